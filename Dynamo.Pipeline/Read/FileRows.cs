@@ -1,0 +1,88 @@
+using System.Runtime.CompilerServices;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>Changes a row in place, or says why it is to be rejected.</summary>
+/// <typeparam name="TRow">The row.</typeparam>
+/// <param name="row">The row, to be changed where needed.</param>
+/// <returns><see langword="null"/> to keep the row, a defect to reject it (its line is filled in).</returns>
+public delegate Defect? RowTransform<TRow>(ref TRow row);
+
+/// <summary>
+/// A whole file on its way from the readers to the sink: the message of the pipeline. A file is loaded whole, with its ledger entry, in one
+/// transaction, or it is quarantined. Small files hold their rows; a file above the size threshold is <see cref="IsStreamed"/> and yields them
+/// while the sink writes. Passed from block to block, used by one at a time.
+/// </summary>
+/// <typeparam name="TRow">The row.</typeparam>
+public sealed class FileRows<TRow>
+{
+    private readonly RowBatch<TRow> _rows;
+    private readonly Func<CancellationToken, IAsyncEnumerable<RowBatch<TRow>>>? _stream;
+    private List<RowTransform<TRow>>? _transforms;
+
+    /// <summary>A file that is in memory.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="rows">Its rows and rejects.</param>
+    public FileRows(SourceFile file, RowBatch<TRow> rows) => (File, _rows, RowsRead) = (file, rows, rows.Count);
+
+    /// <summary>A file that is streamed.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="stream">Opens the file anew and yields its rows; called again when the sink tries again.</param>
+    public FileRows(SourceFile file, Func<CancellationToken, IAsyncEnumerable<RowBatch<TRow>>> stream) : this(file, new RowBatch<TRow>(0)) =>
+        _stream = stream ?? throw new ArgumentNullException(nameof(stream));
+
+    /// <summary>The file.</summary>
+    public SourceFile File { get; }
+
+    /// <summary>Whether the rows come while the sink writes: <see cref="Rows"/> is empty then.</summary>
+    public bool IsStreamed => _stream is not null;
+
+    /// <summary>The rows of a file in memory, with lines and rejects.</summary>
+    public RowBatch<TRow> Rows => _rows;
+
+    /// <summary>Rows and rejects the reader found, before blocks and sink: one side of the books. Of a streamed file: those that came so far.</summary>
+    public long RowsRead { get; private set; }
+
+    /// <summary>Why the whole file is to be quarantined, or <see langword="null"/> when it is to be loaded.</summary>
+    public Defect? Defect { get; private set; }
+
+    /// <summary>Condemns the whole file: none of its rows are loaded, and it goes into quarantine.</summary>
+    /// <param name="defect">What is wrong with it.</param>
+    public void Quarantine(Defect defect) => Defect ??= defect;
+
+    /// <summary>Changes or rejects rows one by one, now or, for a streamed file, when they come. For use in a block of your own.</summary>
+    /// <param name="transform">Gets each row; rows that were rejected before are left out.</param>
+    public void Transform(RowTransform<TRow> transform)
+    {
+        if (IsStreamed)
+            (_transforms ??= []).Add(transform);
+        else
+            _rows.Transform(transform);
+    }
+
+    /// <summary>All rows in portions, for a sink. In memory: one portion. Streamed: a portion is valid until the next one is asked for.</summary>
+    /// <param name="cancellationToken">Gives up reading.</param>
+    /// <returns>The portions.</returns>
+    /// <exception cref="BadFileException">A streamed file turns out to be bad: roll back and quarantine it.</exception>
+    /// <exception cref="FileChangedException">A streamed file changed while it was read: roll back and defer it.</exception>
+    public async IAsyncEnumerable<RowBatch<TRow>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (_stream is null)
+        {
+            yield return _rows;
+            yield break;
+        }
+        RowsRead = 0;
+        await foreach (RowBatch<TRow> rows in _stream(cancellationToken).ConfigureAwait(false))
+        {
+            RowsRead += rows.Count;
+            foreach (RowTransform<TRow> transform in _transforms ?? [])
+                rows.Transform(transform);
+            yield return rows;
+        }
+    }
+
+    /// <summary>The path, the number of rows and the verdict.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => $"{File.Path} ({(IsStreamed ? "streamed" : $"{_rows.Rows.Count} rows")}{(Defect is null ? "" : ", to quarantine")})";
+}

@@ -1,0 +1,57 @@
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Where rows go, together with the ledger of imported files. A run calls <see cref="PrepareAsync"/> once and first, then
+/// <see cref="LookUpAsync"/> and up to <see cref="MaxWriters"/> <see cref="WriteAsync"/> calls at once, and <see cref="EndRunAsync"/> last.
+/// </summary>
+/// <typeparam name="TRow">The row.</typeparam>
+public interface IBatchSink<TRow> : IAsyncDisposable
+{
+    /// <summary>The sink's identity, free of secrets, such as <c>sqlite:/data/readings.db</c>.</summary>
+    string Name { get; }
+
+    /// <summary>How many batches can be written at once. 1 for SQLite, which has one writer.</summary>
+    int MaxWriters { get; }
+
+    /// <summary>
+    /// Claims the sink for one source, checks the tables (creating missing ones where that is configured), and opens a row in the run table.
+    /// </summary>
+    /// <param name="run">Who imports what.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>A task that completes when the sink is ready to write.</returns>
+    /// <exception cref="AlreadyRunningException">Another run, of this process or another, holds this source and sink. Raised at once.</exception>
+    /// <exception cref="SinkException">The sink cannot be reached or its tables do not fit.</exception>
+    ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken);
+
+    /// <summary>Asks the ledger which of these files are done. Safe to call while batches are written.</summary>
+    /// <param name="files">Listed files.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>In step with <paramref name="files"/>: the ledger's entry, or <see langword="null"/> for a file that is new or has new content.</returns>
+    ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes rows, rejects and ledger entries of these files in one transaction, or nothing at all. A file that meanwhile is in the ledger is left alone
+    /// (<see cref="FileOutcome.AlreadyLoaded"/>); a row the database refuses is rejected by name and costs neither its file nor its batch; a file with more rejects than
+    /// <see cref="RunStart.MaxBadRows"/>, or none but rejects, is quarantined whole. A streamed file comes alone.
+    /// </summary>
+    /// <param name="files">The files, those to quarantine included.</param>
+    /// <param name="cancellationToken">Rolls back.</param>
+    /// <returns>In step with <paramref name="files"/>: what became of each. Everything is committed when the task completes.</returns>
+    /// <exception cref="SinkException">Nothing was written. When <see cref="SinkException.IsTransient"/>, the same call may be made again.</exception>
+    ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken);
+
+    /// <summary>Closes the run's row with its books, and releases the claim.</summary>
+    /// <param name="outcome">How it ended: <c>completed</c>, <c>cancelled</c> or <c>failed</c>.</param>
+    /// <param name="books">The counts.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>A task that completes when the row is written.</returns>
+    ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken);
+}
+
+/// <summary>Who imports what: the opening of a run's row.</summary>
+/// <param name="Source">The source's <see cref="IFileSource.Name"/>.</param>
+/// <param name="StartedUtc">When the run began.</param>
+/// <param name="Host">The machine's name.</param>
+/// <param name="Version">The library's version.</param>
+/// <param name="MaxBadRows">How many rejected rows a file may have and still be loaded.</param>
+public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows);
