@@ -7,6 +7,9 @@ public class PipelineException : Exception
     /// <param name="message">What happened, where, and the remedy. Never a secret.</param>
     /// <param name="innerException">The original error, if there is one.</param>
     public PipelineException(string message, Exception? innerException = null) : base(message, innerException) { }
+
+    /// <summary>What the run did until then, when it got as far as importing; <see langword="null"/> before.</summary>
+    public PipelineResult? Result { get; internal set; }
 }
 
 /// <summary>The source cannot be reached, listed or written to.</summary>

@@ -1,0 +1,16 @@
+using System.Threading.Tasks.Dataflow;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>Completion between blocks that pass messages by <c>SendAsync</c> instead of a link.</summary>
+internal static class BlockLinks
+{
+    public static void CompletesInto(this IDataflowBlock from, IDataflowBlock into) =>
+        from.Completion.ContinueWith(
+            done =>
+            {
+                if (done.IsFaulted) into.Fault(done.Exception);
+                else into.Complete();
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+}

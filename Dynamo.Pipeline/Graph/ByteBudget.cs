@@ -1,0 +1,51 @@
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Bounds the bytes between listing and commit. One taker at a time (the lister), any number of releasers. What a single file weighs is cut to the whole
+/// budget, so that it always fits once everything before it is committed.
+/// </summary>
+internal sealed class ByteBudget(long total)
+{
+    private readonly Lock _lock = new();
+    private long _taken;
+    private long _wanted;
+    private TaskCompletionSource? _waiting;
+
+    /// <summary>A file costs its bytes, and something for its objects: a million empty files must not be free.</summary>
+    public static long Weigh(SourceFile file, long streamAbove) => 512 + (file.Size > streamAbove ? streamAbove / 4 : file.Size);
+
+    /// <summary>Waits until the bytes fit, and takes them.</summary>
+    public Task TakeAsync(long bytes, CancellationToken cancellationToken)
+    {
+        bytes = Math.Min(bytes, total);
+        lock (_lock)
+        {
+            if (_taken + bytes <= total)
+            {
+                _taken += bytes;
+                return Task.CompletedTask;
+            }
+            _wanted = bytes;
+            _waiting = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            return _waiting.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Gives bytes back.</summary>
+    public void Release(long bytes)
+    {
+        TaskCompletionSource? ready = null;
+        lock (_lock)
+        {
+            _taken = Math.Max(0, _taken - bytes);
+            if (_waiting is not null && _taken + _wanted <= total)
+            {
+                _taken += _wanted;
+                (ready, _waiting) = (_waiting, null);
+            }
+        }
+        ready?.SetResult();
+    }
+
+    public override string ToString() => $"{_taken:N0} of {total:N0} bytes in flight";
+}

@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// read_file: opens, parses and closes the files of a chunk. Where the source is distant, it keeps several opens under way ahead of the one it parses.
+/// A bad file is a result, a changed one is deferred; only a broken source is an error.
+/// </summary>
+internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> format, PipelineRun run, ByteBudget budget)
+{
+    private const int StreamedRows = 4_096;
+
+    private readonly PipelineOptions _options = run.Options;
+
+    /// <summary>Reads a chunk.</summary>
+    public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
+    {
+        var read = new List<FileRows<TRow>>(chunk.Length);
+        var opening = new Queue<Task<FileContent>?>(source.OpensInFlight);
+        int next = 0;
+        try
+        {
+            foreach (SourceFile file in chunk)
+            {
+                for (; next < chunk.Length && opening.Count < source.OpensInFlight; next++)
+                    opening.Enqueue(IsStreamed(chunk[next]) ? null : OpenAsync(chunk[next]));
+                if (await ReadAsync(file, opening.Dequeue()).ConfigureAwait(false) is { } rows) read.Add(rows);
+                run.Progressed();
+            }
+        }
+        finally
+        {
+            while (opening.TryDequeue(out Task<FileContent>? abandoned))
+                await DisposeAsync(abandoned).ConfigureAwait(false);
+        }
+        return read;
+    }
+
+    private bool IsStreamed(SourceFile file) => file.Size > _options.StreamAbove;
+
+    /// <summary>An exception thrown before the first await is the file's as well, not the chunk's.</summary>
+    private Task<FileContent> OpenAsync(SourceFile file)
+    {
+        try
+        {
+            return source.OpenAsync(file, _options.StreamAbove, run.Aborting).AsTask();
+        }
+        catch (Exception error)
+        {
+            return Task.FromException<FileContent>(error);
+        }
+    }
+
+    private async ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, Task<FileContent>? opening)
+    {
+        if (opening is null) return new FileRows<TRow>(file, token => StreamAsync(file, token));
+        var rows = new RowBatch<TRow>();
+        Defect? defect = null;
+        try
+        {
+            using FileContent content = await opening.ConfigureAwait(false);
+            using IRowReader<TRow> reader = format.Open(file, content);
+            while (await reader.ReadAsync(rows, int.MaxValue, run.Aborting).ConfigureAwait(false)) { }
+        }
+        catch (BadFileException bad)
+        {
+            defect = bad.Defect;
+        }
+        catch (FileChangedException changed)
+        {
+            run.Defer(file, changed.Message);
+            budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+            return null;
+        }
+        var result = new FileRows<TRow>(file, rows);
+        if (defect is not null) result.Quarantine(defect);
+        return result;
+    }
+
+    private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        using IRowReader<TRow> reader = format.Open(file, content);
+        var rows = new RowBatch<TRow>(StreamedRows);
+        bool more;
+        do
+        {
+            rows.Clear();
+            more = await reader.ReadAsync(rows, StreamedRows, cancellationToken).ConfigureAwait(false);
+            run.Progressed();
+            yield return rows;
+        }
+        while (more);
+    }
+
+    private static async ValueTask DisposeAsync(Task<FileContent>? abandoned)
+    {
+        try
+        {
+            if (abandoned is not null) (await abandoned.ConfigureAwait(false)).Dispose();
+        }
+        catch (Exception)
+        {
+            // The chunk failed already; that error is the one to report.
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using System.Threading.Tasks.Dataflow;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Collects files into batches by rows, files and time. A <see cref="BatchBlock{T}"/> counts messages and has no clock, so the block before it counts rows
+/// and triggers a batch before the file that would overfill it, and a timer triggers one when its first file has waited long enough. A streamed file gets a batch of its own.
+/// A batch holds at most a quarter of the byte budget, so that the lister never waits for bytes that wait for the timer.
+/// </summary>
+internal sealed class RowBatcher<TRow>
+{
+    private readonly PipelineRun _run;
+    private readonly BatchBlock<FileRows<TRow>> _batch;
+    private readonly ActionBlock<FileRows<TRow>> _gather;
+    private readonly ITimer _timer;
+    private long _rows;
+    private long _weight;
+    private int _files;
+    private bool _streamed;
+
+    public RowBatcher(PipelineRun run)
+    {
+        _run = run;
+        int files = run.Options.BatchFiles;
+        _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { BoundedCapacity = files, CancellationToken = run.Aborting });
+        _gather = new ActionBlock<FileRows<TRow>>(run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
+        _gather.CompletesInto(_batch);
+        _timer = run.Options.Time.CreateTimer(_ => _batch.TriggerBatch(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _gather.Completion.ContinueWith(_ => _timer.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    public ITargetBlock<FileRows<TRow>> Input => _gather;
+
+    public ISourceBlock<FileRows<TRow>[]> Output => _batch;
+
+    public override string ToString() => $"{_gather.InputCount} files to batch, {_batch.OutputCount} batches ready";
+
+    /// <summary>Runs for one file at a time; what it triggers holds exactly the files it sent before.</summary>
+    private async Task GatherAsync(FileRows<TRow> file)
+    {
+        int rows = file.Rows.Count;
+        if (_files > 0 && (_streamed || file.IsStreamed || IsFull(rows))) Trigger();
+        await _run.SendAsync(_batch, file).ConfigureAwait(false);
+        _rows += rows;
+        _weight += ByteBudget.Weigh(file.File, _run.Options.StreamAbove);
+        _streamed = file.IsStreamed;
+        if (_files++ == 0) _timer.Change(_run.Options.BatchWait, _run.Options.BatchWait);
+    }
+
+    private bool IsFull(int more)
+    {
+        PipelineOptions options = _run.Options;
+        return _files == options.BatchFiles || _rows + more > options.BatchRows || _weight > options.BytesInFlight / 4;
+    }
+
+    private void Trigger()
+    {
+        _batch.TriggerBatch();
+        (_rows, _weight, _files) = (0, 0, 0);
+    }
+}
