@@ -23,7 +23,7 @@ public sealed partial class FilePipeline<TRow>
         var settle = new ActionBlock<CommittedBatch<TRow>>(
             run.Guard<CommittedBatch<TRow>>(new Settler<TRow>(_source, run, budget, afterCommit).SettleAsync), run.Block(capacity: 2));
         var write = new ActionBlock<FileRows<TRow>[]>(
-            run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, settle).WriteAsync), run.Block(parallel: writers, capacity: writers));
+            run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, batch, settle).WriteAsync), run.Block(parallel: writers, capacity: writers));
 
         var complete = new DataflowLinkOptions { PropagateCompletion = true };
         ISourceBlock<FileRows<TRow>> rows = read;
@@ -39,9 +39,13 @@ public sealed partial class FilePipeline<TRow>
             settle.CompletesInto(block);
 
         var lister = new FileLister<TRow>(_sink, run, budget, settle);
-        return new Graph(lister, read, run.Watch([read, .. through, batch.Input, batch.Output, write, settle, .. afterCommit]), () =>
+        return new Graph(lister, batch, read, run.Watch([read, .. through, batch.Input, batch.Output, write, settle, .. afterCommit]), () =>
             $"{budget}; waiting: {read.InputCount} chunks to read, {read.OutputCount} files read, {batch}, {write.InputCount} batches to write, {settle.InputCount} to settle");
     }
 
-    private sealed record Graph(FileLister<TRow> Lister, ITargetBlock<SourceFile[]> Read, IReadOnlyList<IDataflowBlock> Blocks, Func<string> Depths);
+    private sealed record Graph(
+        FileLister<TRow> Lister, RowBatcher<TRow> Batcher, ITargetBlock<SourceFile[]> Read, IReadOnlyList<IDataflowBlock> Blocks, Func<string> Depths) : IDisposable
+    {
+        public void Dispose() => Batcher.Dispose();
+    }
 }

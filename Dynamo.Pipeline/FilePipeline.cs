@@ -113,7 +113,7 @@ public sealed partial class FilePipeline<TRow>
 
     private async Task ImportAsync(PipelineRun run, IProgress<PipelineProgress>? progress)
     {
-        Graph graph = Build(run);
+        using Graph graph = Build(run);
         using var watchdog = new StallWatchdog(run, graph.Depths);
         using var reporter = new ProgressReporter(run, progress);
         Task list = run.GuardAsync(() => graph.Lister.ListAsync(_source, graph.Read));

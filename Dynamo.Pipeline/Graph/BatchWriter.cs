@@ -5,7 +5,7 @@ using Polly.Retry;
 namespace Dynamo.Pipeline;
 
 /// <summary>write: one batch, one transaction, again as a whole after a transient error. What is committed is counted and sent on to be settled.</summary>
-internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, ITargetBlock<CommittedBatch<TRow>> settle)
+internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, RowBatcher<TRow> batcher, ITargetBlock<CommittedBatch<TRow>> settle)
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
@@ -13,6 +13,7 @@ internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, 
 
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
+        batcher.Took(files.Length);
         FileResult[] results = await _retry.ExecuteAsync(token => sink.WriteAsync(files, token), run.Aborting).ConfigureAwait(false);
         for (int i = 0; i < files.Length; i++)
         {

@@ -5,13 +5,15 @@ namespace Dynamo.Pipeline;
 /// <summary>
 /// Collects files into batches by rows, files and time. A <see cref="BatchBlock{T}"/> counts messages and has no clock, so the block before it counts rows
 /// and triggers a batch before the file that would overfill it, and a timer triggers one when its first file has waited long enough. A streamed file gets a batch of its own.
-/// A batch holds at most a quarter of the byte budget, so that the lister never waits for bytes that wait for the timer.
+/// A <see cref="BatchBlock{T}"/> with a capacity of its own triggers asynchronously, so that a batch might take in the file it was to exclude: here a semaphore bounds it
+/// to two batches of files, taken by the block before it and given back by the writer. A batch holds at most a quarter of the byte budget, so that the lister never waits for bytes that wait for the timer.
 /// </summary>
-internal sealed class RowBatcher<TRow>
+internal sealed class RowBatcher<TRow> : IDisposable
 {
     private readonly PipelineRun _run;
     private readonly BatchBlock<FileRows<TRow>> _batch;
     private readonly ActionBlock<FileRows<TRow>> _gather;
+    private readonly SemaphoreSlim _room;
     private readonly ITimer _timer;
     private long _rows;
     private long _weight;
@@ -22,16 +24,25 @@ internal sealed class RowBatcher<TRow>
     {
         _run = run;
         int files = run.Options.BatchFiles;
-        _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { BoundedCapacity = files, CancellationToken = run.Aborting });
+        _room = new SemaphoreSlim(checked(2 * files));
+        _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { CancellationToken = run.Aborting });
         _gather = new ActionBlock<FileRows<TRow>>(run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
         _gather.CompletesInto(_batch);
         _timer = run.Options.Time.CreateTimer(_ => _batch.TriggerBatch(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _gather.Completion.ContinueWith(_ => _timer.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     public ITargetBlock<FileRows<TRow>> Input => _gather;
 
     public ISourceBlock<FileRows<TRow>[]> Output => _batch;
+
+    /// <summary>The writer took a batch: there is room for as many files.</summary>
+    public void Took(int files) => _room.Release(files);
+
+    public void Dispose()
+    {
+        _timer.Dispose();
+        _room.Dispose();
+    }
 
     public override string ToString() => $"{_gather.InputCount} files to batch, {_batch.OutputCount} batches ready";
 
@@ -40,6 +51,7 @@ internal sealed class RowBatcher<TRow>
     {
         int rows = file.Rows.Count;
         if (_files > 0 && (_streamed || file.IsStreamed || IsFull(rows))) Trigger();
+        await _room.WaitAsync(_run.Aborting).ConfigureAwait(false);
         await _run.SendAsync(_batch, file).ConfigureAwait(false);
         _rows += rows;
         _weight += ByteBudget.Weigh(file.File, _run.Options.StreamAbove);

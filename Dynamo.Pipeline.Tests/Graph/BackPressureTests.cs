@@ -1,0 +1,71 @@
+namespace Dynamo.Pipeline.Tests;
+
+[TestFixture, CancelAfter(60_000)]
+internal sealed class BackPressureTests
+{
+    /// <summary>The formula of docs/how-it-works.md, counted and not timed.</summary>
+    private static int Bound(PipelineOptions options, int through = 0) =>
+        (2 * options.Readers * options.FilesPerMessage) + (options.FilesPerMessage * (through + 1)) + (options.BatchFiles * (2 + options.Writers));
+
+    [Test]
+    public async Task With_a_shut_gate_the_number_of_opened_files_stops_at_the_documented_bound([Values(1, 3)] int readers, [Values(1, 10)] int chunk, [Values(1, 2)] int writers, CancellationToken token)
+    {
+        var options = new PipelineOptions { Readers = readers, FilesPerMessage = chunk, BatchFiles = 20, Writers = writers };
+        var gate = new TaskCompletionSource();
+        await using var source = MemorySource.Of(1_000);
+        await using var sink = new MemorySink<int> { MaxWriters = 8, OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
+        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token);
+
+        int opened = await StandstillAsync(() => source.Opened, token);
+        gate.SetResult();
+        PipelineResult result = await run.WaitAsync(token);
+
+        Assert.That(opened, Is.GreaterThan(options.BatchFiles * writers).And.LessThanOrEqualTo(Bound(options)));
+        Assert.That(result.Books.Loaded, Is.EqualTo(1_000));
+    }
+
+    [Test]
+    public async Task The_byte_budget_bounds_what_is_in_flight(CancellationToken token)
+    {
+        string text = string.Concat(Enumerable.Repeat("1234567\n", 1_024));
+        var options = new PipelineOptions { Readers = 2, FilesPerMessage = 1, BytesInFlight = 100_000, StreamAbove = 100_000 };
+        var gate = new TaskCompletionSource();
+        await using var source = MemorySource.Of(200, text);
+        await using var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
+        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token);
+
+        int opened = await StandstillAsync(() => source.Opened, token);
+        gate.SetResult();
+        PipelineResult result = await run.WaitAsync(token);
+
+        Assert.That(opened, Is.EqualTo(100_000 / (text.Length + 512)));
+        Assert.That(result.Books.RowsInserted, Is.EqualTo(200 * 1_024));
+    }
+
+    [Test]
+    public async Task A_file_heavier_than_the_whole_budget_passes_alone(CancellationToken token)
+    {
+        string text = string.Concat(Enumerable.Repeat("1234567\n", 1_024));
+        var options = new PipelineOptions { BytesInFlight = 5_000, StreamAbove = 5_000 };
+        await using var source = MemorySource.Of(20, text);
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(result.Books.RowsInserted, Is.EqualTo(20 * 1_024));
+        Assert.That(sink.Batches, Has.All.Length.EqualTo(1), "a streamed file is alone in its transaction");
+    }
+
+    private static async Task<int> StandstillAsync(Func<int> value, CancellationToken token)
+    {
+        int seen = -1;
+        for (int still = 0; still < 20; still++)
+        {
+            int now = value();
+            if (now != seen || now == 0) still = 0;
+            seen = now;
+            await Task.Delay(10, token);
+        }
+        return seen;
+    }
+}

@@ -1,0 +1,141 @@
+using System.Threading.Tasks.Dataflow;
+
+namespace Dynamo.Pipeline.Tests;
+
+[TestFixture, CancelAfter(30_000)]
+internal sealed class GraphTests
+{
+    [Test]
+    public async Task Every_file_arrives_once_whatever_the_settings([Values(1, 4)] int readers, [Values(1, 7, 1_000)] int chunk, [Values(1, 60)] int batchRows, [Values(1, 8)] int opens, CancellationToken token)
+    {
+        var texts = Enumerable.Range(0, 777).ToDictionary(i => $"{i}", i => string.Concat(Enumerable.Range(0, i % 5).Select(k => $"{(i * 10) + k}\n")));
+        await using var source = new MemorySource(texts) { OpensInFlight = opens };
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { Readers = readers, FilesPerMessage = chunk, BatchRows = batchRows }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(sink.Rows.Order(), Is.EqualTo(texts.Values.SelectMany(text => text.Split('\n', StringSplitOptions.RemoveEmptyEntries)).Select(int.Parse).Order()));
+        Assert.That(result.Books.Loaded, Is.EqualTo(777));
+        Assert.That(source.Settled.Select(file => file.File.Path).Order(), Is.EqualTo(texts.Keys.Order()));
+        Assert.That(result.WasCancelled, Is.False);
+    }
+
+    [Test]
+    public async Task Batches_hold_at_most_the_rows_and_files_they_may(CancellationToken token)
+    {
+        await using var source = MemorySource.Of(200, "1\n2\n3\n");
+        var rows = new List<int>();
+        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rows.Add(files.Sum(file => file.Rows.Rows.Count)); return default; } };
+
+        await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, new PipelineOptions { BatchRows = 20, BatchFiles = 100 }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(rows.Max(), Is.EqualTo(18), "six files of three rows; the seventh would be one too many");
+        Assert.That(rows.Sum(), Is.EqualTo(600));
+    }
+
+    [Test]
+    public async Task A_lone_file_is_written_when_it_has_waited_long_enough(CancellationToken token)
+    {
+        var listedAll = new TaskCompletionSource();
+        var written = new TaskCompletionSource();
+        await using var source = new MemorySource(new Dictionary<string, string> { ["first"] = "1\n", ["last"] = "2\n" })
+        {
+            OnOpen = async (file, cancel) => { if (file.Path == "last") await written.Task.WaitAsync(cancel); },
+        };
+        await using var sink = new MemorySink<int> { OnWrite = (_, _) => { written.TrySetResult(); return default; } };
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { FilesPerMessage = 1, BatchWait = TimeSpan.FromMilliseconds(20) }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(sink.Batches, Has.Count.EqualTo(2), "the first was not kept waiting for the last");
+        Assert.That(result.Books.Loaded, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Bad_and_changed_files_are_results_and_the_books_tell_them_apart(CancellationToken token)
+    {
+        await using var source = new MemorySource(new Dictionary<string, string>
+        {
+            ["good"] = "1\n2\n",
+            ["row"] = "1\nx\n",
+            ["bad"] = "1\nquarantine\n",
+            ["changed"] = "1\nchanged\n",
+            ["young"] = "1\n",
+        })
+        { OnList = file => file.Path == "young" ? file with { DeferReason = "still changing" } : file };
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(result.Books.ToString(), Is.EqualTo(
+            "files: 5 listed, 2 loaded, 0 already loaded, 1 quarantined, 2 deferred; rows: 5 read, 3 inserted, 0 updated, 0 unchanged, 2 rejected"));
+        Assert.That(result.Notable.Select(file => file.File.Path), Is.EquivalentTo(new[] { "row", "bad", "changed", "young" }));
+        Assert.That(source.Settled.Single(file => file.File.Path == "bad").Defect!.Line, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Known_files_are_not_read_again_but_settled_again(CancellationToken token)
+    {
+        await using var source = MemorySource.Of(1_200);
+        await using var sink = new MemorySink<int>();
+        FilePipeline<int> pipeline = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink);
+
+        await pipeline.RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult second = await pipeline.RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(second.Books.AlreadyLoaded, Is.EqualTo(1_200));
+        Assert.That(source.Opened, Is.EqualTo(1_200));
+        Assert.That(source.Settled, Has.Count.EqualTo(2_400), "a crash between commit and archive is finished by the next run");
+    }
+
+    [Test]
+    public async Task Blocks_of_ones_own_see_every_file_before_and_every_batch_after_commit(CancellationToken token)
+    {
+        int seen = 0, committed = 0;
+        await using var sink = new MemorySink<int>();
+        PipelineResult result = await FilePipeline.From(MemorySource.Of(100, "1\n-1\n")).Read(new NumberFormat())
+            .Through(o => new TransformBlock<FileRows<int>, FileRows<int>>(
+                file =>
+                {
+                    Interlocked.Increment(ref seen);
+                    file.Transform((ref int row) => row < 0 ? new Defect("negative") : null);
+                    return file;
+                },
+                o))
+            .WriteTo(sink, new PipelineOptions { BatchFiles = 30 })
+            .AfterCommit(o => new ActionBlock<CommittedBatch<int>>(batch => committed += batch.Results.Count, o))
+            .AfterCommit(o => new ActionBlock<CommittedBatch<int>>(batch => Assert.That(batch.Files, Has.Count.EqualTo(batch.Results.Count)), o))
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That((seen, committed), Is.EqualTo((100, 100)));
+        Assert.That((result.Books.RowsRead, result.Books.RowsInserted, result.Books.RowsRejected), Is.EqualTo((200L, 100L, 100L)));
+    }
+
+    [Test]
+    public async Task The_last_progress_report_is_the_final_one(CancellationToken token)
+    {
+        var reports = new List<PipelineProgress>();
+        await using var sink = new MemorySink<int>();
+
+        await FilePipeline.From(MemorySource.Of(100)).Read(new NumberFormat()).WriteTo(sink).RunAsync(new Direct(reports.Add), token).WaitAsync(token);
+
+        Assert.That(reports[^1].ListingDone);
+        Assert.That(reports[^1].Books.Loaded, Is.EqualTo(100));
+    }
+
+    [Test]
+    public void Options_out_of_range_are_refused_by_name()
+    {
+        Assert.That(() => new PipelineOptions { BatchRows = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("BatchRows must be at least 1"));
+        Assert.That(() => new PipelineOptions { BatchWait = TimeSpan.Zero }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("BatchWait"));
+        Assert.That(
+            () => FilePipeline.From(MemorySource.Of(1)).Read(new NumberFormat()).WriteTo(new MemorySink<int>(), new PipelineOptions { StreamAbove = 2, BytesInFlight = 1 }),
+            Throws.ArgumentException.With.Message.Contains("StreamAbove"));
+    }
+
+    private sealed class Direct(Action<PipelineProgress> report) : IProgress<PipelineProgress>
+    {
+        public void Report(PipelineProgress value) => report(value);
+    }
+}

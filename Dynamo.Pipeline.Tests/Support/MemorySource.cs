@@ -1,0 +1,51 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>A source of files in memory that counts what is asked of it.</summary>
+internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : IFileSource
+{
+    private int _opened;
+
+    public string Name => "memory:";
+
+    public int OpensInFlight { get; init; } = 1;
+
+    public int Opened => Volatile.Read(ref _opened);
+
+    public List<SettledFile> Settled { get; } = [];
+
+    /// <summary>Called at each open, before the content is given.</summary>
+    public Func<SourceFile, CancellationToken, ValueTask> OnOpen { get; init; } = (_, _) => ValueTask.CompletedTask;
+
+    public Func<SourceFile, SourceFile> OnList { get; init; } = file => file;
+
+    public static MemorySource Of(int count, string text = "1\n") => new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D6}.csv", _ => text));
+
+    public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach ((string name, string text) in files)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return OnList(new SourceFile(name, text.Length, DateTime.UnixEpoch));
+        }
+        await Task.CompletedTask;
+    }
+
+    public async ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _opened);
+        await OnOpen(file, cancellationToken);
+        byte[] bytes = Encoding.UTF8.GetBytes(files[file.Path]);
+        return bytes.Length > wholeUpTo ? new FileContent(new MemoryStream(bytes)) : new FileContent(bytes);
+    }
+
+    public ValueTask SettleAsync(IReadOnlyList<SettledFile> settled, CancellationToken cancellationToken)
+    {
+        Settled.AddRange(settled);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
