@@ -7,6 +7,7 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
 {
     public static Failure Of(Exception error, CancellationToken stopping) => error switch
     {
+        ReportedException reported => reported.Failure,
         AggregateException { InnerExceptions: [var single] } => Of(single, stopping),
         SettingsException => new Failure(ExitCode.Usage, error.Message, error),
         SourceException => new Failure(ExitCode.SourceFailed, error.Message, error),
@@ -24,7 +25,7 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
             context.Error.WriteLine(Error);
         else if (Code == ExitCode.Internal)
             context.Error.WriteLine("This should not happen. Set DYNAMO_DEBUG=1 or add --verbose to see where it came from.");
-        if (json) context.Out.WriteLine(JsonText.Of(WriteJson));
+        if (json && Error is not ReportedException) context.Out.WriteLine(JsonText.Of(WriteJson));
     }
 
     private void WriteJson(Utf8JsonWriter json)
@@ -33,4 +34,12 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
         json.WriteString("outcome", Code == ExitCode.Cancelled ? "cancelled" : "failed");
         json.WriteString("error", Secret.Masked(Message));
     }
+}
+
+/// <summary>A failure whose report is on stdout already.</summary>
+internal sealed class ReportedException : Exception
+{
+    public ReportedException(Failure failure) : base(failure.Message, failure.Error) => Failure = failure with { Error = this };
+
+    public Failure Failure { get; }
 }
