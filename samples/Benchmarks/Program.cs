@@ -1,0 +1,30 @@
+using BenchmarkDotNet.Running;
+using Dynamo.Pipeline.Benchmarks;
+
+switch (args)
+{
+    case ["read", string folder, ..]:
+        await ReadStep.RunAsync(folder, Number(args, 2, Environment.ProcessorCount), Number(args, 3, 100), Number(args, 4, 5));
+        return 0;
+    case ["compare", string folder, string peers, ..]:
+        return await Comparison.RunAsync(folder, peers, Number(args, 3, 5));
+    case ["memory", string folder, ..]:
+        return await MemoryRun.RunAsync(args[1..]);
+    case ["parts", ..]:
+        BenchmarkSwitcher.FromAssembly(typeof(ReadStep).Assembly).Run(args[1..]);
+        return 0;
+    default:
+        Console.Error.WriteLine(
+            """
+            usage:
+              read FOLDER [READERS [CHUNK [REPEAT]]]   the read_file step alone, in this process
+              compare FOLDER PEERS [REPEAT]            read step and whole process beside the programs in PEERS, interleaved; medians and ratios
+              memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
+              parts [--filter …]                       BenchmarkDotNet on the parts
+            See README.md beside this program.
+            """);
+        return 2;
+}
+
+static int Number(string[] args, int index, int otherwise) =>
+    args.Length > index ? int.Parse(args[index], System.Globalization.CultureInfo.InvariantCulture) : otherwise;
