@@ -70,7 +70,7 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
             $"{Shown.Count(n, "file")} left for the next run:");
     }
 
-    private static void WriteFiles(TextWriter to, IReadOnlyList<FileResult> files, long count, Func<long, string> title)
+    private void WriteFiles(TextWriter to, IReadOnlyList<FileResult> files, long count, Func<long, string> title)
     {
         if (files.Count == 0) return;
         to.WriteLine();
@@ -81,11 +81,9 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
             foreach (Defect defect in file.Outcome == FileOutcome.Loaded ? file.Rejects : [file.Defect ?? new Defect("no reason was given")])
                 to.WriteLine($"    {defect}");
             if (file.Outcome == FileOutcome.Loaded && file.Rejected > file.Rejects.Count)
-                to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more: select * from {settingsTable(file)}");
+                to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more: select * from {settings.Sqlite.RejectTable}");
         }
         if (count > ShownFiles) to.WriteLine($"  … {Shown.Count(count - ShownFiles, "more file")}");
-
-        static string settingsTable(FileResult _) => "RejectedRow";
     }
 
     private void WriteNext(TextWriter to, PipelineResult result)

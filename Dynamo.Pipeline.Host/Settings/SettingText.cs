@@ -19,6 +19,11 @@ internal static class SettingText
     public static int Count(string text) =>
         int.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value : throw new FormatException();
 
+    public static long Whole(string text) =>
+        long.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : throw new FormatException();
+
+    public static double Fraction(string text) => Number(text);
+
     public static bool Flag(string text) => bool.TryParse(text.Trim(), out bool value) ? value : throw new FormatException();
 
     /// <summary><c>500ms</c>, <c>5s</c>, <c>2min</c>, <c>1h</c>, <c>0</c>, or .NET's <c>hh:mm:ss</c>.</summary>
