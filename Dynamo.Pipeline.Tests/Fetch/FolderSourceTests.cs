@@ -79,12 +79,13 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         Put("a.csv", "x");
         await using IAsyncEnumerator<SourceFile> listing = Listing(TimeProvider.System);
         await listing.MoveNextAsync();
+        SourceFile file = listing.Current;
         string elsewhere = Inbox.Path + "-moved";
         Directory.Move(Inbox.Path, elsewhere);
         try
         {
             Assert.ThrowsAsync<SourceException>(async () => { while (await listing.MoveNextAsync()) { } });
-            Assert.ThrowsAsync<SourceException>(async () => (await Source().OpenAsync(listing.Current, 10, default)).Dispose());
+            Assert.ThrowsAsync<SourceException>(async () => (await Source().OpenAsync(file, 10, default)).Dispose());
         }
         finally
         {

@@ -53,12 +53,16 @@ public sealed partial class LinuxFolderTests
 
         Assert.That(file.Path, Is.EqualTo("a\uFFFDb.csv"));
         Assert.That(file.DeferReason, Does.Contain("UTF-8"));
+        // .NET cannot name it, and so not delete it either.
+        await External.RunAsync("sh", "-c", $"rm '{_inbox.Path}'/a*");
     }
 
-    [Test]
-    public async Task Moves_between_file_systems_keep_content_and_time([Values] AfterCommit after, [Values] bool bad)
+    [TestCase(AfterCommit.Archive, false)]
+    [TestCase(AfterCommit.Archive, true)]
+    [TestCase(AfterCommit.Keep, true)]
+    [TestCase(AfterCommit.Delete, true)]
+    public async Task Moves_between_file_systems_keep_content_and_time(AfterCommit after, bool bad)
     {
-        Assume.That(bad || after == AfterCommit.Archive);
         if (!Directory.Exists("/dev/shm")) External.Missing("there is no second file system at /dev/shm");
         using var elsewhere = new ScratchFolder("/dev/shm");
         await File.WriteAllTextAsync(_inbox["a.csv"], "12345");

@@ -72,11 +72,12 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
 
     private static ReasonFile? Read(JsonElement json)
     {
-        string fileName = json.GetProperty("file").GetString()!, path = json.GetProperty("path").GetString()!;
+        string? fileName = Text(json, "file"), path = Text(json, "path"), source = Text(json, "source"), problem = Text(json, "problem");
+        if (fileName is null || path is null || source is null || problem is null) return null;
         if (!FolderPlace.IsBelow(path) || !FolderPlace.IsBelow(fileName) || fileName.Contains('/')) return null;
         var file = new SourceFile(path, json.GetProperty("size").GetInt64(), json.GetProperty("modified").GetDateTime().ToUniversalTime());
-        return new ReasonFile(fileName, json.GetProperty("source").GetString()!, file, json.GetProperty("quarantinedAt").GetDateTime().ToUniversalTime(),
-            new Defect(json.GetProperty("problem").GetString()!)
+        return new ReasonFile(fileName, source, file, json.GetProperty("quarantinedAt").GetDateTime().ToUniversalTime(),
+            new Defect(problem)
             {
                 Line = json.TryGetProperty("line", out JsonElement line) ? line.GetInt64() : null,
                 Column = Text(json, "column"),
