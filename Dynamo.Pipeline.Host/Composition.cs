@@ -16,8 +16,6 @@ internal static class Composition
 
     public static SqliteSink<Reading> Sink(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
 
-    public static SqliteLedger Ledger(HostSettings settings) => new(settings.Database, settings.Sqlite);
-
     public static RowMap<Reading> Table(HostSettings settings)
     {
         TableSettings table = settings.Table;

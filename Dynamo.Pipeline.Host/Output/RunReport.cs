@@ -70,9 +70,9 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
             $"{Shown.Count(n, "file")} left for the next run:");
     }
 
-    private void WriteFiles(TextWriter to, IReadOnlyList<FileResult> files, long count, Func<long, string> title)
+    private void WriteFiles(TextWriter to, FileResult[] files, long count, Func<long, string> title)
     {
-        if (files.Count == 0) return;
+        if (files.Length == 0) return;
         to.WriteLine();
         to.WriteLine(title(count));
         foreach (FileResult file in files.OrderBy(file => file.File.Path, StringComparer.Ordinal).Take(ShownFiles))
