@@ -45,8 +45,8 @@ internal static class BadText
             long time = schedule.Time(step);
             foreach (Channel channel in schedule.Network.Channels(file.Logger))
             {
-                rows.Add([Schedule.LoggerName(file.Logger), CsvText.ChannelName(channel), CsvText.Timestamp(time),
-                    CsvText.Value(schedule.Network.Thousandths(file.Logger, channel, time))]);
+                rows.Add([Schedule.LoggerName(file.Logger), LongText.ChannelName(channel), LongText.Timestamp(time),
+                    LongText.Value(schedule.Network.Thousandths(file.Logger, channel, time))]);
             }
         }
         return rows;

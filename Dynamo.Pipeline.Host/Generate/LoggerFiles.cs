@@ -119,7 +119,7 @@ public sealed class LoggerFiles
     {
         if (file.Bad is not (null or BadKind.SameAsOtherFile)) return BadText.Of(file, _schedule);
         text.ResetWrittenCount();
-        CsvText.Write(text, file, _schedule);
+        LongText.Write(text, file, _schedule);
         return text.WrittenSpan;
     }
 
@@ -135,7 +135,7 @@ public sealed class LoggerFiles
         new(_schedule.Network.Channels(logger).Length, -10 * _schedule.StepsPerDay, _options.Steps - 1);
 
     private Reading Reading(string name, int logger, Channel channel, long time) =>
-        new(name, CsvText.ChannelName(channel), DateTimeOffset.FromUnixTimeSeconds(time).UtcDateTime,
+        new(name, LongText.ChannelName(channel), DateTimeOffset.FromUnixTimeSeconds(time).UtcDateTime,
             _schedule.Network.Thousandths(logger, channel, time) / 1000.0);
 }
 

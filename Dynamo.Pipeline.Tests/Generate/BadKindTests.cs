@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using Dynamo.Pipeline.Host;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Dynamo.Pipeline.Host;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 

@@ -1,5 +1,4 @@
 using Dynamo.Pipeline.Host;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 

@@ -5,7 +5,7 @@ using System.Text;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>The default long format: <c>logger,channel,timestamp,value</c>, ISO 8601 with <c>Z</c>, three decimals, LF.</summary>
-internal static class CsvText
+internal static class LongText
 {
     private const string TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss'Z'";
 
