@@ -1,0 +1,177 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>What only Unix has: FIFOs, permissions, names that are no text, several file systems.</summary>
+[CancelAfter(30_000)]
+[Platform("Linux")]
+[SupportedOSPlatform("linux")]
+public sealed partial class LinuxFolderTests
+{
+    private static readonly Defect Broken = new("broken");
+    private static readonly DateTime Yesterday = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
+
+    private ScratchFolder _inbox = null!;
+
+    [SetUp]
+    public void MakeInbox() => _inbox = new ScratchFolder();
+
+    [TearDown]
+    public void RemoveInbox() => _inbox.Dispose();
+
+    [Test]
+    public async Task A_fifo_is_deferred_and_does_not_block()
+    {
+        await External.RunAsync("mkfifo", _inbox["a.csv"]);
+
+        SourceFile file = (await ListAsync(Source())).Single();
+
+        Assert.That(file.DeferReason, Is.EqualTo("not a regular file"));
+    }
+
+    [Test]
+    public async Task A_fifo_in_the_place_of_a_listed_file_does_not_block([Values(0, 1000)] int wholeUpTo)
+    {
+        await File.WriteAllTextAsync(_inbox["a.csv"], "12345");
+        SourceFile file = (await ListAsync(Source())).Single();
+        File.Delete(_inbox["a.csv"]);
+        await External.RunAsync("mkfifo", _inbox["a.csv"]);
+
+        Task<FileContent> opening = Task.Run(async () => await Source().OpenAsync(file, wholeUpTo, default));
+
+        var error = Assert.ThrowsAsync<FileChangedException>(() => opening.WaitAsync(TimeSpan.FromSeconds(10)));
+        Assert.That(error!.Message, Is.EqualTo("is no longer a regular file"));
+    }
+
+    [Test]
+    public async Task A_name_that_is_not_utf8_is_deferred()
+    {
+        await External.RunAsync("sh", "-c", $"printf x > '{_inbox.Path}/'\"$(printf 'a\\377b.csv')\"");
+
+        SourceFile file = (await ListAsync(Source())).Single();
+
+        Assert.That(file.Path, Is.EqualTo("a\uFFFDb.csv"));
+        Assert.That(file.DeferReason, Does.Contain("UTF-8"));
+        // .NET cannot name it, and so not delete it either.
+        await External.RunAsync("sh", "-c", $"rm '{_inbox.Path}'/a*");
+    }
+
+    [TestCase(AfterCommit.Archive, false)]
+    [TestCase(AfterCommit.Archive, true)]
+    [TestCase(AfterCommit.Keep, true)]
+    [TestCase(AfterCommit.Delete, true)]
+    public async Task Moves_between_file_systems_keep_content_and_time(AfterCommit after, bool bad)
+    {
+        if (!Directory.Exists("/dev/shm")) External.Missing("there is no second file system at /dev/shm");
+        using var elsewhere = new ScratchFolder("/dev/shm");
+        await File.WriteAllTextAsync(_inbox["a.csv"], "12345");
+        File.SetLastWriteTimeUtc(_inbox["a.csv"], Yesterday.AddTicks(1234567));
+        FolderSource source = Source(after, elsewhere.Path);
+        SourceFile file = (await ListAsync(source)).Single();
+
+        await source.SettleAsync([new SettledFile(file, bad ? Broken : null)], default);
+
+        string moved = elsewhere[bad ? "quarantine/a.csv" : "archive/a.csv"];
+        Assert.That(await File.ReadAllTextAsync(moved), Is.EqualTo("12345"));
+        Assert.That(File.GetLastWriteTimeUtc(moved), Is.EqualTo(file.ModifiedUtc));
+        Assert.That(File.Exists(_inbox["a.csv"]), Is.EqualTo(after == AfterCommit.Keep));
+        Assert.That(elsewhere.Files(), Has.Length.EqualTo(bad ? 2 : 1), "nothing temporary is left");
+        if (!bad) return;
+        Assert.That(new Quarantine(source).ReturnAll().Single().Obstacle, Is.Null);
+        Assert.That((await ListAsync(source)).Single(), Is.EqualTo(file));
+    }
+
+    [Test]
+    public async Task Without_permission_files_are_bad_folders_deferred_and_a_locked_inbox_is_the_sources_error()
+    {
+        await File.WriteAllTextAsync(_inbox["a.csv"], "12345");
+        Directory.CreateDirectory(_inbox["locked"]);
+        File.SetUnixFileMode(_inbox["a.csv"], UnixFileMode.None);
+        File.SetUnixFileMode(_inbox["locked"], UnixFileMode.None);
+        FolderSource source = Source(AfterCommit.Archive);
+
+        await AsNobodyAsync(() =>
+        {
+            List<SourceFile> files = ListAsync(source).GetAwaiter().GetResult();
+            Assert.That(files.Single(file => file.Path == "locked").DeferReason, Does.Contain("cannot be listed"));
+            SourceFile unreadable = files.Single(file => file.Path == "a.csv");
+            var bad = Assert.Throws<BadFileException>(() => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
+            Assert.That(bad!.Defect.Remedy, Is.Not.Null);
+            var error = Assert.Throws<SourceException>(() => source.SettleAsync([new SettledFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
+            Assert.That(error!.Message, Does.Contain("permission"));
+        });
+        File.SetUnixFileMode(_inbox.Path, UnixFileMode.None);
+        await AsNobodyAsync(() => Assert.Throws<SourceException>(() => ListAsync(source).GetAwaiter().GetResult()));
+        File.SetUnixFileMode(_inbox.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        File.SetUnixFileMode(_inbox["locked"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    [Test]
+    public async Task A_kept_file_that_cannot_be_read_leaves_its_reason_and_can_be_retried()
+    {
+        await File.WriteAllTextAsync(_inbox["a.csv"], "12345");
+        File.SetUnixFileMode(_inbox["a.csv"], UnixFileMode.None);
+        Directory.CreateDirectory(_inbox["quarantine"]);
+        File.SetUnixFileMode(_inbox["quarantine"], (UnixFileMode)0x1FF);
+        FolderSource source = Source();
+        SourceFile file = (await ListAsync(source)).Single();
+
+        await AsNobodyAsync(() => source.SettleAsync([new SettledFile(file, Broken)], default).AsTask().GetAwaiter().GetResult());
+
+        QuarantinedFile quarantined = new Quarantine(source).List().Single();
+        Assert.That(quarantined.File, Is.EqualTo(file));
+        Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv", "quarantine/a.csv.reason.json" }));
+        Assert.That(new Quarantine(source).Return(quarantined).IsReturned, Is.True);
+        Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
+    }
+
+    private FolderSource Source(AfterCommit after = AfterCommit.Keep, string? elsewhere = null) => new(_inbox.Path, new FolderSourceOptions
+    {
+        AfterCommit = after,
+        Recursive = true,
+        SettleTime = TimeSpan.Zero,
+        ArchiveFolder = elsewhere is null ? "archive" : elsewhere + "/archive",
+        QuarantineFolder = elsewhere is null ? "quarantine" : elsewhere + "/quarantine",
+    });
+
+    private static async Task<List<SourceFile>> ListAsync(FolderSource source)
+    {
+        var files = new List<SourceFile>();
+        await foreach (SourceFile file in source.ListAsync(default)) files.Add(file);
+        return files;
+    }
+
+    /// <summary>
+    /// Runs on a thread of its own whose file accesses, when the tests run as root, whom no permission stops, are those of another user.
+    /// <c>setfsuid</c> concerns only the thread that calls it.
+    /// </summary>
+    private async Task AsNobodyAsync(Action action)
+    {
+        const int Nobody = 65534;
+        if (GetEffectiveUser() == 0 && (File.GetUnixFileMode(_inbox.Path) & UnixFileMode.UserRead) != 0)
+            File.SetUnixFileMode(_inbox.Path, File.GetUnixFileMode(_inbox.Path) | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                if (GetEffectiveUser() == 0) _ = SetFileUser(Nobody);
+                action();
+                done.SetResult();
+            }
+            catch (Exception error)
+            {
+                done.SetException(error);
+            }
+        });
+        thread.Start();
+        await done.Task.WaitAsync(TimeSpan.FromSeconds(20));
+    }
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint GetEffectiveUser();
+
+    [LibraryImport("libc", EntryPoint = "setfsuid")]
+    private static partial int SetFileUser(uint user);
+}

@@ -1,0 +1,54 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>A large file, read forward once; it fails at its end, or as soon as it shows, when it is not the file that was listed. Not thread-safe.</summary>
+internal sealed class FolderFileStream(SafeFileHandle handle, SourceFile listed, Func<SafeFileHandle, DiskStat> stat) : Stream
+{
+    // Larger buffers gain nothing measurable on a local disk; smaller ones cost system calls.
+    private const int BufferSize = 128 * 1024;
+
+    private readonly FileStream _file = new(handle, FileAccess.Read, BufferSize, isAsync: false);
+    private long _read;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => listed.Size;
+
+    public override long Position { get => _read; set => throw new NotSupportedException(); }
+
+    public override int Read(Span<byte> buffer) => Count(_file.Read(buffer), buffer.Length);
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        Count(await _file.ReadAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Flush() { }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing) _file.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private int Count(int read, int asked)
+    {
+        _read += read;
+        if ((read == 0 && asked > 0) || _read > listed.Size) FolderChange.Check(listed, stat(handle), _read);
+        return read;
+    }
+}

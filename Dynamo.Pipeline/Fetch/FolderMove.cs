@@ -1,0 +1,54 @@
+using System.Runtime.InteropServices;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>Moves and copies of single files that a kill at any instant leaves either done or undone, also between file systems.</summary>
+internal static partial class FolderMove
+{
+    private const int CrossDevice = 18;
+
+    /// <summary>Moves a file over whatever is at the target, creating the target's folder. The time of the file is kept.</summary>
+    public static void Move(string path, string target, DateTime modifiedUtc)
+    {
+        if (TryRename(path, target)) return;
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        if (TryRename(path, target)) return;
+        Copy(path, target, modifiedUtc);
+        File.Delete(path);
+    }
+
+    /// <summary>Copies a file, its time included, onto the disk itself; the target has either all of it or nothing.</summary>
+    public static void Copy(string path, string target, DateTime modifiedUtc)
+    {
+        string temporary = FolderNames.Temporary(target);
+        using (var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))
+        using (var to = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        {
+            from.CopyTo(to);
+            to.Flush(flushToDisk: true);
+        }
+        File.SetLastWriteTimeUtc(temporary, modifiedUtc);
+        File.Move(temporary, target, overwrite: true);
+    }
+
+    /// <summary>Whether one rename did it; <see langword="false"/> when the target's folder is missing or on another file system.</summary>
+    private static bool TryRename(string path, string target)
+    {
+        if (!OperatingSystem.IsWindows()) return TryRenameByCall(path, target);
+        if (!Directory.Exists(Path.GetDirectoryName(target)) || Path.GetPathRoot(path) != Path.GetPathRoot(target)) return false;
+        File.Move(path, target, overwrite: true);
+        return true;
+    }
+
+    /// <summary>The bare call, since .NET's move turns itself into a copy, which a kill would leave half done, between file systems.</summary>
+    private static bool TryRenameByCall(string path, string target)
+    {
+        if (Rename(path, target) == 0) return true;
+        int error = Marshal.GetLastPInvokeError();
+        if (error == CrossDevice || (error == LinuxCalls.NoEntry && !Directory.Exists(Path.GetDirectoryName(target)))) return false;
+        throw LinuxErrors.ForMove(error);
+    }
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string path, string target);
+}
