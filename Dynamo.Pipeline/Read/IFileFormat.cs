@@ -1,7 +1,7 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Turns a file's bytes into rows. <c>CsvFormat</c> ships; write your own for another text or a binary format.
+/// Turns a file's bytes into rows. <see cref="CsvFormat{TRow}"/> ships; write your own for another text or a binary format.
 /// One format serves all readers at once and must be thread-safe; the <see cref="IRowReader{TRow}"/> it opens is used by one at a time.
 /// </summary>
 /// <typeparam name="TRow">The row: <see cref="Reading"/> or your own type.</typeparam>

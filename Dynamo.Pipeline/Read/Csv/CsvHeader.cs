@@ -1,0 +1,60 @@
+using System.Text;
+using CsvHelper;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>The names in a CSV file's first line, trimmed. Immutable; shared by all files with the same header.</summary>
+public sealed class CsvHeader
+{
+    private readonly string[] _names;
+    private readonly byte[] _raw;
+    private readonly char _separator;
+
+    internal CsvHeader(CsvReader reader, char separator)
+    {
+        _raw = reader.RawRecord.ToArray();
+        _separator = separator;
+        Line = reader.LineNumber;
+        _names = new string[reader.FieldCount];
+        for (int i = 0; i < _names.Length; i++)
+            _names[i] = Encoding.UTF8.GetString(reader.GetSpan(i)).Trim();
+    }
+
+    /// <summary>The names, in the file's order; an empty one is a column without a name.</summary>
+    public IReadOnlyList<string> Names => _names;
+
+    /// <summary>How many columns there are, and so how many fields each line must have.</summary>
+    public int Count => _names.Length;
+
+    /// <summary>The line the header stands on: 1, unless blank lines come before it.</summary>
+    public long Line { get; }
+
+    /// <summary>Finds a column that must be there once, ignoring case.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="expected">All the names the file should have, for the message.</param>
+    /// <returns>Its index.</returns>
+    /// <exception cref="BadFileException">It is missing (with what looks like it) or doubled.</exception>
+    public int Column(string name, string expected)
+    {
+        int index = IndexOf(name, 0);
+        if (index < 0) throw new BadFileException(CsvDefects.MissingColumn(this, name, expected));
+        if (IndexOf(name, index + 1) >= 0) throw new BadFileException(CsvDefects.DoubledColumn(this, name));
+        return index;
+    }
+
+    /// <summary>The column's name for a message: <c>#3</c> when it has none.</summary>
+    /// <param name="index">The 0-based column.</param>
+    /// <returns>The name.</returns>
+    public string Describe(int index) => index < _names.Length && _names[index].Length > 0 ? _names[index] : $"#{index + 1}";
+
+    /// <summary>The names with the file's separator between them.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => string.Join(_separator, _names);
+
+    internal char Separator => _separator;
+
+    internal bool Is(ReadOnlySpan<byte> raw, long line) => Line == line && raw.SequenceEqual(_raw);
+
+    private int IndexOf(string name, int from) =>
+        Array.FindIndex(_names, from, n => n.Equals(name, StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,54 @@
+using CsvHelper;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>One line of a CSV file (several, when line breaks are quoted) with as many fields as the header. Lives while it is parsed.</summary>
+public readonly ref struct CsvRecord
+{
+    private readonly CsvReader _reader;
+    private readonly CsvHeader _header;
+    private readonly CsvNames _names;
+
+    internal CsvRecord(CsvReader reader, CsvHeader header, CsvNames names)
+    {
+        _reader = reader;
+        _header = header;
+        _names = names;
+        Line = reader.LineNumber;
+    }
+
+    /// <summary>The 1-based line of the file where it starts.</summary>
+    public long Line { get; }
+
+    /// <summary>A field as UTF-8 (not validated): quotes removed, doubled quotes single, without spaces and tabs around it.</summary>
+    /// <param name="column">The 0-based column, below <see cref="CsvHeader.Count"/>.</param>
+    /// <returns>The bytes, valid while the record is parsed.</returns>
+    public ReadOnlySpan<byte> Field(int column) => Blanks.Trim(_reader.GetSpan(column));
+
+    /// <summary>A field as a name: valid UTF-8, not empty, at most 400 bytes, no control characters. Equal names are one string.</summary>
+    /// <param name="column">The 0-based column.</param>
+    /// <param name="defect">What is wrong with it, when the result is <see langword="null"/>.</param>
+    /// <returns>The name, or <see langword="null"/>.</returns>
+    public string? Name(int column, out Defect? defect)
+    {
+        string? name = _names.Intern(Field(column), out string? problem);
+        defect = name is null ? Defect(column, $"the name {problem}", $"a name of 1 to {CsvNames.LongestName} bytes without control characters") : null;
+        return name;
+    }
+
+    /// <summary>Describes what is wrong with a field: line, column, what was found and the raw line are filled in.</summary>
+    /// <param name="column">The 0-based column.</param>
+    /// <param name="problem">What is wrong: "the value is not a number".</param>
+    /// <param name="expected">What would have been right.</param>
+    /// <param name="remedy">What to do about it.</param>
+    /// <returns>The defect, for <see cref="RowBatch{TRow}.Reject"/>.</returns>
+    public Defect Defect(int column, string problem, string? expected = null, string? remedy = null) => new(problem)
+    {
+        Line = Line,
+        Column = _header.Describe(column),
+        Found = CsvDefects.Text(Field(column)),
+        Expected = expected,
+        Remedy = remedy,
+        RawText = CsvDefects.Text(_reader.RawRecord),
+    };
+}
