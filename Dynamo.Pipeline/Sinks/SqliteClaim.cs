@@ -1,0 +1,38 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// The right to import one source into one database: a lock of the operating system on a small file beside the database, which the kernel releases
+/// when the process ends, however it ends. The file stays: removing it would race with the next run that opens it.
+/// </summary>
+internal sealed class SqliteClaim : IDisposable
+{
+    private readonly FileStream _file;
+
+    private SqliteClaim(FileStream file) => _file = file;
+
+    public static SqliteClaim Take(string database, string source)
+    {
+        string path = $"{database}.{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(source)).AsSpan(0, 4))}.lock";
+        try
+        {
+            return new SqliteClaim(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
+        }
+        catch (IOException e) when (IsHeldByAnother(e))
+        {
+            throw new AlreadyRunningException($"Another run imports {source} into {database} (it holds {path}). Wait until it has ended.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SinkException($"The lock file {path} of the database cannot be opened: {e.Message} Check that its folder exists, has room, and that this user may write there.", e);
+        }
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    /// <summary>EWOULDBLOCK of Linux (11) and macOS (35), ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows.</summary>
+    private static bool IsHeldByAnother(IOException e) =>
+        OperatingSystem.IsWindows() ? e.HResult is unchecked((int)0x80070020) or unchecked((int)0x80070021) : e.HResult is 11 or 35;
+}

@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>One connection. Used by one thread at a time: it is opened without SQLite's own mutex.</summary>
+internal sealed unsafe class SqliteDb : IDisposable
+{
+    private SqliteDb(nint handle, string path) => (Handle, Path) = (handle, path);
+
+    public nint Handle { get; private set; }
+
+    public string Path { get; }
+
+    /// <summary>Rows the last INSERT, UPDATE or DELETE changed itself, without those its triggers changed.</summary>
+    public long Changes => SqliteNative.Changes(Handle);
+
+    public bool InTransaction => SqliteNative.AutoCommit(Handle) == 0;
+
+    public long LastInsertRowId => SqliteNative.LastInsertRowId(Handle);
+
+    public int ErrorCode => SqliteNative.ExtendedErrorCode(Handle);
+
+    public string ErrorMessage => Marshal.PtrToStringUTF8((nint)SqliteNative.ErrorMessage(Handle)) ?? "";
+
+    public static SqliteDb Open(string path, bool create)
+    {
+        int flags = SqliteNative.ReadWrite | SqliteNative.NoMutex | SqliteNative.ExtendedCodes | (create ? SqliteNative.Create : 0);
+        int code = SqliteNative.Open(path, out nint handle, flags, 0);
+        var db = new SqliteDb(handle, path);
+        if (code == SqliteNative.Ok) return db;
+        SinkException fault = handle == 0 ? SqliteFault.Of(code, "out of memory", path, "opening it") : db.Fault("opening it");
+        db.Dispose();
+        throw fault;
+    }
+
+    /// <summary>Runs statements without parameters.</summary>
+    public void Execute(string sql, string doing)
+    {
+        if (TryExecute(sql) != SqliteNative.Ok) throw Fault(doing);
+    }
+
+    public int TryExecute(string sql) => SqliteNative.Execute(Handle, sql, 0, 0, 0);
+
+    public SqliteStatement Prepare(string sql) => new(this, sql);
+
+    /// <summary>The first column of the first row as a number, or null without a row.</summary>
+    public long? Number(string sql, params ReadOnlySpan<string> arguments)
+    {
+        using SqliteStatement statement = Prepare(sql);
+        for (int i = 0; i < arguments.Length; i++)
+            statement.Text(i + 1, arguments[i]);
+        return statement.Next() ? statement.Int64(0) : null;
+    }
+
+    /// <summary>Ends the transaction without effect; after an error that ended it already, does nothing.</summary>
+    public void Rollback()
+    {
+        if (Handle != 0 && InTransaction) TryExecute("ROLLBACK");
+    }
+
+    public SinkException Fault(string doing) => SqliteFault.Of(ErrorCode, ErrorMessage, Path, doing);
+
+    public void Dispose()
+    {
+        nint handle = Handle;
+        Handle = 0;
+        if (handle != 0) _ = SqliteNative.Close(handle);
+    }
+}

@@ -1,0 +1,200 @@
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Writes rows and counts truly what became of each. Rows go sixteen to a statement that fails whole: when it succeeds, all of them were new;
+/// when it does not, it left no trace and its rows go one by one. Tables with triggers get their rows one by one always, since a trigger can
+/// leave half a statement behind (RAISE(FAIL)) or drop rows unseen (RAISE(IGNORE)).
+/// </summary>
+internal sealed class SqliteRowWriter<TRow> : IDisposable
+{
+    private const int Block = 16, LongestDetour = 1024;
+
+    private readonly SqliteDb _db;
+    private readonly DuplicatePolicy _policy;
+    private readonly SqliteRejectWriter _rejects;
+    private readonly SqliteBinder<TRow>[] _binders;
+    private readonly SqliteStatement _block, _insert, _findKey, _findSame, _countTriggers;
+    private readonly SqliteStatement? _update;
+    private readonly Pending[] _pending = new Pending[Block];
+    private int _count;
+    private bool _hasTriggers;
+
+    /// <summary>How many rows go one by one before blocks are tried again: after failures in a row it doubles, as a file that was sent again has many.</summary>
+    private int _detour, _detourLeft;
+
+    public SqliteRowWriter(SqliteDb db, RowMap<TRow> map, DuplicatePolicy policy, SqliteRejectWriter rejects)
+    {
+        (_db, _policy, _rejects) = (db, policy, rejects);
+        _binders = [.. map.Columns.Select(SqliteBinder<TRow>.For)];
+        var sql = new SqliteRowSql<TRow>(map);
+        _block = db.Prepare(sql.InsertBlock(Block));
+        _insert = db.Prepare(sql.InsertNew);
+        _findKey = db.Prepare(sql.FindKey);
+        _findSame = db.Prepare(sql.FindSame);
+        _countTriggers = db.Prepare(sql.CountTriggers);
+        _update = sql.HasValues && policy == DuplicatePolicy.LastWins ? db.Prepare(sql.UpdateOther) : null;
+    }
+
+    /// <summary>To be called inside each new transaction: what is pending from a failed one is forgotten, and triggers may have come or gone.</summary>
+    public void Begin()
+    {
+        _count = _detourLeft = 0;
+        _block.Reset();
+        _hasTriggers = _countTriggers.Next() && _countTriggers.Int64(0) > 0;
+        _countTriggers.Reset();
+    }
+
+    public void Add(FileWork<TRow> work, TRow row, long line)
+    {
+        var added = new Pending(work, row, line, work.Ordinal++);
+        if (work.Poison is { } poison && poison.TryGetValue(added.Ordinal, out Defect? defect))
+            _rejects.Add(work, defect);
+        else if (_hasTriggers || _detourLeft > 0)
+            Detour(added);
+        else
+            Collect(added);
+    }
+
+    /// <summary>Writes what is pending; the counts are true then.</summary>
+    public void Flush()
+    {
+        int count = _count;
+        _count = 0;
+        if (count > 0) _block.Reset();
+        for (int i = 0; i < count; i++)
+            WriteOne(_pending[i]);
+    }
+
+    public void Dispose()
+    {
+        foreach (SqliteStatement? statement in (SqliteStatement?[])[_block, _insert, _update, _findKey, _findSame, _countTriggers])
+            statement?.Dispose();
+    }
+
+    private void Collect(in Pending added)
+    {
+        if (!Bind(_block, _count * _binders.Length, added)) return;
+        _pending[_count++] = added;
+        if (_count == Block) WriteBlock();
+    }
+
+    private void Detour(in Pending added)
+    {
+        Flush();
+        WriteOne(added);
+        if (_detourLeft > 0) _detourLeft--;
+    }
+
+    private void WriteBlock()
+    {
+        int code = _block.TryRun();
+        if (code == SqliteNative.Done)
+        {
+            if (_db.Changes != Block) throw _db.Fault("counting the rows it wrote");
+            for (int i = 0; i < Block; i++)
+                _pending[i].Work.Inserted++;
+            _count = _detour = 0;
+            return;
+        }
+        if (!_db.InTransaction || !(SqliteFault.IsRefusal(code) || code == SqliteNative.Error)) throw _db.Fault("writing rows");
+        Flush();
+        _detour = Math.Clamp(_detour * 2, Block, LongestDetour);
+        _detourLeft = _detour;
+    }
+
+    private void WriteOne(in Pending pending)
+    {
+        if (!Bind(_insert, 0, pending)) return;
+        int code = _insert.TryRun();
+        if (code != SqliteNative.Done) Refuse(pending, code, _insert);
+        else if (_db.Changes == 1) pending.Work.Inserted++;
+        else if (_hasTriggers && !Finds(_findKey, pending)) Reject(pending, LeftOut);
+        else MeetExisting(pending);
+    }
+
+    private void MeetExisting(in Pending pending)
+    {
+        if (_policy == DuplicatePolicy.Reject)
+            Reject(pending, new Defect("a row with the same key is there already") { Found = Show(pending.Row, keysOnly: true), Expected = "a new key" });
+        else if (_update is null)
+            pending.Work.Unchanged++;
+        else
+            Update(_update, pending);
+    }
+
+    private void Update(SqliteStatement update, in Pending pending)
+    {
+        if (!Bind(update, 0, pending)) return;
+        int code = update.TryRun();
+        if (code != SqliteNative.Done) Refuse(pending, code, update);
+        else if (_db.Changes == 1) pending.Work.Updated++;
+        else if (_hasTriggers && !Finds(_findSame, pending)) Reject(pending, LeftOut);
+        else pending.Work.Unchanged++;
+    }
+
+    private bool Finds(SqliteStatement find, in Pending pending)
+    {
+        for (int i = 0; i < _binders.Length; i++)
+            if (_binders[i].Column.IsKey || find == _findSame)
+                _ = _binders[i].Bind(find, i + 1, pending.Row);
+        bool found = find.Next();
+        find.Reset();
+        return found;
+    }
+
+    /// <summary>Binds a row from a parameter on, or rejects it.</summary>
+    private bool Bind(SqliteStatement statement, int before, in Pending pending)
+    {
+        for (int i = 0; i < _binders.Length; i++)
+        {
+            if (_binders[i].Bind(statement, before + i + 1, pending.Row) is not { } problem) continue;
+            SqliteBinder<TRow> binder = _binders[i];
+            Reject(pending, new Defect(problem) { Column = binder.Column.Name, Found = binder.Show(pending.Row) });
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// A statement the database did not take: the row's fault when a constraint says so, or when the statement itself still compiles (a trigger's
+    /// or a check's arithmetic failed on these values).
+    /// </summary>
+    private void Refuse(in Pending pending, int code, SqliteStatement statement)
+    {
+        SinkException fault = _db.Fault("writing rows");
+        Defect defect = RefusedRow.Of(_db.ErrorMessage, code, name => _binders.FirstOrDefault(b => b.Column.Name == name)?.Column.Name);
+        bool ended = !_db.InTransaction;
+        if (!SqliteFault.IsRefusal(code) && (code != SqliteNative.Error || ended || !Compiles(statement))) throw fault;
+        if (!ended)
+        {
+            Reject(pending, defect);
+            return;
+        }
+        pending.Work.Remember(pending.Ordinal, Located(pending, defect));
+        throw new TransactionEndedException(fault);
+    }
+
+    private bool Compiles(SqliteStatement statement)
+    {
+        try
+        {
+            using SqliteStatement again = _db.Prepare(statement.Sql);
+            return true;
+        }
+        catch (SinkException)
+        {
+            return false;
+        }
+    }
+
+    private void Reject(in Pending pending, Defect defect) => _rejects.Add(pending.Work, Located(pending, defect));
+
+    private Defect Located(in Pending pending, Defect defect) => defect with { Line = pending.Line, RawText = Show(pending.Row, keysOnly: false) };
+
+    private string Show(TRow row, bool keysOnly) =>
+        string.Join(", ", _binders.Where(b => b.Column.IsKey || !keysOnly).Select(b => b.Show(row) ?? "NULL"));
+
+    private static Defect LeftOut => new("a trigger of the database left the row out") { Remedy = "Look at the table's triggers with RAISE(IGNORE)" };
+
+    private readonly record struct Pending(FileWork<TRow> Work, TRow Row, long Line, long Ordinal);
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>The tables' definitions, and the quoting of names.</summary>
+internal static class SqliteSchema
+{
+    /// <summary>Raised with every change of the ledger's tables; a database of a higher one is refused.</summary>
+    public const int Version = 1;
+
+    public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
+
+    /// <summary>A literal; used for table names in queries of the catalogue only.</summary>
+    public static string Literal(string text) => '\'' + text.Replace("'", "''", StringComparison.Ordinal) + '\'';
+
+    public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
+    [
+        (map.Name, Rows(map)),
+        (options.LedgerTable, Ledger(options)),
+        (options.RunTable, Runs(options)),
+        (options.RejectTable, Rejects(options)),
+        (options.SchemaTable, $"CREATE TABLE {Quote(options.SchemaTable)} (\n  Version INTEGER NOT NULL PRIMARY KEY\n) WITHOUT ROWID"),
+    ];
+
+    /// <summary>How the reject table is searched: all rejects of a ledger entry.</summary>
+    public static string RejectIndex(SqliteSinkOptions options) =>
+        $"CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path)";
+
+    public static string SetVersion(SqliteSinkOptions options) => string.Create(CultureInfo.InvariantCulture,
+        $"INSERT INTO {Quote(options.SchemaTable)} (Version) SELECT {Version} WHERE NOT EXISTS (SELECT 1 FROM {Quote(options.SchemaTable)})");
+
+    public static string TypeOf(ColumnKind kind) => kind switch
+    {
+        ColumnKind.WholeNumber => "INTEGER",
+        ColumnKind.Number => "REAL",
+        _ => "TEXT",
+    };
+
+    private static string Rows<TRow>(RowMap<TRow> map)
+    {
+        IEnumerable<string> columns = map.Columns.Select(c => $"  {Quote(c.Name)} {TypeOf(c.Kind)}{(c.IsNullable ? "" : " NOT NULL")}");
+        string key = string.Join(", ", map.Columns.Where(c => c.IsKey).Select(c => Quote(c.Name)));
+        return $"CREATE TABLE {Quote(map.Name)} (\n{string.Join(",\n", columns)},\n  PRIMARY KEY ({key})\n) WITHOUT ROWID";
+    }
+
+    private static string Ledger(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.LedgerTable)} (
+          Source TEXT NOT NULL,
+          Path TEXT NOT NULL,
+          Size INTEGER NOT NULL,
+          ModifiedUtc TEXT NOT NULL,
+          RunId INTEGER NOT NULL,
+          Outcome TEXT NOT NULL,
+          Rows INTEGER NOT NULL,
+          Inserted INTEGER NOT NULL,
+          Updated INTEGER NOT NULL,
+          Unchanged INTEGER NOT NULL,
+          Rejected INTEGER NOT NULL,
+          Reason TEXT,
+          ImportedUtc TEXT NOT NULL,
+          PRIMARY KEY (Source, Path, Size, ModifiedUtc)
+        ) WITHOUT ROWID
+        """;
+
+    private static string Runs(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.RunTable)} (
+          RunId INTEGER PRIMARY KEY AUTOINCREMENT,
+          Source TEXT NOT NULL,
+          StartedUtc TEXT NOT NULL,
+          EndedUtc TEXT,
+          Outcome TEXT NOT NULL,
+          Host TEXT NOT NULL,
+          Version TEXT NOT NULL,
+          Listed INTEGER NOT NULL DEFAULT 0,
+          Loaded INTEGER NOT NULL DEFAULT 0,
+          AlreadyLoaded INTEGER NOT NULL DEFAULT 0,
+          AlreadyQuarantined INTEGER NOT NULL DEFAULT 0,
+          Quarantined INTEGER NOT NULL DEFAULT 0,
+          Deferred INTEGER NOT NULL DEFAULT 0,
+          RowsRead INTEGER NOT NULL DEFAULT 0,
+          RowsInserted INTEGER NOT NULL DEFAULT 0,
+          RowsUpdated INTEGER NOT NULL DEFAULT 0,
+          RowsUnchanged INTEGER NOT NULL DEFAULT 0,
+          RowsRejected INTEGER NOT NULL DEFAULT 0,
+          Bytes INTEGER NOT NULL DEFAULT 0
+        )
+        """;
+
+    private static string Rejects(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.RejectTable)} (
+          RejectId INTEGER PRIMARY KEY,
+          RunId INTEGER NOT NULL,
+          Source TEXT NOT NULL,
+          Path TEXT NOT NULL,
+          Line INTEGER,
+          ColumnName TEXT,
+          Problem TEXT NOT NULL,
+          Found TEXT,
+          Expected TEXT,
+          Remedy TEXT,
+          RawText TEXT
+        )
+        """;
+}
