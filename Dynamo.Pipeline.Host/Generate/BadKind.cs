@@ -76,7 +76,7 @@ public enum BadKind
     /// <summary>A channel's name holds bytes that are no UTF-8. One row rejected.</summary>
     InvalidUtf8,
 
-    /// <summary>The last rows are NUL bytes, as a file system leaves them after a power cut. Quarantined.</summary>
+    /// <summary>After the first digit of the last value all is NUL, as a file system leaves it after a power cut. One row rejected.</summary>
     NulBytes,
 
     /// <summary>The last line ends in the middle of its timestamp. One row rejected.</summary>

@@ -12,7 +12,7 @@ public static class BadKinds
     public static (FileOutcome Outcome, int RejectedRows) Verdict(BadKind kind) => kind switch
     {
         BadKind.EmptyFile or BadKind.MissingColumn or BadKind.DoubledColumn or BadKind.UnknownHeader => (FileOutcome.Quarantined, 0),
-        BadKind.UnclosedQuote or BadKind.NulBytes or BadKind.BinaryFile or BadKind.OneLongLine => (FileOutcome.Quarantined, 0),
+        BadKind.UnclosedQuote or BadKind.BinaryFile or BadKind.OneLongLine => (FileOutcome.Quarantined, 0),
         BadKind.HeaderOnly or BadKind.ReadingTwice or BadKind.SameAsOtherFile or BadKind.OtherColumns => (FileOutcome.Loaded, 0),
         BadKind.Utf8Mark or BadKind.Utf16LittleEndian or BadKind.Utf16BigEndian => (FileOutcome.Loaded, 0),
         BadKind.CrLfLineEnds or BadKind.CrLineEnds => (FileOutcome.Loaded, 0),

@@ -28,7 +28,7 @@ internal static class BadText
             BadKind.CrLineEnds => Text(Header, rows, "\r"),
             BadKind.Utf16LittleEndian => [.. Encoding.Unicode.Preamble, .. Convert(Text(Header, rows), Encoding.Unicode)],
             BadKind.Utf16BigEndian => [.. Encoding.BigEndianUnicode.Preamble, .. Convert(Text(Header, rows), Encoding.BigEndianUnicode)],
-            BadKind.NulBytes => WithNulTail(Text(Header, rows)),
+            BadKind.NulBytes => WithNulTail(Text(Header, rows), rows[^1][3].Length),
             BadKind.InvalidUtf8 => WithInvalidUtf8(Text(Header, Changed(rows, file.BadRow, kind))),
             BadKind.LastLineCutOff => Text(Header, rows)[..^(rows[^1][3].Length + ":00Z,\n".Length)],
             BadKind.BinaryFile => Binary(file),
@@ -85,10 +85,10 @@ internal static class BadText
 
     private static byte[] Convert(byte[] utf8, Encoding encoding) => Encoding.Convert(Encoding.UTF8, encoding, utf8);
 
-    /// <summary>The last third was allocated but never written.</summary>
-    private static byte[] WithNulTail(byte[] text)
+    /// <summary>The end was allocated but never written.</summary>
+    private static byte[] WithNulTail(byte[] text, int length)
     {
-        text.AsSpan(text.Length * 2 / 3).Clear();
+        text.AsSpan(text.Length - length).Clear();
         return text;
     }
 

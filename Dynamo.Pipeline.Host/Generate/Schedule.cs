@@ -69,7 +69,7 @@ internal sealed class Schedule
     }
 
     private int BadRow(BadKind bad, int logger, int step, int rows) => rows == 0 ? -1
-        : bad == BadKind.LastLineCutOff ? rows - 1
+        : bad is BadKind.LastLineCutOff or BadKind.NulBytes ? rows - 1
         : (int)SplitMix.Between(SplitMix.Hash(_seed, 11, (ulong)logger, (ulong)step), 0, rows - 1);
 
     /// <summary>A file's place in the order of time.</summary>

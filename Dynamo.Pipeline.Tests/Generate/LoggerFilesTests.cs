@@ -12,7 +12,7 @@ public sealed class LoggerFilesTests
     {
         using var folder = new GeneratedFolder(_small);
 
-        Assert.That(folder.Fingerprint(), Is.EqualTo("e6e61f88c8bd9fabf90721b71328bd06c769419aa343ff9513380d8925ba6f6a"));
+        Assert.That(folder.Fingerprint(), Is.EqualTo("ad3621cd9aed865f729ade6e9c9944afc63a37e21392befcad03eb556aca5106"));
     }
 
     [Test]

@@ -1,0 +1,50 @@
+using Dapper;
+using Dynamo.Pipeline.Host;
+using Microsoft.Data.Sqlite;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>What must be in the database and the folders when everything has been imported, by set difference with what was generated.</summary>
+internal sealed class ImportOracle
+{
+    private readonly HashSet<Reading> _expected;
+    private readonly List<string> _good;
+    private readonly List<string> _bad;
+
+    public ImportOracle(LoggerFiles generated)
+    {
+        _expected = [.. generated.ExpectedReadings()];
+        ILookup<bool, string> files = generated.ExpectedFiles().ToLookup(file => file.Outcome == FileOutcome.Quarantined, file => file.Path);
+        (_good, _bad) = ([.. files[false]], [.. files[true]]);
+    }
+
+    /// <summary>lost = doubled = unexpected = ∅, every file once in the ledger, and every one where it belongs.</summary>
+    public void AssertComplete(string database, string inbox, string context)
+    {
+        using var connection = new SqliteConnection($"Data Source={database};Mode=ReadOnly;Pooling=False");
+        List<Reading> stored = [.. connection.Query("select Logger, Channel, TimestampUtc, Value from Reading")
+            .Select(row => new Reading((string)row.Logger, (string)row.Channel, Utc((string)row.TimestampUtc), (double)row.Value))];
+        var set = stored.ToHashSet();
+        Assert.Multiple(() =>
+        {
+            Assert.That(_expected.Except(set), Is.Empty, $"lost; {context}");
+            Assert.That(set.Except(_expected), Is.Empty, $"unexpected; {context}");
+            Assert.That(stored, Has.Count.EqualTo(set.Count), $"doubled; {context}");
+            Assert.That(Ledger(connection, "Loaded"), Is.EquivalentTo(_good), $"ledger; {context}");
+            Assert.That(Ledger(connection, "Quarantined"), Is.EquivalentTo(_bad), $"ledger; {context}");
+            Assert.That(connection.ExecuteScalar<string>("pragma integrity_check"), Is.EqualTo("ok"), context);
+            Assert.That(Names(Path.Combine(inbox, "archive")), Is.EquivalentTo(_good), $"archive; {context}");
+            Assert.That(Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)), Is.EquivalentTo(_bad), $"quarantine; {context}");
+            Assert.That(Names(inbox), Is.Empty, $"inbox; {context}");
+        });
+    }
+
+    private static IEnumerable<string> Ledger(SqliteConnection connection, string outcome) =>
+        connection.Query<string>("select Path from ImportedFile where Outcome = @outcome", new { outcome });
+
+    private static IEnumerable<string> Names(string folder) =>
+        Directory.Exists(folder) ? Directory.EnumerateFiles(folder).Select(path => Path.GetFileName(path)) : [];
+
+    private static DateTime Utc(string text) =>
+        DateTime.Parse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal | System.Globalization.DateTimeStyles.AdjustToUniversal);
+}
