@@ -16,6 +16,10 @@ internal static class Composition
 
     public static SqliteSink<Reading> Sink(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
 
+    public static SqliteLedger Ledger(HostSettings settings) => new(settings.Database, settings.Sqlite);
+
+    public static SqliteInspection<Reading> Inspection(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
+
     public static RowMap<Reading> Table(HostSettings settings)
     {
         TableSettings table = settings.Table;

@@ -6,6 +6,7 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
 {
+    private readonly SqliteInspection<Reading> _database = Composition.Inspection(settings);
     private int _maxBadRows;
     private string _source = "";
 
@@ -19,7 +20,8 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => ValueTask.FromResult(new LedgerEntry?[files.Count]);
+    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<LedgerEntry?[]>([.. _database.LookUp(_source, files, cancellationToken)]);
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
     {
@@ -31,7 +33,11 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
 
     public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        _database.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     private async ValueTask<FileResult> CountAsync(FileRows<Reading> file, CancellationToken cancellationToken)
     {

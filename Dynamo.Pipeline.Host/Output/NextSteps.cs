@@ -18,9 +18,10 @@ internal static class NextSteps
     private static (string, string) Retry(HostSettings settings, string dynamo, bool isSample, string sink)
     {
         string source = isSample ? "" : $" --source \"{Shown.Path(Path.GetFullPath(settings.Source!))}\"";
-        string quarantine = Shown.Path(Path.Combine(Path.GetFullPath(settings.Source!), settings.Folder.QuarantineFolder));
-        string where = settings.Folder.AfterCommit == AfterCommit.Keep ? $"the files, which are where they were and as copies in {quarantine}" : $"the files in {quarantine}";
-        return ($"{dynamo} retry{source}{sink}", $"once you have mended {where}: offers them to the next run");
+        string what = settings.Folder.AfterCommit == AfterCommit.Keep
+            ? "offers quarantined files to the next run again, say after a change of the format; one that you mend in its folder is imported without it"
+            : $"brings the files back from {Shown.Path(Path.Combine(Path.GetFullPath(settings.Source!), settings.Folder.QuarantineFolder))}, once you have mended them there";
+        return ($"{dynamo} retry{source}{sink}", what);
     }
 
     private static string Query(HostSettings settings)
