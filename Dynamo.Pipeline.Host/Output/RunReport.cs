@@ -40,6 +40,7 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
         if (books.Listed == 0) return $"Nothing to import: no file in {what}.";
         if (IsNothingNew(result))
             return $"Nothing new in {what}: {(books.Listed == 1 ? "its one file is" : $"all {Shown.Count(books.Listed)} files are")} already in {into}{InQuarantine(books)}. ({time})";
+        if (books.Loaded == 0) return $"Nothing new was loaded from {what} into {into}. ({time})";
         return isDryRun ? $"Dry run, nothing was changed: {what} into {into} in {time} would be" : $"Imported {what} into {into} in {time}.";
     }
 
