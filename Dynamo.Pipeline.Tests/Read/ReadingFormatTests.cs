@@ -172,7 +172,10 @@ public sealed class ReadingFormatTests
         Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["HH:mm"] }, Throws.ArgumentException.With.Message.Contains("'HH:mm'"));
         Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["yyyy-MM-dd HH:mmK"] }, Throws.ArgumentException.With.Message.Contains("no K"));
         Assert.That(() => new CsvText { Separator = 'a' }, Throws.ArgumentException.With.Message.Contains("Separator"));
-        Assert.That(() => new CsvText { Separator = '"' }, Throws.ArgumentException.With.Message.Contains("Separator"));
+        Assert.That(() => new CsvText { Quote = '\n' }, Throws.ArgumentException.With.Message.Contains("Quote"));
+        Assert.That(
+            () => new CsvFormat<Reading>(ReadingFormat.Default with { Text = new CsvText { Separator = '"' } }),
+            Throws.ArgumentException.With.Message.Contains("Separator and Quote"));
         Assert.That(() => new CsvText { LongestLine = 10 }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("LongestLine"));
         Assert.That(() => FieldSource.PathPattern("(?<a>x)(?<b>y)"), Throws.ArgumentException.With.Message.Contains("one named group"));
         Assert.That(() => FieldSource.PathPattern("(?<a>x)(?=y)"), Throws.ArgumentException.With.Message.Contains("look-around"));
