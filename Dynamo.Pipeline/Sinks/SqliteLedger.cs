@@ -26,7 +26,7 @@ public sealed record LedgerTotals(long Loaded, long Quarantined, long Rows, long
 /// <param name="File">The file.</param>
 /// <param name="Defect">Why.</param>
 /// <param name="QuarantinedUtc">Since when.</param>
-public sealed record QuarantinedFile(string Source, SourceFile File, Defect Defect, DateTime QuarantinedUtc);
+public sealed record QuarantinedEntry(string Source, SourceFile File, Defect Defect, DateTime QuarantinedUtc);
 
 /// <summary>Looks into the tables a <see cref="SqliteSink{TRow}"/> keeps, while a run writes or not. Every call opens the database anew; safe from several threads.</summary>
 /// <param name="path">The database.</param>
@@ -91,14 +91,14 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The files.</returns>
     /// <exception cref="SinkException">The database cannot be read.</exception>
-    public Task<IReadOnlyList<QuarantinedFile>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken) =>
-        UseAsync<IReadOnlyList<QuarantinedFile>>(SqliteOpenMode.ReadOnly, async db =>
+    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<QuarantinedEntry>>(SqliteOpenMode.ReadOnly, async db =>
         {
             string sql = $"SELECT Source, Path, Size, ModifiedUtc, coalesce(Reason, '') AS Reason, ImportedUtc FROM {Ledger} "
                 + "WHERE Outcome = 'quarantined' AND (@source IS NULL OR Source = @source) ORDER BY ImportedUtc, Path LIMIT @most";
             var found = await db.QueryAsync<(string Source, string Path, long Size, string Modified, string Reason, string Imported)>(
                 new CommandDefinition(sql, new { source, most }, cancellationToken: cancellationToken)).ConfigureAwait(false);
-            return [.. found.Select(f => new QuarantinedFile(f.Source, new SourceFile(f.Path, f.Size, Time(f.Modified)), DefectJson.Read(f.Reason), Time(f.Imported)))];
+            return [.. found.Select(f => new QuarantinedEntry(f.Source, new SourceFile(f.Path, f.Size, Time(f.Modified)), DefectJson.Read(f.Reason), Time(f.Imported)))];
         });
 
     /// <summary>Forgets quarantined files and their rejects, so that the next run that finds them loads them. Loaded files are never forgotten.</summary>
