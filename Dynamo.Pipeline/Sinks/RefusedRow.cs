@@ -1,6 +1,9 @@
 namespace Dynamo.Pipeline;
 
-/// <summary>A row took the whole transaction with it (<c>RAISE(ROLLBACK)</c>): the batch is to be written again without that row, which its file remembers.</summary>
+/// <summary>
+/// A transaction cannot go on: a row took it with it (<c>RAISE(ROLLBACK)</c>, which its file remembers), or its counts are in doubt. The batch is to be
+/// written again with what was learnt.
+/// </summary>
 internal sealed class TransactionEndedException(SinkException fault) : Exception(fault.Message, fault);
 
 /// <summary>What a database's refusal says about the row.</summary>

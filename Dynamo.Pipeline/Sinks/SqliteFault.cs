@@ -16,6 +16,13 @@ internal static class SqliteFault
     public static bool IsRefusal(int code) =>
         (code & 0xFF) is SqliteNative.Constraint or SqliteNative.Mismatch or SqliteNative.TooBig;
 
+    /// <summary>
+    /// Whether a statement with <c>OR FAIL</c> that ends so has kept its rows before the refused one, and counted them: the constraints that
+    /// heed the conflict clause (https://sqlite.org/lang_conflict.html).
+    /// </summary>
+    public static bool CountsChanges(int code) => code is SqliteNative.PrimaryKeyConstraint or SqliteNative.UniqueConstraint
+        or SqliteNative.NotNullConstraint or SqliteNative.CheckConstraint or SqliteNative.RowIdConstraint;
+
     private static string Remedy(int primary) => primary switch
     {
         SqliteNative.Busy or SqliteNative.Locked => "Another program writes to it: close it, or wait longer (BusyTimeout).",

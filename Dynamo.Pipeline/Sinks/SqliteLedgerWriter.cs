@@ -21,7 +21,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
         string table = SqliteSchema.Quote(options.LedgerTable);
         const string Columns = "Source, Path, Size, ModifiedUtc, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc";
         const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?)";
-        _block = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
+        _block = db.Prepare($"INSERT OR FAIL INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
         _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT (Source, Path, Size, ModifiedUtc) DO NOTHING");
         _correct = db.Prepare($"UPDATE {table} SET Outcome = ?5, Rows = ?6, Inserted = ?7, Updated = ?8, Unchanged = ?9, Rejected = ?10, Reason = ?11 "
             + "WHERE Source = ?1 AND Path = ?2 AND Size = ?3 AND ModifiedUtc = ?4");
@@ -38,8 +38,8 @@ internal sealed class SqliteLedgerWriter : IDisposable
                 Bind(_block, i * Width, works[at + i], now);
             int code = _block.TryRun();
             if (code == SqliteNative.Done) continue;
-            if (!SqliteFault.IsRefusal(code) || !_db.InTransaction) throw _db.Fault(Doing);
-            for (int i = 0; i < Block; i++)
+            if (!SqliteFault.CountsChanges(code) || !_db.InTransaction) throw _db.Fault(Doing);
+            for (int i = (int)_db.Changes; i < Block; i++)
                 ClaimOne(works[at + i], now);
         }
         for (; at < works.Count; at++)

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// The statements of the row path. All number their parameters by the map's columns. <c>OR ABORT</c> stands above whatever conflict clause
-/// a table of the user's has: a refused statement leaves no trace, and nothing is replaced or ignored behind our back.
+/// The statements of the row path. All number their parameters by the map's columns. <c>OR ABORT</c> and <c>OR FAIL</c> stand
+/// above whatever conflict clause a table of the user's has: nothing is replaced or ignored behind our back.
 /// </summary>
 internal sealed class SqliteRowSql<TRow>
 {
@@ -19,9 +19,9 @@ internal sealed class SqliteRowSql<TRow>
 
     public bool HasValues => _map.Columns.Any(c => !c.IsKey);
 
-    /// <summary>Fails whole when one of its rows is there already, so a success means that all are new.</summary>
+    /// <summary>Stops at the first row that is there already; those before stay, and are its changes.</summary>
     public string InsertBlock(int rows) =>
-        $"INSERT OR ABORT INTO {_table} ({_columns}) VALUES {string.Join(',', Enumerable.Repeat($"({string.Join(',', Enumerable.Repeat('?', _map.Columns.Count))})", rows))}";
+        $"INSERT OR FAIL INTO {_table} ({_columns}) VALUES {string.Join(',', Enumerable.Repeat($"({string.Join(',', Enumerable.Repeat('?', _map.Columns.Count))})", rows))}";
 
     public string InsertNew => $"INSERT OR ABORT INTO {_table} ({_columns}) VALUES ({string.Join(", ", _map.Columns.Select((_, i) => $"?{i + 1}"))}) "
         + $"ON CONFLICT ({string.Join(", ", _map.Columns.Where(c => c.IsKey).Select(c => SqliteSchema.Quote(c.Name)))}) DO NOTHING";

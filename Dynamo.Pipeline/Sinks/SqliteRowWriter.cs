@@ -1,9 +1,10 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Writes rows and counts truly what became of each. Rows go sixteen to a statement that fails whole: when it succeeds, all of them were new;
-/// when it does not, it left no trace and its rows go one by one. Tables with triggers get their rows one by one always, since a trigger can
-/// leave half a statement behind (RAISE(FAIL)) or drop rows unseen (RAISE(IGNORE)).
+/// Writes rows and counts truly what became of each. Rows go sixteen to a statement that stops at the first row it cannot insert and keeps those before
+/// (<c>OR FAIL</c>): its count of changes says which row that was. The rest go one by one. A statement that would be undone whole
+/// (<c>OR ABORT</c>) costs three times as much, since SQLite copies every page it touches aside. Tables with triggers get their rows one by one, since
+/// a trigger can drop rows unseen (<c>RAISE(IGNORE)</c>); so do tables that once failed a statement in a way that leaves its count of changes in doubt.
 /// </summary>
 internal sealed class SqliteRowWriter<TRow> : IDisposable
 {
@@ -17,7 +18,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     private readonly SqliteStatement? _update;
     private readonly Pending[] _pending = new Pending[Block];
     private int _count;
-    private bool _hasTriggers;
+    private bool _hasTriggers, _mayCollect = true;
 
     /// <summary>How many rows go one by one before blocks are tried again: after failures in a row it doubles, as a file that was sent again has many.</summary>
     private int _detour, _detourLeft;
@@ -49,7 +50,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         var added = new Pending(work, row, line, work.Ordinal++);
         if (work.Poison is { } poison && poison.TryGetValue(added.Ordinal, out Defect? defect))
             _rejects.Add(work, defect);
-        else if (_hasTriggers || _detourLeft > 0)
+        else if (_hasTriggers || !_mayCollect || _detourLeft > 0)
             Detour(added);
         else
             Collect(added);
@@ -58,11 +59,8 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     /// <summary>Writes what is pending; the counts are true then.</summary>
     public void Flush()
     {
-        int count = _count;
-        _count = 0;
-        if (count > 0) _block.Reset();
-        for (int i = 0; i < count; i++)
-            WriteOne(_pending[i]);
+        if (_count > 0) _block.Reset();
+        FlushAfter(0);
     }
 
     public void Dispose()
@@ -97,9 +95,27 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
             return;
         }
         if (!_db.InTransaction || !(SqliteFault.IsRefusal(code) || code == SqliteNative.Error)) throw _db.Fault("writing rows");
-        Flush();
+        if (!SqliteFault.CountsChanges(code)) throw DoubtfulCount();
+        FlushAfter((int)_db.Changes);
         _detour = Math.Clamp(_detour * 2, Block, LongestDetour);
         _detourLeft = _detour;
+    }
+
+    private void FlushAfter(int inserted)
+    {
+        int count = _count;
+        _count = 0;
+        for (int i = 0; i < inserted; i++)
+            _pending[i].Work.Inserted++;
+        for (int i = inserted; i < count; i++)
+            WriteOne(_pending[i]);
+    }
+
+    /// <summary>A type check or a function failed: rows before it may be in the table or not, and no count tells. The transaction is begun anew without blocks.</summary>
+    private TransactionEndedException DoubtfulCount()
+    {
+        _mayCollect = false;
+        return new TransactionEndedException(_db.Fault("writing rows"));
     }
 
     private void WriteOne(in Pending pending)

@@ -1,0 +1,153 @@
+using System.Globalization;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>A run, as the run table has it.</summary>
+/// <param name="RunId">Its number, rising.</param>
+/// <param name="Source">The source's name.</param>
+/// <param name="StartedUtc">When it began.</param>
+/// <param name="EndedUtc">When it ended, or null: it is under way, or its process was killed.</param>
+/// <param name="Outcome"><c>running</c>, <c>completed</c>, <c>cancelled</c>, <c>failed</c> or <c>interrupted</c>.</param>
+/// <param name="Host">The machine.</param>
+/// <param name="Counts">The books, by the names of their columns: <c>Listed</c>, <c>Loaded</c>, …, <c>RowsRead</c>, …, <c>Bytes</c>.</param>
+public sealed record ImportedRun(long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, IReadOnlyDictionary<string, long> Counts);
+
+/// <summary>The sums of a ledger.</summary>
+/// <param name="Loaded">Files loaded.</param>
+/// <param name="Quarantined">Files in quarantine.</param>
+/// <param name="Rows">Rows read from both.</param>
+/// <param name="Rejected">Rows left out.</param>
+public sealed record LedgerTotals(long Loaded, long Quarantined, long Rows, long Rejected);
+
+/// <summary>A file in quarantine.</summary>
+/// <param name="Source">The source's name.</param>
+/// <param name="File">The file.</param>
+/// <param name="Defect">Why.</param>
+/// <param name="QuarantinedUtc">Since when.</param>
+public sealed record QuarantinedEntry(string Source, SourceFile File, Defect Defect, DateTime QuarantinedUtc);
+
+/// <summary>Looks into the tables a <see cref="SqliteSink{TRow}"/> keeps, while a run writes or not. Every call opens the database anew; safe from several threads.</summary>
+/// <param name="path">The database.</param>
+/// <param name="options">The names of the tables; the defaults when null.</param>
+public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
+{
+    private static readonly string[] s_counts =
+    [
+        "Listed", "Loaded", "AlreadyLoaded", "AlreadyQuarantined", "Quarantined", "Deferred",
+        "RowsRead", "RowsInserted", "RowsUpdated", "RowsUnchanged", "RowsRejected", "Bytes",
+    ];
+
+    private readonly SqliteSinkOptions _options = options ?? new SqliteSinkOptions();
+
+    private string Ledger => SqliteSchema.Quote(_options.LedgerTable);
+
+    private string Rejects => SqliteSchema.Quote(_options.RejectTable);
+
+    /// <summary>The last runs, newest first.</summary>
+    /// <param name="most">How many at most.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The runs.</returns>
+    /// <exception cref="SinkException">The database cannot be read.</exception>
+    public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<ImportedRun>>(SqliteOpenMode.ReadOnly, async db =>
+    {
+        string sql = $"SELECT * FROM {SqliteSchema.Quote(_options.RunTable)} ORDER BY RunId DESC LIMIT @most";
+        IEnumerable<dynamic> rows = await db.QueryAsync(new CommandDefinition(sql, new { most }, cancellationToken: cancellationToken)).ConfigureAwait(false);
+        return [.. rows.Cast<IDictionary<string, object?>>().Select(RunOf)];
+    });
+
+    /// <summary>The sums over all files of a source, or of all.</summary>
+    /// <param name="source">The source's name, or null for all.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The sums.</returns>
+    /// <exception cref="SinkException">The database cannot be read.</exception>
+    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken) => UseAsync(SqliteOpenMode.ReadOnly, db =>
+    {
+        string sql = $"SELECT count(*) FILTER (WHERE Outcome = 'loaded') AS Loaded, count(*) FILTER (WHERE Outcome = 'quarantined') AS Quarantined, "
+            + $"coalesce(sum(Rows), 0) AS Rows, coalesce(sum(Rejected), 0) AS Rejected FROM {Ledger} WHERE @source IS NULL OR Source = @source";
+        return db.QuerySingleAsync<LedgerTotals>(new CommandDefinition(sql, new { source }, cancellationToken: cancellationToken));
+    });
+
+    /// <summary>The newest time in a column of the row table: how far behind the data is. Reads the whole table when the column has no index of its own.</summary>
+    /// <typeparam name="TRow">The row.</typeparam>
+    /// <param name="map">The row table; its first time in the key is meant.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The time in UTC, or null for an empty table or a map without a time in its key.</returns>
+    /// <exception cref="SinkException">The database cannot be read.</exception>
+    public Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        RowColumn<TRow>? time = map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc });
+        if (time is null) return Task.FromResult<DateTime?>(null);
+        string sql = $"SELECT max({SqliteSchema.Quote(time.Name)}) FROM {SqliteSchema.Quote(map.Name)}";
+        return UseAsync(SqliteOpenMode.ReadOnly, async db =>
+            await db.ExecuteScalarAsync<string?>(new CommandDefinition(sql, cancellationToken: cancellationToken)).ConfigureAwait(false) is { } text ? Time(text) : (DateTime?)null);
+    }
+
+    /// <summary>The files in quarantine, oldest first.</summary>
+    /// <param name="source">The source's name, or null for all.</param>
+    /// <param name="most">How many at most.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The files.</returns>
+    /// <exception cref="SinkException">The database cannot be read.</exception>
+    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken) =>
+        UseAsync<IReadOnlyList<QuarantinedEntry>>(SqliteOpenMode.ReadOnly, async db =>
+        {
+            string sql = $"SELECT Source, Path, Size, ModifiedUtc, coalesce(Reason, '') AS Reason, ImportedUtc FROM {Ledger} "
+                + "WHERE Outcome = 'quarantined' AND (@source IS NULL OR Source = @source) ORDER BY ImportedUtc, Path LIMIT @most";
+            var found = await db.QueryAsync<(string Source, string Path, long Size, string Modified, string Reason, string Imported)>(
+                new CommandDefinition(sql, new { source, most }, cancellationToken: cancellationToken)).ConfigureAwait(false);
+            return [.. found.Select(f => new QuarantinedEntry(f.Source, new SourceFile(f.Path, f.Size, Time(f.Modified)), DefectJson.Read(f.Reason), Time(f.Imported)))];
+        });
+
+    /// <summary>Forgets quarantined files and their rejects, so that the next run that finds them loads them. Loaded files are never forgotten.</summary>
+    /// <param name="source">The source's name.</param>
+    /// <param name="paths">Which files, or null for all in quarantine.</param>
+    /// <param name="cancellationToken">Gives up and changes nothing.</param>
+    /// <returns>How many files were forgotten.</returns>
+    /// <exception cref="SinkException">The database cannot be written.</exception>
+    public Task<int> RetryAsync(string source, IReadOnlyCollection<string>? paths, CancellationToken cancellationToken) => UseAsync(SqliteOpenMode.ReadWrite, async db =>
+    {
+        using SqliteTransaction transaction = db.BeginTransaction(deferred: false);
+        int forgotten = 0;
+        foreach (string? path in paths ?? (IEnumerable<string?>)[null])
+        {
+            const string Which = "Source = @source AND Outcome = 'quarantined' AND (@path IS NULL OR Path = @path)";
+            var these = new { source, path };
+            await db.ExecuteAsync(new CommandDefinition($"DELETE FROM {Rejects} WHERE (RunId, Path) IN (SELECT RunId, Path FROM {Ledger} WHERE {Which})",
+                these, transaction, cancellationToken: cancellationToken)).ConfigureAwait(false);
+            forgotten += await db.ExecuteAsync(new CommandDefinition($"DELETE FROM {Ledger} WHERE {Which}",
+                these, transaction, cancellationToken: cancellationToken)).ConfigureAwait(false);
+        }
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return forgotten;
+    });
+
+    private static ImportedRun RunOf(IDictionary<string, object?> row) => new(
+        (long)row["RunId"]!, (string)row["Source"]!, Time((string)row["StartedUtc"]!), row["EndedUtc"] is string ended ? Time(ended) : null,
+        (string)row["Outcome"]!, (string)row["Host"]!, s_counts.ToDictionary(c => c, c => (long)row[c]!));
+
+    private static DateTime Time(string text) =>
+        DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+
+    private async Task<T> UseAsync<T>(SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
+    {
+        string full = Path.GetFullPath(path);
+        if (!File.Exists(full)) throw new SinkException($"The database {full} does not exist. Run an import first, or name another file.");
+        string connection = new SqliteConnectionStringBuilder
+        {
+            DataSource = full, Mode = mode, Pooling = false, DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
+        }.ToString();
+        try
+        {
+            using var db = new SqliteConnection(connection);
+            await db.OpenAsync().ConfigureAwait(false);
+            return await use(db).ConfigureAwait(false);
+        }
+        catch (SqliteException e)
+        {
+            throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, full, "reading its status");
+        }
+    }
+}
