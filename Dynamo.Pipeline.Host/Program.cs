@@ -1,1 +1,3 @@
-return 0;
+using Dynamo.Pipeline.Host;
+
+return (int)await DynamoHost.MainAsync(args);

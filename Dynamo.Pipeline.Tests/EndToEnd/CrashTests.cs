@@ -10,7 +10,7 @@ internal sealed class CrashTests
     private const int Kills = 60;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
-    private TempFolder _work = null!;
+    private ScratchFolder _work = null!;
     private LoggerFiles _files = null!;
     private ImportOracle _oracle = null!;
     private string _pristine = null!;
@@ -18,7 +18,7 @@ internal sealed class CrashTests
     [OneTimeSetUp]
     public void Generate()
     {
-        _work = new TempFolder();
+        _work = new ScratchFolder();
         _pristine = Path.Combine(_work.Path, "pristine");
         _files = new LoggerFiles(new GenerateOptions { To = _pristine, Loggers = 60, Steps = 30, Seed = 7, Bad = 0.03 });
         _files.Write();

@@ -21,7 +21,7 @@ public sealed record ImportedRun(long RunId, string Source, DateTime StartedUtc,
 /// <param name="Rejected">Rows left out.</param>
 public sealed record LedgerTotals(long Loaded, long Quarantined, long Rows, long Rejected);
 
-/// <summary>A file in quarantine.</summary>
+/// <summary>A quarantined file, as the ledger has it.</summary>
 /// <param name="Source">The source's name.</param>
 /// <param name="File">The file.</param>
 /// <param name="Defect">Why.</param>

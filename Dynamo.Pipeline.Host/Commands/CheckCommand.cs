@@ -1,0 +1,37 @@
+using System.CommandLine;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo check</c>: tries everything a run needs and changes nothing.</summary>
+internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
+{
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
+
+    public CheckCommand(CommandContext context) : base("check", "Tries settings, source, sink and the first files; changes nothing.")
+    {
+        Settings = new SettingOptions(this);
+        Options.Add(_json);
+        SetAction((parsed, _) => CheckAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo check --config dynamo.json
+          dynamo check --source inbox --sink sqlite:readings.db
+        """;
+
+    private async Task<int> CheckAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        await using FolderSource source = Composition.Source(settings);
+        using SqliteInspection<Reading> database = Composition.Inspection(settings);
+        database.Check();
+        FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), context.Stopping);
+        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, database.Exists, files)));
+        else CheckReport.Write(context.Out, settings, database.Exists, files);
+        return (int)(files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0) ? ExitCode.Ok : ExitCode.DoneWithBadData);
+    }
+}

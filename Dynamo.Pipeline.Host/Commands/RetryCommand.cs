@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo retry</c>: quarantined files go back to the source, and the ledger forgets them.</summary>
+internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
+{
+    private readonly Argument<string[]> _files = new("FILE") { Description = "Quarantined files, by path or name. Default: all of this source.", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
+
+    public RetryCommand(CommandContext context) : base("retry", "Offers quarantined files to the next run again.")
+    {
+        Arguments.Add(_files);
+        Settings = new SettingOptions(this, "source", "sink", "doneMarker");
+        Options.Add(_json);
+        SetAction((parsed, _) => RetryAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo retry --source inbox --sink sqlite:readings.db
+          dynamo retry L00007_20250101T000000.csv --config dynamo.json
+        """;
+
+    private async Task<int> RetryAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        await using FolderSource source = Composition.Source(settings);
+        using SqliteInspection<Reading> database = Composition.Inspection(settings);
+        using IDisposable claim = database.Claim(source.Name);
+
+        IReadOnlyList<Retried> retried = await Retries.RunAsync(source, Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
+        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
+        else Write(context.Out, retried);
+        return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);
+    }
+
+    private static void Write(TextWriter to, IReadOnlyList<Retried> retried)
+    {
+        if (retried.Count == 0) to.WriteLine("Nothing of this source is in quarantine.");
+        Write(to, "The next run reads again:", retried.Where(file => file.Obstacle is null));
+        Write(to, "These stay in quarantine:", retried.Where(file => file.Obstacle is not null));
+    }
+
+    private static void Write(TextWriter to, string title, IEnumerable<Retried> files)
+    {
+        foreach ((int index, Retried file) in files.Index())
+        {
+            if (index == 0) to.WriteLine(title);
+            to.WriteLine(file.Obstacle is null ? $"  {Shown.Name(file.Path)}" : $"  {Shown.Name(file.Path)}: {file.Obstacle}");
+        }
+    }
+
+    private static void WriteJson(Utf8JsonWriter json, IReadOnlyList<Retried> retried)
+    {
+        json.WriteStartArray("files");
+        foreach (Retried file in retried)
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file.Path);
+            json.WriteBoolean("returned", file.Obstacle is null);
+            JsonText.Optional(json, "obstacle", file.Obstacle);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+}

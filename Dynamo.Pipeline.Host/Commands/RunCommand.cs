@@ -1,0 +1,64 @@
+using System.CommandLine;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo run</c>: one pass over the source, then exit.</summary>
+internal sealed class RunCommand : Command, ISettingsCommand, IExamples
+{
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Read everything and show what would be loaded; change neither source nor sink." };
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout, nothing else there." };
+    private readonly Option<bool> _quiet = new("--quiet") { Description = "No progress; on success, no report either." };
+
+    public RunCommand(CommandContext context) : base("run", "Imports what is in the source, once. Without any setting: the bundled samples into dynamo.db.")
+    {
+        Settings = new SettingOptions(this);
+        Options.Add(_dryRun);
+        Options.Add(_json);
+        Options.Add(_quiet);
+        SetAction((parsed, _) => RunAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo run --source inbox --sink sqlite:readings.db
+          dynamo run --source inbox --sink sqlite:readings.db --after archive --recursive
+          dynamo run --config dynamo.json --readers 8 --json
+          dynamo run --source inbox --dry-run
+        """;
+
+    private async Task<int> RunAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        bool isSample = settings.Source is null;
+        if (isSample) settings = SampleInbox.Settings(settings);
+        bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
+        bool dryRun = parsed.GetValue(_dryRun);
+        var report = new RunReport(settings, isSample, dryRun);
+        try
+        {
+            PipelineResult result = await ImportAsync(settings, dryRun, json || quiet ? null : context, context);
+            ExitCode code = RunReport.Code(result);
+            if (json) context.Out.WriteLine(RunJson.Of(report, result, code, null));
+            else if (!quiet || code != ExitCode.Ok) report.Write(context.Out, result);
+            return (int)code;
+        }
+        catch (PipelineException error) when (error.Result is { } result)
+        {
+            Failure failure = Failure.Of(error, context.Stopping);
+            if (json) context.Out.WriteLine(RunJson.Of(report, result, failure.Code, failure.Message));
+            else report.Write(context.Out, result, failed: true);
+            throw new ReportedException(failure);
+        }
+    }
+
+    private static async Task<PipelineResult> ImportAsync(HostSettings settings, bool dryRun, CommandContext? shown, CommandContext context)
+    {
+        await using FolderSource folder = Composition.Source(settings);
+        IFileSource source = dryRun ? new UntouchedSource(folder) : folder;
+        await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(settings) : Composition.Sink(settings);
+        await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);
+        return await FilePipeline.From(source).Read(Composition.Format(settings)).WriteTo(sink, settings.Pipeline).RunAsync(progress, context.Stopping);
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo status</c>: the last runs, the ledger's totals, how old the newest reading is, and what is in quarantine.</summary>
+internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
+{
+    private readonly Option<string?> _runs = new("--runs") { Description = "How many of the last runs to show. Default: 5.", HelpName = "N" };
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
+
+    public StatusCommand(CommandContext context) : base("status", "Shows the last runs, the totals, the newest reading, and what is in quarantine.")
+    {
+        Settings = new SettingOptions(this, "sink");
+        Options.Add(_runs);
+        Options.Add(_json);
+        SetAction((parsed, _) => ShowAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo status --sink sqlite:readings.db
+          dynamo status --config dynamo.json --json
+        """;
+
+    private async Task<int> ShowAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        SinkStatus status = await SinkStatus.ReadAsync(settings, Runs(parsed), context.Stopping);
+        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(status.WriteJson));
+        else status.Write(context.Out);
+        return (int)ExitCode.Ok;
+    }
+
+    private int Runs(ParseResult parsed)
+    {
+        if (parsed.GetValue(_runs) is not { } text) return 5;
+        return int.TryParse(text, out int runs) && runs > 0 ? runs : throw new SettingsException("--runs", $"found '{text}', allowed is a whole number, 1 or more.");
+    }
+}

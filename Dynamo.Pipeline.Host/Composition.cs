@@ -1,0 +1,44 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>Makes the library's parts from the settings. The only place that knows which implementation stands behind a setting.</summary>
+internal static class Composition
+{
+    /// <exception cref="SourceException">There is no such folder: said before the sink creates anything.</exception>
+    public static FolderSource Source(HostSettings settings)
+    {
+        string folder = settings.Source ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
+        string full = Path.GetFullPath(folder);
+        if (!Directory.Exists(full)) throw new SourceException(Missing(full));
+        return new FolderSource(full, settings.Folder);
+    }
+
+    public static CsvFormat<Reading> Format(HostSettings settings) => new(settings.Format);
+
+    public static SqliteSink<Reading> Sink(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
+
+    public static SqliteLedger Ledger(HostSettings settings) => new(settings.Database, settings.Sqlite);
+
+    public static SqliteInspection<Reading> Inspection(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
+
+    public static RowMap<Reading> Table(HostSettings settings)
+    {
+        TableSettings table = settings.Table;
+        try
+        {
+            return ReadingTable.Named(table.Name, table.Logger, table.Channel, table.Timestamp, table.Value);
+        }
+        catch (ArgumentException error)
+        {
+            throw new SettingsException("table", error.Message);
+        }
+    }
+
+    private static string Missing(string folder)
+    {
+        if (File.Exists(folder)) return $"The source {folder} is a file. Name the folder it is in, and --pattern \"{Path.GetFileName(folder)}\" for that file alone.";
+        string? near = null;
+        if (Path.GetDirectoryName(folder) is { } parent && Directory.Exists(parent))
+            near = Suggestion.For(Path.GetFileName(folder), Directory.EnumerateDirectories(parent).Take(1000).Select(name => Path.GetFileName(name)));
+        return $"The source folder {folder} does not exist." + (near is null ? " Check the path, and that the share is mounted." : $" Did you mean {near}?");
+    }
+}

@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>What <c>dynamo check</c> found.</summary>
+internal static class CheckReport
+{
+    private const int ShownRows = 3;
+    private const int ShownDefects = 5;
+
+    public static void Write(TextWriter to, HostSettings settings, bool hasDatabase, FirstFiles first)
+    {
+        string database = Shown.Path(Path.GetFullPath(settings.Database));
+        to.WriteLine("settings  fine");
+        to.WriteLine($"source    {Shown.Path(Path.GetFullPath(settings.Source!))}: {Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")} like {settings.Folder.Pattern}");
+        to.WriteLine(hasDatabase ? $"sink      {database}: its tables fit" : $"sink      {database}: does not exist yet, the first run creates it");
+        foreach (CheckedFile file in first.Files) Write(to, file);
+        to.WriteLine();
+        to.WriteLine("Nothing was changed.");
+    }
+
+    public static void WriteJson(Utf8JsonWriter json, HostSettings settings, bool hasDatabase, FirstFiles first)
+    {
+        json.WriteString("source", "folder:" + Path.GetFullPath(settings.Source!));
+        json.WriteNumber("listed", first.Listed);
+        json.WriteBoolean("listedAll", !first.HasMore);
+        json.WriteString("sink", "sqlite:" + Path.GetFullPath(settings.Database));
+        json.WriteBoolean("sinkExists", hasDatabase);
+        json.WriteStartArray("files");
+        foreach (CheckedFile file in first.Files)
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file.Path);
+            json.WriteNumber("rows", file.Rows.Rows.Count);
+            json.WriteNumber("rejected", file.Rows.Rejects.Count);
+            JsonText.Defect(json, file.Defect ?? (file.Rows.Rejects.Count > 0 ? file.Rows.Rejects[0] : null));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private static void Write(TextWriter to, CheckedFile file)
+    {
+        to.WriteLine();
+        to.WriteLine($"{Shown.Name(file.Path)}: {(file.Defect is null ? Shown.Count(file.Rows.Rows.Count, "row") : "would not be loaded")}");
+        foreach (Reading row in file.Rows.Rows.Take(ShownRows))
+            to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {Shown.Name(row.Logger)}  {Shown.Name(row.Channel)}  {Shown.Utc(row.TimestampUtc)}  {row.Value}"));
+        if (file.Defect is not null) to.WriteLine($"    {file.Defect}");
+        foreach (Defect reject in file.Rows.Rejects.Take(ShownDefects))
+            to.WriteLine($"    rejected: {reject}");
+    }
+}

@@ -1,0 +1,39 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>The one JSON object of <c>--json</c>. Written by hand: a serializer costs more start-up time than the whole report.</summary>
+internal static class JsonText
+{
+    private static readonly JsonWriterOptions s_options = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    public static string Of(Action<Utf8JsonWriter> members)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, s_options))
+        {
+            json.WriteStartObject();
+            members(json);
+            json.WriteEndObject();
+        }
+        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
+    }
+
+    public static void Defect(Utf8JsonWriter json, Defect? defect)
+    {
+        if (defect is null) return;
+        json.WriteString("problem", defect.Problem);
+        if (defect.Line is { } line) json.WriteNumber("line", line);
+        Optional(json, "column", defect.Column);
+        Optional(json, "found", defect.Found);
+        Optional(json, "expected", defect.Expected);
+        Optional(json, "remedy", defect.Remedy);
+    }
+
+    public static void Optional(Utf8JsonWriter json, string name, string? value)
+    {
+        if (value is not null) json.WriteString(name, value);
+    }
+}

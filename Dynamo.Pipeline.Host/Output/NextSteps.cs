@@ -1,0 +1,32 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>What a person may want to do after a run, as commands to copy.</summary>
+internal static class NextSteps
+{
+    public static IReadOnlyList<(string Command, string What)> After(HostSettings settings, PipelineResult result, bool isSample, bool isDryRun)
+    {
+        if (result.WasCancelled) return [];
+        string dynamo = SampleInbox.CommandName(), sink = isSample ? "" : $" --sink \"sqlite:{Shown.Path(Path.GetFullPath(settings.Database))}\"";
+        var next = new List<(string, string)>();
+        if (isSample && !isDryRun) next.Add((Query(settings), "looks at the readings"));
+        if (isSample && !isDryRun) next.Add(($"{dynamo} status", "shows what was imported, and what is in quarantine"));
+        if (result.Books.Quarantined + result.Books.AlreadyQuarantined > 0 && !isDryRun) next.Add(Retry(settings, dynamo, isSample, sink));
+        if (isSample) next.Add(($"{dynamo} run --source DIR --sink sqlite:FILE", "imports your own folder; add --dry-run to try it first"));
+        return next;
+    }
+
+    private static (string, string) Retry(HostSettings settings, string dynamo, bool isSample, string sink)
+    {
+        string source = isSample ? "" : $" --source \"{Shown.Path(Path.GetFullPath(settings.Source!))}\"";
+        string what = settings.Folder.AfterCommit == AfterCommit.Keep
+            ? "offers quarantined files to the next run again, say after a change of the format; one that you mend in its folder is imported without it"
+            : $"brings the files back from {Shown.Path(Path.Combine(Path.GetFullPath(settings.Source!), settings.Folder.QuarantineFolder))}, once you have mended them there";
+        return ($"{dynamo} retry{source}{sink}", what);
+    }
+
+    private static string Query(HostSettings settings)
+    {
+        TableSettings table = settings.Table;
+        return $"sqlite3 {Shown.Path(Path.GetFullPath(settings.Database))} \"select {table.Logger}, {table.Channel}, count(*), round(avg({table.Value}), 2) from {table.Name} group by 1, 2 limit 10\"";
+    }
+}

@@ -1,0 +1,101 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>What a run did, for a person at three in the morning: the books, then what needs attention and why, then what to do.</summary>
+internal sealed class RunReport(HostSettings settings, bool isSample, bool isDryRun)
+{
+    private const int ShownFiles = 20;
+
+    public string Source { get; } = Path.GetFullPath(settings.Source ?? "");
+
+    public string Database { get; } = Path.GetFullPath(settings.Database);
+
+    public bool IsDryRun => isDryRun;
+
+    public static ExitCode Code(PipelineResult result) => result switch
+    {
+        { WasCancelled: true } => ExitCode.Cancelled,
+        { Books: { Quarantined: > 0 } or { RowsRejected: > 0 } } => ExitCode.DoneWithBadData,
+        _ => ExitCode.Ok,
+    };
+
+    public void Write(TextWriter to, PipelineResult result, bool failed = false)
+    {
+        RunBooks books = result.Books;
+        to.WriteLine(Headline(result, failed));
+        if (books.Listed == 0 && !failed) to.WriteLine($"  Looked for {settings.Folder.Pattern}{(settings.Folder.Recursive ? ", folders below included" : ", not in folders below (--recursive does)")}.");
+        if (books.Listed > 0 && !IsNothingNew(result)) WriteBooks(to, books);
+        WriteNotable(to, result);
+        if (!failed) WriteNext(to, result);
+    }
+
+    private static bool IsNothingNew(PipelineResult result) => result.Books.Listed == result.Books.AlreadyLoaded && !result.WasCancelled;
+
+    private string Headline(PipelineResult result, bool failed)
+    {
+        RunBooks books = result.Books;
+        string from = Shown.Path(Source), into = Shown.Path(Database), time = Shown.Time(result.Elapsed);
+        string what = isSample ? $"the bundled samples in {from}" : from;
+        if (failed) return $"Not finished after {time}: {what} into {into}. What is counted as loaded is safe; the next run imports the rest.";
+        if (result.WasCancelled) return $"Stopped after {time}: {what} into {into}. What was read is {(isDryRun ? "counted" : "committed")}; the next run imports the rest.";
+        if (books.Listed == 0) return $"Nothing to import: no file in {what}.";
+        if (IsNothingNew(result))
+            return $"Nothing new in {what}: {(books.Listed == 1 ? "its one file is" : $"all {Shown.Count(books.Listed)} files are")} already in {into}{InQuarantine(books)}. ({time})";
+        return isDryRun ? $"Dry run, nothing was changed: {what} into {into} in {time} would be" : $"Imported {what} into {into} in {time}.";
+    }
+
+    private static string InQuarantine(RunBooks books) => books.AlreadyQuarantined == 0 ? "" : $", {Shown.Count(books.AlreadyQuarantined)} of them in quarantine";
+
+    private void WriteBooks(TextWriter to, RunBooks books)
+    {
+        to.WriteLine();
+        to.WriteLine($"  files {Shown.Count(books.Listed),12}   {Parts((books.Loaded, "loaded"), (books.AlreadyLoaded, "already loaded"), (books.Quarantined, "quarantined"), (books.Deferred, "deferred"))}");
+        to.WriteLine(isDryRun
+            ? $"  rows  {Shown.Count(books.RowsRead),12}   {Parts((books.RowsRead - books.RowsRejected, "good"), (books.RowsRejected, "rejected"))}"
+            : $"  rows  {Shown.Count(books.RowsRead),12}   {Parts((books.RowsInserted, "new"), (books.RowsUpdated, "replaced"), (books.RowsUnchanged, "already there"), (books.RowsRejected, "rejected"))}");
+    }
+
+    private static string Parts(params (long Count, string What)[] parts)
+    {
+        string text = string.Join(", ", parts.Where(part => part.Count > 0).Select(part => $"{Shown.Count(part.Count)} {part.What}"));
+        return text.Length == 0 ? "none" : text;
+    }
+
+    private void WriteNotable(TextWriter to, PipelineResult result)
+    {
+        WriteFiles(to, [.. result.Notable.Where(file => file.Outcome == FileOutcome.Quarantined)], result.Books.Quarantined, n =>
+            $"{Shown.Count(n, "file")} {(isDryRun ? "would go" : "went")} into quarantine, none of {(n == 1 ? "its" : "their")} rows loaded:");
+        FileResult[] rejected = [.. result.Notable.Where(file => file.Outcome == FileOutcome.Loaded && file.Rejected > 0)];
+        WriteFiles(to, rejected, rejected.Length, n => $"{Shown.Count(n, "file")} {(isDryRun ? "would be" : n == 1 ? "was" : "were")} loaded without {(n == 1 ? "its" : "their")} bad rows:");
+        WriteFiles(to, [.. result.Notable.Where(file => file.Outcome == FileOutcome.Deferred)], result.Books.Deferred, n =>
+            $"{Shown.Count(n, "file")} left for the next run:");
+    }
+
+    private void WriteFiles(TextWriter to, FileResult[] files, long count, Func<long, string> title)
+    {
+        if (files.Length == 0) return;
+        to.WriteLine();
+        to.WriteLine(title(count));
+        foreach (FileResult file in files.OrderBy(file => file.File.Path, StringComparer.Ordinal).Take(ShownFiles))
+        {
+            to.WriteLine($"  {Shown.Name(file.File.Path)}");
+            foreach (Defect defect in file.Outcome == FileOutcome.Loaded ? file.Rejects : [file.Defect ?? new Defect("no reason was given")])
+                to.WriteLine($"    {defect}");
+            if (file.Outcome == FileOutcome.Loaded && file.Rejected > file.Rejects.Count)
+                to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more: select * from {settings.Sqlite.RejectTable}");
+        }
+        if (count > ShownFiles) to.WriteLine($"  … {Shown.Count(count - ShownFiles, "more file")}");
+    }
+
+    private void WriteNext(TextWriter to, PipelineResult result)
+    {
+        IReadOnlyList<(string Command, string What)> next = NextSteps.After(settings, result, isSample, isDryRun);
+        if (next.Count == 0) return;
+        to.WriteLine();
+        to.WriteLine("Next:");
+        foreach ((string command, string what) in next)
+        {
+            to.WriteLine($"  {command}");
+            to.WriteLine($"      {what}");
+        }
+    }
+}

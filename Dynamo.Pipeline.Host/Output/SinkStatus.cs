@@ -1,0 +1,121 @@
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>What <c>dynamo status</c> shows.</summary>
+internal sealed class SinkStatus
+{
+    private const int ShownQuarantined = 20;
+
+    private readonly string _database;
+    private readonly DateTime _now;
+    private readonly IReadOnlyList<ImportedRun> _runs;
+    private readonly LedgerTotals _totals;
+    private readonly DateTime? _newest;
+    private readonly IReadOnlyList<(string Path, Defect Defect, DateTime Since)> _quarantined;
+
+    private SinkStatus(string database, IReadOnlyList<ImportedRun> runs, LedgerTotals totals, DateTime? newest, IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
+        (_database, _now, _runs, _totals, _newest, _quarantined) = (database, DateTime.UtcNow, runs, totals, newest, quarantined);
+
+    /// <exception cref="SinkException">The database is missing or cannot be read.</exception>
+    public static async Task<SinkStatus> ReadAsync(HostSettings settings, int runs, CancellationToken cancellationToken)
+    {
+        SqliteLedger ledger = Composition.Ledger(settings);
+        var quarantined = await ledger.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
+        return new SinkStatus(
+            Path.GetFullPath(settings.Database),
+            await ledger.RunsAsync(runs, cancellationToken),
+            await ledger.TotalsAsync(null, cancellationToken),
+            await ledger.NewestAsync(Composition.Table(settings), cancellationToken),
+            [.. quarantined.Select(file => (file.File.Path, file.Defect, file.QuarantinedUtc))]);
+    }
+
+    public void Write(TextWriter to)
+    {
+        to.WriteLine($"{Shown.Path(_database)}, {Shown.Count(new FileInfo(_database).Length)} bytes");
+        to.WriteLine();
+        to.WriteLine($"  files    {Shown.Count(_totals.Loaded)} loaded, {Shown.Count(_totals.Quarantined)} in quarantine");
+        to.WriteLine($"  rows     {Shown.Count(_totals.Rows)} read, {Shown.Count(_totals.Rejected)} of them rejected");
+        to.WriteLine(_newest is { } newest ? $"  newest   {Shown.Utc(newest)}, {Lag(newest)}" : "  newest   no reading yet");
+        WriteRuns(to);
+        WriteQuarantined(to);
+    }
+
+    public void WriteJson(Utf8JsonWriter json)
+    {
+        json.WriteString("sink", "sqlite:" + _database);
+        json.WriteStartObject("totals");
+        json.WriteNumber("loaded", _totals.Loaded);
+        json.WriteNumber("quarantined", _totals.Quarantined);
+        json.WriteNumber("rowsRead", _totals.Rows);
+        json.WriteNumber("rowsRejected", _totals.Rejected);
+        json.WriteEndObject();
+        if (_newest is { } newest)
+        {
+            json.WriteString("newestReadingUtc", newest);
+            json.WriteNumber("lagSeconds", Math.Round((_now - newest).TotalSeconds));
+        }
+        WriteRuns(json);
+        WriteQuarantined(json);
+    }
+
+    private string Lag(DateTime newest) => newest <= _now ? $"{Shown.Time(_now - newest)} ago" : $"{Shown.Time(newest - _now)} ahead of this machine's clock";
+
+    private void WriteRuns(TextWriter to)
+    {
+        to.WriteLine();
+        to.WriteLine(_runs.Count == 0 ? "No run yet." : $"Last runs:");
+        foreach (ImportedRun run in _runs)
+        {
+            string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
+            to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {run.Outcome}{took}  {Shown.Name(run.Source)}");
+            to.WriteLine($"      {Shown.Count(run.Counts["Listed"])} files: {Shown.Count(run.Counts["Loaded"])} loaded, {Shown.Count(run.Counts["AlreadyLoaded"])} already loaded, "
+                + $"{Shown.Count(run.Counts["Quarantined"])} quarantined, {Shown.Count(run.Counts["Deferred"])} deferred; {Shown.Count(run.Counts["RowsInserted"])} rows new");
+        }
+    }
+
+    private void WriteQuarantined(TextWriter to)
+    {
+        if (_quarantined.Count == 0) return;
+        to.WriteLine();
+        to.WriteLine("In quarantine:");
+        foreach ((string path, Defect defect, DateTime since) in _quarantined)
+        {
+            to.WriteLine($"  {Shown.Name(path)}, since {Shown.Utc(since)}");
+            to.WriteLine($"      {defect}");
+        }
+        if (_totals.Quarantined > _quarantined.Count) to.WriteLine($"  … {Shown.Count(_totals.Quarantined - _quarantined.Count, "more file")}");
+    }
+
+    private void WriteRuns(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("runs");
+        foreach (ImportedRun run in _runs)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("runId", run.RunId);
+            json.WriteString("source", run.Source);
+            json.WriteString("startedUtc", run.StartedUtc);
+            if (run.EndedUtc is { } ended) json.WriteString("endedUtc", ended);
+            json.WriteString("outcome", run.Outcome);
+            json.WriteString("host", run.Host);
+            foreach ((string name, long count) in run.Counts) json.WriteNumber(char.ToLowerInvariant(name[0]) + name[1..], count);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private void WriteQuarantined(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("quarantined");
+        foreach ((string path, Defect defect, DateTime since) in _quarantined)
+        {
+            json.WriteStartObject();
+            json.WriteString("file", path);
+            json.WriteString("sinceUtc", since);
+            JsonText.Defect(json, defect);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,66 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// One setting under its three names: a path in the JSON file (<c>format:separator</c>), a variable in the environment
+/// (<c>DYNAMO__FORMAT__SEPARATOR</c>), and for the common ones an option (<c>--readers</c>).
+/// </summary>
+internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IReadOnlyList<string>, HostSettings> Apply)
+{
+    /// <summary>The option without which it can only be set in a file or the environment.</summary>
+    public string? Option { get; init; }
+
+    /// <summary>For <c>--help</c>: one line, with the default and its unit.</summary>
+    public string Help { get; init; } = "";
+
+    /// <summary>What an option's value is called in <c>--help</c>; <see langword="null"/> for a flag.</summary>
+    public string? ValueName { get; init; }
+
+    /// <summary>The allowed words, where there are only a few: for suggestions.</summary>
+    public IReadOnlyList<string> Words { get; init; } = [];
+
+    /// <summary>Whether it takes several values: a JSON array.</summary>
+    public bool IsList { get; init; }
+
+    /// <summary>Makes a relative path in a file relative to that file's folder; <see langword="null"/> when the value is no path.</summary>
+    public Func<string, string, string>? Rebase { get; init; }
+
+    /// <summary>A setting with one value.</summary>
+    public static Setting One(string key, string allowed, Func<HostSettings, string, HostSettings> apply) =>
+        new(key, allowed, (settings, values) => apply(settings, values[0]));
+
+    /// <summary>A setting with one of a few words.</summary>
+    public static Setting Choice<T>(string key, IReadOnlyList<(string Word, T Value)> choices, Func<HostSettings, T, HostSettings> apply)
+    {
+        string[] words = [.. choices.Select(choice => choice.Word)];
+        return One(key, string.Join(", ", words[..^1]) + " or " + words[^1], (settings, text) => apply(settings, SettingText.Choice(text, choices))) with { Words = words };
+    }
+
+    /// <summary>Applies the values, or says what is wrong with them.</summary>
+    public HostSettings TryApply(HostSettings settings, IReadOnlyList<string> values, string where, List<SettingProblem> problems)
+    {
+        string found = $"'{string.Join("', '", values.Select(Secret.Masked))}'";
+        if (values.Count != 1 && !IsList)
+        {
+            problems.Add(new SettingProblem(where, $"found {values.Count} values, allowed is one: {Allowed}."));
+            return settings;
+        }
+        try
+        {
+            return Apply(settings, values);
+        }
+        catch (SettingValueException error)
+        {
+            problems.Add(new SettingProblem(where, error.Message));
+            return settings;
+        }
+        catch (Exception error) when (error is FormatException or ArgumentException or OverflowException)
+        {
+            string? suggestion = Words.Count > 0 ? Suggestion.For(values[0], Words) : null;
+            problems.Add(new SettingProblem(where, $"found {found}, allowed is {Allowed}.", suggestion));
+            return settings;
+        }
+    }
+}
+
+/// <summary>A value that is wrong in a way that needs words of its own.</summary>
+internal sealed class SettingValueException(string message) : Exception(message);

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// Ctrl+C, SIGTERM and SIGHUP: the first one asks to stop, which lets the run write what it has read; a second one, or a run that does not come to
+/// its end, ends the process. Nothing is lost by that: what is not committed is imported by the next run.
+/// </summary>
+internal sealed class StopSignals : IDisposable
+{
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(60);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<PosixSignalRegistration> _registrations = [];
+    private Timer? _deadline;
+    private int _count;
+
+    public StopSignals()
+    {
+        Stopping = _stop.Token;
+        foreach (PosixSignal signal in (ReadOnlySpan<PosixSignal>)[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
+            _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
+    }
+
+    public CancellationToken Stopping { get; }
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations) registration.Dispose();
+        _deadline?.Dispose();
+        _stop.Dispose();
+    }
+
+    private void OnSignal(PosixSignalContext signal)
+    {
+        signal.Cancel = true;
+        if (Interlocked.Increment(ref _count) > 1) Environment.Exit((int)ExitCode.Cancelled);
+        Console.Error.WriteLine("Stopping: what has been read is still written. Once more ends at once; nothing gets lost either way.");
+        // The run has its own, shorter deadline; this one is for a file system or a database that does not answer at all.
+        _deadline = new Timer(_ => Environment.Exit((int)ExitCode.Cancelled), null, s_longest, Timeout.InfiniteTimeSpan);
+        _stop.Cancel();
+    }
+}

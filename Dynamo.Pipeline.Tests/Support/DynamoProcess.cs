@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>The real <c>dynamo</c>, as built beside the tests.</summary>
+internal static partial class DynamoProcess
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
+
+    /// <summary>Starts it and goes on. What it prints is read and thrown away, so that it never waits for a reader.</summary>
+    public static Process Start(IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null)
+    {
+        Process process = Begin(arguments, folder, environment);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return process;
+    }
+
+    /// <summary>Runs it to its end. Killed when it takes longer than a minute and a half, or when the test is cancelled.</summary>
+    public static async Task<DynamoResult> RunAsync(
+        IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null, CancellationToken cancellationToken = default)
+    {
+        using Process process = Begin(arguments, folder, environment);
+        return await EndAsync(process, cancellationToken);
+    }
+
+    /// <summary>Starts it, calls <paramref name="meanwhile"/>, and waits for its end.</summary>
+    public static async Task<DynamoResult> RunAsync(IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder = null, CancellationToken cancellationToken = default)
+    {
+        using Process process = Begin(arguments, folder, null);
+        Task<DynamoResult> ended = EndAsync(process, cancellationToken);
+        try
+        {
+            await meanwhile(process);
+        }
+        catch
+        {
+            process.Kill();
+            throw;
+        }
+        return await ended;
+    }
+
+    /// <summary>Asks it to stop, as a service manager does.</summary>
+    public static void Terminate(Process process)
+    {
+        const int SigTerm = 15;
+        Assert.That(Kill(process.Id, SigTerm), Is.Zero, "SIGTERM was not delivered");
+    }
+
+    private static async Task<DynamoResult> EndAsync(Process process, CancellationToken cancellationToken)
+    {
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        try
+        {
+            await process.WaitForExitAsync(cancellationToken).WaitAsync(s_patience, cancellationToken);
+        }
+        catch (Exception)
+        {
+            process.Kill();
+            throw;
+        }
+        return new DynamoResult(process.ExitCode, await output, await error);
+    }
+
+    private static Process Begin(IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment)
+    {
+        string program = Path.Combine(AppContext.BaseDirectory, "dynamo.dll");
+        var start = new ProcessStartInfo(Dotnet(), [program, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = folder ?? Path.GetTempPath(),
+        };
+        foreach (string own in start.Environment.Keys.Where(key => key.StartsWith("DYNAMO_", StringComparison.OrdinalIgnoreCase)).ToArray())
+            start.Environment.Remove(own);
+        foreach ((string name, string? value) in environment ?? new Dictionary<string, string?>())
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    private static string Dotnet() => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")
+        ?? (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet");
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}
+
+/// <summary>How a <c>dynamo</c> ended.</summary>
+/// <param name="ExitCode">Its exit code.</param>
+/// <param name="StandardOutput">All it wrote to stdout.</param>
+/// <param name="StandardError">All it wrote to stderr.</param>
+internal sealed record DynamoResult(int ExitCode, string StandardOutput, string StandardError);
