@@ -54,7 +54,7 @@ public sealed class BadCsvTests
     }
 
     [TestCase("too few fields", "L1,flow,2026-01-01T00:00:00Z", "3 fields", "value")]
-    [TestCase("too few fields", "L1", "1 fields", "channel")]
+    [TestCase("too few fields", "L1", "1 field", "channel")]
     [TestCase("too many fields", "L1,flow,2026-01-01T00:00:00Z,1,5", "5 fields", "#5")]
     public void A_line_with_the_wrong_number_of_fields_is_rejected(string problem, string line, string found, string column)
     {
@@ -233,6 +233,18 @@ public sealed class BadCsvTests
 
         Assert.That((read.BadFile!.Line, read.BadFile.Problem), Is.EqualTo((3L, "the line is too long")));
         Assert.That(read.BadFile.Expected, Is.EqualTo("at most 1048576 bytes in a line"));
+    }
+
+    [Test]
+    public void A_header_of_a_megabyte_is_not_repeated_in_every_reject()
+    {
+        string header = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"\"x\n{i}\",")) + Header;
+
+        Outcome<Reading> read = CsvReading.Read(Encoding.UTF8.GetBytes(header + "a\nb,c\n"), ReadingFormat.Default with { Text = new CsvText { LongestLine = 1 << 22 } });
+
+        Assert.That(read.Rejects, Has.Count.EqualTo(2));
+        Assert.That(read.Rejects[0].ToString(), Has.Length.LessThan(1000));
+        Assert.That(read.Rejects[0].ToString().Any(char.IsControl), Is.False);
     }
 
     [Test]

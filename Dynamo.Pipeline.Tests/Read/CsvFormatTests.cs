@@ -142,9 +142,10 @@ public sealed class CsvFormatTests
             Assert.That(rows.Rows, Has.Count.EqualTo(count));
             return cost;
         }
-        Cost(20_000);
+        // The least of some: a collection in between counts the rest of the thread's allocation buffer.
+        long Least(int count) => Enumerable.Range(0, 6).Min(_ => Cost(count));
 
-        Assert.That(Cost(20_000) - Cost(10_000), Is.LessThan(1000), "bytes for 10,000 rows more");
+        Assert.That(Least(20_000) - Least(10_000), Is.LessThan(1000), "bytes for 10,000 rows more");
     }
 
     [Test]
@@ -162,8 +163,14 @@ public sealed class CsvFormatTests
                 rows.Clear();
             return GC.GetAllocatedBytesForCurrentThread() - before;
         }
-        await Cost(100_000);
+        async Task<long> Least(int count)
+        {
+            long least = long.MaxValue;
+            for (int i = 0; i < 4; i++)
+                least = Math.Min(least, await Cost(count));
+            return least;
+        }
 
-        Assert.That(await Cost(100_000) - await Cost(10_000), Is.LessThan(20_000), "bytes for 90,000 rows more");
+        Assert.That(await Least(100_000) - await Least(10_000), Is.LessThan(20_000), "bytes for 90,000 rows more");
     }
 }

@@ -50,7 +50,7 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
     private void Rearm(ManualTimer timer, TimeSpan dueTime)
     {
         _timers.Remove(timer);
-        if (dueTime < TimeSpan.Zero || (dueTime == TimeSpan.Zero && timer.Due <= _now && timer.Due != default)) return;
+        if (dueTime < TimeSpan.Zero) return;
         timer.Due = _now + dueTime;
         _timers.Add(timer);
         _armed.TrySetResult();
@@ -67,7 +67,6 @@ public sealed class ManualTime(DateTimeOffset start) : TimeProvider
             lock (clock._lock)
             {
                 Period = period <= TimeSpan.Zero ? Timeout.InfiniteTimeSpan : period;
-                Due = default;
                 clock.Rearm(this, dueTime);
             }
             return true;

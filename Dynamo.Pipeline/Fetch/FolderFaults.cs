@@ -37,6 +37,9 @@ internal static class FolderFaults
         }
     }
 
+    /// <summary>Why a file that was opened cannot be read to its end.</summary>
+    public static SourceException ReadingOn(SourceFile file, IOException error) => Broken($"The file {file.Path} cannot be read to its end", error);
+
     public static SourceException Settling(string what, string path, Exception error) => error is UnauthorizedAccessException
         ? new SourceException($"{path} cannot be {what}: no permission. Let this user write to its folder and to the archive and quarantine folders, "
             + "or keep the files after the commit. What is loaded stays loaded; the next run goes on here.", error)

@@ -21,12 +21,33 @@ internal sealed class FolderFileStream(SafeFileHandle handle, SourceFile listed,
 
     public override long Position { get => _read; set => throw new NotSupportedException(); }
 
-    public override int Read(Span<byte> buffer) => Count(_file.Read(buffer), buffer.Length);
+    /// <exception cref="FileChangedException">It is not the file that was listed.</exception>
+    /// <exception cref="SourceException">The disk fails.</exception>
+    public override int Read(Span<byte> buffer)
+    {
+        try
+        {
+            return Count(_file.Read(buffer), buffer.Length);
+        }
+        catch (IOException error)
+        {
+            throw FolderFaults.ReadingOn(listed, error);
+        }
+    }
 
     public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-        Count(await _file.ReadAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return Count(await _file.ReadAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
+        }
+        catch (IOException error)
+        {
+            throw FolderFaults.ReadingOn(listed, error);
+        }
+    }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();

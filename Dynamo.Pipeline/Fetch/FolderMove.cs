@@ -14,21 +14,34 @@ internal static partial class FolderMove
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         if (TryRename(path, target)) return;
         Copy(path, target, modifiedUtc);
-        File.Delete(path);
+        // Copying takes time: what was written to the file meanwhile is new content and stays for the next run.
+        var copied = new FileInfo(target);
+        var original = new FileInfo(path);
+        bool isSame = original.Exists && original.Length == copied.Length && original.LastWriteTimeUtc == modifiedUtc;
+        File.Delete(isSame ? path : target);
     }
 
     /// <summary>Copies a file, its time included, onto the disk itself; the target has either all of it or nothing.</summary>
     public static void Copy(string path, string target, DateTime modifiedUtc)
     {
         string temporary = FolderNames.Temporary(target);
-        using (var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))
-        using (var to = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+        try
         {
-            from.CopyTo(to);
-            to.Flush(flushToDisk: true);
+            using (var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete))
+            using (var to = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
+            {
+                from.CopyTo(to);
+                to.Flush(flushToDisk: true);
+            }
+            File.SetLastWriteTimeUtc(temporary, modifiedUtc);
+            File.Move(temporary, target, overwrite: true);
         }
-        File.SetLastWriteTimeUtc(temporary, modifiedUtc);
-        File.Move(temporary, target, overwrite: true);
+        catch (IOException)
+        {
+            // A full disk must not stay full of the half that fitted.
+            File.Delete(temporary);
+            throw;
+        }
     }
 
     /// <summary>Whether one rename did it; <see langword="false"/> when the target's folder is missing or on another file system.</summary>

@@ -8,6 +8,7 @@ namespace Dynamo.Pipeline;
 internal static class FolderNames
 {
     private const int LongestName = 255;
+    private const int LongestExtension = 20;
     private const string TimeFormat = "yyyyMMdd'T'HHmmss'.'fffffff'Z'";
 
     /// <summary>The path with an ending; a name that would be too long is cut, and a hash of it keeps it apart from others.</summary>
@@ -22,7 +23,8 @@ internal static class FolderNames
     /// <summary><c>a.csv</c> becomes <c>a.20260101T000000.0000000Z.csv</c>, from the second on with a number.</summary>
     public static string WithTime(string path, DateTime modifiedUtc, int number)
     {
-        string extension = Path.GetExtension(path);
+        // What follows the last dot of a very long name is no extension, and would leave no room.
+        string extension = Path.GetExtension(path) is { Length: <= LongestExtension } found ? found : "";
         string stem = path[..^extension.Length];
         string time = modifiedUtc.ToString(TimeFormat, CultureInfo.InvariantCulture);
         string counter = number == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-{number}");

@@ -25,11 +25,13 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
 
     /// <summary>Creates the format.</summary>
     /// <param name="shape">What the columns mean, such as <see cref="ReadingFormat.Default"/>.</param>
+    /// <exception cref="ArgumentException">The shape's separator is its quote.</exception>
     public CsvFormat(ICsvShape<TRow> shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
         _shape = shape;
         Text = shape.Text;
+        Text.Check();
         Options = new CsvReaderOptions
         {
             Separator = Text.Separator,
@@ -37,6 +39,8 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
             // The header is a record like any other: it is bound once for all files that have it.
             HasHeader = false,
             TrackLineNumbers = true,
+            // Blank lines are passed over here, so that the longest line holds for them as well.
+            SkipEmptyLines = false,
             TrimWhitespace = true,
             // The limit itself is checked on whole records, in memory and streamed alike; this one keeps the stream's buffer small.
             MaxRecordSize = Text.LongestLine + 16,
@@ -63,7 +67,7 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
         foreach (BoundHeader known in _bound)
             if (known.Header.Is(csv.RawRecord, csv.LineNumber)) return known;
 
-        var header = new CsvHeader(csv, Text.Separator);
+        var header = new CsvHeader(csv, Text);
         var bound = new BoundHeader(header, _shape.Bind(header));
         BoundHeader[] before = _bound;
         // Two readers may overwrite each other's addition: the header is then bound once more.

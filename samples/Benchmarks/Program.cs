@@ -6,6 +6,9 @@ switch (args)
     case ["read", string folder, ..]:
         await ReadStep.RunAsync(folder, Number(args, 2, Environment.ProcessorCount), Number(args, 3, 100), Number(args, 4, 5));
         return 0;
+    case ["import", string folder, string database, ..]:
+        await ImportHere.RunAsync(folder, database);
+        return 0;
     case ["compare", string folder, string peers, ..]:
         return await Comparison.RunAsync(folder, peers, Number(args, 3, 5));
     case ["memory", string folder, ..]:

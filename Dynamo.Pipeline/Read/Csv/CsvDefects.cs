@@ -65,7 +65,7 @@ internal static class CsvDefects
         {
             Line = reader.LineNumber,
             Column = header.Describe(Math.Min(reader.FieldCount, header.Count)),
-            Found = $"{reader.FieldCount} fields",
+            Found = reader.FieldCount == 1 ? "1 field" : $"{reader.FieldCount} fields",
             Expected = $"{header.Count} fields: {header}",
             Remedy = cutOff && few ? "Have the file sent again" : few ? null : "Quote fields that hold the separator",
             RawText = Text(reader.RawRecord),
@@ -109,7 +109,7 @@ internal static class CsvDefects
     {
         if (header.Count > 1) return null;
         foreach ((char c, string name) in ((char, string)[])[(';', "';'"), ('\t', "a tab"), (',', "','"), ('|', "'|'")])
-            if (c != header.Separator && header.Names[0].Contains(c)) return name;
+            if (c != header.Text.Separator && header.Names[0].Contains(c)) return name;
         return null;
     }
 

@@ -6,14 +6,16 @@ namespace Dynamo.Pipeline;
 /// <summary>The names in a CSV file's first line, trimmed. Immutable; shared by all files with the same header.</summary>
 public sealed class CsvHeader
 {
+    private const int LongestShown = 200;
+
     private readonly string[] _names;
     private readonly byte[] _raw;
-    private readonly char _separator;
+    private string? _shown;
 
-    internal CsvHeader(CsvReader reader, char separator)
+    internal CsvHeader(CsvReader reader, CsvText text)
     {
         _raw = reader.RawRecord.ToArray();
-        _separator = separator;
+        Text = text;
         Line = reader.LineNumber;
         _names = new string[reader.FieldCount];
         for (int i = 0; i < _names.Length; i++)
@@ -45,15 +47,23 @@ public sealed class CsvHeader
     /// <summary>The column's name for a message: <c>#3</c> when it has none.</summary>
     /// <param name="index">The 0-based column.</param>
     /// <returns>The name.</returns>
-    public string Describe(int index) => index < _names.Length && _names[index].Length > 0 ? _names[index] : $"#{index + 1}";
+    public string Describe(int index) => index < _names.Length && _names[index].Length > 0 ? Shown(_names[index]) : $"#{index + 1}";
 
-    /// <summary>The names with the file's separator between them.</summary>
+    /// <summary>The names with the file's separator between them, cut to 200 characters: every reject may carry it.</summary>
     /// <returns>The text.</returns>
-    public override string ToString() => string.Join(_separator, _names);
+    public override string ToString() => _shown ??= Shown(string.Join(Text.Separator, _names));
 
-    internal char Separator => _separator;
+    internal CsvText Text { get; }
 
     internal bool Is(ReadOnlySpan<byte> raw, long line) => Line == line && raw.SequenceEqual(_raw);
+
+    // A stranger wrote the names: they may be a megabyte long, and hold what a terminal obeys.
+    private static string Shown(string text)
+    {
+        if (text.Length <= LongestShown && !text.Any(char.IsControl)) return text;
+        string start = text.Length <= LongestShown ? text : string.Concat(text.AsSpan(0, LongestShown), "…");
+        return string.Concat(start.Select(c => char.IsControl(c) ? '\uFFFD' : c));
+    }
 
     private int IndexOf(string name, int from) =>
         Array.FindIndex(_names, from, n => n.Equals(name, StringComparison.OrdinalIgnoreCase));

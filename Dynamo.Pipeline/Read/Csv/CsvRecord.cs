@@ -23,7 +23,12 @@ public readonly ref struct CsvRecord
     /// <summary>A field as UTF-8 (not validated): quotes removed, doubled quotes single, without spaces and tabs around it.</summary>
     /// <param name="column">The 0-based column, below <see cref="CsvHeader.Count"/>.</param>
     /// <returns>The bytes, valid while the record is parsed.</returns>
-    public ReadOnlySpan<byte> Field(int column) => Blanks.Trim(_reader.GetSpan(column));
+    public ReadOnlySpan<byte> Field(int column)
+    {
+        // What is not quoted stands in the file as it is: the engine's decoding, which costs more than parsing a value, is only for quotes.
+        ReadOnlySpan<byte> raw = Blanks.Trim(_reader.GetRawSpan(column));
+        return raw.IsEmpty || raw[0] != _header.Text.Quote ? raw : Blanks.Trim(_reader.GetSpan(column));
+    }
 
     /// <summary>A field as a name: valid UTF-8, not empty, at most 400 bytes, no control characters. Equal names are one string.</summary>
     /// <param name="column">The 0-based column.</param>

@@ -83,6 +83,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         ReadOnlySpan<byte> raw = csv.RawRecord;
         if (raw.Length > _format.Text.LongestLine)
             throw new BadFileException(CsvDefects.LineTooLong(csv.LineNumber, _format.Text.LongestLine));
+        if (csv.FieldCount == 1 && Blanks.Trim(raw).IsEmpty) return;
         if (_header is null)
         {
             Begin(csv);
@@ -95,13 +96,12 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         }
         if (csv.FieldCount == _header.Count)
             _parser!.Parse(new CsvRecord(csv, _header, _format.Names), rows);
-        else if (!IsBlank(csv))
+        else
             rows.Reject(CsvDefects.FieldCount(csv, _header, IsCutOff(csv)));
     }
 
     private void Begin(CsvReader csv)
     {
-        if (IsBlank(csv)) return;
         CsvEncoding.RefuseBinary(csv.RawRecord, csv.LineNumber);
         if (QuoteDefect(csv) is { } defect) throw new BadFileException(defect);
         if (!Utf8.IsValid(csv.RawRecord)) throw new BadFileException(CsvDefects.NotUtf8Header(csv));
@@ -109,8 +109,6 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         _parser = bound.Table.Open(_file, _format.Names);
         _header = bound.Header;
     }
-
-    private static bool IsBlank(CsvReader csv) => csv.FieldCount == 1 && Blanks.Trim(csv.RawRecord).IsEmpty;
 
     /// <summary>Whether the file ends with this record, without a line end.</summary>
     private bool IsCutOff(CsvReader csv) =>

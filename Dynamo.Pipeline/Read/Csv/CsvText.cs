@@ -8,11 +8,11 @@ public sealed record CsvText
 
     /// <summary>The character between fields, never guessed. Default <c>,</c>. With another one in the file, the header is one unknown column and the file is quarantined.</summary>
     /// <exception cref="ArgumentException">Not an ASCII character, or one that cannot separate.</exception>
-    public char Separator { get; init => field = Usable(value, nameof(Separator), Quote); } = ',';
+    public char Separator { get; init => field = Usable(value, nameof(Separator)); } = ',';
 
     /// <summary>The character around fields that hold a separator, a quote (doubled) or a line break. Default <c>"</c>.</summary>
     /// <exception cref="ArgumentException">Not an ASCII character, or one that cannot quote.</exception>
-    public char Quote { get; init => field = Usable(value, nameof(Quote), Separator); } = '"';
+    public char Quote { get; init => field = Usable(value, nameof(Quote)); } = '"';
 
     /// <summary>
     /// The longest line in bytes of UTF-8, line breaks inside quotes included. Default 1 MiB; a longer line condemns the file. It bounds the
@@ -27,8 +27,15 @@ public sealed record CsvText
             : throw new ArgumentOutOfRangeException(nameof(LongestLine), value, "LongestLine is 1,024 bytes to 1 GiB.");
     } = 1 << 20;
 
-    private static char Usable(char value, string name, char other) =>
-        char.IsAscii(value) && !char.IsAsciiLetterOrDigit(value) && value is not ('\0' or '\r' or '\n') && value != other
+    /// <summary>Refuses settings that exclude each other.</summary>
+    /// <exception cref="ArgumentException">They do.</exception>
+    internal void Check()
+    {
+        if (Separator == Quote) throw new ArgumentException($"Separator and Quote are both '{Quote}': they must differ.");
+    }
+
+    private static char Usable(char value, string name) =>
+        value == '\t' || (value is >= ' ' and <= '~' && !char.IsAsciiLetterOrDigit(value))
             ? value
-            : throw new ArgumentException($"{name} cannot be U+{(int)value:X4}: it is an ASCII character, no letter, digit or line break, and not the other of Separator and Quote.", name);
+            : throw new ArgumentException($"{name} cannot be U+{(int)value:X4}: it is a tab or an ASCII character that is no letter, digit or control character.", name);
 }

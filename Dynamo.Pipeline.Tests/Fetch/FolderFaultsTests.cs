@@ -1,0 +1,32 @@
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>A bad file is data, a broken system is an error.</summary>
+public sealed class FolderFaultsTests
+{
+    private const int TooManyOpenFiles = 24, InputOutput = 5;
+
+    private static readonly SourceFile File = new("a.csv", 5, DateTime.UnixEpoch);
+
+    [Test]
+    public void A_file_without_permission_is_bad() =>
+        Assert.That(Opening(new UnauthorizedAccessException()), Is.TypeOf<BadFileException>());
+
+    [Test]
+    public void A_missing_file_in_a_folder_that_is_there_vanished() =>
+        Assert.That(Opening(new FileNotFoundException()), Is.TypeOf<FileChangedException>());
+
+    [Test]
+    public void A_missing_file_in_a_missing_folder_is_the_sources_error() =>
+        Assert.That(Opening(new FileNotFoundException(), Path.Join(Path.GetTempPath(), Guid.NewGuid().ToString())), Is.TypeOf<SourceException>());
+
+    [Test]
+    public void A_failing_disk_condemns_no_file() =>
+        Assert.That(Opening(new IOException("Input/output error", InputOutput)), Is.TypeOf<SourceException>().With.Message.Contains("a.csv"));
+
+    [Test]
+    public void Too_many_open_files_are_the_sources_error_with_the_way_out() =>
+        Assert.That(Opening(new IOException("Too many open files", TooManyOpenFiles)), Is.TypeOf<SourceException>().With.Message.Contains("ulimit -n"));
+
+    private static Exception Opening(Exception error, string? root = null) =>
+        FolderFaults.Opening(new FolderPlace(root ?? Path.GetTempPath(), new FolderSourceOptions()), File, error);
+}
