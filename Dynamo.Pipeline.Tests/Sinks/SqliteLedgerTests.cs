@@ -1,5 +1,3 @@
-using NUnit.Framework;
-
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>What the host asks the tables.</summary>
@@ -21,7 +19,7 @@ public sealed class SqliteLedgerTests
         await Import(good, bad, worse);
         var ledger = new SqliteLedger(_database.Path);
         IReadOnlyList<ImportedRun> runs = await ledger.RunsAsync(5, default);
-        IReadOnlyList<QuarantinedFile> quarantined = await ledger.QuarantinedAsync("s", 10, default);
+        IReadOnlyList<QuarantinedEntry> quarantined = await ledger.QuarantinedAsync("s", 10, default);
         Assert.That(runs.Single(), Has.Property("Outcome").EqualTo("completed").And.Property("StartedUtc").EqualTo(s_noon));
         Assert.That(await ledger.TotalsAsync(null, default), Is.EqualTo(new LedgerTotals(1, 2, 3, 2)));
         Assert.That(await ledger.NewestAsync(ReadingTable.Default, default), Is.EqualTo(s_noon));
