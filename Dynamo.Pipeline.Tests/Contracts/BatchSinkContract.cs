@@ -1,5 +1,3 @@
-using NUnit.Framework;
-
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>What every sink of readings must do. A sink's own fixture inherits it and says how to make one and how to look into its tables.</summary>

@@ -1,5 +1,3 @@
-using NUnit.Framework;
-
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>What the host asks the tables.</summary>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Microsoft.Data.Sqlite;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 
