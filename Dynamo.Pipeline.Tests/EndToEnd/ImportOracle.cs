@@ -30,8 +30,8 @@ internal sealed class ImportOracle
             Assert.That(_expected.Except(set), Is.Empty, $"lost; {context}");
             Assert.That(set.Except(_expected), Is.Empty, $"unexpected; {context}");
             Assert.That(stored, Has.Count.EqualTo(set.Count), $"doubled; {context}");
-            Assert.That(Ledger(connection, "Loaded"), Is.EquivalentTo(_good), $"ledger; {context}");
-            Assert.That(Ledger(connection, "Quarantined"), Is.EquivalentTo(_bad), $"ledger; {context}");
+            Assert.That(Ledger(connection, "loaded"), Is.EquivalentTo(_good), $"ledger; {context}");
+            Assert.That(Ledger(connection, "quarantined"), Is.EquivalentTo(_bad), $"ledger; {context}");
             Assert.That(connection.ExecuteScalar<string>("pragma integrity_check"), Is.EqualTo("ok"), context);
             Assert.That(Names(Path.Combine(inbox, "archive")), Is.EquivalentTo(_good), $"archive; {context}");
             Assert.That(Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)), Is.EquivalentTo(_bad), $"quarantine; {context}");
