@@ -66,6 +66,19 @@ internal static unsafe partial class SqliteNative
     [LibraryImport(Library, EntryPoint = "sqlite3_column_text")]
     public static partial byte* ColumnText(nint statement, int column);
 
+    [LibraryImport(Library, EntryPoint = "sqlite3_create_function_v2", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int CreateFunction(
+        nint db, string name, int arguments, int encoding, nint data, delegate* unmanaged[Cdecl]<nint, int, nint*, void> function, nint step, nint final, nint destroy);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_user_data"), SuppressGCTransition]
+    public static partial nint UserData(nint context);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_value_int"), SuppressGCTransition]
+    public static partial int ValueInt(nint value);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_result_int"), SuppressGCTransition]
+    public static partial void ResultInt(nint context, int value);
+
     [LibraryImport(Library, EntryPoint = "sqlite3_errmsg")]
     public static partial byte* ErrorMessage(nint db);
 

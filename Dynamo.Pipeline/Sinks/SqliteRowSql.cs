@@ -7,36 +7,33 @@ namespace Dynamo.Pipeline;
 internal sealed class SqliteRowSql<TRow>
 {
     private readonly RowMap<TRow> _map;
-    private readonly string _table, _columns, _sameKey;
+    private readonly string _table, _columns;
 
     public SqliteRowSql(RowMap<TRow> map)
     {
         _map = map;
         _table = SqliteSchema.Quote(map.Name);
-        _columns = string.Join(", ", map.Columns.Select(c => SqliteSchema.Quote(c.Name)));
-        _sameKey = Compare(" AND ", "=", isKey: true);
+        _columns = List(", ", _map.Columns, name => name);
     }
-
-    public bool HasValues => _map.Columns.Any(c => !c.IsKey);
 
     /// <summary>Stops at the first row that is there already; those before stay, and are its changes.</summary>
     public string InsertBlock(int rows) =>
         $"INSERT OR FAIL INTO {_table} ({_columns}) VALUES {string.Join(',', Enumerable.Repeat($"({string.Join(',', Enumerable.Repeat('?', _map.Columns.Count))})", rows))}";
 
-    public string InsertNew => $"INSERT OR ABORT INTO {_table} ({_columns}) VALUES ({string.Join(", ", _map.Columns.Select((_, i) => $"?{i + 1}"))}) "
-        + $"ON CONFLICT ({string.Join(", ", _map.Columns.Where(c => c.IsKey).Select(c => SqliteSchema.Quote(c.Name)))}) DO NOTHING";
-
-    /// <summary>Touches the row only when a value differs, so that its count of changes tells updated from unchanged.</summary>
-    public string UpdateOther => $"UPDATE OR ABORT {_table} SET {Compare(", ", "=", isKey: false)} WHERE {_sameKey} AND ({Compare(" OR ", " IS NOT ", isKey: false)})";
-
-    public string FindKey => $"SELECT 1 FROM {_table} WHERE {_sameKey}";
-
-    public string FindSame => HasValues ? $"{FindKey} AND {Compare(" AND ", " IS ", isKey: false)}" : FindKey;
+    /// <summary>Inserts one row, or meets the one with its key (see <see cref="SqliteMeeting"/>) and replaces its values when the policy says so and they differ.</summary>
+    public string Upsert(DuplicatePolicy policy)
+    {
+        RowColumn<TRow>[] keys = [.. _map.Columns.Where(c => c.IsKey)], values = [.. _map.Columns.Where(c => !c.IsKey)];
+        bool replaces = policy == DuplicatePolicy.LastWins && values.Length > 0;
+        string set = List(", ", replaces ? values : keys, name => $"{name} = excluded.{name}");
+        string differs = replaces ? List(" OR ", values, name => $"{_table}.{name} IS NOT excluded.{name}") : "0";
+        return $"INSERT OR ABORT INTO {_table} ({_columns}) VALUES ({string.Join(", ", _map.Columns.Select((_, i) => $"?{i + 1}"))}) "
+            + $"ON CONFLICT ({List(", ", keys, name => name)}) DO UPDATE SET {set} WHERE {SqliteMeeting.Function}({differs})";
+    }
 
     /// <summary>How many triggers stand between a statement and what it seems to do.</summary>
     public string CountTriggers => $"SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {SqliteSchema.Literal(_map.Name)} COLLATE NOCASE";
 
-    private string Compare(string between, string comparison, bool isKey) => string.Join(between, _map.Columns
-        .Select((c, i) => (c.IsKey, Text: $"{SqliteSchema.Quote(c.Name)}{comparison}?{i + 1}"))
-        .Where(c => c.IsKey == isKey).Select(c => c.Text));
+    private static string List(string between, IEnumerable<RowColumn<TRow>> columns, Func<string, string> write) =>
+        string.Join(between, columns.Select(c => write(SqliteSchema.Quote(c.Name))));
 }

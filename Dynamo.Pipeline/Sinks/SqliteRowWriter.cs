@@ -14,8 +14,8 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     private readonly DuplicatePolicy _policy;
     private readonly SqliteRejectWriter _rejects;
     private readonly SqliteBinder<TRow>[] _binders;
-    private readonly SqliteStatement _block, _insert, _findKey, _findSame, _countTriggers;
-    private readonly SqliteStatement? _update;
+    private readonly SqliteMeeting _meeting;
+    private readonly SqliteStatement _block, _upsert, _countTriggers;
     private readonly Pending[] _pending = new Pending[Block];
     private int _count;
     private bool _hasTriggers, _mayCollect = true;
@@ -29,11 +29,9 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         _binders = [.. map.Columns.Select(SqliteBinder<TRow>.For)];
         var sql = new SqliteRowSql<TRow>(map);
         _block = db.Prepare(sql.InsertBlock(Block));
-        _insert = db.Prepare(sql.InsertNew);
-        _findKey = db.Prepare(sql.FindKey);
-        _findSame = db.Prepare(sql.FindSame);
+        _meeting = new SqliteMeeting(db);
+        _upsert = db.Prepare(sql.Upsert(policy));
         _countTriggers = db.Prepare(sql.CountTriggers);
-        _update = sql.HasValues && policy == DuplicatePolicy.LastWins ? db.Prepare(sql.UpdateOther) : null;
     }
 
     /// <summary>To be called inside each new transaction: what is pending from a failed one is forgotten, and triggers may have come or gone.</summary>
@@ -65,8 +63,10 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
 
     public void Dispose()
     {
-        foreach (SqliteStatement? statement in (SqliteStatement?[])[_block, _insert, _update, _findKey, _findSame, _countTriggers])
-            statement?.Dispose();
+        _block.Dispose();
+        _upsert.Dispose();
+        _countTriggers.Dispose();
+        _meeting.Dispose();
     }
 
     private void Collect(in Pending added)
@@ -120,42 +120,15 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
 
     private void WriteOne(in Pending pending)
     {
-        if (!Bind(_insert, 0, pending)) return;
-        int code = _insert.TryRun();
-        if (code != SqliteNative.Done) Refuse(pending, code, _insert);
-        else if (_db.Changes == 1) pending.Work.Inserted++;
-        else if (_hasTriggers && !Finds(_findKey, pending)) Reject(pending, LeftOut);
-        else MeetExisting(pending);
-    }
-
-    private void MeetExisting(in Pending pending)
-    {
-        if (_policy == DuplicatePolicy.Reject)
-            Reject(pending, new Defect("a row with the same key is there already") { Found = Show(pending.Row, keysOnly: true), Expected = "a new key" });
-        else if (_update is null)
-            pending.Work.Unchanged++;
-        else
-            Update(_update, pending);
-    }
-
-    private void Update(SqliteStatement update, in Pending pending)
-    {
-        if (!Bind(update, 0, pending)) return;
-        int code = update.TryRun();
-        if (code != SqliteNative.Done) Refuse(pending, code, update);
-        else if (_db.Changes == 1) pending.Work.Updated++;
-        else if (_hasTriggers && !Finds(_findSame, pending)) Reject(pending, LeftOut);
-        else pending.Work.Unchanged++;
-    }
-
-    private bool Finds(SqliteStatement find, in Pending pending)
-    {
-        for (int i = 0; i < _binders.Length; i++)
-            if (_binders[i].Column.IsKey || find == _findSame)
-                _ = _binders[i].Bind(find, i + 1, pending.Row);
-        bool found = find.Next();
-        find.Reset();
-        return found;
+        if (!Bind(_upsert, 0, pending)) return;
+        _meeting.Forget();
+        int code = _upsert.TryRun();
+        if (code != SqliteNative.Done) Refuse(pending, code, _upsert);
+        else if (_meeting.HasMet && _policy == DuplicatePolicy.Reject) Reject(pending, Duplicate(pending));
+        else if (_meeting.HasMet && !_meeting.Differs) pending.Work.Unchanged++;
+        else if (_db.Changes == 0) Reject(pending, LeftOut);
+        else if (_meeting.HasMet) pending.Work.Updated++;
+        else pending.Work.Inserted++;
     }
 
     /// <summary>Binds a row from a parameter on, or rejects it.</summary>
@@ -209,6 +182,9 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
 
     private string Show(TRow row, bool keysOnly) =>
         string.Join(", ", _binders.Where(b => b.Column.IsKey || !keysOnly).Select(b => b.Show(row) ?? "NULL"));
+
+    private Defect Duplicate(in Pending pending) =>
+        new("a row with the same key is there already") { Found = Show(pending.Row, keysOnly: true), Expected = "a new key" };
 
     private static Defect LeftOut => new("a trigger of the database left the row out") { Remedy = "Look at the table's triggers with RAISE(IGNORE)" };
 
