@@ -16,8 +16,8 @@ internal sealed class SftpLine(string name, int reconnects, TimeProvider time, F
     private bool _wasConnected;
     private int _losses;
 
-    /// <summary>How busy it is. A line without a connection counts as idle, or it would never get one.</summary>
-    public int Pending => Volatile.Read(ref _live)?.Pending ?? 0;
+    /// <summary>How busy it is: one that never had a connection counts as idle, or it would never get one; one that lost it is left alone.</summary>
+    public int Pending => Volatile.Read(ref _live)?.Pending ?? (Volatile.Read(ref _connecting) is null ? 0 : int.MaxValue);
 
     /// <summary>The connection, or a new one.</summary>
     /// <exception cref="SourceException">There is none to be had.</exception>
