@@ -84,7 +84,7 @@ public sealed class SftpSource : IFileSource
     public async ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(files);
-        if (Options.AfterCommit == AfterCommit.Keep) return;
+        foreach (SettledFile settled in files) _place.PathOf(settled.File);
         foreach (SettledFile[] some in files.Chunk(SettledAtOnce))
             await Task.WhenAll(some.Select(file => SettleAsync(file, cancellationToken))).ConfigureAwait(false);
     }

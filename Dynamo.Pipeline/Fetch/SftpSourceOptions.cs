@@ -91,8 +91,8 @@ public sealed partial record SftpSourceOptions
     public string? DoneMarker { get; init => field = CheckMarker(value, nameof(DoneMarker)); }
 
     /// <summary>
-    /// What happens to loaded files. Default <see cref="AfterCommit.Keep"/>: nothing on the server is touched, and bad files stay where they are as well.
-    /// Otherwise bad files go to the <see cref="QuarantineFolder"/>.
+    /// What happens to loaded files on the server. Default <see cref="AfterCommit.Keep"/>; bad files are then copied to the
+    /// <see cref="QuarantineFolder"/>, and moved there otherwise.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a value of the enumeration.</exception>
     public AfterCommit AfterCommit { get; init => field = CheckAfterCommit(value, nameof(AfterCommit)); } = AfterCommit.Keep;
@@ -101,7 +101,7 @@ public sealed partial record SftpSourceOptions
     /// <exception cref="ArgumentException">The path is empty or contains a NUL.</exception>
     public string ArchiveFolder { get; init => field = CheckFolder(value, nameof(ArchiveFolder)); } = "archive";
 
-    /// <summary>Where bad files go unless files are kept, on the server. A relative path starts at <see cref="Path"/>. Default <c>quarantine</c>.</summary>
+    /// <summary>Where bad files go on the server, each with a <c>.reason.json</c>. A relative path starts at <see cref="Path"/>. Default <c>quarantine</c>.</summary>
     /// <exception cref="ArgumentException">The path is empty or contains a NUL.</exception>
     public string QuarantineFolder { get; init => field = CheckFolder(value, nameof(QuarantineFolder)); } = "quarantine";
 

@@ -62,9 +62,9 @@ public sealed class SftpSourceOptionsTests
     public void A_path_that_leaves_the_folder_is_refused(string path) =>
         Assert.That(() => SftpPlace.Below("/in", path), Throws.ArgumentException);
 
-    [TestCase("/in/a.csv", 1, "/in/a.20260102T030405Z.csv")]
-    [TestCase("/in/a.csv", 2, "/in/a.20260102T030405Z-2.csv")]
-    [TestCase("/in.d/a", 1, "/in.d/a.20260102T030405Z")]
+    [TestCase("/in/a.csv", 1, "/in/a.20260102T030405.0000000Z.csv")]
+    [TestCase("/in/a.csv", 2, "/in/a.20260102T030405.0000000Z-2.csv")]
+    [TestCase("/in.d/a", 1, "/in.d/a.20260102T030405.0000000Z")]
     public void A_namesake_gets_its_time_into_its_name(string path, int number, string expected) =>
         Assert.That(SftpPlace.WithTime(path, new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc), number), Is.EqualTo(expected));
 }

@@ -13,6 +13,13 @@ internal readonly record struct SftpAttributes(long? Size, uint? Mode, DateTime?
 
     public bool IsFolder => Mode is { } mode && (mode & TypeBits) == 0x4000;
 
+    /// <summary>The attributes of an opened or followed file as a folder on a disk would tell them; what the server left out is taken from the listing.</summary>
+    public DiskStat AsDisk(SourceFile listed) => new(
+        IsFolder ? DiskKind.Folder : IsRegular ? DiskKind.Regular : DiskKind.Special, Size ?? listed.Size, ModifiedUtc ?? listed.ModifiedUtc);
+
+    /// <summary>Whether it is the version that was listed.</summary>
+    public bool Is(SourceFile listed) => AsDisk(listed).Is(listed);
+
     public bool IsLink => Mode is { } mode && (mode & TypeBits) == 0xA000;
 }
 

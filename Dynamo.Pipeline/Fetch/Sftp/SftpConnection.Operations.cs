@@ -10,6 +10,9 @@ internal sealed partial class SftpConnection
     // SSH_FXF_READ, and no attributes.
     private static readonly byte[] OpenForReading = [0, 0, 0, 1, 0, 0, 0, 0];
 
+    // SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_TRUNC.
+    private static readonly byte[] OpenForCreating = [0, 0, 0, 0x1A, 0, 0, 0, 0];
+
     /// <summary>Whether RENAME can be had with POSIX semantics: atomic, and replacing the target.</summary>
     public bool HasPosixRename => _extensions.ContainsKey(SftpProtocol.PosixRename);
 
@@ -22,6 +25,8 @@ internal sealed partial class SftpConnection
         BinaryPrimitives.WriteInt32BigEndian(fields[8..], length);
         Send(request, SftpProtocol.Read, handle, fields);
     }
+
+    public void SendFstat(SftpRequest request, ReadOnlySpan<byte> handle) => Send(request, SftpProtocol.Fstat, handle, []);
 
     /// <summary>Nobody waits for the answer: the server works in order, so that the handle is free for what is sent later.</summary>
     public void SendClose(ReadOnlySpan<byte> handle) => Send(SftpUnheard.Instance, SftpProtocol.Close, handle, []);
@@ -44,6 +49,30 @@ internal sealed partial class SftpConnection
 
     public Task<SftpStatus> MakeFolderAsync(ReadOnlySpan<byte> path) => Ask(new SftpStatusCall(), SftpProtocol.MkDir, path, NoAttributes);
 
+
+    /// <summary>Opens a file for writing, new or emptied.</summary>
+    public Task<byte[]> CreateFileAsync(ReadOnlySpan<byte> path) => Ask(new SftpHandleCall(), SftpProtocol.Open, path, OpenForCreating);
+
+    public Task<SftpStatus> WriteAsync(ReadOnlySpan<byte> handle, long offset, ReadOnlySpan<byte> data)
+    {
+        Span<byte> at = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64BigEndian(at, offset);
+        return Ask(new SftpStatusCall(), SftpProtocol.Write, handle, [.. at, .. Text(data)]);
+    }
+
+    /// <summary>Closes a file that was written: only now the server tells whether all of it is there.</summary>
+    public Task<SftpStatus> CloseAsync(ReadOnlySpan<byte> handle) => Ask(new SftpStatusCall(), SftpProtocol.Close, handle, []);
+
+    public Task<SftpStatus> SetTimeAsync(ReadOnlySpan<byte> path, DateTime modifiedUtc)
+    {
+        // SSH_FILEXFER_ATTR_ACMODTIME, access time, modification time.
+        var fields = new byte[12];
+        fields[3] = 8;
+        uint seconds = (uint)Math.Clamp((modifiedUtc - DateTime.UnixEpoch).TotalSeconds, 0, uint.MaxValue);
+        BinaryPrimitives.WriteUInt32BigEndian(fields.AsSpan(4), seconds);
+        BinaryPrimitives.WriteUInt32BigEndian(fields.AsSpan(8), seconds);
+        return Ask(new SftpStatusCall(), SftpProtocol.SetStat, path, fields);
+    }
 
     /// <summary>Renames; what happens to an existing target is the server's affair unless <see cref="HasPosixRename"/>, which replaces it.</summary>
     public Task<SftpStatus> RenameAsync(ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)

@@ -3,19 +3,22 @@ using System.Buffers;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Fetches one file whole: OPEN, then its READs as soon as the handle is there, then a CLOSE nobody waits for: two round trips, and no thread
-/// is woken in between, because the steps run on the connection's reader thread. One byte more than listed is asked for, so that a file
-/// that grew is found out without a further request.
+/// Fetches one file whole: OPEN, then its READs and an FSTAT as soon as the handle is there, then a CLOSE nobody waits for: two round trips, and no
+/// thread is woken in between, because the steps run on the connection's reader thread. The server works in order, so that the FSTAT behind the last
+/// READ tells whether what was read is what was listed; one byte more than listed is asked for, in case it is longer.
 /// </summary>
-internal sealed class SftpFetch(SftpConnection connection, byte[] path, int size, long weight) : SftpRequest
+internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte[] path, long weight) : SftpRequest
 {
     private const int ReadsAhead = 32;
 
+    private readonly int _size = (int)file.Size;
     private readonly TaskCompletionSource<FileContent> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[]? _handle;
     private byte[]? _buffer;
     private int _asked;
     private int _received;
+    private bool _isRead;
+    private DiskStat? _now;
     private bool _isOver;
 
     /// <summary>After the OPEN was refused: whether others were open, so that the refusal may be for want of handles.</summary>
@@ -61,19 +64,22 @@ internal sealed class SftpFetch(SftpConnection connection, byte[] path, int size
     {
         _handle = handle;
         connection.Files.Opened();
-        _buffer = ArrayPool<byte>.Shared.Rent(size + 1);
+        _buffer = ArrayPool<byte>.Shared.Rent(_size + 1);
         for (int i = 0; i < ReadsAhead; i++)
             if (!AskNext()) break;
     }
 
     private bool AskNext()
     {
-        int length = Math.Min(connection.ReadLength, size + 1 - _asked);
+        int length = Math.Min(connection.ReadLength, _size + 1 - _asked);
         if (length == 0) return false;
-        connection.SendRead(new Chunk(this, _asked, length), _handle, _asked, length);
+        Ask(_asked, length);
         _asked += length;
+        if (_asked > _size) connection.SendFstat(new LastLook(this), _handle);
         return true;
     }
+
+    private void Ask(int offset, int length) => connection.SendRead(new Chunk(this, offset, length), _handle, offset, length);
 
     private void Take(Chunk chunk, ReadOnlySpan<byte> data)
     {
@@ -82,21 +88,32 @@ internal sealed class SftpFetch(SftpConnection connection, byte[] path, int size
             throw new SftpProtocolException($"{data.Length} bytes came in answer to a READ of {chunk.Length}");
         data.CopyTo(_buffer.AsSpan(chunk.Offset));
         _received += data.Length;
-        if (chunk.Offset + data.Length > size) Finish($"grew beyond the listed {size} bytes");
-        else if (_received == size) Finish(null);
-        else if (data.Length < chunk.Length) AskAgain(chunk.Offset + data.Length, chunk.Length - data.Length);
+        if (chunk.Offset + data.Length > _size || _received == _size) Read();
+        // A short read is not the end of a file: the rest is asked for again.
+        else if (data.Length < chunk.Length) Ask(chunk.Offset + data.Length, chunk.Length - data.Length);
         else AskNext();
     }
 
-    /// <summary>A short read is not the end of a file: the rest is asked for again.</summary>
-    private void AskAgain(int offset, int length) => connection.SendRead(new Chunk(this, offset, length), _handle, offset, length);
-
     private void TakeEnd(Chunk chunk)
     {
+        // Where the end should be it is none before the chunks ahead of it are there; an empty file has none.
+        if (!_isOver && (chunk.Offset < _size || _received == _size)) Read();
+    }
+
+    /// <summary>All is read that there is. The last look mostly came just before or comes just after.</summary>
+    private void Read()
+    {
+        _isRead = true;
+        // An early end came before the last chunk was asked for, and the look with it.
+        if (_asked <= _size) Looked(null);
+        else if (_now is not null) Finish();
+    }
+
+    private void Looked(SftpAttributes? attributes)
+    {
         if (_isOver) return;
-        if (chunk.Offset < size) Finish($"shrank from {size} to {chunk.Offset} bytes or fewer");
-        // The end is where it should be; chunks before it may still be under way, and an empty file has none.
-        else if (_received == size) Finish(null);
+        _now = attributes?.AsDisk(file) ?? new DiskStat(DiskKind.Regular, file.Size, file.ModifiedUtc);
+        if (_isRead || !_now.Value.Is(file)) Finish();
     }
 
     private void Refused(SftpStatus status)
@@ -106,11 +123,19 @@ internal sealed class SftpFetch(SftpConnection connection, byte[] path, int size
         _completion.TrySetException(new SftpStatusException(status));
     }
 
-    private void Finish(string? change)
+    private void Finish()
     {
         Close();
-        if (change is null) _completion.TrySetResult(FileContent.Rented(_buffer!, size));
-        else _completion.TrySetException(new FileChangedException(change));
+        try
+        {
+            FolderChange.Check(file, _now!.Value, _received);
+            _completion.TrySetResult(FileContent.Rented(_buffer!, _size));
+        }
+        catch (FileChangedException e)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer!);
+            _completion.TrySetException(e);
+        }
     }
 
     private void Close()
@@ -120,8 +145,21 @@ internal sealed class SftpFetch(SftpConnection connection, byte[] path, int size
         connection.Files.Leave(weight, opened: true);
     }
 
+    /// <summary>The FSTAT behind the last READ; a server that refuses it leaves the size as the only witness.</summary>
+    private sealed class LastLook(SftpFetch fetch) : SftpRequest
+    {
+        public override void Answer(byte type, SftpReader body)
+        {
+            if (type == SftpProtocol.Attrs) fetch.Looked(body.Attributes());
+            else if (type == SftpProtocol.Status) fetch.Looked(null);
+            else throw Unexpected(type, "FSTAT");
+        }
+
+        public override void Fail(Exception cause) => fetch.Fail(cause);
+    }
+
     /// <summary>One READ of the file.</summary>
-    private sealed class Chunk(SftpFetch file, int offset, int length) : SftpRequest
+    private sealed class Chunk(SftpFetch fetch, int offset, int length) : SftpRequest
     {
         public int Offset => offset;
 
@@ -129,12 +167,12 @@ internal sealed class SftpFetch(SftpConnection connection, byte[] path, int size
 
         public override void Answer(byte type, SftpReader body)
         {
-            if (type == SftpProtocol.Data) file.Take(this, body.Bytes());
+            if (type == SftpProtocol.Data) fetch.Take(this, body.Bytes());
             else if (type != SftpProtocol.Status) throw Unexpected(type, "READ");
-            else if (body.Status() is { Code: not SftpCode.EndOfFile } status) file.Refused(status);
-            else file.TakeEnd(this);
+            else if (body.Status() is { Code: not SftpCode.EndOfFile } status) fetch.Refused(status);
+            else fetch.TakeEnd(this);
         }
 
-        public override void Fail(Exception cause) => file.Fail(cause);
+        public override void Fail(Exception cause) => fetch.Fail(cause);
     }
 }

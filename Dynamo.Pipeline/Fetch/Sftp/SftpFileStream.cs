@@ -2,7 +2,7 @@ namespace Dynamo.Pipeline;
 
 /// <summary>
 /// A large file as a stream: up to 32 READs are under way in front of the reader, so that memory stays constant and the line full.
-/// Ends with <see cref="FileChangedException"/> when it was not as long as listed. One reader at a time.
+/// Ends with <see cref="FileChangedException"/> when it was not what was listed. One reader at a time.
 /// </summary>
 internal sealed class SftpFileStream : Stream
 {
@@ -11,21 +11,22 @@ internal sealed class SftpFileStream : Stream
 
     private readonly SftpConnection _connection;
     private readonly byte[] _handle;
-    private readonly long _size;
+    private readonly SourceFile _listed;
     private readonly Action _closed;
     private readonly Queue<Chunk> _chunks = new();
     private long _asked;
     private long _position;
+    private Task<SftpAttributes?>? _lastLook;
     private bool _isDisposed;
 
     /// <param name="connection">Where the handle is open.</param>
     /// <param name="handle">The opened file; closed with the stream.</param>
-    /// <param name="size">Its listed size.</param>
+    /// <param name="listed">The file as it was listed.</param>
     /// <param name="start">The offset to begin at.</param>
     /// <param name="closed">Called once, when the stream is disposed.</param>
-    public SftpFileStream(SftpConnection connection, byte[] handle, long size, long start, Action closed)
+    public SftpFileStream(SftpConnection connection, byte[] handle, SourceFile listed, long start, Action closed)
     {
-        (_connection, _handle, _size, _closed) = (connection, handle, size, closed);
+        (_connection, _handle, _listed, _closed) = (connection, handle, listed, closed);
         _asked = _position = start;
         for (int i = 0; i < ReadsAhead; i++) AskNext();
     }
@@ -36,7 +37,7 @@ internal sealed class SftpFileStream : Stream
 
     public override bool CanWrite => false;
 
-    public override long Length => _size;
+    public override long Length => _listed.Size;
 
     public override long Position { get => _position; set => throw new NotSupportedException(); }
 
@@ -50,6 +51,7 @@ internal sealed class SftpFileStream : Stream
             head.Arrived.GetAwaiter().GetResult();
             if (Take(head, buffer) is int taken and > 0) return taken;
         }
+        if (buffer.Length > 0) CheckEnd(LastLook().GetAwaiter().GetResult());
         return 0;
     }
 
@@ -60,6 +62,7 @@ internal sealed class SftpFileStream : Stream
             await head.Arrived.WaitAsync(cancellationToken).ConfigureAwait(false);
             if (Take(head, buffer.Span) is int taken and > 0) return taken;
         }
+        if (buffer.Length > 0) CheckEnd(await LastLook().WaitAsync(cancellationToken).ConfigureAwait(false));
         return 0;
     }
 
@@ -88,7 +91,7 @@ internal sealed class SftpFileStream : Stream
     private void AskNext()
     {
         // One byte beyond the listed size tells whether the file grew.
-        int length = (int)Math.Min(Math.Min(_connection.ReadLength, LongestRead), _size + 1 - _asked);
+        int length = (int)Math.Min(Math.Min(_connection.ReadLength, LongestRead), _listed.Size + 1 - _asked);
         if (length == 0) return;
         var chunk = new Chunk(_asked, length);
         _chunks.Enqueue(chunk);
@@ -98,11 +101,20 @@ internal sealed class SftpFileStream : Stream
 
     private int Take(Chunk head, Span<byte> buffer)
     {
-        if (head.IsEnd) return TakeEnd(head);
         int taken = head.CopyTo(buffer);
         _position += taken;
-        if (_position > _size) throw new FileChangedException($"grew beyond the listed {_size} bytes");
+        if (_position > _listed.Size || head.IsEnd)
+        {
+            // Either way there is nothing more to give; whether it was all is told by the last look.
+            _chunks.Clear();
+            return _position > _listed.Size ? 0 : taken;
+        }
         if (!head.IsEmpty) return taken;
+        if (_position == _listed.Size)
+        {
+            _chunks.Clear();
+            return taken;
+        }
         _chunks.Dequeue();
         // A short read is not the end of a file: what it lacks comes before what was asked for after it.
         if (head.Missing > 0) AskFirst(head.Offset + head.Got, head.Missing);
@@ -110,12 +122,10 @@ internal sealed class SftpFileStream : Stream
         return taken;
     }
 
-    private int TakeEnd(Chunk head)
-    {
-        if (head.Offset < _size) throw new FileChangedException($"shrank from {_size} to {head.Offset} bytes");
-        _chunks.Clear();
-        return 0;
-    }
+    private Task<SftpAttributes?> LastLook() => _lastLook ??= _connection.FstatAsync(_handle);
+
+    private void CheckEnd(SftpAttributes? now) =>
+        FolderChange.Check(_listed, now?.AsDisk(_listed) ?? new DiskStat(DiskKind.Regular, _listed.Size, _listed.ModifiedUtc), _position);
 
     private void AskFirst(long offset, int length)
     {

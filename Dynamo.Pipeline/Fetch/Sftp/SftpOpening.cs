@@ -18,7 +18,7 @@ internal sealed class SftpOpening(SftpLines lines)
             SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
             long weight = refusals < RefusalsUntilAlone ? file.Size : SftpWindow.MostBytes + 1;
             await connection.Files.EnterAsync(weight, cancellationToken).ConfigureAwait(false);
-            var fetch = new SftpFetch(connection, path, (int)file.Size, weight);
+            var fetch = new SftpFetch(connection, file, path, weight);
             try
             {
                 FileContent content = await fetch.RunAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -31,7 +31,7 @@ internal sealed class SftpOpening(SftpLines lines)
             }
             catch (SftpStatusException e)
             {
-                throw SftpFaults.Opening(e);
+                throw await JudgeAsync(connection, file, path, e).ConfigureAwait(false);
             }
             catch (SftpConnectionException)
             {
@@ -56,7 +56,7 @@ internal sealed class SftpOpening(SftpLines lines)
             }
             catch (SftpStatusException e)
             {
-                throw SftpFaults.Opening(e);
+                throw await JudgeAsync(connection, file, path, e).ConfigureAwait(false);
             }
             catch (SftpConnectionException)
             {
@@ -86,10 +86,10 @@ internal sealed class SftpOpening(SftpLines lines)
         }
         window.Opened();
         Task<SftpAttributes?> same = connection.FstatAsync(handle);
-        var stream = new SftpFileStream(connection, handle, file.Size, offset, () => window.Leave(StreamWeight, opened: true));
+        var stream = new SftpFileStream(connection, handle, file, offset, () => window.Leave(StreamWeight, opened: true));
         try
         {
-            CheckSame(file, await same.ConfigureAwait(false));
+            if (await same.ConfigureAwait(false) is { } now) FolderChange.Check(file, now.AsDisk(file), file.Size);
             return stream;
         }
         catch
@@ -99,10 +99,23 @@ internal sealed class SftpOpening(SftpLines lines)
         }
     }
 
-    private static void CheckSame(SourceFile file, SftpAttributes? now)
+    /// <summary>FAILURE has a thousand causes; a file that is not there any more as it was listed is the one that is no fault.</summary>
+    private static async Task<Exception> JudgeAsync(SftpConnection connection, SourceFile file, byte[] path, SftpStatusException error)
     {
-        if (now is not { } found) throw new FileChangedException("vanished");
-        if (found.Size is { } size && size != file.Size) throw new FileChangedException($"has {size} bytes instead of {file.Size}");
-        if (found.ModifiedUtc is { } modified && modified != file.ModifiedUtc) throw new FileChangedException($"was written again at {modified:O}");
+        if (error.Status.Code is SftpCode.NoSuchFile or SftpCode.PermissionDenied) return SftpFaults.Opening(error);
+        try
+        {
+            if (await connection.StatAsync(path).ConfigureAwait(false) is not { } now) return new FileChangedException("vanished", error);
+            FolderChange.Check(file, now.AsDisk(file), file.Size);
+        }
+        catch (FileChangedException changed)
+        {
+            return changed;
+        }
+        catch (Exception e) when (e is SftpStatusException or SftpConnectionException)
+        {
+            // No better known than before.
+        }
+        return SftpFaults.Opening(error);
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Dynamo.Pipeline;
 
 /// <summary>The folders of a source on its server, and the paths below them. Immutable.</summary>
@@ -47,15 +45,21 @@ internal sealed class SftpPlace
         return Join(folder, path);
     }
 
-    /// <summary><c>a.csv</c> becomes <c>a.20260101T000000Z.csv</c>, from the second on with a number.</summary>
-    public static string WithTime(string path, DateTime modifiedUtc, int number)
-    {
-        int name = path.LastIndexOf('/') + 1, dot = path.LastIndexOf('.');
-        int stem = dot > name ? dot : path.Length;
-        string time = modifiedUtc.ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-        string counter = number == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-{number}");
-        return $"{path[..stem]}.{time}{counter}{path[stem..]}";
-    }
+    /// <summary>The folder of a path; empty for a name alone.</summary>
+    public static string FolderOfPath(string path) => path.LastIndexOf('/') is var slash and > 0 ? path[..slash] : "";
+
+    public static string NameOf(string path) => path[(path.LastIndexOf('/') + 1)..];
+
+    /// <summary>A path whose name has an ending; see <see cref="FolderNames.Append"/>.</summary>
+    public static string Append(string path, string ending) => Beside(path, FolderNames.Append(NameOf(path), ending));
+
+    /// <summary><c>a.csv</c> becomes <c>a.20260101T000000.0000000Z.csv</c>, from the second on with a number.</summary>
+    public static string WithTime(string path, DateTime modifiedUtc, int number) => Beside(path, FolderNames.WithTime(NameOf(path), modifiedUtc, number));
+
+    /// <summary>A hidden name in the same folder for content that is on its way.</summary>
+    public static string Temporary(string path) => Beside(path, FolderNames.Temporary(NameOf(path)));
+
+    private static string Beside(string path, string name) => path[..(path.LastIndexOf('/') + 1)] + name;
 
     private string Resolve(string folder)
     {

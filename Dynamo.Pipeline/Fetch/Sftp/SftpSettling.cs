@@ -1,17 +1,12 @@
-using System.Collections.Concurrent;
-
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// What happens to files on the server after the commit, many at once. Every file is looked at first: one that is gone was dealt with by a run before,
-/// one of another size or time is new content for the next run, and only what was listed is touched.
+/// What happens to a file on the server after the commit. Every step looks first at what is there, so that a run killed between any two of them is
+/// finished by the next, and only the version that was listed is ever touched. Thread-safe: many files are settled at once.
 /// </summary>
 internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOptions options)
 {
-    private const int LastNumber = 1000;
-
-    // Folders are made once per run; the server is asked again should a rename find one missing.
-    private readonly ConcurrentDictionary<string, Task> _folders = new(StringComparer.Ordinal);
+    private readonly SftpFolders _folders = new(source, place);
 
     /// <summary>Deals with one file.</summary>
     /// <exception cref="SftpConnectionException">The connection was lost; doing it again is harmless.</exception>
@@ -19,98 +14,146 @@ internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOpt
     public async Task SettleAsync(SftpConnection connection, SettledFile settled)
     {
         (SourceFile file, Defect? defect) = settled;
-        bool isArchived = defect is not null || options.AfterCommit == AfterCommit.Archive;
-        string path = place.PathOf(file), plain = SftpPlace.Below(defect is null ? place.Archive : place.Quarantine, file.Path);
-        // Both looks travel together: what is there, and what is in the way.
-        Task<SftpAttributes?> here = connection.StatAsync(place.Encode(path));
-        Task<SftpAttributes?> there = isArchived ? connection.LstatAsync(place.Encode(plain)) : Task.FromResult<SftpAttributes?>(null);
+        if (defect is null && options.AfterCommit == AfterCommit.Keep) return;
+        string path = place.PathOf(file);
+        string plain = SftpPlace.Below(defect is null ? place.Archive : place.Quarantine, file.Path);
         try
         {
+            // Both looks travel together: what is there, and what is in the way.
+            Task<SftpAttributes?> here = connection.StatAsync(place.Encode(path)), there = connection.LstatAsync(place.Encode(plain));
             await Task.WhenAll(here, there).ConfigureAwait(false);
+            // Gone means dealt with by the run before; another size or time means new content, which the next run imports.
+            if (await here.ConfigureAwait(false) is not { } now || !now.Is(file)) return;
+            if (defect is null && options.AfterCommit == AfterCommit.Delete) await DeleteAsync(connection, path).ConfigureAwait(false);
+            else await PutAsideAsync(connection, settled, path, await FreeNameAsync(connection, file, plain, await there.ConfigureAwait(false)).ConfigureAwait(false)).ConfigureAwait(false);
         }
         catch (SftpStatusException e)
         {
             throw SftpFaults.Settling(source, "looked at", path, e.Status);
         }
-        SftpAttributes? found = await here.ConfigureAwait(false);
-        if (found is not { } now || now.Size != file.Size || now.ModifiedUtc != file.ModifiedUtc) return;
-        if (isArchived) await MoveAsync(connection, file, path, plain, await there.ConfigureAwait(false)).ConfigureAwait(false);
-        else await DeleteAsync(connection, path).ConfigureAwait(false);
     }
 
     private async Task DeleteAsync(SftpConnection connection, string path)
     {
         Task<SftpStatus> file = connection.RemoveAsync(place.Encode(path));
-        Task<SftpStatus> marker = options.DoneMarker is { } ending ? connection.RemoveAsync(place.Encode(path + ending)) : Task.FromResult(default(SftpStatus));
+        SftpStatus marker = default;
+        if (options.DoneMarker is { } ending) marker = await connection.RemoveAsync(place.Encode(path + ending)).ConfigureAwait(false);
         CheckSettled(await file.ConfigureAwait(false), "deleted", path);
-        CheckSettled(await marker.ConfigureAwait(false), "deleted", path + options.DoneMarker);
+        CheckSettled(marker, "deleted", path + options.DoneMarker);
     }
 
-    private async Task MoveAsync(SftpConnection connection, SourceFile file, string path, string plain, SftpAttributes? inTheWay)
+    private async Task PutAsideAsync(SftpConnection connection, SettledFile settled, string path, string target)
     {
-        string target = await FreeNameAsync(connection, file, plain, inTheWay).ConfigureAwait(false);
-        await RenameAsync(connection, path, target).ConfigureAwait(false);
+        bool keep = options.AfterCommit == AfterCommit.Keep;
+        if (settled.Defect is { } defect)
+        {
+            ReasonFile? known = await ReasonAsync(connection, target).ConfigureAwait(false);
+            // Each run settles a kept bad file again: the first reason stays.
+            if (keep && known?.IsAbout(settled.File) == true) return;
+            await _folders.EnsureAsync(connection, SftpPlace.FolderOfPath(target)).ConfigureAwait(false);
+            var reason = new ReasonFile(SftpPlace.NameOf(target), source, settled.File, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
+            // The copy before its reason, which says that all is done; a moved file after it, or a kill in between would lose the reason.
+            if (keep) await CopyAsync(connection, settled.File, path, target).ConfigureAwait(false);
+            await WriteAsync(connection, SftpPlace.Append(target, ReasonFile.Ending), reason.ToBytes(), null).ConfigureAwait(false);
+            if (keep) return;
+        }
+        await MoveAsync(connection, path, target).ConfigureAwait(false);
         // The marker last: without it the file would be deferred and never dealt with.
-        if (options.DoneMarker is { } ending) await RenameAsync(connection, path + ending, target + ending).ConfigureAwait(false);
+        if (options.DoneMarker is { } ending) await MoveAsync(connection, path + ending, SftpPlace.Append(target, ending)).ConfigureAwait(false);
     }
 
-    /// <summary>Its own path, or when something is there, its name with its time: what was archived once is never overwritten.</summary>
+    /// <summary>Its own path, or, when other content is there, its name with its time: what was put aside once is never overwritten.</summary>
     private async Task<string> FreeNameAsync(SftpConnection connection, SourceFile file, string plain, SftpAttributes? inTheWay)
     {
         string target = plain;
-        for (int number = 1; inTheWay is not null; number++)
+        for (int number = 1; !await IsFreeAsync(connection, file, target, inTheWay).ConfigureAwait(false); number++)
         {
-            if (number > LastNumber) throw new SourceException($"{source}: {plain} has {LastNumber} namesakes; clear the folder.");
             target = SftpPlace.WithTime(plain, file.ModifiedUtc, number);
             inTheWay = await connection.LstatAsync(place.Encode(target)).ConfigureAwait(false);
         }
         return target;
     }
 
-    private async Task RenameAsync(SftpConnection connection, string path, string target)
+    /// <summary>Nothing is there, or the same version, put there by a run that was killed.</summary>
+    private async Task<bool> IsFreeAsync(SftpConnection connection, SourceFile file, string target, SftpAttributes? inTheWay)
     {
-        string folder = target[..target.LastIndexOf('/')];
-        await FolderAsync(connection, folder).ConfigureAwait(false);
+        if (inTheWay is not { } there || there.Is(file)) return true;
+        return there.IsRegular && await ReasonAsync(connection, target).ConfigureAwait(false) is { } reason && reason.IsAbout(file);
+    }
+
+    private async Task MoveAsync(SftpConnection connection, string path, string target)
+    {
+        string folder = SftpPlace.FolderOfPath(target);
+        await _folders.EnsureAsync(connection, folder).ConfigureAwait(false);
         SftpStatus status = await connection.RenameAsync(place.Encode(path), place.Encode(target)).ConfigureAwait(false);
-        if (status.Code == SftpCode.NoSuchFile && await connection.LstatAsync(place.Encode(folder)).ConfigureAwait(false) is null)
+        if (status.Code == SftpCode.NoSuchFile && await _folders.IsGoneAsync(connection, folder).ConfigureAwait(false))
         {
-            // Somebody removed the folder since it was made.
-            _folders.TryRemove(folder, out _);
-            await FolderAsync(connection, folder).ConfigureAwait(false);
+            await _folders.EnsureAsync(connection, folder).ConfigureAwait(false);
             status = await connection.RenameAsync(place.Encode(path), place.Encode(target)).ConfigureAwait(false);
         }
         CheckSettled(status, $"moved to {target}", path);
     }
 
-    private async Task FolderAsync(SftpConnection connection, string folder)
+    private async Task CopyAsync(SftpConnection connection, SourceFile file, string path, string target)
     {
-        Task made = _folders.GetOrAdd(folder, static (path, me) => me.Item1.MakeAsync(me.connection, path), (this, connection));
         try
         {
-            await made.ConfigureAwait(false);
+            byte[] handle = await connection.OpenFileAsync(place.Encode(path)).ConfigureAwait(false);
+            var from = new SftpFileStream(connection, handle, file, 0, static () => { });
+            await using (from.ConfigureAwait(false)) await WriteAsync(connection, target, from, file.ModifiedUtc).ConfigureAwait(false);
         }
-        catch
+        catch (SftpStatusException e) when (e.Status.Code == SftpCode.PermissionDenied)
         {
-            _folders.TryRemove(new KeyValuePair<string, Task>(folder, made));
-            throw;
+            // The file is bad because it cannot be read; it stays where it is, and the reason says so.
+        }
+        catch (FileChangedException)
+        {
+            // New content, which the next run judges anew.
         }
     }
 
-    private async Task MakeAsync(SftpConnection connection, string folder)
+    private async Task WriteAsync(SftpConnection connection, string target, ReadOnlyMemory<byte> content, DateTime? modifiedUtc)
     {
-        byte[] path = place.Encode(folder);
-        if (await connection.LstatAsync(path).ConfigureAwait(false) is not null) return;
-        int slash = folder.LastIndexOf('/');
-        if (slash > 0 && folder != place.Root) await MakeAsync(connection, folder[..slash]).ConfigureAwait(false);
-        SftpStatus status = await connection.MakeFolderAsync(path).ConfigureAwait(false);
-        // "Exists" has no code of its own in version 3.
-        if (status.IsOk || await connection.LstatAsync(path).ConfigureAwait(false) is not null) return;
-        throw SftpFaults.Settling(source, "made", folder, status);
+        using var from = new MemoryStream(content.ToArray(), writable: false);
+        await WriteAsync(connection, target, from, modifiedUtc).ConfigureAwait(false);
+    }
+
+    /// <summary>Under a temporary name first, so that the target has all of it or nothing.</summary>
+    private async Task WriteAsync(SftpConnection connection, string target, Stream from, DateTime? modifiedUtc)
+    {
+        byte[] temporary = place.Encode(SftpPlace.Temporary(target));
+        byte[] handle = await connection.CreateFileAsync(temporary).ConfigureAwait(false);
+        var buffer = new byte[SftpProtocol.SafeReadLength];
+        long offset = 0;
+        for (int read; (read = await from.ReadAsync(buffer).ConfigureAwait(false)) > 0; offset += read)
+            Check(await connection.WriteAsync(handle, offset, buffer.AsSpan(0, read)).ConfigureAwait(false), "written", target);
+        Check(await connection.CloseAsync(handle).ConfigureAwait(false), "written", target);
+        if (modifiedUtc is { } time) Check(await connection.SetTimeAsync(temporary, time).ConfigureAwait(false), "given its time", target);
+        // Without posix-rename a target is not replaced; what is there is the same version or a reason that was damaged.
+        if (!connection.HasPosixRename) await connection.RemoveAsync(place.Encode(target)).ConfigureAwait(false);
+        Check(await connection.RenameAsync(temporary, place.Encode(target)).ConfigureAwait(false), "written", target);
+    }
+
+    private async Task<ReasonFile?> ReasonAsync(SftpConnection connection, string target)
+    {
+        byte[] path = place.Encode(SftpPlace.Append(target, ReasonFile.Ending));
+        if (await connection.LstatAsync(path).ConfigureAwait(false) is not { IsRegular: true, Size: > 0 and <= ReasonFile.LongestRead and var size }) return null;
+        byte[] handle = await connection.OpenFileAsync(path).ConfigureAwait(false);
+        var text = new byte[(int)size];
+        var reason = new SourceFile("", size, default);
+        var from = new SftpFileStream(connection, handle, reason, 0, static () => { });
+        await using (from.ConfigureAwait(false)) await from.ReadExactlyAsync(text).ConfigureAwait(false);
+        return ReasonFile.TryParse(text);
+    }
+
+    private void Check(SftpStatus status, string what, string path)
+    {
+        if (!status.IsOk) throw SftpFaults.Settling(source, what, path, status);
     }
 
     /// <summary>What is gone was dealt with by another run.</summary>
     private void CheckSettled(SftpStatus status, string what, string path)
     {
-        if (!status.IsOk && status.Code != SftpCode.NoSuchFile) throw SftpFaults.Settling(source, what, path, status);
+        if (status.Code != SftpCode.NoSuchFile) Check(status, what, path);
     }
 }

@@ -13,7 +13,12 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
 
     private const int LooksAtOnce = 512;
 
-    private readonly SftpFilter _filter = new(options);
+    private readonly FolderFilter _filter = new(new FolderSourceOptions
+    {
+        Pattern = options.Pattern,
+        Recursive = options.Recursive,
+        DoneMarker = options.DoneMarker,
+    });
     private readonly TimeProvider _time = options.TimeProvider;
     private readonly Stack<string> _folders = new([""]);
     private readonly List<SourceFile> _young = [];
@@ -22,6 +27,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         while (_folders.TryPop(out string? folder))
         {
             SftpMarkers? markers = options.DoneMarker is { } ending ? new SftpMarkers(ending) : null;
@@ -97,7 +103,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
             string path = Join(folder, name ?? SftpNames.Show(entry.Name));
             if (!isText) taken.Add((new SourceFile(path, 0, DateTime.UnixEpoch) { DeferReason = $"the name is not valid {options.NameEncoding.WebName}" }, false));
             else if (entry.Attributes.IsFolder) AddFolder(path, name!);
-            else if (!_filter.WantsFile(name!) && !_filter.IsMarker(name!)) continue;
+            else if (!_filter.WantsFile(name!) && !IsMarker(name!)) continue;
             // A link's own size says nothing about the file it leads to, and some servers list names only.
             else if (entry.Attributes.IsLink || entry.Attributes is { Size: null } or { ModifiedUtc: null }) (links ??= []).Add(FollowAsync(connection, path, name!));
             else taken.Add(Entry(path, name!, entry.Attributes));
@@ -118,11 +124,13 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
         SftpAttributes? found = await connection.StatAsync(place.Encode(place.FolderOf(path))).ConfigureAwait(false);
         if (found is { IsFolder: true }) return null;
         if (found is { } attributes) return Entry(path, name, attributes);
-        return (new SourceFile(path, 0, DateTime.UnixEpoch) { DeferReason = "the symbolic link leads nowhere" }, _filter.IsMarker(name));
+        return (new SourceFile(path, 0, DateTime.UnixEpoch) { DeferReason = "the symbolic link leads nowhere" }, IsMarker(name));
     }
 
     private (SourceFile, bool) Entry(string path, string name, SftpAttributes attributes) =>
-        (new SourceFile(path, attributes.Size ?? 0, attributes.ModifiedUtc ?? DateTime.UnixEpoch) { DeferReason = Defer(attributes) }, _filter.IsMarker(name));
+        (new SourceFile(path, attributes.Size ?? 0, attributes.ModifiedUtc ?? DateTime.UnixEpoch) { DeferReason = Defer(attributes) }, IsMarker(name));
+
+    private bool IsMarker(string name) => options.DoneMarker is { } marker && name.EndsWith(marker, StringComparison.Ordinal);
 
     private static string? Defer(SftpAttributes attributes)
     {
