@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline;
 internal sealed record ReasonFile(string FileName, string Source, SourceFile File, DateTime QuarantinedUtc, Defect Defect)
 {
     public const string Ending = ".reason.json";
-    private const long LongestRead = 1024 * 1024;
+    internal const long LongestRead = 1024 * 1024;
 
     // For people and other programs, not for web pages: names and values stay readable.
     private static readonly JsonWriterOptions Layout = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -22,10 +22,17 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
     public void Write(string quarantined)
     {
         string target = For(quarantined), temporary = FolderNames.Temporary(target);
-        using (var stream = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None))
-        using (var json = new Utf8JsonWriter(stream, Layout))
-            Write(json);
+        System.IO.File.WriteAllBytes(temporary, ToBytes());
         System.IO.File.Move(temporary, target, overwrite: true);
+    }
+
+    /// <summary>The text to write.</summary>
+    public byte[] ToBytes()
+    {
+        using var text = new MemoryStream();
+        using (var json = new Utf8JsonWriter(text, Layout))
+            Write(json);
+        return text.ToArray();
     }
 
     /// <summary>Reads a reason, or <see langword="null"/> when it is missing or damaged.</summary>
@@ -35,11 +42,23 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
         {
             // Anyone may have put it there; ours are far smaller.
             var info = new FileInfo(path);
-            if (!info.Exists || info.Length > LongestRead) return null;
-            using JsonDocument json = JsonDocument.Parse(System.IO.File.ReadAllBytes(path));
+            return info.Exists && info.Length <= LongestRead ? TryParse(System.IO.File.ReadAllBytes(path)) : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads a reason that was read elsewhere, or <see langword="null"/> when it is damaged.</summary>
+    public static ReasonFile? TryParse(ReadOnlyMemory<byte> text)
+    {
+        try
+        {
+            using JsonDocument json = JsonDocument.Parse(text);
             return Read(json.RootElement);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
+        catch (Exception error) when (error is JsonException or FormatException or InvalidOperationException or KeyNotFoundException)
         {
             return null;
         }

@@ -1,0 +1,30 @@
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>The contract through ssh and a real sshd.</summary>
+public sealed class SftpOverSshContractTests : FileSourceContract
+{
+    private ScratchFolder _scratch = null!;
+    private Sshd _sshd = null!;
+
+    [OneTimeSetUp]
+    public void StartServer()
+    {
+        _scratch = new ScratchFolder();
+        _sshd = new Sshd(_scratch.Path);
+    }
+
+    [OneTimeTearDown]
+    public void StopServer()
+    {
+        _sshd?.Dispose();
+        _scratch?.Dispose();
+    }
+
+    protected override IFileSource Create(SourceSetup setup) => new SftpSource(_sshd.Options(Inbox.Path) with
+    {
+        Pattern = setup.Pattern,
+        Recursive = setup.Recursive,
+        DoneMarker = setup.DoneMarker,
+        AfterCommit = setup.AfterCommit,
+    });
+}

@@ -1,0 +1,295 @@
+using System.Text;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>The source over sftp-server on a pipe, and over servers a test wrote.</summary>
+[CancelAfter(120_000)]
+public sealed class SftpSourceTests
+{
+    private static readonly DateTime Listed = DateTime.UnixEpoch.AddSeconds(1_700_000_000);
+    private ScratchFolder _inbox = null!;
+
+    [SetUp]
+    public void MakeInbox() => _inbox = new ScratchFolder();
+
+    [TearDown]
+    public void RemoveInbox() => _inbox.Dispose();
+
+    [Test]
+    public async Task Sixty_five_thousand_names_are_listed_each_once(CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < 65_000; i++) File.WriteAllBytes(_inbox[$"{i}.csv"], []);
+        await using SftpSource source = Real();
+        var names = new HashSet<string>();
+        await foreach (SourceFile file in source.ListAsync(cancellationToken)) Assert.That(names.Add(file.Path), Is.True);
+        Assert.That(names, Has.Count.EqualTo(65_000));
+    }
+
+    [TestCase(24, 300)]
+    [TestCase(12, 100)]
+    public async Task A_server_with_few_handles_gives_every_file(int openFiles, int files, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < files; i++) File.WriteAllText(_inbox[$"{i}.csv"], $"content {i}");
+        await using SftpSource source = new(Options(), () => new SftpServerTransport(openFiles));
+        List<SourceFile> listed = await ListAsync(source, cancellationToken);
+        // What it advertises takes the folder it lists and its own descriptors into account only roughly: both ways are walked.
+        await Task.WhenAll(listed.Select(async file =>
+        {
+            using FileContent content = await source.OpenAsync(file, 1000, cancellationToken);
+            Assert.That(Encoding.ASCII.GetString(content.Bytes.Span), Is.EqualTo("content " + Path.GetFileNameWithoutExtension(file.Path)));
+        }));
+    }
+
+    [Test]
+    public async Task A_gigabyte_is_streamed_in_constant_memory([Values] bool synchronously, CancellationToken cancellationToken)
+    {
+        const long Size = 1L << 30;
+        using (FileStream sparse = File.Create(_inbox["large.csv"])) sparse.SetLength(Size);
+        await using SftpSource source = Real();
+        SourceFile file = (await ListAsync(source, cancellationToken)).Single();
+        using FileContent content = await source.OpenAsync(file, 1000, cancellationToken);
+        var buffer = new byte[1 << 16];
+        long total = 0, most = 0;
+        for (int read; (read = synchronously ? content.Stream!.Read(buffer) : await content.Stream!.ReadAsync(buffer, cancellationToken)) > 0; total += read)
+            if (total % (1 << 26) < read) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
+        Assert.That(total, Is.EqualTo(Size));
+        Assert.That(most, Is.LessThan(64 << 20));
+    }
+
+    [Test]
+    public async Task A_file_that_may_be_young_by_either_clock_is_looked_at_twice(CancellationToken cancellationToken)
+    {
+        var clock = new ManualTime(Listed.AddSeconds(30));
+        foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv", "old.csv"]) File.WriteAllText(_inbox[name], "x");
+        foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv"]) File.SetLastWriteTimeUtc(_inbox[name], Listed);
+        File.SetLastWriteTimeUtc(_inbox["old.csv"], Listed.AddMinutes(-2));
+        await using SftpSource source = new(Options() with { SettleTime = TimeSpan.FromSeconds(5), TimeProvider = clock }, () => new SftpServerTransport());
+        await using IAsyncEnumerator<SourceFile> listing = source.ListAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        Assert.That(await listing.MoveNextAsync(), Is.True);
+        Assert.That(listing.Current.Path, Is.EqualTo("old.csv"));
+        Task<bool> next = listing.MoveNextAsync().AsTask();
+        File.AppendAllText(_inbox["grows.csv"], "x");
+        File.Delete(_inbox["goes.csv"]);
+        var found = new Dictionary<string, string?>();
+        while (await StepAsync(next, clock, cancellationToken))
+        {
+            found.Add(listing.Current.Path, listing.Current.DeferReason);
+            next = listing.MoveNextAsync().AsTask();
+        }
+        Assert.That(found, Is.EquivalentTo(new Dictionary<string, string?> { ["grows.csv"] = "still changing", ["still.csv"] = null }));
+    }
+
+    [Test]
+    public async Task Names_that_are_no_utf8_are_deferred_and_read_as_latin1_when_asked(CancellationToken cancellationToken)
+    {
+        Action<ScriptedServer> script = server => Listing(server, [.. "gr\u00fcn.csv".Select(c => (byte)c)]);
+        await using SftpSource utf8 = Scripted(script), latin1 = Scripted(script, Options() with { NameEncoding = Encoding.Latin1 });
+        Assert.That((await ListAsync(utf8, cancellationToken)).Single().DeferReason, Does.Contain("utf-8"));
+        Assert.That((await ListAsync(latin1, cancellationToken)).Single(), Is.EqualTo(new SourceFile("gr\u00fcn.csv", 10, Listed)));
+    }
+
+    [TestCase("../x.csv", "contains '/'")]
+    [TestCase("/etc/passwd.csv", "contains '/'")]
+    [TestCase("a\0b.csv", "contains a NUL")]
+    [TestCase("", "is empty")]
+    public async Task A_name_that_is_none_ends_the_listing_and_is_named(string name, string wrong, CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Scripted(server => Listing(server, Encoding.UTF8.GetBytes(name)));
+        var error = Assert.ThrowsAsync<SourceException>(() => ListAsync(source, cancellationToken));
+        Assert.That(error!.Message, Does.Contain(wrong));
+    }
+
+    [Test]
+    public async Task An_endless_listing_ends_in_an_error_and_repeated_names_count_once(CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Scripted(server =>
+        {
+            server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
+            while (true) server.Names(server.Read().Id, "a.csv"u8.ToArray(), "b.csv"u8.ToArray());
+        }, Options() with { MostNames = 10_000 });
+        var files = new List<SourceFile>();
+        var error = Assert.ThrowsAsync<SourceException>(async () =>
+        {
+            await foreach (SourceFile file in source.ListAsync(cancellationToken)) files.Add(file);
+        });
+        Assert.That(error!.Message, Does.Contain("endless"));
+        Assert.That(files.Select(file => file.Path), Is.EqualTo(new[] { "a.csv", "b.csv" }));
+    }
+
+    [Test]
+    public async Task Short_reads_and_answers_out_of_order_make_a_whole_file([Values(1, 1000, 100_000)] int size, [Values] bool streamed, CancellationToken cancellationToken)
+    {
+        byte[] content = new byte[size];
+        new Random(size).NextBytes(content);
+        await using SftpSource source = Scripted(server => ServeFile(server, content, new Random(size)));
+        using FileContent opened = await source.OpenAsync(new SourceFile("a.csv", size, Listed), streamed ? 0 : size, cancellationToken);
+        var bytes = new MemoryStream();
+        if (opened.Stream is { } stream) await stream.CopyToAsync(bytes, cancellationToken);
+        else bytes.Write(opened.Bytes.Span);
+        Assert.That(bytes.ToArray(), Is.EqualTo(content));
+    }
+
+    [TestCase(SftpCode.NoSuchFile, typeof(FileChangedException))]
+    [TestCase(SftpCode.PermissionDenied, typeof(BadFileException))]
+    [TestCase(SftpCode.Failure, typeof(BadFileException))]
+    [TestCase((SftpCode)4711, typeof(BadFileException))]
+    public async Task A_refused_file_is_that_file_s_error(object code, Type expected, CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Scripted(server =>
+        {
+            while (true)
+            {
+                var request = server.Read();
+                if (request.Type == SftpProtocol.Stat) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
+                else server.Status(request.Id, (SftpCode)code, "no");
+            }
+        });
+        Assert.That(async () => await source.OpenAsync(new SourceFile("a.csv", 1, Listed), 10, cancellationToken), Throws.TypeOf(expected));
+    }
+
+    [Test]
+    public async Task A_data_answer_longer_than_asked_for_ends_the_source(CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Scripted(server =>
+        {
+            server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.Open).Id), ScriptedServer.Text("h"));
+            server.Send(SftpProtocol.Data, ScriptedServer.U32(server.ReadUntil(SftpProtocol.Read).Id), ScriptedServer.String(new byte[5000]));
+            server.ReadUntil(255);
+        });
+        var error = Assert.ThrowsAsync<SourceException>(async () => await source.OpenAsync(new SourceFile("a.csv", 10, Listed), 100, cancellationToken));
+        Assert.That(error!.Message, Does.Contain("5000 bytes"));
+    }
+
+    [Test]
+    public async Task A_server_that_always_dies_ends_the_source_after_bounded_attempts(CancellationToken cancellationToken)
+    {
+        int connections = 0;
+        await using SftpSource source = new(Options() with { Reconnects = 2 }, () =>
+        {
+            connections++;
+            return new ScriptedTransport(server =>
+            {
+                server.Greet();
+                server.Read();
+            });
+        });
+        var error = Assert.ThrowsAsync<SourceException>(() => ListAsync(source, cancellationToken));
+        Assert.That(error!.Message, Does.Contain("ended the SFTP session").And.Contain("pipe"));
+        Assert.That(connections, Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task A_listing_interrupted_again_and_again_counts_every_file_once(CancellationToken cancellationToken)
+    {
+        int connections = 0;
+        await using SftpSource source = new(Options() with { Reconnects = 1 }, () =>
+        {
+            int answers = ++connections;
+            return new ScriptedTransport(server =>
+            {
+                server.Greet();
+                server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.Read().Id), ScriptedServer.Text("h"));
+                for (int i = 0; i < answers && i < 5; i++) server.Names(server.Read().Id, Encoding.ASCII.GetBytes($"{i}.csv"));
+                if (answers > 5) while (true) server.Status(server.Read().Id, SftpCode.EndOfFile);
+            });
+        });
+        List<SourceFile> files = await ListAsync(source, cancellationToken);
+        Assert.That(files.Select(file => file.Path), Is.EqualTo(new[] { "0.csv", "1.csv", "2.csv", "3.csv", "4.csv" }));
+    }
+
+    [Test]
+    public async Task Opening_given_up_leaves_the_connection_in_order(CancellationToken cancellationToken)
+    {
+        File.WriteAllText(_inbox["a.csv"], "12345");
+        await using SftpSource source = Real();
+        SourceFile file = (await ListAsync(source, cancellationToken)).Single();
+        for (int i = 0; i < 300; i++)
+        {
+            using var giveUp = new CancellationTokenSource();
+            Task<FileContent> opening = source.OpenAsync(file, 10, giveUp.Token).AsTask();
+            await giveUp.CancelAsync();
+            await opening.ContinueWith(static ended => { if (ended.IsCompletedSuccessfully) ended.Result.Dispose(); }, cancellationToken, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+        using FileContent content = await source.OpenAsync(file, 10, cancellationToken);
+        Assert.That(content.Bytes.Length, Is.EqualTo(5));
+    }
+
+    [Test]
+    public async Task The_server_is_described(CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Real();
+        SftpServerInfo info = await source.ConnectAsync(cancellationToken);
+        Assert.That(info.Extensions, Does.ContainKey("posix-rename@openssh.com"));
+        Assert.That(info.OpenHandles, Is.GreaterThan(0));
+        Assert.That(info.RoundTrip, Is.GreaterThan(TimeSpan.Zero));
+    }
+
+    private SftpSourceOptions Options() => new() { Host = "pipe", Path = _inbox.Path, SettleTime = TimeSpan.Zero };
+
+    private SftpSource Real() => new(Options(), () => new SftpServerTransport());
+
+    private SftpSource Scripted(Action<ScriptedServer> script, SftpSourceOptions? options = null) => new((options ?? Options()) with { Reconnects = 0 }, () => new ScriptedTransport(server =>
+    {
+        server.Greet();
+        script(server);
+    }));
+
+    private static void Listing(ScriptedServer server, byte[] name)
+    {
+        server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
+        server.Names(server.Read().Id, "."u8.ToArray(), ".."u8.ToArray(), name);
+        while (true) server.Status(server.Read().Id, SftpCode.EndOfFile);
+    }
+
+    /// <summary>Answers READs in random order, mostly with less than was asked for.</summary>
+    private static void ServeFile(ScriptedServer server, byte[] content, Random random)
+    {
+        server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.Open).Id), ScriptedServer.Text("h"));
+        var first = new List<ScriptedServer.Request>();
+        // As many READs as travel together are answered in another order.
+        for (int i = 0; i < content.Length / SftpProtocol.SafeReadLength; i++) first.Add(NextRead(server, content, random));
+        foreach (ScriptedServer.Request request in first.OrderBy(_ => random.Next()).ToList()) Answer(server, request, content, random);
+        while (true) Answer(server, server.Read(), content, random);
+    }
+
+    private static ScriptedServer.Request NextRead(ScriptedServer server, byte[] content, Random random)
+    {
+        while (true)
+        {
+            ScriptedServer.Request request = server.Read();
+            if (request.Type == SftpProtocol.Read) return request;
+            Answer(server, request, content, random);
+        }
+    }
+
+    private static void Answer(ScriptedServer server, ScriptedServer.Request request, byte[] content, Random random)
+    {
+        if (request.Type == SftpProtocol.Fstat) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(content.Length));
+        else if (request.Type == SftpProtocol.Close) server.Status(request.Id, SftpCode.Ok);
+        else
+        {
+            var fields = new SftpReader(request.Body);
+            fields.Bytes();
+            int offset = (int)fields.UInt64(), length = (int)fields.UInt32(), left = Math.Min(length, content.Length - offset);
+            if (left <= 0) server.Status(request.Id, SftpCode.EndOfFile);
+            else server.Send(SftpProtocol.Data, ScriptedServer.U32(request.Id), ScriptedServer.String(content[offset..(offset + random.Next(1, left + 1))]));
+        }
+    }
+
+    private static async Task<bool> StepAsync(Task<bool> next, ManualTime clock, CancellationToken cancellationToken)
+    {
+        while (!next.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(next, Task.Delay(10, cancellationToken));
+        }
+        return await next;
+    }
+
+    private static async Task<List<SourceFile>> ListAsync(SftpSource source, CancellationToken cancellationToken)
+    {
+        var files = new List<SourceFile>();
+        await foreach (SourceFile file in source.ListAsync(cancellationToken)) files.Add(file);
+        return files;
+    }
+}

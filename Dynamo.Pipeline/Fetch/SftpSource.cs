@@ -1,0 +1,130 @@
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Files in a folder of an SFTP server. Listing, fetching and settling share few connections with many requests under way on each, so that thousands
+/// of small files take little longer from afar than from nearby. Transport is the system's ssh client. Thread-safe; connects at the first use.
+/// </summary>
+/// <remarks>
+/// A connection that is lost is replaced, and the interrupted files are fetched again; large ones go on where they stopped. A file that changed
+/// between listing and the end of reading is noticed by its size, and by its time before it is archived or deleted.
+/// </remarks>
+public sealed class SftpSource : IFileSource
+{
+    private const int SettledAtOnce = 512;
+
+    private readonly SftpPlace _place;
+    private readonly SftpSettling _settling;
+    private readonly SftpLines _lines;
+    private readonly SftpOpening _opening;
+    private readonly Lazy<SshAskPass?> _askPass;
+
+    /// <summary>An address with every other option at its default.</summary>
+    /// <param name="url">The server and folder, see <see cref="SftpSourceOptions.Parse"/>.</param>
+    /// <param name="pattern">Which names are imported, see <see cref="SftpSourceOptions.Pattern"/>.</param>
+    /// <exception cref="ArgumentException">The address or the pattern is not one.</exception>
+    public SftpSource(string url, string pattern = "*.csv") : this(SftpSourceOptions.Parse(url) with { Pattern = pattern }) { }
+
+    /// <summary>A server and folder.</summary>
+    /// <param name="options">Where, which files, and what happens to them.</param>
+    /// <exception cref="ArgumentNullException">There are none.</exception>
+    /// <exception cref="ArgumentException">The folder is its own archive or quarantine.</exception>
+    public SftpSource(SftpSourceOptions options) : this(options, connect: null) { }
+
+    internal SftpSource(SftpSourceOptions options, Func<SftpTransport>? connect)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        Name = options.ToString();
+        _place = new SftpPlace(options);
+        _settling = new SftpSettling(Name, _place, options);
+        _askPass = new Lazy<SshAskPass?>(() => options.HasPassword ? new SshAskPass() : null);
+        connect ??= () => SshProcess.Start(options, _askPass.Value);
+        var timing = new SftpTiming(options.ConnectTimeout, options.Deadline, options.KeepAlive);
+        _lines = new SftpLines(options.Connections, () => new SftpLine(Name, options.Reconnects, options.TimeProvider,
+            token => SftpConnection.StartAsync(connect(), timing, options.TimeProvider, token)));
+        _opening = new SftpOpening(_lines);
+    }
+
+    /// <summary>The address, such as <c>sftp://loggers@example.org/out</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The options it was made with.</summary>
+    public SftpSourceOptions Options { get; }
+
+    /// <inheritdoc/>
+    public int OpensInFlight => Options.OpensInFlight;
+
+    /// <summary>Connects, unless that is done, and tells what the server is like. Call it early to have the connection made while other things start.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What the server says about itself.</returns>
+    /// <exception cref="SourceException">The server cannot be reached, is not known, or denies the login.</exception>
+    public async ValueTask<SftpServerInfo> ConnectAsync(CancellationToken cancellationToken = default)
+    {
+        SftpConnection connection = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
+        long? handles = connection.Limits.OpenHandles is var advertised and > 0 and < long.MaxValue ? (long)advertised : null;
+        return new SftpServerInfo(connection.Extensions, connection.RoundTrip, handles, connection.ReadLength, connection.Files.Limit);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
+        new SftpWalk(_place, _lines.First, Options, Name).ListAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
+    public async ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        byte[] path = _place.Encode(_place.PathOf(file));
+        if (file.Size <= Math.Min(wholeUpTo, Array.MaxLength - 1)) return await _opening.WholeAsync(file, path, cancellationToken).ConfigureAwait(false);
+        SftpFileStream stream = await _opening.StreamAsync(file, path, 0, cancellationToken).ConfigureAwait(false);
+        return new FileContent(new SftpResumingStream(stream, (offset, token) => _opening.StreamAsync(file, path, offset, token)));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        foreach (SettledFile settled in files) _place.PathOf(settled.File);
+        foreach (SettledFile[] some in files.Chunk(SettledAtOnce))
+            await Task.WhenAll(some.Select(file => SettleAsync(file, cancellationToken))).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _lines.DisposeAsync().ConfigureAwait(false);
+        if (_askPass.IsValueCreated) _askPass.Value?.Dispose();
+    }
+
+    /// <summary>The address, without a password.</summary>
+    /// <returns><see cref="Name"/>.</returns>
+    public override string ToString() => Name;
+
+    private async Task SettleAsync(SettledFile file, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            SftpLine line = _lines.LeastBusy();
+            SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await _settling.SettleAsync(connection, file).WaitAsync(cancellationToken).ConfigureAwait(false);
+                line.Progressed();
+                return;
+            }
+            catch (SftpConnectionException)
+            {
+                // Every step can be repeated: a file that was moved before the answer came is found to be gone.
+            }
+        }
+    }
+}
+
+/// <summary>What an SFTP server says about itself.</summary>
+/// <param name="Extensions">The extensions it announces, with their versions; the server's own text.</param>
+/// <param name="RoundTrip">The time of one small request and its answer.</param>
+/// <param name="OpenHandles">How many files it lets one connection hold open, or <see langword="null"/> when it does not say.</param>
+/// <param name="ReadLength">How many bytes are asked for in one request.</param>
+/// <param name="FilesInFlight">How many files are fetched at once on a connection, to begin with.</param>
+public sealed record SftpServerInfo(
+    IReadOnlyDictionary<string, string> Extensions, TimeSpan RoundTrip, long? OpenHandles, int ReadLength, int FilesInFlight);

@@ -1,0 +1,187 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Where an <see cref="SftpSource"/> finds its server, which files it takes and what it does with them after the commit. Immutable.
+/// Whatever <c>~/.ssh/config</c> says about the host (aliases, keys, certificates, ProxyJump) is in force; what is set here goes before it.
+/// </summary>
+public sealed partial record SftpSourceOptions
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromDays(1);
+
+    /// <summary>The server: a name, an alias of <c>~/.ssh/config</c>, or an IP address. Required.</summary>
+    /// <exception cref="ArgumentException">It is none of these; a name that begins with <c>-</c> is refused, because ssh would take it for an option.</exception>
+    public required string Host { get; init => field = CheckHost(value, nameof(Host)); }
+
+    /// <summary>The user on the server. Default <see langword="null"/>: ssh's configuration, or else the name of the user who runs this.</summary>
+    /// <exception cref="ArgumentException">No name of a user.</exception>
+    public string? User { get; init => field = CheckUser(value, nameof(User)); }
+
+    /// <summary>The TCP port, 1 to 65535. Default <see langword="null"/>: ssh's configuration, or else 22.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">No port.</exception>
+    public int? Port { get; init => field = CheckPort(value, nameof(Port)); }
+
+    /// <summary>The folder on the server. Default <c>.</c>, the folder the server begins in; a relative path starts there.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a NUL.</exception>
+    public string Path { get; init => field = CheckFolder(value, nameof(Path)); } = ".";
+
+    /// <summary>
+    /// The password, or the passphrase of the key. Default <see langword="null"/>: keys, agent and certificates only. It reaches ssh through the askpass
+    /// mechanism, in the environment of that one process; it is in no command line, message or text form of these options. Take it from an environment
+    /// variable or a secret store, not from a file beside the program.
+    /// </summary>
+    public string? Password { internal get; init; }
+
+    /// <summary>A private key file. Default <see langword="null"/>: ssh's own choice.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
+    public string? IdentityFile { get; init => field = CheckFile(value, nameof(IdentityFile)); }
+
+    /// <summary>The file of known host keys. Default <see langword="null"/>: ssh's own.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
+    public string? KnownHostsFile { get; init => field = CheckFile(value, nameof(KnownHostsFile)); }
+
+    /// <summary>An ssh configuration to use in place of the user's and the system's. Default <see langword="null"/>: those.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
+    public string? SshConfigFile { get; init => field = CheckFile(value, nameof(SshConfigFile)); }
+
+    /// <summary>The ssh client to run. Default <see langword="null"/>: the one on the path, on Windows the one that comes with it.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
+    public string? SshProgram { get; init => field = CheckFile(value, nameof(SshProgram)); }
+
+    /// <summary>
+    /// Whether a host that was never met is trusted and remembered. Default <see langword="false"/>: an unknown host is an error, as a changed key always is.
+    /// </summary>
+    public bool AcceptNewHostKeys { get; init; }
+
+    /// <summary>
+    /// Which names are imported: <c>*</c> stands for any characters, <c>?</c> for one; several patterns are separated by <c>;</c>. Upper and lower case
+    /// are the same. Default <c>*.csv</c>. Names ending in <c>.tmp</c>, <c>.part</c> or <c>.filepart</c> and names starting with a dot are never imported.
+    /// </summary>
+    /// <exception cref="ArgumentException">The pattern is empty or names a folder.</exception>
+    public string Pattern { get; init => field = CheckPattern(value, nameof(Pattern)); } = "*.csv";
+
+    /// <summary>
+    /// Whether folders below are listed too. Default <see langword="false"/>. Folders that are symbolic links, that start with a dot, and the archive and
+    /// quarantine folders are left out.
+    /// </summary>
+    public bool Recursive { get; init; }
+
+    /// <summary>
+    /// How long a file must have been unchanged before it is offered, up to a day. Default 5 seconds: files that may be younger are offered at the end of
+    /// the listing, when a second look after that time finds them unchanged, and deferred when it does not. Zero offers files at once, half-written ones
+    /// included. Has no effect with a <see cref="DoneMarker"/>.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is negative or above a day.</exception>
+    public TimeSpan SettleTime { get; init => field = Within(value, TimeSpan.Zero, nameof(SettleTime)); } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// How far the server's clock may be off, up to a day. Default 1 minute. A file's age is told by two clocks, so that only one older than
+    /// <see cref="SettleTime"/> and this together is offered at the first look.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is negative or above a day.</exception>
+    public TimeSpan ClockSkew { get; init => field = Within(value, TimeSpan.Zero, nameof(ClockSkew)); } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// What is appended to a file's name to name its marker, such as <c>.done</c>: <c>x.csv</c> is offered once <c>x.csv.done</c> exists and is not older
+    /// than it. Default <see langword="null"/>: no markers. The marker goes the way of its file. With markers the names of one folder are held in memory.
+    /// </summary>
+    /// <exception cref="ArgumentException">The marker is empty or names a folder.</exception>
+    public string? DoneMarker { get; init => field = CheckMarker(value, nameof(DoneMarker)); }
+
+    /// <summary>
+    /// What happens to loaded files on the server. Default <see cref="AfterCommit.Keep"/>; bad files are then copied to the
+    /// <see cref="QuarantineFolder"/>, and moved there otherwise.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a value of the enumeration.</exception>
+    public AfterCommit AfterCommit { get; init => field = CheckAfterCommit(value, nameof(AfterCommit)); } = AfterCommit.Keep;
+
+    /// <summary>Where loaded files go with <see cref="AfterCommit.Archive"/>, on the server. A relative path starts at <see cref="Path"/>. Default <c>archive</c>.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a NUL.</exception>
+    public string ArchiveFolder { get; init => field = CheckFolder(value, nameof(ArchiveFolder)); } = "archive";
+
+    /// <summary>Where bad files go on the server, each with a <c>.reason.json</c>. A relative path starts at <see cref="Path"/>. Default <c>quarantine</c>.</summary>
+    /// <exception cref="ArgumentException">The path is empty or contains a NUL.</exception>
+    public string QuarantineFolder { get; init => field = CheckFolder(value, nameof(QuarantineFolder)); } = "quarantine";
+
+    /// <summary>
+    /// Connections, 1 to 16. Default 1, which keeps a line full: more help only against a server that allows few open files on each, and a server may
+    /// refuse many at once (OpenSSH: <c>MaxStartups</c>).
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1 or above 16.</exception>
+    public int Connections { get; init => field = Within(value, 1, 16, nameof(Connections)); } = 1;
+
+    /// <summary>
+    /// Files each reader asks for at once, 1 to 1,000. Default 256. How many of them are really under way is decided by the distance to the server (64
+    /// nearby, up to 1,000 on each connection at 20 ms) and by how many it allows. Fewer use less memory and leave a long line empty.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 1 or above 1,000.</exception>
+    public int OpensInFlight { get; init => field = Within(value, 1, SftpWindow.Widest, nameof(OpensInFlight)); } = 256;
+
+    /// <summary>How long a connection may take until the server is ready, up to a day. Default 30 seconds; then it counts as unreachable.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>
+    public TimeSpan ConnectTimeout { get; init => field = Positive(value, nameof(ConnectTimeout)); } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// How long the server may take for the answer that is due next, up to a day. Default 30 seconds; then the connection counts as dead and is replaced.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>
+    public TimeSpan Deadline { get; init => field = Positive(value, nameof(Deadline)); } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Idle time after which the server is asked for a sign of life, up to a day. Default 15 seconds; servers drop sessions that idle for long.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>
+    public TimeSpan KeepAlive { get; init => field = Positive(value, nameof(KeepAlive)); } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// How often a lost connection is replaced without a single file having got through in between, 0 to 100. Default 5, after 0.5, 1, 2, 4 and 8 seconds;
+    /// then the run ends with a <see cref="SourceException"/>. The first connection of all is tried twice at most.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 100.</exception>
+    public int Reconnects { get; init => field = Within(value, 0, 100, nameof(Reconnects)); } = 5;
+
+    /// <summary>How the server writes names. Default UTF-8; names that are none are deferred. Latin-1 takes any byte as it is.</summary>
+    /// <exception cref="ArgumentNullException">There is none.</exception>
+    public Encoding NameEncoding { get; init => field = value ?? throw new ArgumentNullException(nameof(NameEncoding)); } = Encoding.UTF8;
+
+    /// <summary>The clock of settle times, deadlines and back-off. Default: the system's.</summary>
+    /// <exception cref="ArgumentNullException">There is none.</exception>
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+
+    internal bool HasPassword => !string.IsNullOrEmpty(Password);
+
+    /// <summary>Names in one listing before it counts as endless.</summary>
+    internal int MostNames { get; init; } = 10_000_000;
+
+    /// <summary>Reads <c>sftp://[user@]host[:port][/path]</c>. The path is absolute; <c>/~/path</c> starts in the user's home. <c>%20</c> and the like are decoded.</summary>
+    /// <param name="url">The address, without a password.</param>
+    /// <returns>Options with the address in them, everything else at its default.</returns>
+    /// <exception cref="ArgumentException">It is no such address, or it holds a password.</exception>
+    public static SftpSourceOptions Parse(string url)
+    {
+        ArgumentNullException.ThrowIfNull(url);
+        Match match = Url().Match(url);
+        string userInfo = match.Groups["user"].Value;
+        // Before anything quotes the address: a password must not come back in a message.
+        if (userInfo.Contains(':')) throw new ArgumentException("The sftp:// address holds a password. Leave it out, and set Password from the environment or a secret store.", nameof(url));
+        if (!match.Success) throw new ArgumentException($"This is no SFTP address: expected sftp://user@host:port/path, found '{WithoutUser(url)}'.", nameof(url));
+        Group port = match.Groups["port"];
+        return new SftpSourceOptions
+        {
+            User = userInfo.Length > 0 ? Uri.UnescapeDataString(userInfo) : null,
+            Host = match.Groups["host"].Value.Trim('[', ']'),
+            Port = port.Success ? int.TryParse(port.Value, out int number) ? number : -1 : null,
+            Path = FolderOf(Uri.UnescapeDataString(match.Groups["path"].Value)),
+        };
+    }
+
+    /// <summary>The address: no password, and nothing else that is nobody's business.</summary>
+    /// <returns><c>sftp://user@host:port/path</c>.</returns>
+    public override string ToString()
+    {
+        string user = User is null ? "" : $"{User}@";
+        string host = Host.Contains(':') ? $"[{Host}]" : Host;
+        string port = Port is { } number ? $":{number}" : "";
+        return $"sftp://{user}{host}{port}{(Path.StartsWith('/') ? Path : Path == "." ? "/~" : $"/~/{Path}")}";
+    }
+}
