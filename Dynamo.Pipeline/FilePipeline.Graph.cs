@@ -18,7 +18,7 @@ public sealed partial class FilePipeline<TRow>
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
             run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: _options.Readers, capacity: 2 * _options.Readers));
         var through = _through.Select(make => make(run.Block(capacity: _options.FilesPerMessage))).ToArray();
-        var batch = new RowBatcher<TRow>(run);
+        var batch = new RowBatcher<TRow>(run, writers);
         var afterCommit = _afterCommit.Select(make => make(run.Block(capacity: 1))).ToArray();
         var settle = new ActionBlock<CommittedBatch<TRow>>(
             run.Guard<CommittedBatch<TRow>>(new Settler<TRow>(_source, run, budget, afterCommit).SettleAsync), run.Block(capacity: 2));

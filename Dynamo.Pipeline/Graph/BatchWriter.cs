@@ -15,6 +15,7 @@ internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, 
     {
         batcher.Took(files.Length);
         FileResult[] results = await _retry.ExecuteAsync(token => sink.WriteAsync(files, token), run.Aborting).ConfigureAwait(false);
+        batcher.Wrote();
         for (int i = 0; i < files.Length; i++)
         {
             if (results[i].Outcome is FileOutcome.Loaded or FileOutcome.Quarantined) run.Books.CountRead(files[i].RowsRead);

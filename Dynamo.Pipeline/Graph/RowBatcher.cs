@@ -4,7 +4,8 @@ namespace Dynamo.Pipeline;
 
 /// <summary>
 /// Collects files into batches by rows, files and time. A <see cref="BatchBlock{T}"/> counts messages and has no clock, so the block before it counts rows
-/// and triggers a batch before the file that would overfill it, and a timer triggers one when its first file has waited long enough. A streamed file gets a batch of its own.
+/// and triggers a batch before the file that would overfill it, and a timer triggers one when its first file has waited long enough and a writer is free: while all are
+/// busy, waiting longer makes fewer, larger transactions. A streamed file gets a batch of its own.
 /// A <see cref="BatchBlock{T}"/> with a capacity of its own triggers asynchronously, so that a batch might take in the file it was to exclude: here a semaphore bounds it
 /// to two batches of files, taken by the block before it and given back by the writer. A batch holds at most a quarter of the byte budget, so that the lister never waits for bytes that wait for the timer.
 /// </summary>
@@ -15,28 +16,37 @@ internal sealed class RowBatcher<TRow> : IDisposable
     private readonly ActionBlock<FileRows<TRow>> _gather;
     private readonly SemaphoreSlim _room;
     private readonly ITimer _timer;
+    private readonly int _writers;
     private long _rows;
     private long _weight;
     private int _files;
     private bool _streamed;
+    private int _writing;
 
-    public RowBatcher(PipelineRun run)
+    public RowBatcher(PipelineRun run, int writers)
     {
-        _run = run;
+        (_run, _writers) = (run, writers);
         int files = run.Options.BatchFiles;
         _room = new SemaphoreSlim(checked(2 * files));
         _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { CancellationToken = run.Aborting });
         _gather = new ActionBlock<FileRows<TRow>>(run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
         _gather.CompletesInto(_batch);
-        _timer = run.Options.Time.CreateTimer(_ => _batch.TriggerBatch(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = run.Options.Time.CreateTimer(_ => TriggerWhenFree(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public ITargetBlock<FileRows<TRow>> Input => _gather;
 
     public ISourceBlock<FileRows<TRow>[]> Output => _batch;
 
-    /// <summary>The writer took a batch: there is room for as many files.</summary>
-    public void Took(int files) => _room.Release(files);
+    /// <summary>A writer took a batch: there is room for as many files.</summary>
+    public void Took(int files)
+    {
+        Interlocked.Increment(ref _writing);
+        _room.Release(files);
+    }
+
+    /// <summary>A writer is free again.</summary>
+    public void Wrote() => Interlocked.Decrement(ref _writing);
 
     public void Dispose()
     {
@@ -63,6 +73,11 @@ internal sealed class RowBatcher<TRow> : IDisposable
     {
         PipelineOptions options = _run.Options;
         return _files == options.BatchFiles || _rows + more > options.BatchRows || _weight > options.BytesInFlight / 4;
+    }
+
+    private void TriggerWhenFree()
+    {
+        if (_batch.OutputCount == 0 && Volatile.Read(ref _writing) < _writers) _batch.TriggerBatch();
     }
 
     private void Trigger()
