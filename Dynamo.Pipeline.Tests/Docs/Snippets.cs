@@ -16,6 +16,17 @@ internal sealed class Snippets
         await using (folder) Assert.That(folder.Name, Does.StartWith("folder:").And.EndsWith("inbox"));
     }
 
+    [Test]
+    public async Task A_server()
+    {
+        await using var source = new SftpSource(SftpSourceOptions.Parse("sftp://loggers@files.example.org/out") with
+        {
+            Pattern = "*.csv",
+            AfterCommit = AfterCommit.Archive,
+        });
+        Assert.That(source.Name, Does.Contain("files.example.org"));
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task A_wide_format(CancellationToken token)
     {
