@@ -1,0 +1,77 @@
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>A sink of one's own, for docs/extending.md: the latest value of each channel, in memory, with its ledger.</summary>
+internal sealed class LatestValues : IBatchSink<Reading>
+{
+    private readonly Lock _transaction = new();
+    private readonly Dictionary<SourceFile, LedgerEntry> _ledger = [];
+    private int _maxBadRows;
+
+    public Dictionary<(string Logger, string Channel), Reading> Latest { get; } = [];
+
+    public string Name => "memory:latest";
+
+    public int MaxWriters => 1;
+
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
+    {
+        _maxBadRows = run.MaxBadRows;
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
+    {
+        lock (_transaction) return ValueTask.FromResult(files.Select(file => _ledger.GetValueOrDefault(file)).ToArray());
+    }
+
+    public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
+    {
+        var results = new List<FileResult>();
+        foreach (FileRows<Reading> file in files)
+            results.Add(await WriteAsync(file, cancellationToken));
+        return [.. results];
+    }
+
+    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>A file with its ledger entry, or nothing of it.</summary>
+    private async Task<FileResult> WriteAsync(FileRows<Reading> file, CancellationToken cancellationToken)
+    {
+        var latest = new Dictionary<(string, string), Reading>();
+        long good = 0, rejected = 0;
+        Defect? defect = file.Defect;
+        try
+        {
+            await foreach (RowBatch<Reading> portion in file.ReadAsync(cancellationToken))
+            {
+                foreach (Reading row in portion.Rows) Keep(latest, row);
+                (good, rejected) = (good + portion.Rows.Count, rejected + portion.Rejects.Count);
+            }
+        }
+        catch (BadFileException bad)
+        {
+            defect ??= bad.Defect;
+        }
+        catch (FileChangedException changed)
+        {
+            return new FileResult(file.File, FileOutcome.Deferred) { Defect = new Defect(changed.Message) };
+        }
+        if (rejected > _maxBadRows || (rejected > 0 && good == 0)) defect ??= new Defect($"{rejected} rows are bad");
+        lock (_transaction)
+        {
+            if (!_ledger.TryAdd(file.File, new LedgerEntry(defect is null ? FileOutcome.Loaded : FileOutcome.Quarantined, defect)))
+                return new FileResult(file.File, FileOutcome.AlreadyLoaded);
+            if (defect is not null) return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
+            foreach (Reading row in latest.Values) Keep(Latest, row);
+            return new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = rejected };
+        }
+    }
+
+    private static void Keep(Dictionary<(string, string), Reading> latest, Reading row)
+    {
+        if (!latest.TryGetValue((row.Logger, row.Channel), out Reading known) || row.TimestampUtc > known.TimestampUtc)
+            latest[(row.Logger, row.Channel)] = row;
+    }
+}

@@ -1,0 +1,76 @@
+using System.Diagnostics;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>Every sample, run as built, on a copy of its own files.</summary>
+[TestFixture, CancelAfter(120_000)]
+internal sealed class SamplesTests
+{
+    private ScratchFolder _folder = null!;
+
+    [SetUp]
+    public void MakeFolder() => _folder = new ScratchFolder();
+
+    [TearDown]
+    public void RemoveFolder() => _folder.Dispose();
+
+    [Test]
+    public async Task The_first_pipeline_imports_the_sample_inbox_and_finds_the_lowest_pressure(CancellationToken token)
+    {
+        Copy("samples/inbox", "inbox");
+
+        string first = await RunAsync("FirstPipeline", token), second = await RunAsync("FirstPipeline", token);
+
+        Assert.That(first, Does.StartWith(
+            "files: 200 listed, 198 loaded, 0 already loaded, 2 quarantined, 0 deferred; rows: 684 read, 652 inserted, 0 updated, 11 unchanged, 21 rejected\n"
+            + "lowest pressure: L00003 3.782 bar at 2024-12-31 07:45:00Z\n"));
+        Assert.That(second, Does.StartWith("files: 200 listed, 0 loaded, 200 already loaded, 0 quarantined, 0 deferred"));
+        Assert.That(Sql.Rows(_folder["readings.db"], "SELECT count(*) FROM Reading"), Is.EqualTo(new[] { "652" }));
+        Assert.That(Sql.Rows(_folder["readings.db"], "SELECT DISTINCT Problem FROM RejectedRow WHERE ColumnName = 'value' ORDER BY 1"),
+            Is.EqualTo(new[] { "the flow is more than the pipe can carry", "the value is not a number" }));
+    }
+
+    [Test]
+    public async Task The_own_row_has_its_own_table_rejects_and_quarantine(CancellationToken token)
+    {
+        Copy("samples/OwnRow/events", "events");
+
+        string output = await RunAsync("OwnRow", token);
+
+        Assert.That(output, Does.StartWith("files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
+        Assert.That(output, Does.Contain("station-2.csv: line 3, column state: the state is unknown; found 'off', expected 0 or 1\n"));
+        Assert.That(output, Does.Contain("station-3.csv: line 1, column unix: the column 'unix' is missing"));
+        Assert.That(Sql.Rows(_folder["pumps.db"], "SELECT Pump || ' ' || AtUtc || ' ' || IsOn FROM PumpEvent WHERE Pump = 'P1' ORDER BY 1"),
+            Is.EqualTo(new[] { "P1 2025-01-01 00:00:00 1", "P1 2025-01-01 01:00:00 0" }));
+    }
+
+    private void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(_folder[to]);
+        foreach (string file in Directory.EnumerateFiles(Path.Join(Repository.Root, from), "*.csv"))
+        {
+            string copy = Path.Join(_folder[to], Path.GetFileName(file));
+            File.Copy(file, copy);
+            // Old enough to be imported at once.
+            File.SetLastWriteTimeUtc(copy, new DateTime(2025, 1, 2, 0, 0, 0, DateTimeKind.Utc));
+        }
+    }
+
+    private async Task<string> RunAsync(string sample, CancellationToken token)
+    {
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
+        var start = new ProcessStartInfo(dotnet, [Path.Join(AppContext.BaseDirectory, sample + ".dll"), _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        try
+        {
+            Task<string> output = process.StandardOutput.ReadToEndAsync(token), error = process.StandardError.ReadToEndAsync(token);
+            await process.WaitForExitAsync(token);
+            Assert.That(process.ExitCode, Is.Zero, await error);
+            return (await output).ReplaceLineEndings("\n");
+        }
+        finally
+        {
+            if (!process.HasExited) process.Kill();
+        }
+    }
+}
