@@ -56,6 +56,18 @@ internal sealed class BackPressureTests
         Assert.That(sink.Batches, Has.All.Length.EqualTo(1), "a streamed file is alone in its transaction");
     }
 
+    [Test]
+    public async Task A_file_of_bad_rows_is_read_no_further_than_its_verdict_needs(CancellationToken token)
+    {
+        await using var source = MemorySource.Of(3, string.Concat(Enumerable.Repeat("x\n", 100_000)));
+        var rejects = new List<int>();
+        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rejects.AddRange(files.Select(file => file.Rows.Rejects.Count)); return default; } };
+
+        await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(rejects, Has.Count.EqualTo(3).And.All.InRange(101, 5_000), "a defect takes a hundred times the bytes of such a line");
+    }
+
     private static async Task<int> StandstillAsync(Func<int> value, CancellationToken token)
     {
         int seen = -1;

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Bounds the bytes between listing and commit. One taker at a time (the lister), any number of releasers. What a single file weighs is cut to the whole
-/// budget, so that it always fits once everything before it is committed.
+/// Bounds the bytes between listing and commit. One taker at a time (the lister), any number of releasers. A chunk heavier than the whole budget passes alone,
+/// once everything before it is committed.
 /// </summary>
 internal sealed class ByteBudget(long total)
 {
@@ -17,10 +17,9 @@ internal sealed class ByteBudget(long total)
     /// <summary>Waits until the bytes fit, and takes them.</summary>
     public Task TakeAsync(long bytes, CancellationToken cancellationToken)
     {
-        bytes = Math.Min(bytes, total);
         lock (_lock)
         {
-            if (_taken + bytes <= total)
+            if (Fits(bytes))
             {
                 _taken += bytes;
                 return Task.CompletedTask;
@@ -37,8 +36,8 @@ internal sealed class ByteBudget(long total)
         TaskCompletionSource? ready = null;
         lock (_lock)
         {
-            _taken = Math.Max(0, _taken - bytes);
-            if (_waiting is not null && _taken + _wanted <= total)
+            _taken -= bytes;
+            if (_waiting is not null && Fits(_wanted))
             {
                 _taken += _wanted;
                 (ready, _waiting) = (_waiting, null);
@@ -46,6 +45,8 @@ internal sealed class ByteBudget(long total)
         }
         ready?.SetResult();
     }
+
+    private bool Fits(long bytes) => _taken == 0 || _taken + bytes <= total;
 
     public override string ToString() => $"{_taken:N0} of {total:N0} bytes in flight";
 }

@@ -8,7 +8,8 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> format, PipelineRun run, ByteBudget budget)
 {
-    private const int StreamedRows = 4_096;
+    /// <summary>Rows of a streamed file in memory at once, and rows of any file after which too many bad ones end the reading.</summary>
+    private const int Portion = 4_096;
 
     /// <summary>A row of the usual long format has some 40 bytes. Room for all rows at once is half the memory of room that doubles.</summary>
     private const int BytesOfARow = 40;
@@ -63,7 +64,7 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         {
             using FileContent content = await opening.ConfigureAwait(false);
             using IRowReader<TRow> reader = format.Open(file, content);
-            while (await reader.ReadAsync(rows, int.MaxValue, run.Aborting).ConfigureAwait(false)) { }
+            while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false) && rows.Rejects.Count <= _options.MaxBadRows) { }
         }
         catch (BadFileException bad)
         {
@@ -84,12 +85,12 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
     {
         using FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
         using IRowReader<TRow> reader = format.Open(file, content);
-        var rows = new RowBatch<TRow>(StreamedRows);
+        var rows = new RowBatch<TRow>(Portion);
         bool more;
         do
         {
             rows.Clear();
-            more = await reader.ReadAsync(rows, StreamedRows, cancellationToken).ConfigureAwait(false);
+            more = await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
             run.Progressed();
             yield return rows;
         }
