@@ -11,15 +11,19 @@ internal static class Comparison
     private static readonly string[] s_workers = ["1", "2", "3", "4"];
     private static readonly string[] s_chunks = ["100", "500", "1000"];
 
-    public static async Task<int> RunAsync(string folder, string peers, int repeat)
+    /// <summary>The interpreter itself: a launcher in front of it would be measured too.</summary>
+    private static string Python { get; set; } = "python3";
+
+    public static async Task<int> RunAsync(string folder, string peers, int repeat, string? host)
     {
         string work = Directory.CreateTempSubdirectory("dynamo-compare-").FullName;
         try
         {
             string floor = Path.Combine(work, "floor");
+            Python = (await Child.RunAsync("python3", "-c", "import sys; print(sys.executable)")).Output.Trim();
             await Child.RunAsync("cc", "-O2", "-pthread", Path.Combine(peers, "floor.c"), "-o", floor);
             await ReadStepAsync(folder, peers, floor, repeat);
-            await WholeProcessAsync(folder, peers, work, repeat);
+            await WholeProcessAsync(folder, peers, work, repeat, host);
         }
         finally
         {
@@ -31,7 +35,7 @@ internal static class Comparison
     private static async Task ReadStepAsync(string folder, string peers, string floor, int repeat)
     {
         string script = Path.Combine(peers, "pool_read_file.py");
-        string[] best = await BestCellAsync(async cell => Child.OwnSeconds((await Child.RunAsync("python3", [script, folder, .. cell, "1"])).Output));
+        string[] best = await BestCellAsync(async cell => Child.OwnSeconds((await Child.RunAsync(Python, [script, folder, .. cell, "1"])).Output));
         string threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
         List<double> ours = [], pool = [], floors = [];
         await ReadStep.MeasureAsync(folder, Environment.ProcessorCount, 100);
@@ -39,20 +43,20 @@ internal static class Comparison
         {
             ours.Add((await ReadStep.MeasureAsync(folder, Environment.ProcessorCount, 100)).Seconds);
             floors.Add(Child.OwnSeconds((await Child.RunAsync(floor, folder, threads)).Output));
-            pool.Add(Child.OwnSeconds((await Child.RunAsync("python3", [script, folder, .. best, "1"])).Output));
+            pool.Add(Child.OwnSeconds((await Child.RunAsync(Python, [script, folder, .. best, "1"])).Output));
         }
         Print("read_file step", ours, ($"pool_read_file.py {string.Join('×', best)}", pool), ($"floor.c, {threads} threads", floors));
     }
 
-    private static async Task WholeProcessAsync(string folder, string peers, string work, int repeat)
+    private static async Task WholeProcessAsync(string folder, string peers, string work, int repeat, string? host)
     {
         string script = Path.Combine(peers, "pool_import.py"), theirs = Path.Combine(work, "pool.db");
-        string[] best = await BestCellAsync(async cell => (await Child.RunAsync("python3", [script, folder, theirs, .. cell])).Seconds);
+        string[] best = await BestCellAsync(async cell => (await Child.RunAsync(Python, [script, folder, theirs, .. cell])).Seconds);
         List<double> ours = [], pool = [], cpu = [], memory = [];
         for (int i = 0; i <= repeat; i++)
         {
-            Child.Figures mine = await ImportAsync(folder, Path.Combine(work, $"ours{i}.db"));
-            Child.Figures other = await Child.RunAsync("python3", [script, folder, theirs, .. best]);
+            Child.Figures mine = await ImportAsync(folder, Path.Combine(work, $"ours{i}.db"), host);
+            Child.Figures other = await Child.RunAsync(Python, [script, folder, theirs, .. best]);
             if (i == 0) continue; // The first pair warms the page cache.
             ours.Add(mine.Seconds);
             cpu.Add(mine.CpuSeconds);
@@ -63,10 +67,10 @@ internal static class Comparison
         Console.WriteLine(FormattableString.Invariant($"  ours: CPU {Child.Median(cpu):F2} s, peak memory {Child.Median(memory):F0} MB"));
     }
 
-    /// <summary>The host as it was built beside this program.</summary>
-    public static Task<Child.Figures> ImportAsync(string folder, string database)
+    /// <summary>By the given host, or by the one that was built beside this program.</summary>
+    public static Task<Child.Figures> ImportAsync(string folder, string database, string? host = null)
     {
-        string host = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "dynamo.exe" : "dynamo");
+        host ??= Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "dynamo.exe" : "dynamo");
         return Child.RunAsync(host, "run", "--source", folder, "--sink", $"sqlite:{database}", "--json");
     }
 

@@ -7,10 +7,10 @@ switch (args)
         await ReadStep.RunAsync(folder, Number(args, 2, Environment.ProcessorCount), Number(args, 3, 100), Number(args, 4, 5));
         return 0;
     case ["import", string folder, string database, ..]:
-        await ImportHere.RunAsync(folder, database);
+        await Import.RunAsync(folder, database, Number(args, 3, 5));
         return 0;
     case ["compare", string folder, string peers, ..]:
-        return await Comparison.RunAsync(folder, peers, Number(args, 3, 5));
+        return await Comparison.RunAsync(folder, peers, Number(args, 3, 5), args.Length > 4 ? args[4] : null);
     case ["memory", string folder, ..]:
         return await MemoryRun.RunAsync(args[1..]);
     case ["parts", ..]:
@@ -21,7 +21,8 @@ switch (args)
             """
             usage:
               read FOLDER [READERS [CHUNK [REPEAT]]]   the read_file step alone, in this process
-              compare FOLDER PEERS [REPEAT]            read step and whole process beside the programs in PEERS, interleaved; medians and ratios
+              compare FOLDER PEERS [REPEAT [HOST]]     read step and whole process beside the programs in PEERS, interleaved; medians and ratios
+              import FOLDER DATABASE [REPEAT]          the whole import in this process, for a profiler; the database is made anew each time
               memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
               parts [--filter …]                       BenchmarkDotNet on the parts
             See README.md beside this program.
