@@ -27,8 +27,8 @@ internal sealed class BadFileMatrixTests
         yield return Of("missing column", "logger,channel,timestamp\nL1,flow,2026-01-01T00:00:00Z\n", "column", 1, "value", "logger,channel,timestamp");
         yield return Of("doubled column", "logger,channel,timestamp,value,value\n", "twice", 1, "value", "logger,channel,timestamp,value,value");
         yield return Of("unknown header", "Messstelle;Kanal;Zeit;Wert\n1;2;3;4\n", "column", 1, "logger", "Messstelle;Kanal;Zeit;Wert");
-        yield return Of("unclosed quote", ImportFolder.Header + Good + "\"L1,flow,2026-01-01T00:15:00Z,2\n" + Good, "quote", 3, "logger", null);
-        yield return Of("unclosed quote in the header", "\"logger,channel,timestamp,value\n" + Good, "quote", 1, "#1", null);
+        yield return Of("unclosed quote", ImportFolder.Header + Good + "\"L1,flow,2026-01-01T00:15:00Z,2\n" + Good, "quote", 3, "logger", "\"L1,flow,2026-01-01T00:15:00Z,2");
+        yield return Of("unclosed quote in the header", "\"logger,channel,timestamp,value\n" + Good, "quote", 1, "#1", "\"logger,channel,timestamp,value");
         yield return new Case("binary file", s_gzip, "not text", 1, null, null);
         yield return new Case("UTF-16 without a mark", Encoding.Unicode.GetBytes(ImportFolder.Header + Good), "not text", 1, null, null);
         yield return Of("one long line", new string('x', 1_100_000), "line", 1, null, null);
