@@ -19,20 +19,23 @@ internal static class Retries
     public static async Task<IReadOnlyList<Retried>> RunAsync(FolderSource source, SqliteLedger ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
     {
         var quarantine = new Quarantine(source);
-        var moved = quarantine.List().Where(file => file.Source == source.Name).ToList();
+        // The newest version of a file first: only one of a name can be back at a time.
+        var moved = quarantine.List().Where(file => file.Source == source.Name).OrderByDescending(file => file.File.ModifiedUtc).ToList();
         var entered = await ledger.QuarantinedAsync(source.Name, int.MaxValue, cancellationToken);
         // A file whose copy somebody removed is still in the ledger: the source may have the original.
-        string[] all = [.. moved.Select(file => file.File.Path).Union(entered.Select(file => file.File.Path)).Order(StringComparer.Ordinal)];
+        List<SourceFile> onlyEntered = [.. entered.Select(entry => entry.File).Except(moved.Select(file => file.File))];
+        string[] all = [.. moved.Select(file => file.File.Path).Union(onlyEntered.Select(file => file.Path)).Order(StringComparer.Ordinal)];
         HashSet<string> chosen = names.Count == 0 ? [.. all] : Choose(all, names);
 
-        var retried = chosen.ToDictionary(path => path, path => new Retried(path, null), StringComparer.Ordinal);
-        foreach (var file in moved.Where(file => chosen.Contains(file.File.Path)))
-        {
-            if (quarantine.Return(file).Obstacle is { } obstacle) retried[file.File.Path] = new Retried(file.File.Path, obstacle);
-        }
-        string[] back = [.. retried.Values.Where(file => file.Obstacle is null).Select(file => file.Path)];
-        await ledger.RetryAsync(source.Name, back, cancellationToken);
-        return [.. retried.Values.OrderBy(file => file.Path, StringComparer.Ordinal)];
+        var returns = moved.Where(file => chosen.Contains(file.File.Path)).Select(quarantine.Return).ToList();
+        HashSet<string> damaged = [.. returns.Where(file => file is { IsReturned: true, File.IsDamaged: true }).Select(file => file.File.File.Path)];
+        HashSet<string> obstructed = [.. returns.Where(file => !file.IsReturned).Select(file => file.File.File.Path)];
+        // Which entry a file belongs to whose reason is damaged is not known: it is one of those without a file.
+        SourceFile[] free = [.. onlyEntered.Where(file => chosen.Contains(file.Path) && (damaged.Contains(file.Path) || !obstructed.Contains(file.Path)))];
+        await ledger.RetryAsync(source.Name, [.. returns.Where(file => file.IsReturned).Select(file => file.File.File), .. free], cancellationToken);
+        return [.. returns.Select(file => new Retried(file.File.File.Path, file.Obstacle))
+            .Concat(free.Where(file => !damaged.Contains(file.Path)).Select(file => new Retried(file.Path, null)))
+            .OrderBy(file => file.Path, StringComparer.Ordinal)];
     }
 
     private static HashSet<string> Choose(string[] all, IReadOnlyList<string> names)

@@ -61,6 +61,9 @@ internal sealed class SinkStatus
 
     private string Lag(DateTime newest) => newest <= _now ? $"{Shown.Time(_now - newest)} ago" : $"{Shown.Time(newest - _now)} ahead of this machine's clock";
 
+    /// <summary>A killed run cannot close its row; until the next one does, it looks like one that goes on.</summary>
+    private static string Outcome(ImportedRun run) => run.Outcome == "running" ? "running, or killed (the next run of this source tells)" : run.Outcome;
+
     private void WriteRuns(TextWriter to)
     {
         to.WriteLine();
@@ -68,7 +71,7 @@ internal sealed class SinkStatus
         foreach (ImportedRun run in _runs)
         {
             string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
-            to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {run.Outcome}{took}  {Shown.Name(run.Source)}");
+            to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {Outcome(run)}{took}  {Shown.Name(run.Source)}");
             to.WriteLine($"      {Shown.Count(run.Counts["Listed"])} files: {Shown.Count(run.Counts["Loaded"])} loaded, {Shown.Count(run.Counts["AlreadyLoaded"])} already loaded, "
                 + $"{Shown.Count(run.Counts["Quarantined"])} quarantined, {Shown.Count(run.Counts["Deferred"])} deferred; {Shown.Count(run.Counts["RowsInserted"])} rows new");
         }

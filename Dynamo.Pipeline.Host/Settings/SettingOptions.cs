@@ -37,6 +37,8 @@ internal sealed class SettingOptions
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
         settings = settings with { Format = FormatSettings.Completed(settings), IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
+        if (settings.Folder.SettleTime >= settings.Pipeline.StallTimeout)
+            problems.Add(new SettingProblem("settle", $"found {settings.Folder.SettleTime}, allowed is less than stallTimeout ({settings.Pipeline.StallTimeout}): waiting so long would look like a hang."));
         if (settings.Pipeline.StreamAbove > settings.Pipeline.BytesInFlight)
             problems.Add(new SettingProblem("streamAbove", $"found {settings.Pipeline.StreamAbove}, allowed is at most bytesInFlight ({settings.Pipeline.BytesInFlight})."));
         return settings;

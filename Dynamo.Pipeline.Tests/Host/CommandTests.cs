@@ -100,6 +100,26 @@ internal sealed class CommandTests
     }
 
     [Test, CancelAfter(120_000)]
+    public async Task Status_does_not_call_a_killed_run_running_and_the_next_run_closes_it(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        await _folder.ImportAsync(token);
+        Sql.Execute(_folder["readings.db"], "update ImportRun set Outcome = 'running', EndedUtc = null");
+
+        Assert.That((await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db")).StandardOutput, Does.Contain("running, or killed"));
+        await _folder.ImportAsync(token);
+        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun order by RunId"), Is.EqualTo(new[] { "interrupted", "completed" }));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_settle_time_that_would_look_like_a_hang_is_refused(CancellationToken token)
+    {
+        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settle", "10min");
+
+        Assert.That((run.ExitCode, run.StandardError.Contains("less than stallTimeout", StringComparison.Ordinal)), Is.EqualTo((2, true)), run.StandardError);
+    }
+
+    [Test, CancelAfter(120_000)]
     public async Task A_mended_file_is_brought_back_by_retry_and_loaded_by_the_next_run(CancellationToken token)
     {
         _folder.PutText("b.csv", "nonsense\n");

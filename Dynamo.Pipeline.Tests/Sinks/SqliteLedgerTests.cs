@@ -25,10 +25,36 @@ public sealed class SqliteLedgerTests
         Assert.That(await ledger.NewestAsync(ReadingTable.Default, default), Is.EqualTo(s_noon));
         Assert.That(quarantined.Select(q => q.File), Is.EqualTo(new[] { bad.File, worse.File }));
         Assert.That(quarantined[0].Defect.Column, Is.EqualTo("Value"));
-        Assert.That(await ledger.RetryAsync("s", ["bad.csv", "good.csv"], default), Is.EqualTo(1));
+        Assert.That(await ledger.RetryAsync("s", [bad.File, good.File, worse.File with { Size = 2 }], default), Is.EqualTo(1));
         Assert.That(_database.Query("SELECT DISTINCT Path FROM RejectedRow"), Is.EqualTo(new[] { "worse.csv" }));
         Assert.That(await ledger.RetryAsync("s", null, default), Is.EqualTo(1));
         Assert.That(await ledger.TotalsAsync("s", default), Is.EqualTo(new LedgerTotals(1, 0, 1, 0)));
+    }
+
+    [TestCase("PRIMARY KEY (Logger, Channel, TimestampUtc)")]
+    [TestCase("PRIMARY KEY (TimestampUtc, Logger, Channel)")]
+    [TestCase("PRIMARY KEY (Channel, TimestampUtc, Logger)")]
+    [TestCase("UNIQUE (Logger, Channel, TimestampUtc)")]
+    public async Task The_newest_time_is_found_under_any_key(string key)
+    {
+        _database.Execute($"CREATE TABLE Reading (Logger TEXT NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL, {key})");
+        var ledger = new SqliteLedger(_database.Path);
+        Assert.That(await ledger.NewestAsync(ReadingTable.Default, default), Is.Null, "of no row");
+        _database.Execute("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999) "
+            + "INSERT INTO Reading SELECT 'L' || (i % 37), 'c' || (i % 3), strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', ((i * 7919) % 5000) || ' minutes'), i FROM n");
+        Assert.That(await ledger.NewestAsync(ReadingTable.Default, default), Is.EqualTo(new DateTime(2026, 1, 1).AddMinutes(4999)));
+    }
+
+    [Test]
+    public void A_claim_is_the_same_through_a_link_to_the_database()
+    {
+        _database.Execute("CREATE TABLE T (A)");
+        string link = Path.Combine(_database.Folder, "link.db");
+        File.CreateSymbolicLink(link, _database.Path);
+        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default);
+        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default);
+        using IDisposable claim = direct.Claim("s");
+        Assert.That(() => linked.Claim("s"), Throws.InstanceOf<AlreadyRunningException>());
     }
 
     [Test, CancelAfter(60_000)]

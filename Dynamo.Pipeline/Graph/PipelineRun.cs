@@ -172,14 +172,23 @@ internal sealed class PipelineRun : IDisposable
 
     private async Task EndAsync<TRow>(IBatchSink<TRow> sink, string outcome)
     {
+        // A completed run waits for the database as long as the sink does; one that ends early has a deadline of its own.
+        using var deadline = new CancellationTokenSource(outcome == "completed" ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.Time);
         try
         {
-            using var deadline = new CancellationTokenSource(Options.StopDeadline, Options.Time);
-            await sink.EndRunAsync(outcome, Books, deadline.Token).ConfigureAwait(false);
+            await sink.EndRunAsync(outcome, Books, outcome == "completed" ? Aborting : deadline.Token).ConfigureAwait(false);
         }
         catch (Exception error) when (outcome == "failed" && error is not OutOfMemoryException)
         {
             // The run failed already, most likely for the same reason.
+        }
+        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        {
+            // What is committed is safe. The next run finds this one open and closes it as interrupted.
+        }
+        catch (Exception error)
+        {
+            throw WithResult(error);
         }
     }
 

@@ -30,6 +30,19 @@ internal sealed class SqliteClaim : IDisposable
         }
     }
 
+    /// <summary>One database has one name, whatever links lead to it: the claim hangs on it. A link that leads in a circle stays itself, for SQLite to refuse.</summary>
+    public static string Resolved(string path)
+    {
+        try
+        {
+            return new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+        }
+        catch (IOException)
+        {
+            return path;
+        }
+    }
+
     public void Dispose() => _file.Dispose();
 
     /// <summary>EWOULDBLOCK of Linux (11) and macOS (35), ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows.</summary>

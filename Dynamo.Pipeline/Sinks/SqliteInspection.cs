@@ -21,7 +21,7 @@ public sealed class SqliteInspection<TRow> : IDisposable
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentNullException.ThrowIfNull(map);
-        (_path, _map, _options) = (Path.GetFullPath(path), map, options ?? new SqliteSinkOptions());
+        (_path, _map, _options) = (SqliteClaim.Resolved(Path.GetFullPath(path)), map, options ?? new SqliteSinkOptions());
         SqliteDdl.RefuseSameNames(map, _options);
     }
 

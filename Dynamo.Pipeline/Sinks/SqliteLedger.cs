@@ -69,7 +69,10 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
         return db.QuerySingleAsync<LedgerTotals>(new CommandDefinition(sql, new { source }, cancellationToken: cancellationToken));
     });
 
-    /// <summary>The newest time in a column of the row table: how far behind the data is. Reads the whole table when the column has no index of its own.</summary>
+    /// <summary>
+    /// The newest time in the row table: how far behind the data is. Along the primary key it looks only at the last row of each series (each combination
+    /// of the key columns before the time), so that the cost grows with the series and not with the rows; under another key the whole table is read.
+    /// </summary>
     /// <typeparam name="TRow">The row.</typeparam>
     /// <param name="map">The row table; its first time in the key is meant.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -80,9 +83,13 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
         ArgumentNullException.ThrowIfNull(map);
         RowColumn<TRow>? time = map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc });
         if (time is null) return Task.FromResult<DateTime?>(null);
-        string sql = $"SELECT max({SqliteSchema.Quote(time.Name)}) FROM {SqliteSchema.Quote(map.Name)}";
-        return UseAsync(SqliteOpenMode.ReadOnly, async db =>
-            await db.ExecuteScalarAsync<string?>(new CommandDefinition(sql, cancellationToken: cancellationToken)).ConfigureAwait(false) is { } text ? Time(text) : (DateTime?)null);
+        return UseAsync<DateTime?>(SqliteOpenMode.ReadOnly, async db =>
+        {
+            IEnumerable<string> key = await db.QueryAsync<string>(new CommandDefinition(
+                "SELECT name FROM pragma_table_info(@Name) WHERE pk > 0 ORDER BY pk", new { map.Name }, cancellationToken: cancellationToken)).ConfigureAwait(false);
+            string sql = SqliteNewest.Query(map.Name, [.. key], time.Name);
+            return await db.ExecuteScalarAsync<string?>(new CommandDefinition(sql, cancellationToken: cancellationToken)).ConfigureAwait(false) is { } text ? Time(text) : null;
+        });
     }
 
     /// <summary>The files in quarantine, oldest first.</summary>
@@ -103,18 +110,18 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
 
     /// <summary>Forgets quarantined files and their rejects, so that the next run that finds them loads them. Loaded files are never forgotten.</summary>
     /// <param name="source">The source's name.</param>
-    /// <param name="paths">Which files, or null for all in quarantine.</param>
+    /// <param name="files">Which files, by path, size and time, or null for all in quarantine. Other versions of the same path stay as they are.</param>
     /// <param name="cancellationToken">Gives up and changes nothing.</param>
     /// <returns>How many files were forgotten.</returns>
     /// <exception cref="SinkException">The database cannot be written.</exception>
-    public Task<int> RetryAsync(string source, IReadOnlyCollection<string>? paths, CancellationToken cancellationToken) => UseAsync(SqliteOpenMode.ReadWrite, async db =>
+    public Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile>? files, CancellationToken cancellationToken) => UseAsync(SqliteOpenMode.ReadWrite, async db =>
     {
         using SqliteTransaction transaction = db.BeginTransaction(deferred: false);
         int forgotten = 0;
-        foreach (string? path in paths ?? (IEnumerable<string?>)[null])
+        foreach (SourceFile? file in files ?? (IEnumerable<SourceFile?>)[null])
         {
-            const string Which = "Source = @source AND Outcome = 'quarantined' AND (@path IS NULL OR Path = @path)";
-            var these = new { source, path };
+            const string Which = "Source = @source AND Outcome = 'quarantined' AND (@Path IS NULL OR (Path = @Path AND Size = @Size AND ModifiedUtc = @modified))";
+            var these = new { source, file?.Path, file?.Size, modified = file?.ModifiedUtc.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture) };
             await db.ExecuteAsync(new CommandDefinition($"DELETE FROM {Rejects} WHERE (RunId, Path) IN (SELECT RunId, Path FROM {Ledger} WHERE {Which})",
                 these, transaction, cancellationToken: cancellationToken)).ConfigureAwait(false);
             forgotten += await db.ExecuteAsync(new CommandDefinition($"DELETE FROM {Ledger} WHERE {Which}",
@@ -147,7 +154,7 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
         }
         catch (SqliteException e)
         {
-            throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, full, "reading its status");
+            throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, full, mode == SqliteOpenMode.ReadOnly ? "reading its status" : "changing its ledger");
         }
     }
 }

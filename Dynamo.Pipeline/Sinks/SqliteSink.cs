@@ -11,6 +11,8 @@ namespace Dynamo.Pipeline;
 /// <typeparam name="TRow">The row.</typeparam>
 public sealed class SqliteSink<TRow> : IBatchSink<TRow>
 {
+    private static readonly TimeSpan s_longestWrite = TimeSpan.FromSeconds(10);
+
     private readonly string _path;
     private readonly RowMap<TRow> _map;
     private readonly SqliteSinkOptions _options;
@@ -26,7 +28,7 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentNullException.ThrowIfNull(map);
-        _path = Resolved(Path.GetFullPath(path));
+        _path = SqliteClaim.Resolved(Path.GetFullPath(path));
         (_map, _options) = (map, options ?? new SqliteSinkOptions());
         if (!map.Columns.Any(c => c.IsKey))
             throw new ArgumentException($"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. Add one with Key.", nameof(map));
@@ -85,12 +87,15 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
         }
     }
 
-    /// <summary>Rolls back what is not committed, brings the WAL into the database and releases the claim. A run that was not ended counts as interrupted.</summary>
-    /// <returns>A task that completes when all is closed.</returns>
+    /// <summary>
+    /// Rolls back what is not committed, brings the WAL into the database and releases the claim. A run that was not ended counts as interrupted.
+    /// A write that hangs, because the file it streams does not answer, is waited for ten seconds; then the database stays open, and claimed, until the process ends.
+    /// </summary>
+    /// <returns>A task that completes when all is closed, or given up.</returns>
     public async ValueTask DisposeAsync()
     {
-        // A writer that is still under way uses the session: closing waits for it.
-        await _oneWriter.WaitAsync().ConfigureAwait(false);
+        // A writer that is still under way uses the session: closing it under its hands would crash the process.
+        if (!await _oneWriter.WaitAsync(s_longestWrite).ConfigureAwait(false)) return;
         try
         {
             Close();
@@ -100,10 +105,6 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
             _oneWriter.Release();
         }
     }
-
-    /// <summary>One database has one name, whatever links lead to it: the claim hangs on it.</summary>
-    private static string Resolved(string path) =>
-        new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
 
     private void Close() => Interlocked.Exchange(ref _session, null)?.Dispose();
 }

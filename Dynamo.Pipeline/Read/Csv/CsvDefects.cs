@@ -43,10 +43,10 @@ internal static class CsvDefects
     {
         Line = line,
         Column = header is not null && field < header.Count ? header.Describe(field) : $"#{field + 1}",
-        Found = Text(reader.GetRawSpan(field)),
+        Found = FirstLine(reader.GetRawSpan(field)),
         Expected = "a closing quote before the file ends",
         Remedy = "Cut off while it was written? Have it sent again",
-        RawText = Text(reader.RawRecord),
+        RawText = FirstLine(reader.RawRecord),
     };
 
     public static Defect TextAfterQuote(CsvReader reader, int field, CsvHeader? header) => new("there is text after the closing quote")
@@ -121,4 +121,7 @@ internal static class CsvDefects
         int pairs = head.Length / 2;
         return pairs >= 2 && ((odd * 10 >= pairs * 9 && even == 0) || (even * 10 >= pairs * 9 && odd == 0));
     }
+
+    /// <summary>An open quote takes in all lines that follow; the one where it opens is the one to look at.</summary>
+    private static string FirstLine(ReadOnlySpan<byte> raw) => Text(raw.IndexOfAny((byte)'\r', (byte)'\n') is var end and >= 0 ? raw[..end] : raw);
 }

@@ -1,0 +1,83 @@
+using System.Threading.Tasks.Dataflow;
+using Microsoft.Data.Sqlite;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>How a run ends when the database or a file does not answer at the last moment.</summary>
+[TestFixture, CancelAfter(60_000)]
+internal sealed class RunEndTests
+{
+    private const string Row = "L1,flow,2026-01-01T00:00:00Z,1.5";
+
+    [Test]
+    public async Task A_run_waits_for_another_writer_to_close_its_row(CancellationToken token)
+    {
+        using var import = new ImportFolder { Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50) } };
+        import.PutRows("a.csv", Row);
+        Task? released = null;
+
+        PipelineResult result = await RunAsync(import, lockAfterCommit: held => released = ReleaseAsync(held), token);
+
+        await released!;
+        Assert.That(result.Books.Loaded, Is.EqualTo(1));
+        Assert.That(import.Query("select Outcome from ImportRun"), Is.EqualTo(new[] { "completed" }));
+    }
+
+    [Test]
+    public async Task A_run_whose_row_cannot_be_closed_says_so_with_its_books(CancellationToken token)
+    {
+        using var import = new ImportFolder { Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromMilliseconds(100) } };
+        import.PutRows("a.csv", Row);
+        SqliteConnection? holder = null;
+
+        var error = Assert.ThrowsAsync<SinkException>(() => RunAsync(import, lockAfterCommit: held => holder = held, token));
+
+        await holder!.DisposeAsync();
+        Assert.That(error!.Message, Does.Contain("Another program writes to it"));
+        Assert.That(error.Result!.Books.Loaded, Is.EqualTo(1), "what is loaded is known");
+        Assert.That((await import.RunAsync(token)).Books.AlreadyLoaded, Is.EqualTo(1));
+        Assert.That(import.Query("select Outcome from ImportRun order by RunId"), Is.EqualTo(new[] { "interrupted", "completed" }));
+    }
+
+    [Test]
+    public async Task A_large_file_that_does_not_answer_ends_the_run_and_does_not_hold_the_sink(CancellationToken token)
+    {
+        using var import = new ImportFolder();
+        var never = new TaskCompletionSource<FileContent>();
+        var source = new MemorySource(new Dictionary<string, string> { ["a.csv"] = ImportFolder.Header + Row })
+        {
+            OnOpen = async (_, _) => await never.Task,
+        };
+        var options = new PipelineOptions { StreamAbove = 0, StallTimeout = TimeSpan.FromMilliseconds(300), StopDeadline = TimeSpan.FromMilliseconds(300) };
+        var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default);
+
+        Assert.ThrowsAsync<PipelineStalledException>(() =>
+            FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, options).RunAsync(null, token));
+        await sink.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(30), token);
+        never.SetCanceled(token);
+    }
+
+    private static async Task<PipelineResult> RunAsync(ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token)
+    {
+        await using var folder = new FolderSource(import.Inbox, import.Folder);
+        await using var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default, import.Sink);
+        return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options)
+            .AfterCommit(o => new ActionBlock<CommittedBatch<Reading>>(_ => lockAfterCommit(Lock(import.Database)), o)).RunAsync(null, token);
+    }
+
+    private static SqliteConnection Lock(string database)
+    {
+        var connection = new SqliteConnection($"Data Source={database};Pooling=False");
+        connection.Open();
+        using SqliteCommand begin = connection.CreateCommand();
+        begin.CommandText = "BEGIN IMMEDIATE";
+        begin.ExecuteNonQuery();
+        return connection;
+    }
+
+    private static async Task ReleaseAsync(SqliteConnection held)
+    {
+        await Task.Delay(500);
+        await held.DisposeAsync();
+    }
+}
