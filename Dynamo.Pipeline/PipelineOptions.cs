@@ -23,8 +23,8 @@ public sealed record PipelineOptions
     /// <summary>Rows that a batch, and so a transaction, collects at most. Default 50,000. Fewer: rows are visible sooner, and commits cost more.</summary>
     public int BatchRows { get; init => field = AtLeast(1, value); } = 50_000;
 
-    /// <summary>Files that a batch collects at most, however few rows they have. Default 10,000.</summary>
-    public int BatchFiles { get; init => field = AtLeast(1, value); } = 10_000;
+    /// <summary>Files that a batch collects at most, however few rows they have. Default 4,000: some 2 KB of objects each.</summary>
+    public int BatchFiles { get; init => field = AtLeast(1, value); } = 4_000;
 
     /// <summary>
     /// How long the first file of a batch waits for others before a writer that is free writes the batch as it is. Default 50 ms. Longer: fewer, larger transactions,
@@ -41,8 +41,11 @@ public sealed record PipelineOptions
     /// </summary>
     public long StreamAbove { get; init => field = AtLeast(0L, value); } = 1 << 20;
 
-    /// <summary>Bytes of files that may be between listing and commit at once. Default 32 MiB. Rows take one to four times the bytes of their file.</summary>
-    public long BytesInFlight { get; init => field = AtLeast(1L, value); } = 32 << 20;
+    /// <summary>
+    /// Bytes of files that may be between listing and commit at once. Default 16 MiB. The rows of a long file take about the bytes of the file, those of a wide one with short
+    /// values several times as much (40 bytes a reading).
+    /// </summary>
+    public long BytesInFlight { get; init => field = AtLeast(1L, value); } = 16 << 20;
 
     /// <summary>
     /// Rows of a file that may be bad while the rest is loaded. Default 100: the 101st quarantines the whole file. 0: one bad row does.
