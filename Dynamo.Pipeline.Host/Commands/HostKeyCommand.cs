@@ -40,7 +40,7 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
         }
         if (known.FirstOrDefault(other => other.Type == key.Type) is { } old)
             throw new SourceException($"Another key of this kind is known for {server.Host}: {old.Fingerprint}, in {keys.KnownHostsFile}. Either the server's key was replaced, or this is another server. "
-                + $"Ask its administrator; only then remove the old key with ssh-keygen -R and add the new one.");
+                + "Ask its administrator; only then remove the old key with ssh-keygen -R and add the new one.");
         if (parsed.GetValue(_yes) is null && !IsApproved(context))
         {
             context.Out.WriteLine($"Nothing was added. Once the fingerprint is verified: dynamo hostkey {parsed.GetValue(_host)} --yes {key.Fingerprint}");
@@ -75,7 +75,7 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
         }
         catch (ArgumentException error)
         {
-            throw new SettingsException("hostkey", error.Message.Split(" (Parameter ", 2)[0].Split(Environment.NewLine, 2)[0] + ".");
+            throw new SettingsException("hostkey", error.Message.Split(" (Parameter ", 2)[0].Split(Environment.NewLine, 2)[0].TrimEnd('.') + ".");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Dynamo.Pipeline.Tests;
@@ -77,12 +78,12 @@ internal static class SftpComparison
             {
                 Directory.CreateDirectory(scratch);
                 // bash adds up the processor time of a command and its children: ssh is half of the work.
-                Child.Figures run = await Child.RunAsync("bash", "-c", $"TIMEFORMAT='cpu %U %S'; time {{ {commands[c].Command} ; }}");
+                (double took, string output) = await TimeAsync($"TIMEFORMAT='cpu %U %S'; time {{ {commands[c].Command} ; }}");
                 Directory.Delete(scratch, recursive: true);
                 if (i == 0) continue; // The first round warms the page cache.
-                seconds[c].Add(run.Seconds);
-                processor[c].Add(Processor(run.Output));
-                said[c] = string.Join(' ', run.Output.Split('\n').Where(line => line.Contains("peak", StringComparison.Ordinal)));
+                seconds[c].Add(took);
+                processor[c].Add(Processor(output));
+                said[c] = string.Join(' ', output.Split('\n').Where(line => line.Contains("peak", StringComparison.Ordinal)));
             }
         }
         Directory.CreateDirectory(scratch);
@@ -94,6 +95,16 @@ internal static class SftpComparison
             Console.WriteLine(FormattableString.Invariant(
                 $"  {commands[c].Name,-28} {Child.Median(seconds[c]),7:F2} s  ({seconds[c].Min():F2}–{seconds[c].Max():F2})  {ratio,5:F2}× {commands[0].Name}  CPU {Child.Median(processor[c]):F2} s  {said[c]}"));
         }
+    }
+
+    private static async Task<(double Seconds, string Output)> TimeAsync(string command)
+    {
+        long began = Stopwatch.GetTimestamp();
+        using Process bash = Process.Start(new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> output = bash.StandardOutput.ReadToEndAsync(), errors = bash.StandardError.ReadToEndAsync();
+        await bash.WaitForExitAsync();
+        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        return bash.ExitCode == 0 ? (seconds, $"{await output}\n{await errors}") : throw new InvalidOperationException($"{command}: {await output}{await errors}");
     }
 
     private static double Processor(string output)
