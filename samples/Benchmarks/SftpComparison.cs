@@ -49,7 +49,7 @@ internal static class SftpComparison
             ("ours, 20 ms away", $"{self} fetch {folder} {far} {work}"),
             ("ssh tar", $"ssh {server.SshArguments} -p {server.Port} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
             ("ssh tar, 20 ms away", $"ssh {server.SshArguments} -p {far} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
-            ("curl -Z --parallel-max 16", $"curl -s -k -u {Environment.UserName}: --key {server.Key} --pubkey {server.Key}.pub -Z --parallel-max 16 -K {names}"),
+            ("curl -Z --parallel-max 16", $"curl -s -S -k -u {Environment.UserName}: --key {server.Key} --pubkey {server.Key}.pub -Z --parallel-max 16 -K {names}"),
             ("lftp mirror -P 4", $"lftp -c \"set sftp:connect-program 'ssh {server.SshArguments}'; open -u {Environment.UserName},x sftp://127.0.0.1:{server.Port}; mirror -P 4 {folder} {memory}/lftp\""),
         ];
         await MeasureAsync("list and fetch everything, whole process", clients, memory, repeat);
