@@ -4,13 +4,26 @@ namespace Dynamo.Pipeline.Host;
 internal static class Composition
 {
     /// <exception cref="SourceException">There is no such folder: said before the sink creates anything.</exception>
-    public static FolderSource Source(HostSettings settings)
+    public static IFileSource Source(HostSettings settings)
     {
-        string folder = settings.Source ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
-        string full = Path.GetFullPath(folder);
-        if (!Directory.Exists(full)) throw new SourceException(Missing(full));
-        return new FolderSource(full, settings.Folder);
+        string source = settings.Source ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
+        try
+        {
+            return settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings);
+        }
+        catch (ArgumentException error)
+        {
+            throw new SettingsException("source", error.Message.Split(" (Parameter ", 2)[0] + ".");
+        }
     }
+
+    /// <summary>Where a source puts bad files.</summary>
+    public static IQuarantine Quarantine(IFileSource source) => source switch
+    {
+        FolderSource folder => new Quarantine(folder),
+        SftpSource server => new SftpQuarantine(server),
+        _ => throw new ArgumentException($"{source.GetType().Name} has no quarantine", nameof(source)),
+    };
 
     public static CsvFormat<Reading> Format(HostSettings settings) => new(settings.Format);
 
@@ -32,6 +45,9 @@ internal static class Composition
             throw new SettingsException("table", error.Message);
         }
     }
+
+    private static FolderSource Folder(string full, HostSettings settings) =>
+        Directory.Exists(full) ? new FolderSource(full, settings.Folder) : throw new SourceException(Missing(full));
 
     private static string Missing(string folder)
     {

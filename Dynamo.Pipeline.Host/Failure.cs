@@ -20,7 +20,7 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
 
     public void Write(CommandContext context, bool json, bool stack)
     {
-        context.Error.WriteLine($"dynamo: {Secret.Masked(Message)}");
+        context.Error.WriteLine($"dynamo: {Secret.Free(Message)}");
         if (stack)
             context.Error.WriteLine(Error);
         else if (Code == ExitCode.Internal)
@@ -32,7 +32,7 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
     {
         json.WriteNumber("exitCode", (int)Code);
         json.WriteString("outcome", Code == ExitCode.Cancelled ? "cancelled" : "failed");
-        json.WriteString("error", Secret.Masked(Message));
+        json.WriteString("error", Secret.Free(Message));
     }
 }
 

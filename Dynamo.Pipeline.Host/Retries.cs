@@ -11,28 +11,29 @@ internal sealed record Retried(string Path, string? Obstacle);
 /// </summary>
 internal static class Retries
 {
-    /// <param name="source">The source.</param>
+    /// <param name="source">The source's name.</param>
+    /// <param name="quarantine">Its quarantine.</param>
     /// <param name="ledger">The ledger.</param>
     /// <param name="names">Paths or names; none stands for all.</param>
     /// <param name="cancellationToken">Gives up before the ledger is changed.</param>
     /// <exception cref="SettingsException">A name is not in quarantine.</exception>
-    public static async Task<IReadOnlyList<Retried>> RunAsync(FolderSource source, SqliteLedger ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Retried>> RunAsync(string source, IQuarantine quarantine, SqliteLedger ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
     {
-        var quarantine = new Quarantine(source);
         // The newest version of a file first: only one of a name can be back at a time.
-        var moved = quarantine.List().Where(file => file.Source == source.Name).OrderByDescending(file => file.File.ModifiedUtc).ToList();
-        var entered = await ledger.QuarantinedAsync(source.Name, int.MaxValue, cancellationToken);
+        var moved = (await quarantine.ListAsync(cancellationToken)).Where(file => file.Source == source).OrderByDescending(file => file.File.ModifiedUtc).ToList();
+        var entered = await ledger.QuarantinedAsync(source, int.MaxValue, cancellationToken);
         // A file whose copy somebody removed is still in the ledger: the source may have the original.
         List<SourceFile> onlyEntered = [.. entered.Select(entry => entry.File).Except(moved.Select(file => file.File))];
         string[] all = [.. moved.Select(file => file.File.Path).Union(onlyEntered.Select(file => file.Path)).Order(StringComparer.Ordinal)];
         HashSet<string> chosen = names.Count == 0 ? [.. all] : Choose(all, names);
 
-        var returns = moved.Where(file => chosen.Contains(file.File.Path)).Select(quarantine.Return).ToList();
+        var returns = new List<QuarantineReturn>();
+        foreach (QuarantinedFile file in moved.Where(file => chosen.Contains(file.File.Path))) returns.Add(await quarantine.ReturnAsync(file, cancellationToken));
         HashSet<string> damaged = [.. returns.Where(file => file is { IsReturned: true, File.IsDamaged: true }).Select(file => file.File.File.Path)];
         HashSet<string> obstructed = [.. returns.Where(file => !file.IsReturned).Select(file => file.File.File.Path)];
         // Which entry a file belongs to whose reason is damaged is not known: it is one of those without a file.
         SourceFile[] free = [.. onlyEntered.Where(file => chosen.Contains(file.Path) && (damaged.Contains(file.Path) || !obstructed.Contains(file.Path)))];
-        await ledger.RetryAsync(source.Name, [.. returns.Where(file => file.IsReturned).Select(file => file.File.File), .. free], cancellationToken);
+        await ledger.RetryAsync(source, [.. returns.Where(file => file.IsReturned).Select(file => file.File.File), .. free], cancellationToken);
         return [.. returns.Select(file => new Retried(file.File.File.Path, file.Obstacle))
             .Concat(free.Where(file => !damaged.Contains(file.Path)).Select(file => new Retried(file.Path, null)))
             .OrderBy(file => file.Path, StringComparer.Ordinal)];

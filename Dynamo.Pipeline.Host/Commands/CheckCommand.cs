@@ -20,18 +20,20 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
         Examples:
           dynamo check --config dynamo.json
           dynamo check --source inbox --sink sqlite:readings.db
+          dynamo check --source sftp://loggers@files.example.org/out
         """;
 
     private async Task<int> CheckAsync(ParseResult parsed, CommandContext context)
     {
         HostSettings settings = Settings.Read(parsed);
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
-        await using FolderSource source = Composition.Source(settings);
+        await using IFileSource source = Composition.Source(settings);
         using SqliteInspection<Reading> database = Composition.Inspection(settings);
         database.Check();
+        ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, context.Stopping) : null;
         FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), context.Stopping);
-        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, database.Exists, files)));
-        else CheckReport.Write(context.Out, settings, database.Exists, files);
+        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, database.Exists, trial, files)));
+        else CheckReport.Write(context.Out, settings, database.Exists, trial, files);
         return (int)(files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0) ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 }

@@ -12,7 +12,7 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
     public RetryCommand(CommandContext context) : base("retry", "Offers quarantined files to the next run again.")
     {
         Arguments.Add(_files);
-        Settings = new SettingOptions(this, "source", "sink", "doneMarker");
+        Settings = new SettingOptions(this, "source", "sink", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile");
         Options.Add(_json);
         SetAction((parsed, _) => RetryAsync(parsed, context));
     }
@@ -29,11 +29,11 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
     {
         HostSettings settings = Settings.Read(parsed);
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
-        await using FolderSource source = Composition.Source(settings);
+        await using IFileSource source = Composition.Source(settings);
         using SqliteInspection<Reading> database = Composition.Inspection(settings);
         using IDisposable claim = database.Claim(source.Name);
 
-        IReadOnlyList<Retried> retried = await Retries.RunAsync(source, Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
+        IReadOnlyList<Retried> retried = await Retries.RunAsync(source.Name, Composition.Quarantine(source), Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);

@@ -26,6 +26,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
           dynamo run --source inbox --sink sqlite:readings.db --after archive --recursive
           dynamo run --config dynamo.json --readers 8 --json
           dynamo run --source inbox --dry-run
+          dynamo run --source sftp://loggers@files.example.org/out --sink sqlite:readings.db --after archive
         """;
 
     private async Task<int> RunAsync(ParseResult parsed, CommandContext context)
@@ -55,8 +56,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
 
     private static async Task<PipelineResult> ImportAsync(HostSettings settings, bool dryRun, CommandContext? shown, CommandContext context)
     {
-        await using FolderSource folder = Composition.Source(settings);
-        IFileSource source = dryRun ? new UntouchedSource(folder) : folder;
+        await using IFileSource origin = Composition.Source(settings);
+        IFileSource source = dryRun ? new UntouchedSource(origin) : origin;
         await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(settings) : Composition.Sink(settings);
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);
         return await FilePipeline.From(source).Read(Composition.Format(settings)).WriteTo(sink, settings.Pipeline).RunAsync(progress, context.Stopping);

@@ -9,20 +9,22 @@ internal static class CheckReport
     private const int ShownRows = 3;
     private const int ShownDefects = 5;
 
-    public static void Write(TextWriter to, HostSettings settings, bool hasDatabase, FirstFiles first)
+    public static void Write(TextWriter to, HostSettings settings, bool hasDatabase, ServerTrial? trial, FirstFiles first)
     {
         string database = Shown.Path(Path.GetFullPath(settings.Database));
         to.WriteLine("settings  fine");
-        to.WriteLine($"source    {Shown.Path(Path.GetFullPath(settings.Source!))}: {Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")} like {settings.Folder.Pattern}");
+        to.WriteLine($"source    {settings.ShownSource}: {Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")} like {settings.Folder.Pattern}");
+        trial?.Write(to);
         to.WriteLine(hasDatabase ? $"sink      {database}: its tables fit" : $"sink      {database}: does not exist yet, the first run creates it");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
         to.WriteLine("Nothing was changed.");
     }
 
-    public static void WriteJson(Utf8JsonWriter json, HostSettings settings, bool hasDatabase, FirstFiles first)
+    public static void WriteJson(Utf8JsonWriter json, HostSettings settings, bool hasDatabase, ServerTrial? trial, FirstFiles first)
     {
-        json.WriteString("source", "folder:" + Path.GetFullPath(settings.Source!));
+        json.WriteString("source", settings.SourceName);
+        trial?.WriteJson(json);
         json.WriteNumber("listed", first.Listed);
         json.WriteBoolean("listedAll", !first.HasMore);
         json.WriteString("sink", "sqlite:" + Path.GetFullPath(settings.Database));

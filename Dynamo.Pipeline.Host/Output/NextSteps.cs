@@ -17,12 +17,16 @@ internal static class NextSteps
 
     private static (string, string) Retry(HostSettings settings, string dynamo, bool isSample, string sink)
     {
-        string source = isSample ? "" : $" --source \"{Shown.Path(Path.GetFullPath(settings.Source!))}\"";
+        string source = isSample ? "" : $" --source \"{(settings.Remote is null ? settings.ShownSource : settings.Source)}\"";
         string what = settings.Folder.AfterCommit == AfterCommit.Keep
             ? "offers quarantined files to the next run again, say after a change of the format; one that you mend in its folder is imported without it"
-            : $"brings the files back from {Shown.Path(Path.Combine(Path.GetFullPath(settings.Source!), settings.Folder.QuarantineFolder))}, once you have mended them there";
+            : $"brings the files back from {QuarantineOf(settings)}, once you have mended them there";
         return ($"{dynamo} retry{source}{sink}", what);
     }
+
+    private static string QuarantineOf(HostSettings settings) => settings.Remote is { } remote
+        ? $"{Shown.Name(remote.QuarantineFolder)} on {remote.Host}"
+        : Shown.Path(Path.Combine(Path.GetFullPath(settings.Source!), settings.Folder.QuarantineFolder));
 
     private static string Query(HostSettings settings)
     {

@@ -9,9 +9,9 @@ internal static class RunJson
     {
         json.WriteString("outcome", error is not null ? "failed" : result.WasCancelled ? "cancelled" : "completed");
         json.WriteNumber("exitCode", (int)code);
-        JsonText.Optional(json, "error", error is null ? null : Secret.Masked(error));
+        JsonText.Optional(json, "error", error is null ? null : Secret.Free(error));
         json.WriteBoolean("dryRun", report.IsDryRun);
-        json.WriteString("source", "folder:" + report.Source);
+        json.WriteString("source", report.SourceName);
         json.WriteString("sink", "sqlite:" + report.Database);
         Files(json, result.Books);
         Rows(json, result.Books);

@@ -5,7 +5,7 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
 {
     private const int ShownFiles = 20;
 
-    public string Source { get; } = Path.GetFullPath(settings.Source ?? "");
+    public string SourceName { get; } = settings.SourceName;
 
     public string Database { get; } = Path.GetFullPath(settings.Database);
 
@@ -33,7 +33,7 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
     private string Headline(PipelineResult result, bool failed)
     {
         RunBooks books = result.Books;
-        string from = Shown.Path(Source), into = Shown.Path(Database), time = Shown.Time(result.Elapsed);
+        string from = settings.ShownSource, into = Shown.Path(Database), time = Shown.Time(result.Elapsed);
         string what = isSample ? $"the bundled samples in {from}" : from;
         if (failed) return $"Not finished after {time}: {what} into {into}. What is counted as loaded is safe; the next run imports the rest.";
         if (result.WasCancelled) return $"Stopped after {time}: {what} into {into}. What was read is {(isDryRun ? "counted" : "committed")}; the next run imports the rest.";

@@ -7,10 +7,16 @@ internal sealed record HostSettings
 {
     public static HostSettings Default { get; } = new();
 
-    /// <summary>The folder to import, as it was given. Default <see langword="null"/>: the bundled samples, when nothing else was said either.</summary>
+    /// <summary>The folder or address to import, as it was given. Default <see langword="null"/>: the bundled samples, when nothing else was said either.</summary>
     public string? Source { get; init; }
 
+    /// <summary>Where <see cref="Source"/> is, when it is an address.</summary>
+    public SftpSourceOptions? Address { get; init; }
+
     public FolderSourceOptions Folder { get; init; } = new();
+
+    /// <summary>What holds for a server, whatever its address: its host is a place-holder until <see cref="Remote"/> puts the address in.</summary>
+    public SftpSourceOptions Sftp { get; init; } = new() { Host = "unset" };
 
     public ReadingFormat Format { get; init; } = ReadingFormat.Default;
 
@@ -25,6 +31,16 @@ internal sealed record HostSettings
     public TableSettings Table { get; init; } = new();
 
     public PipelineOptions Pipeline { get; init; } = new();
+
+    /// <summary>Everything about the server, or <see langword="null"/> when the source is a folder.</summary>
+    public SftpSourceOptions? Remote =>
+        Address is null ? null : Sftp with { Host = Address.Host, User = Address.User, Port = Address.Port, Path = Address.Path };
+
+    /// <summary>The source's name in the ledger and in JSON.</summary>
+    public string SourceName => Remote?.ToString() ?? "folder:" + Path.GetFullPath(Source ?? "");
+
+    /// <summary>The source as people read it.</summary>
+    public string ShownSource => Remote is { } remote ? Shown.Name(remote.ToString()) : Shown.Path(Path.GetFullPath(Source ?? ""));
 
     /// <summary>Whether anything at all was set: then a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }

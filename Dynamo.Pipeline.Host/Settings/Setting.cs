@@ -21,6 +21,9 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
     /// <summary>Whether it takes several values: a JSON array.</summary>
     public bool IsList { get; init; }
 
+    /// <summary>Whether no message may show the value.</summary>
+    public bool IsSecret { get; init; }
+
     /// <summary>Makes a relative path in a file relative to that file's folder; <see langword="null"/> when the value is no path.</summary>
     public Func<string, string, string>? Rebase { get; init; }
 
@@ -38,7 +41,7 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
     /// <summary>Applies the values, or says what is wrong with them.</summary>
     public HostSettings TryApply(HostSettings settings, IReadOnlyList<string> values, string where, List<SettingProblem> problems)
     {
-        string found = $"'{string.Join("', '", values.Select(Secret.Masked))}'";
+        string found = IsSecret ? "***" : $"'{string.Join("', '", values.Select(Secret.Masked))}'";
         if (values.Count != 1 && !IsList)
         {
             problems.Add(new SettingProblem(where, $"found {values.Count} values, allowed is one: {Allowed}."));

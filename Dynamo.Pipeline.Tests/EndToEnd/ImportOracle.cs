@@ -21,6 +21,18 @@ internal sealed class ImportOracle
     /// <summary>lost = doubled = unexpected = ∅, every file once in the ledger, and every one where it belongs.</summary>
     public void AssertComplete(string database, string inbox, string context)
     {
+        AssertLoaded(database, context);
+        Assert.Multiple(() =>
+        {
+            Assert.That(Names(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
+            Assert.That(Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)), Is.EqualTo(_bad), $"quarantine; {context}");
+            Assert.That(Names(inbox), Is.Empty, $"inbox; {context}");
+        });
+    }
+
+    /// <summary>lost = doubled = unexpected = ∅, and every file once in the ledger.</summary>
+    public void AssertLoaded(string database, string context)
+    {
         using var connection = new SqliteConnection($"Data Source={database};Mode=ReadOnly;Pooling=False");
         List<Reading> stored = [.. connection.Query("select Logger, Channel, TimestampUtc, Value from Reading")
             .Select(row => new Reading((string)row.Logger, (string)row.Channel, Utc((string)row.TimestampUtc), (double)row.Value))];
@@ -33,9 +45,6 @@ internal sealed class ImportOracle
             Assert.That(Ledger(connection, "loaded"), Is.EqualTo(_good), $"ledger; {context}");
             Assert.That(Ledger(connection, "quarantined"), Is.EqualTo(_bad), $"ledger; {context}");
             Assert.That(connection.ExecuteScalar<string>("pragma integrity_check"), Is.EqualTo("ok"), context);
-            Assert.That(Names(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
-            Assert.That(Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)), Is.EqualTo(_bad), $"quarantine; {context}");
-            Assert.That(Names(inbox), Is.Empty, $"inbox; {context}");
         });
     }
 

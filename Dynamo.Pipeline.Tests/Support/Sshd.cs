@@ -65,6 +65,16 @@ internal sealed class Sshd : IDisposable
         SettleTime = TimeSpan.Zero,
     };
 
+    /// <summary>Arguments that make <c>dynamo</c> import from it.</summary>
+    /// <param name="path">The folder to list.</param>
+    public string[] Arguments(string path)
+    {
+        string config = Path.Combine(Folder, "dynamo.json");
+        if (!File.Exists(config))
+            File.WriteAllText(config, """{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "sshConfigFile": "ssh_config" } }""");
+        return ["--config", config, "--source", string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
+    }
+
     /// <summary>Makes the host key known for a port.</summary>
     public void Trust(int port)
     {

@@ -51,6 +51,12 @@ public sealed class SftpSource : IFileSource
     /// <summary>The options it was made with.</summary>
     public SftpSourceOptions Options { get; }
 
+    internal SftpPlace Place => _place;
+
+    internal SftpLine Line => _lines.First;
+
+    internal SftpOpening Opening => _opening;
+
     /// <inheritdoc/>
     public int OpensInFlight => Options.OpensInFlight;
 

@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline;
 /// The quarantine of a <see cref="FolderSource"/>: what is in it, and the way back. A return is idempotent: killed at any instant, it is finished
 /// when it is asked for again. Not to be used while a run on the same source goes on.
 /// </summary>
-public sealed class Quarantine
+public sealed class Quarantine : IQuarantine
 {
     private readonly FolderSource _source;
 
@@ -58,6 +58,10 @@ public sealed class Quarantine
     /// <returns>What became of each.</returns>
     /// <exception cref="SourceException">The quarantine cannot be listed, or the disk refuses; asked for again, it goes on.</exception>
     public IReadOnlyList<QuarantineReturn> ReturnAll() => [.. List().Where(file => file.Source == _source.Name).Select(Return)];
+
+    ValueTask<IReadOnlyList<QuarantinedFile>> IQuarantine.ListAsync(CancellationToken cancellationToken) => ValueTask.FromResult(List());
+
+    ValueTask<QuarantineReturn> IQuarantine.ReturnAsync(QuarantinedFile file, CancellationToken cancellationToken) => ValueTask.FromResult(Return(file));
 
     private string? BringBack(QuarantinedFile file)
     {

@@ -99,10 +99,10 @@ internal sealed class SftpOpening(SftpLines lines)
         }
     }
 
-    /// <summary>FAILURE has a thousand causes; a file that is not there any more as it was listed is the one that is no fault.</summary>
+    /// <summary>FAILURE has a thousand causes, and to proftpd a folder is PERMISSION_DENIED; a file that is not there any more as it was listed is the one that is no fault.</summary>
     private static async Task<Exception> JudgeAsync(SftpConnection connection, SourceFile file, byte[] path, SftpStatusException error)
     {
-        if (error.Status.Code is SftpCode.NoSuchFile or SftpCode.PermissionDenied) return SftpFaults.Opening(error);
+        if (error.Status.Code == SftpCode.NoSuchFile) return SftpFaults.Opening(error);
         try
         {
             if (await connection.StatAsync(path).ConfigureAwait(false) is not { } now) return new FileChangedException("vanished", error);

@@ -1,0 +1,25 @@
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>The crash contract through ssh and a real sshd, with archive and quarantine on the server.</summary>
+[TestFixture]
+internal sealed class SftpCrashTests() : CrashContract(rounds: 12, landed: 24)
+{
+    private ScratchFolder _scratch = null!;
+    private Sshd _sshd = null!;
+
+    [OneTimeSetUp]
+    public void StartServer()
+    {
+        _scratch = new ScratchFolder();
+        _sshd = new Sshd(_scratch.Path);
+    }
+
+    [OneTimeTearDown]
+    public void StopServer()
+    {
+        _sshd?.Dispose();
+        _scratch?.Dispose();
+    }
+
+    protected override string[] Source(string inbox) => _sshd.Arguments(inbox);
+}
