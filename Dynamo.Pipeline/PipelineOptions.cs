@@ -42,7 +42,7 @@ public sealed record PipelineOptions
     public long StreamAbove { get; init => field = AtLeast(0L, value); } = 1 << 20;
 
     /// <summary>
-    /// Bytes of files that may be between listing and commit at once. Default 16 MiB. The rows of a long file take about the bytes of the file, those of a wide one with short
+    /// Bytes of files that may be between listing and commit at once. Default 16 MiB; a file counts 2 KiB more than its size. The rows of a long file take about the bytes of the file, those of a wide one with short
     /// values several times as much (40 bytes a reading).
     /// </summary>
     public long BytesInFlight { get; init => field = AtLeast(1L, value); } = 16 << 20;

@@ -38,7 +38,7 @@ internal sealed class BackPressureTests
         gate.SetResult();
         PipelineResult result = await run.WaitAsync(token);
 
-        Assert.That(opened, Is.EqualTo(100_000 / (text.Length + 512)));
+        Assert.That(opened, Is.EqualTo(100_000 / (text.Length + ByteBudget.ObjectsOfAFile)));
         Assert.That(result.Books.RowsInserted, Is.EqualTo(200 * 1_024));
     }
 

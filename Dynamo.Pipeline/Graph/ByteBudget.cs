@@ -11,8 +11,10 @@ internal sealed class ByteBudget(long total)
     private long _wanted;
     private TaskCompletionSource? _waiting;
 
-    /// <summary>A file costs its bytes, and something for its objects: a million empty files must not be free.</summary>
-    public static long Weigh(SourceFile file, long streamAbove) => 512 + (file.Size > streamAbove ? streamAbove / 4 : file.Size);
+    /// <summary>What a file costs besides its bytes: its objects from the listing to the commit, as measured.</summary>
+    public const int ObjectsOfAFile = 2048;
+
+    public static long Weigh(SourceFile file, long streamAbove) => ObjectsOfAFile + (file.Size > streamAbove ? streamAbove / 4 : file.Size);
 
     /// <summary>Waits until the bytes fit, and takes them.</summary>
     public Task TakeAsync(long bytes, CancellationToken cancellationToken)

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline;
 /// and triggers a batch before the file that would overfill it, and a timer triggers one when its first file has waited long enough and a writer is free: while all are
 /// busy, waiting longer makes fewer, larger transactions. A streamed file gets a batch of its own.
 /// A <see cref="BatchBlock{T}"/> with a capacity of its own triggers asynchronously, so that a batch might take in the file it was to exclude: here a semaphore bounds it
-/// to two batches of files, taken by the block before it and given back by the writer. A batch holds at most a quarter of the byte budget, so that the lister never waits for bytes that wait for the timer.
+/// to two batches of files, taken by the block before it and given back by the writer. A batch holds about half of the byte budget at most, so that the lister never waits for bytes that wait for the timer.
 /// </summary>
 internal sealed class RowBatcher<TRow> : IDisposable
 {
@@ -72,7 +72,7 @@ internal sealed class RowBatcher<TRow> : IDisposable
     private bool IsFull(int more)
     {
         PipelineOptions options = _run.Options;
-        return _files == options.BatchFiles || _rows + more > options.BatchRows || _weight > options.BytesInFlight / 4;
+        return _files == options.BatchFiles || _rows + more > options.BatchRows || _weight > options.BytesInFlight / 2;
     }
 
     private void TriggerWhenFree()
