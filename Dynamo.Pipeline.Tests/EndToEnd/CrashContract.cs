@@ -38,7 +38,7 @@ internal abstract class CrashContract
     [OneTimeTearDown]
     public void Remove() => _work.Dispose();
 
-    [Test, CancelAfter(420_000)]
+    [Test, CancelAfter(900_000)]
     public async Task Killed_at_any_instant_and_run_again_everything_is_there_once(CancellationToken token)
     {
         int seed = Environment.TickCount;

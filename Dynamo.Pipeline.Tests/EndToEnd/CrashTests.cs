@@ -2,10 +2,10 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The crash contract on a folder.</summary>
 [TestFixture]
-internal sealed class CrashTests() : CrashContract(rounds: 60, landed: 60)
+internal sealed class CrashTests() : CrashContract(rounds: 20, landed: 60)
 {
     protected override string[] Source(string inbox) => ["--source", inbox];
 
-    [Test, CancelAfter(120_000)]
+    [Test, CancelAfter(300_000)]
     public Task Two_hosts_started_together_on_one_folder_load_everything_once(CancellationToken token) => TwoHostsAsync(token);
 }
