@@ -165,7 +165,7 @@ internal sealed class RunTests
         _folder.Put("old.csv", Good);
         WriteYoungFile();
 
-        DynamoResult run = await DynamoProcess.RunAsync(Arguments("1h", "--json"), async process =>
+        DynamoResult run = await DynamoProcess.RunAsync(Arguments("4m", "--json"), async process =>
         {
             await UntilAsync(() => Directory.EnumerateFiles(_folder.Path, "*.lock").Any(), token);
             DynamoProcess.Terminate(process);
@@ -220,7 +220,7 @@ internal sealed class RunTests
     private Process HoldOpen()
     {
         WriteYoungFile();
-        return DynamoProcess.Start(Arguments("1h"), _folder.Path);
+        return DynamoProcess.Start(Arguments("4m"), _folder.Path);
     }
 
     private static async Task UntilAsync(Func<bool> condition, CancellationToken token)
