@@ -57,21 +57,21 @@ public sealed class TdsEndpointTests
         parameters.Add("T", sent.T, System.Data.DbType.DateTime2);
         parameters.Add("M", sent.M, System.Data.DbType.Decimal);
 
-        dynamic row = await connection.QuerySingleAsync("SELECT @I AS I, @L AS L, @D AS D, @T AS T, @S AS S, @B AS B, @M AS M, @N AS N, @G AS G, @X AS X, @O AS O", parameters);
+        IDictionary<string, object?> row = await connection.QuerySingleAsync<dynamic>("SELECT @I AS I, @L AS L, @D AS D, @T AS T, @S AS S, @B AS B, @M AS M, @N AS N, @G AS G, @X AS X, @O AS O", parameters);
 
         Assert.Multiple(() =>
         {
-            Assert.That(row.I, Is.EqualTo(sent.I));
-            Assert.That(row.L, Is.EqualTo(sent.L));
-            Assert.That(row.D, Is.EqualTo(sent.D));
-            Assert.That(row.T, Is.EqualTo(sent.T));
-            Assert.That(row.S, Is.EqualTo(sent.S));
-            Assert.That(row.B, Is.EqualTo(sent.B));
-            Assert.That(row.M, Is.EqualTo(sent.M));
-            Assert.That(row.N, Is.Null);
-            Assert.That(row.G, Is.EqualTo(sent.G));
-            Assert.That(row.X, Is.EqualTo(sent.X));
-            Assert.That(row.O, Is.EqualTo(sent.O));
+            Assert.That(row["I"], Is.EqualTo(sent.I));
+            Assert.That(row["L"], Is.EqualTo(sent.L));
+            Assert.That(row["D"], Is.EqualTo(sent.D));
+            Assert.That(row["T"], Is.EqualTo(sent.T));
+            Assert.That(row["S"], Is.EqualTo(sent.S));
+            Assert.That(row["B"], Is.EqualTo(sent.B));
+            Assert.That(row["M"], Is.EqualTo(sent.M));
+            Assert.That(row["N"], Is.Null);
+            Assert.That(row["G"], Is.EqualTo(sent.G));
+            Assert.That(row["X"], Is.EqualTo(sent.X));
+            Assert.That(row["O"], Is.EqualTo(sent.O));
         });
     }
 }

@@ -68,6 +68,7 @@ internal sealed partial class TdsSession
     {
         _endpoint.Counts.AddError();
         response.Error(error);
+        _sql.EndTransactionAfter(error, response);
         if (_message.Type == 0x03) response.EndProcedure(0, [], more: false);
         else response.End();
         _writer.Finish();
@@ -176,27 +177,16 @@ internal sealed partial class TdsSession
     private void Bulk(Response response)
     {
         _endpoint.Counts.AddBulkLoad();
-        long rows;
-        try
+        using SqlBulkInsert insert = _sql.OpenBulk(Cancellation);
+        bool faults = _endpoint.Faults.Pending > 0;
+        new BulkLoad(_message).Run(insert, count =>
         {
-            using SqlBulkInsert insert = _sql.OpenBulk(Cancellation);
-            bool faults = _endpoint.Faults.Pending > 0;
-            new BulkLoad(_message).Run(insert, count =>
-            {
-                _endpoint.Counts.AddBulkRow();
-                if (faults) Strike(TdsMoment.BulkRows, rows: count);
-            });
-            Strike(TdsMoment.BulkEnd);
-            insert.Complete();
-            rows = insert.Rows;
-        }
-        catch (ServerError error)
-        {
-            _message.Drain();
-            _sql.FailStatement(error, response);
-            throw;
-        }
-        response.StatementDone(SqlCommandKind.BulkInsert, rows);
+            _endpoint.Counts.AddBulkRow();
+            if (faults) Strike(TdsMoment.BulkRows, rows: count);
+        });
+        Strike(TdsMoment.BulkEnd);
+        insert.Complete();
+        response.StatementDone(SqlCommandKind.BulkInsert, insert.Rows);
         response.End();
     }
 

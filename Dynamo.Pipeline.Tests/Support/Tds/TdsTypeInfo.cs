@@ -72,14 +72,35 @@ internal static class TdsTypeInfo
 
     private static int ReadLength(MessageReader message) => message.UInt16() is var length && length == 0xFFFF ? -1 : length;
 
-    public static void Write(TokenWriter writer, TdsType type)
+    /// <summary>The token of the fixed-length form, which SqlClient expects of a column that is not nullable; null where a type has none.</summary>
+    public static byte? FixedToken(TdsType type) => type.Kind switch
     {
+        TdsKind.TinyInt => 0x30,
+        TdsKind.Bit => 0x32,
+        TdsKind.SmallInt => 0x34,
+        TdsKind.Int => 0x38,
+        TdsKind.SmallDateTime => 0x3A,
+        TdsKind.Real => 0x3B,
+        TdsKind.DateTime => 0x3D,
+        TdsKind.Float => 0x3E,
+        TdsKind.BigInt => 0x7F,
+        _ => null,
+    };
+
+    public static void Write(TokenWriter writer, TdsType type, bool nullable)
+    {
+        if (!nullable && FixedToken(type) is byte token)
+        {
+            writer.Byte(token);
+            return;
+        }
         switch (type.Kind)
         {
             case TdsKind.Bit: writer.Byte(0x68).Byte(1); break;
             case TdsKind.TinyInt or TdsKind.SmallInt or TdsKind.Int or TdsKind.BigInt: writer.Byte(0x26).Byte((byte)type.Length); break;
             case TdsKind.Real or TdsKind.Float: writer.Byte(0x6D).Byte((byte)type.Length); break;
-            case TdsKind.Decimal: writer.Byte(0x6A).Byte((byte)type.Length).Byte(type.Precision).Byte(type.Scale); break;
+            // 17 whatever the precision, as the real server does: SqlBulkCopy always sends 16 bytes of digits under the length it is told here.
+            case TdsKind.Decimal: writer.Byte(0x6A).Byte(17).Byte(type.Precision).Byte(type.Scale); break;
             case TdsKind.SmallDateTime or TdsKind.DateTime: writer.Byte(0x6F).Byte((byte)type.Length); break;
             case TdsKind.Date: writer.Byte(0x28); break;
             case TdsKind.Time: writer.Byte(0x29).Byte(type.Scale); break;

@@ -8,12 +8,25 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>Writes a value as the store keeps it (null, long, double, string, bytes) in the form of its type: [MS-TDS] 2.2.5.5.</summary>
 internal static class TdsValueWriter
 {
-    public static void Write(TokenWriter writer, TdsType type, object? value)
+    public static void Write(TokenWriter writer, TdsType type, bool nullable, object? value)
     {
         if (type.IsText || type.IsBinary) WriteVariable(writer, type, value is null ? null : Encode(type, value));
         else if (value is null) writer.Byte(0);
-        else WriteScalar(writer, type, value);
+        else
+        {
+            bool isFixed = !nullable && TdsTypeInfo.FixedToken(type) is not null;
+            if (!isFixed) writer.Byte((byte)ScalarLength(type));
+            WriteScalar(writer, type, value);
+        }
     }
+
+    private static int ScalarLength(TdsType type) => type.Kind switch
+    {
+        TdsKind.Time => TimeBytes(type.Scale),
+        TdsKind.DateTime2 => TimeBytes(type.Scale) + 3,
+        TdsKind.DateTimeOffset => TimeBytes(type.Scale) + 5,
+        _ => type.Length,
+    };
 
     private static byte[] Encode(TdsType type, object value)
     {
@@ -48,20 +61,20 @@ internal static class TdsValueWriter
         switch (type.Kind)
         {
             case TdsKind.Real:
-                writer.Byte(4).Int32(BitConverter.SingleToInt32Bits((float)Number(value)));
+                writer.Int32(BitConverter.SingleToInt32Bits((float)Number(value)));
                 return;
             case TdsKind.Float:
-                writer.Byte(8).Int64(BitConverter.DoubleToInt64Bits(Number(value)));
+                writer.Int64(BitConverter.DoubleToInt64Bits(Number(value)));
                 return;
             case TdsKind.Decimal:
                 WriteDecimal(writer, type, decimal.Parse(Text(value), NumberStyles.Float, CultureInfo.InvariantCulture));
                 return;
             case TdsKind.Guid:
-                writer.Byte(16).Bytes(Guid.Parse(Text(value)).ToByteArray());
+                writer.Bytes(Guid.Parse(Text(value)).ToByteArray());
                 return;
             case TdsKind.Bit or TdsKind.TinyInt or TdsKind.SmallInt or TdsKind.Int or TdsKind.BigInt:
                 BinaryPrimitives.WriteInt64LittleEndian(bytes, Integer(value));
-                writer.Byte((byte)type.Length).Bytes(bytes[..type.Length]);
+                writer.Bytes(bytes[..type.Length]);
                 return;
             default:
                 WriteTime(writer, type, Text(value));
@@ -74,7 +87,7 @@ internal static class TdsValueWriter
         var scaled = (BigInteger)(Math.Abs(value) * Power(Math.Min((int)type.Scale, 28)));
         Span<byte> magnitude = stackalloc byte[16];
         scaled.TryWriteBytes(magnitude, out _, isUnsigned: true);
-        writer.Byte((byte)type.Length).Byte(value < 0 ? (byte)0 : (byte)1).Bytes(magnitude[..(type.Length - 1)]);
+        writer.Byte(value < 0 ? (byte)0 : (byte)1).Bytes(magnitude[..(type.Length - 1)]);
     }
 
     private static decimal Power(int scale)
@@ -86,16 +99,15 @@ internal static class TdsValueWriter
 
     private static void WriteTime(TokenWriter writer, TdsType type, string text)
     {
-        Span<byte> bytes = stackalloc byte[8];
         if (type.Kind == TdsKind.Time)
         {
-            WriteTicks(writer.Byte((byte)TimeBytes(type.Scale)), type.Scale, TimeSpan.Parse(text, CultureInfo.InvariantCulture).Ticks);
+            WriteTicks(writer, type.Scale, TimeSpan.Parse(text, CultureInfo.InvariantCulture).Ticks);
             return;
         }
         if (type.Kind == TdsKind.DateTimeOffset)
         {
             DateTimeOffset at = DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
-            WriteTicks(writer.Byte((byte)(TimeBytes(type.Scale) + 5)), type.Scale, at.UtcDateTime.TimeOfDay.Ticks);
+            WriteTicks(writer, type.Scale, at.UtcDateTime.TimeOfDay.Ticks);
             WriteDay(writer, at.UtcDateTime);
             writer.UInt16((ushort)(short)at.TotalOffsetMinutes);
             return;
@@ -104,18 +116,18 @@ internal static class TdsValueWriter
         switch (type.Kind)
         {
             case TdsKind.Date:
-                WriteDay(writer.Byte(3), time);
+                WriteDay(writer, time);
                 break;
             case TdsKind.DateTime2:
-                WriteTicks(writer.Byte((byte)(TimeBytes(type.Scale) + 3)), type.Scale, time.TimeOfDay.Ticks);
+                WriteTicks(writer, type.Scale, time.TimeOfDay.Ticks);
                 WriteDay(writer, time);
                 break;
             case TdsKind.DateTime:
                 // Days since 1900 and 1/300 s since midnight: [MS-TDS] 2.2.5.5.1.8.
-                writer.Byte(8).Int32((int)(time.Date - new DateTime(1900, 1, 1)).TotalDays).Int32((int)Math.Round(time.TimeOfDay.Ticks * 3 / 100_000.0));
+                writer.Int32((int)(time.Date - new DateTime(1900, 1, 1)).TotalDays).Int32((int)Math.Round(time.TimeOfDay.Ticks * 3 / 100_000.0));
                 break;
             default:
-                writer.Byte(4).UInt16((ushort)(time.Date - new DateTime(1900, 1, 1)).TotalDays).UInt16((ushort)time.TimeOfDay.TotalMinutes);
+                writer.UInt16((ushort)(time.Date - new DateTime(1900, 1, 1)).TotalDays).UInt16((ushort)time.TimeOfDay.TotalMinutes);
                 break;
         }
     }

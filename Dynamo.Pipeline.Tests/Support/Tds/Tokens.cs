@@ -63,7 +63,7 @@ internal static class Tokens
         foreach (TdsColumn column in columns)
         {
             writer.Int32(0).UInt16(Flags(column));
-            TdsTypeInfo.Write(writer, column.Type);
+            TdsTypeInfo.Write(writer, column.Type, column.Nullable);
             writer.ShortText(column.Name);
         }
     }
@@ -76,7 +76,7 @@ internal static class Tokens
     public static void Row(this TokenWriter writer, IReadOnlyList<TdsColumn> columns, IReadOnlyList<object?> values)
     {
         writer.Byte(0xD1);
-        for (int i = 0; i < columns.Count; i++) TdsValueWriter.Write(writer, columns[i].Type, values[i]);
+        for (int i = 0; i < columns.Count; i++) TdsValueWriter.Write(writer, columns[i].Type, columns[i].Nullable, values[i]);
     }
 
     /// <summary>RETURNSTATUS: [MS-TDS] 2.2.7.18.</summary>
@@ -86,8 +86,8 @@ internal static class Tokens
     public static void ReturnValue(this TokenWriter writer, int ordinal, string name, TdsType type, object? value)
     {
         writer.Byte(0xAC).UInt16((ushort)ordinal).ShortText(name).Byte(1).Int32(0).UInt16(0);
-        TdsTypeInfo.Write(writer, type);
-        TdsValueWriter.Write(writer, type, value);
+        TdsTypeInfo.Write(writer, type, nullable: true);
+        TdsValueWriter.Write(writer, type, nullable: true, value);
     }
 
     public static Encoding Windows1252 { get; } = CodePagesEncodingProvider.Instance.GetEncoding(1252)!;

@@ -65,8 +65,8 @@ internal sealed partial class SqlSession
         });
     }
 
-    /// <summary>After an error of the bulk load, what a failed statement does to its transaction.</summary>
-    public void FailStatement(ServerError error, ISqlOutput output)
+    /// <summary>What an error that nobody caught does to the transaction.</summary>
+    public void EndTransactionAfter(ServerError error, ISqlOutput output)
     {
         if (TransactionDepth > 0 && (_xactAbort || error.EndsTransaction)) Rollback(output);
     }

@@ -124,8 +124,9 @@ internal sealed partial class SqlSession
     /// </summary>
     private void CreateTrigger(List<SqlToken> tokens)
     {
-        string name = tokens[2].Value;
-        int at = 4;
+        int at = 2;
+        string name = SqlNames.Read(tokens, ref at);
+        at++;
         string table = SqlNames.Read(tokens, ref at);
         int body = SqlClauses.Find(tokens, at, "AS") + 1;
         if (!tokens[body].Is("IF") || !tokens[body + 1].Is("EXISTS")) throw ServerError.NotSupported("this trigger");

@@ -19,15 +19,7 @@ internal sealed partial class SqlSession
         _cancellation = cancellationToken;
         using CancellationTokenRegistration interrupting = cancellationToken.Register(Interrupt);
         var scope = new Scope(new(StringComparer.OrdinalIgnoreCase), output);
-        try
-        {
-            return Call(SqlNames.Flat(name), arguments, scope);
-        }
-        catch (ServerError error)
-        {
-            if (TransactionDepth > 0 && (_xactAbort || error.EndsTransaction)) Rollback(output);
-            throw;
-        }
+        return Call(SqlNames.Flat(name), arguments, scope);
     }
 
     /// <summary><c>EXEC @rc = name @p = value, …</c></summary>

@@ -10,20 +10,7 @@ internal sealed partial class SqlSession
         _cancellation = cancellationToken;
         using CancellationTokenRegistration interrupting = cancellationToken.Register(Interrupt);
         var scope = new Scope(variables, output);
-        RunGuarded(SqlScript.Parse(sql), scope);
-    }
-
-    private void RunGuarded(SqlStatement statement, Scope scope)
-    {
-        try
-        {
-            Run(statement, scope);
-        }
-        catch (ServerError error)
-        {
-            if (TransactionDepth > 0 && (_xactAbort || error.EndsTransaction)) Rollback(scope.Output);
-            throw;
-        }
+        Run(SqlScript.Parse(sql), scope);
     }
 
     private void Run(SqlStatement statement, Scope scope)
