@@ -2,7 +2,6 @@ using System.Data;
 using System.Data.Common;
 using Dapper;
 using Microsoft.Data.SqlClient;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -172,5 +171,23 @@ public sealed class TdsBulkTests
 
         Assert.That(Assert.ThrowsAsync<SqlException>(() => Copy(connection, "dbo.Sample", null).WriteToServerAsync(rows))!.Number, Is.EqualTo(7339));
         Assert.That(Assert.ThrowsAsync<SqlException>(() => connection.ExecuteScalarAsync("SELECT @X", new { X = double.PositiveInfinity }))!.Number, Is.EqualTo(8023));
+    }
+
+    [Test, Explicit("shows how fast the endpoint takes rows")]
+    public async Task Throughput()
+    {
+        await using SqlConnection connection = await OpenAsync();
+        await connection.ExecuteAsync(Create);
+        using DataTable rows = Rows(200_000);
+        foreach (string table in new[] { "#Sample", "dbo.Sample" })
+        {
+            if (table[0] == '#') await connection.ExecuteAsync(Create.Replace("dbo.Sample", table, StringComparison.Ordinal));
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            await Copy(connection, table, null).WriteToServerAsync(rows.CreateDataReader());
+            await TestContext.Out.WriteLineAsync($"{table}: {rows.Rows.Count / clock.Elapsed.TotalSeconds:N0} rows/s");
+        }
+        var upsert = System.Diagnostics.Stopwatch.StartNew();
+        int updated = await connection.ExecuteAsync("UPDATE t SET t.Number = s.Number + 1 FROM dbo.Sample t JOIN #Sample s ON s.Id = t.Id");
+        await TestContext.Out.WriteLineAsync($"joined update: {updated / upsert.Elapsed.TotalSeconds:N0} rows/s");
     }
 }

@@ -1,6 +1,5 @@
 using Dapper;
 using Microsoft.Data.SqlClient;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 

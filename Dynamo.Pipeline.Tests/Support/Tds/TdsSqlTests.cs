@@ -1,6 +1,5 @@
 using Dapper;
 using Microsoft.Data.SqlClient;
-using NUnit.Framework;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -213,5 +212,28 @@ public sealed class TdsSqlTests
         string sql = $"SELECT COUNT(*) FROM (VALUES {string.Join(',', Enumerable.Range(0, 3000).Select(i => $"({i}, 'ü')"))}) AS v";
         Assert.That(await _connection.ExecuteScalarAsync<int>(sql), Is.EqualTo(3000));
         Assert.That(await _connection.ExecuteScalarAsync<int>(sql + " WHERE @x = 1", new { x = 1 }), Is.EqualTo(3000));
+    }
+
+    [Test]
+    public async Task A_constraint_added_later_holds_for_every_session()
+    {
+        await using var other = new SqlConnection(_endpoint.ConnectionString);
+        await other.OpenAsync();
+        await other.ExecuteAsync("INSERT INTO dbo.Reading VALUES ('A', 'c', SYSUTCDATETIME(), 1)");
+        await _connection.ExecuteAsync("ALTER TABLE dbo.Reading ADD CONSTRAINT CK_Thirteen CHECK (Value <> 13); ALTER TABLE dbo.ImportedFile ADD CONSTRAINT UQ_Rows UNIQUE (Rows)");
+
+        Assert.That(Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("INSERT INTO dbo.Reading VALUES ('A', 'c', SYSUTCDATETIME(), 13)"))!.Number, Is.EqualTo(547));
+        Assert.That(Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("INSERT INTO dbo.ImportedFile (Source, Path) VALUES ('a', 'b'), ('c', 'd')"))!.Message, Does.Contain("UQ_Rows"));
+        Assert.That(Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("ALTER TABLE dbo.Reading ADD CHECK (Value > 1)"))!.Number, Is.EqualTo(547));
+        Assert.That(await other.QueryAsync<string>("SELECT name FROM sys.check_constraints WHERE parent_object_id = OBJECT_ID('dbo.Reading')"), Is.EqualTo(new[] { "CK_Thirteen" }));
+    }
+
+    [Test]
+    public async Task A_binary_collation_tells_case_apart()
+    {
+        await _connection.ExecuteAsync("CREATE TABLE dbo.Exact (Name nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY); INSERT INTO dbo.Exact VALUES ('a'), ('A'), ('b')");
+        Assert.That(await _connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM dbo.Exact WHERE Name = N'a'"), Is.EqualTo(1));
+        Assert.That(await _connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM dbo.Exact WHERE Name COLLATE SQL_Latin1_General_CP1_CI_AS = N'a'"), Is.EqualTo(2));
+        Assert.That(await _connection.ExecuteScalarAsync<string>("SELECT collation_name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.Exact')"), Is.EqualTo("Latin1_General_100_BIN2"));
     }
 }

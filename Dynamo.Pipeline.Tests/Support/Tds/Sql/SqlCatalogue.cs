@@ -87,8 +87,14 @@ internal static class SqlCatalogue
         for (int i = 0; i < table.Columns.Count; i++) AddColumn(store, sys, id, i + 1, table.Columns[i]);
         if (!table.Keys.Any(k => k.Clustered)) store.Run($"INSERT INTO \"{sys}indexes\" VALUES ({id}, 0, NULL, 0, 'HEAP', 0, 0, 0, 0, 0, 0, NULL)");
         foreach (SqlTableKey key in table.Keys) AddKey(store, table, key, id);
-        foreach (SqlTableCheck check in table.Checks)
-            store.Run($"INSERT INTO \"{sys}check_constraints\" VALUES ({NewId(store, sys, table.Temporary)}, @name, {id}, @text, 0)", ("@name", check.Name), ("@text", check.Condition));
+        foreach (SqlTableCheck check in table.Checks) AddCheck(store, table.Name, check);
+    }
+
+    public static void AddCheck(StoreConnection store, string flat, SqlTableCheck check)
+    {
+        string sys = Prefix(flat) + "sys.";
+        int id = NewId(store, sys, SqlNames.IsTemporary(flat));
+        store.Run($"INSERT INTO \"{sys}check_constraints\" VALUES ({id}, @name, {ObjectId(store, flat)}, @text, 0)", ("@name", check.Name), ("@text", check.Condition));
     }
 
     public static void AddKey(StoreConnection store, SqlTable table, SqlTableKey key, int id)
@@ -139,10 +145,10 @@ internal static class SqlCatalogue
     {
         TdsType type = column.Type;
         int typeId = Types.First(t => t.Kind == type.Kind).Id;
-        string collation = type.IsText ? "'SQL_Latin1_General_CP1_CI_AS'" : "NULL";
+        string? collation = type.IsText ? column.Collation ?? "SQL_Latin1_General_CP1_CI_AS" : null;
         store.Run(
-            $"INSERT INTO \"{sys}columns\" VALUES ({id}, {ordinal}, @name, {typeId}, {typeId}, {type.Length}, {type.Precision}, {type.Scale}, {collation}, {Bit(column.Nullable)}, {Bit(column.Identity)}, {Bit(column.Computed is not null)}, {Bit(column.Default is not null)}, @declared)",
-            ("@name", column.Name), ("@declared", type.Declared));
+            $"INSERT INTO \"{sys}columns\" VALUES ({id}, {ordinal}, @name, {typeId}, {typeId}, {type.Length}, {type.Precision}, {type.Scale}, @collation, {Bit(column.Nullable)}, {Bit(column.Identity)}, {Bit(column.Computed is not null)}, {Bit(column.Default is not null)}, @declared)",
+            ("@name", column.Name), ("@collation", collation), ("@declared", type.Declared));
         if (column.Identity) store.Run($"INSERT INTO \"{sys}identity_columns\" VALUES ({id}, {ordinal}, @name)", ("@name", column.Name));
         if (column.Computed is not null) store.Run($"INSERT INTO \"{sys}computed_columns\" VALUES ({id}, {ordinal}, @name, @text, 0)", ("@name", column.Name), ("@text", column.Computed));
     }

@@ -62,7 +62,7 @@ internal sealed partial class SqlSession
         string name = SqlToken.Quote(column.Name);
         if (column.Computed is not null) return $"{name} {column.Type.Declared} AS {column.Computed}";
         if (column.Identity) return $"{name} INTEGER{(table.Keys.Any(k => IsRowId(table, k)) ? " PRIMARY KEY AUTOINCREMENT" : "")}";
-        string collation = column.Type.IsText ? " COLLATE TDS_TEXT" : column.Type.Kind == TdsKind.Decimal ? " COLLATE TDS_DECIMAL" : "";
+        string collation = column.Type.IsText ? " COLLATE " + StoreFunctions.Collation(column.Collation) : column.Type.Kind == TdsKind.Decimal ? " COLLATE TDS_DECIMAL" : "";
         return $"{name} {column.Type.Declared}{collation}{(column.Nullable ? "" : " NOT NULL")}{(column.Default is null ? "" : $" DEFAULT ({column.Default})")}";
     }
 
@@ -177,12 +177,13 @@ internal sealed partial class SqlSession
         Change($"DELETE FROM {SqlToken.Quote(name)}", SqlNames.IsTemporary(name));
     }
 
-    /// <summary>ADD a column, or nothing: constraints belong into CREATE TABLE here, since SQLite cannot add them.</summary>
+    /// <summary>ADD a column, a check, or a key.</summary>
     private void AlterTable(List<SqlToken> tokens)
     {
         int at = 2;
         string name = SqlNames.Read(tokens, ref at);
-        if (!tokens[at].Is("ADD") || tokens[at + 1].Is("CONSTRAINT")) throw ServerError.NotSupported($"ALTER TABLE {tokens[at]} {tokens[at + 1]}");
+        if (tokens[at].Is("WITH")) at += 2;
+        if (!tokens[at].Is("ADD")) throw ServerError.NotSupported($"ALTER TABLE {tokens[at]} {tokens[at + 1]}");
         var added = new SqlTableParser([.. SqlTokenizer.Cut($"CREATE TABLE {SqlToken.Quote(name)} ("), .. tokens[(at + 1)..], new SqlToken(SqlTokenKind.Symbol, ")")]);
         SqlTable part = added.Parse();
         Guarded(part.Temporary, () =>
@@ -192,6 +193,28 @@ internal sealed partial class SqlSession
                 _store.Run($"ALTER TABLE {SqlToken.Quote(name)} ADD COLUMN {ColumnSql(part, column)}");
                 SqlCatalogue.AddColumn(_store, name, column);
             }
+            foreach (SqlTableCheck check in part.Checks) AddCheck(name, check);
+            int id = SqlCatalogue.ObjectId(_store, name) ?? throw ServerError.InvalidObject(name);
+            foreach (SqlTableKey key in part.Keys)
+            {
+                _store.Run(IndexSql(name, key));
+                SqlCatalogue.AddKey(_store, part, key, id);
+            }
         });
+    }
+
+    /// <summary>SQLite cannot add a check to a table but by changing the definition it keeps, which it documents as safe for constraints.</summary>
+    private void AddCheck(string table, SqlTableCheck check)
+    {
+        object? bad = _store.Scalar($"SELECT 1 FROM {SqlToken.Quote(table)} WHERE NOT {check.Condition} LIMIT 1");
+        if (bad is not null) throw new ServerError(547, $"The ALTER TABLE statement conflicted with the CHECK constraint \"{check.Name}\".", 16, 0);
+        string schema = SqlNames.IsTemporary(table) ? "temp" : "main";
+        long version = (long)_store.Scalar($"PRAGMA {schema}.schema_version")!;
+        _store.Run("PRAGMA writable_schema = ON");
+        _store.Run($"UPDATE {schema}.sqlite_master SET sql = substr(sql, 1, length(sql) - 1) || @check WHERE type = 'table' AND name = @table",
+            ("@check", $", CONSTRAINT {SqlToken.Quote(check.Name)} CHECK {check.Condition})"), ("@table", table));
+        _store.Run($"PRAGMA {schema}.schema_version = {version + 1}");
+        _store.Run("PRAGMA writable_schema = OFF");
+        SqlCatalogue.AddCheck(_store, table, check);
     }
 }

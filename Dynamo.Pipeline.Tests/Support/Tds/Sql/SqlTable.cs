@@ -8,6 +8,9 @@ internal sealed record SqlTableColumn(string Name, TdsType Type)
 
     public string? Default { get; set; }
 
+    /// <summary>The name after COLLATE, or null for the database's.</summary>
+    public string? Collation { get; set; }
+
     public string? Computed { get; set; }
 
     public TdsColumn ToColumn() => new(Name, Type, Nullable, Identity, Computed is not null);
@@ -117,7 +120,11 @@ internal sealed class SqlTableParser(IReadOnlyList<SqlToken> tokens)
             column.Nullable = false;
         }
         else if (Current.Is("NULL")) _at++;
-        else if (Current.Is("COLLATE")) _at += 2;
+        else if (Current.Is("COLLATE"))
+        {
+            _at += 2;
+            column.Collation = tokens[_at - 1].Value;
+        }
         else throw ServerError.Syntax(Current.Value);
     }
 

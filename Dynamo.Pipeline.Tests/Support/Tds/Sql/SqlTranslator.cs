@@ -87,6 +87,7 @@ internal static class SqlTranslator
             if (Page(tokens, ref i, sql)) continue;
             if (Hints(tokens, ref i)) continue;
             if (Conversion(tokens, ref i, sql)) continue;
+            if (Collation(tokens, ref i, sql)) continue;
             if (Name(tokens, ref i, sql)) continue;
             sql.Append(token.Is("+") && JoinsText(tokens, i) ? "||" : token.Sqlite).Append(' ');
             i++;
@@ -136,6 +137,14 @@ internal static class SqlTranslator
         (List<SqlToken> value, List<SqlToken> type) = SqlClauses.SplitConversion(inside, tokens[i].IsAny("CAST", "TRY_CAST"));
         sql.Append($"{(tokens[i].Value.StartsWith('T') ? "tds_try_convert" : "tds_convert")}('{string.Concat(type)}', {Render(value)}) ");
         i = end + 1;
+        return true;
+    }
+
+    private static bool Collation(IReadOnlyList<SqlToken> tokens, ref int i, StringBuilder sql)
+    {
+        if (!tokens[i].Is("COLLATE") || i + 1 >= tokens.Count) return false;
+        sql.Append($"COLLATE {StoreFunctions.Collation(tokens[i + 1].Value)} ");
+        i += 2;
         return true;
     }
 

@@ -11,6 +11,7 @@ internal static class StoreFunctions
     {
         // Case-insensitive, and trailing blanks do not count, as under SQL_Latin1_General_CP1_CI_AS.
         connection.CreateCollation("TDS_TEXT", (a, b) => string.Compare(a.TrimEnd(' '), b.TrimEnd(' '), StringComparison.OrdinalIgnoreCase));
+        connection.CreateCollation("TDS_BINARY", (a, b) => string.CompareOrdinal(a.TrimEnd(' '), b.TrimEnd(' ')));
         connection.CreateCollation("TDS_DECIMAL", (a, b) => Number(a).CompareTo(Number(b)));
         connection.CreateFunction("tds_len", (string? text) => text?.TrimEnd(' ').Length, true);
         connection.CreateFunction("tds_units", (string? text) => text?.Length, true);
@@ -30,6 +31,9 @@ internal static class StoreFunctions
         connection.CreateFunction("SERVERPROPERTY", (string name) => Property(name));
         connection.CreateFunction("CHARINDEX", (string? part, string? text) => part is null || text is null ? null : (int?)(text.IndexOf(part, StringComparison.OrdinalIgnoreCase) + 1), true);
     }
+
+    /// <summary>The store's collation for one of SQL Server's: binary ones, and one for all others.</summary>
+    public static string Collation(string? name) => name?.Contains("_BIN", StringComparison.OrdinalIgnoreCase) == true ? "TDS_BINARY" : "TDS_TEXT";
 
     public static object? Convert(string declared, object? value)
     {
