@@ -27,7 +27,7 @@ internal enum TdsKind
     Guid,
 }
 
-/// <summary>A T-SQL type. <paramref name="Length"/> is in bytes, -1 for (max).</summary>
+/// <summary>A T-SQL type. <paramref name="Length"/> is in bytes, -1 for (max), which SQLite is told as such.</summary>
 internal readonly record struct TdsType(TdsKind Kind, int Length = 0, byte Precision = 0, byte Scale = 0)
 {
     /// <summary>The length of the legacy long texts, whose values carry four bytes of length.</summary>
@@ -49,7 +49,7 @@ internal readonly record struct TdsType(TdsKind Kind, int Length = 0, byte Preci
 
     public bool IsInteger => Kind is TdsKind.Bit or TdsKind.TinyInt or TdsKind.SmallInt or TdsKind.Int or TdsKind.BigInt;
 
-    /// <summary>Characters, not bytes; -1 for (max).</summary>
+    /// <summary>Characters, not bytes; -1 for (max), which SQLite is told as such.</summary>
     public int Characters => Length < 0 ? -1 : IsUnicode ? Length / 2 : Length;
 
     public string Name => Kind == TdsKind.Guid ? "uniqueidentifier" : Kind.ToString().ToLowerInvariant();
@@ -62,7 +62,7 @@ internal readonly record struct TdsType(TdsKind Kind, int Length = 0, byte Preci
     {
         TdsKind.Decimal => $"decimaltext({Precision},{Scale})",
         TdsKind.DateTime2 or TdsKind.DateTimeOffset or TdsKind.Time => $"{Name}({Scale})",
-        _ when IsText || IsBinary => Length < 0 ? $"{Name}(max)" : $"{Name}({Characters})",
+        _ when IsText || IsBinary => Length < 0 ? $"{Name}(-1)" : $"{Name}({Characters})",
         _ => Name,
     };
 
