@@ -37,7 +37,8 @@ public sealed class TdsFaultTests
     private async Task LoadAsync(TimeSpan? timeout = null)
     {
         await using SqlConnection connection = await OpenAsync();
-        await using var transaction = (SqlTransaction)await connection.BeginTransactionAsync();
+        // Not disposed: on a broken connection SqlTransaction.Dispose can throw a NullReferenceException of its own, which would hide the first error.
+        var transaction = (SqlTransaction)await connection.BeginTransactionAsync();
         SqlBulkCopy copy = TdsBulkTests.Copy(connection, "dbo.Sample", transaction);
         copy.BulkCopyTimeout = (int)(timeout ?? TimeSpan.FromSeconds(30)).TotalSeconds;
         await copy.WriteToServerAsync(TdsBulkTests.Rows(5000).CreateDataReader());
@@ -182,5 +183,50 @@ public sealed class TdsFaultTests
         await transaction.CommitAsync();
         Assert.That(await waiting, Is.EqualTo(1));
         Assert.That(await CountAsync(), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task A_connection_cut_at_any_byte_leaves_all_rows_or_none()
+    {
+        await using var proxy = new CuttingProxy(_endpoint.Port);
+        SqlConnectionStringBuilder through = _endpoint.Connect();
+        through.DataSource = $"127.0.0.1,{proxy.Port}";
+        through.Pooling = false;
+        await LoadThroughAsync(through.ConnectionString, 1);
+        long whole = proxy.Passed;
+        int seed = Random.Shared.Next();
+        var random = new Random(seed);
+        int broken = 0;
+        for (int round = 2; round < 60; round++)
+        {
+            proxy.CutAfter(random.NextInt64(1, whole + 1));
+            try
+            {
+                await LoadThroughAsync(through.ConnectionString, round);
+            }
+            catch (Exception error) when (IsBroken(error))
+            {
+                broken++;
+            }
+            int from = round * 200;
+            Assert.That(() => CountBetweenAsync(from, from + 199).GetAwaiter().GetResult(), Is.EqualTo(0).Or.EqualTo(200), $"seed {seed}, round {round}");
+        }
+        Assert.That(broken, Is.GreaterThan(40), $"seed {seed}");
+    }
+
+    private static async Task LoadThroughAsync(string connectionString, int round)
+    {
+        await using var connection = new SqlConnection(connectionString);
+        await connection.OpenAsync();
+        // Not disposed, as above.
+        var transaction = (SqlTransaction)await connection.BeginTransactionAsync();
+        await TdsBulkTests.Copy(connection, "dbo.Sample", transaction).WriteToServerAsync(TdsBulkTests.Rows(200, round * 200).CreateDataReader());
+        await transaction.CommitAsync();
+    }
+
+    private async Task<int> CountBetweenAsync(int first, int last)
+    {
+        await using SqlConnection connection = await OpenAsync();
+        return await connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM dbo.Sample WHERE Id BETWEEN @first AND @last", new { first, last });
     }
 }
