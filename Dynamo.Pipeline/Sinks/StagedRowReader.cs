@@ -11,8 +11,10 @@ namespace Dynamo.Pipeline;
 /// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
 /// <param name="portions">Portions of rows with their file's ordinal.</param>
 /// <param name="cancellationToken">Ends the pulling.</param>
+/// <param name="admits">Says of a row (its file, itself, its line) whether it is to be sent; null sends all.</param>
 internal sealed class StagedRowReader<TRow>(
-    IReadOnlyList<RowColumn<TRow>> columns, IAsyncEnumerable<(int File, RowBatch<TRow> Rows)> portions, CancellationToken cancellationToken) : DbDataReader
+    IReadOnlyList<RowColumn<TRow>> columns, IAsyncEnumerable<(int File, RowBatch<TRow> Rows)> portions, CancellationToken cancellationToken,
+    Func<int, TRow, long, bool>? admits = null) : DbDataReader
 {
     public const string FileColumn = "StagedFile", LineColumn = "StagedLine", SequenceColumn = "StagedSequence";
 
@@ -46,7 +48,7 @@ internal sealed class StagedRowReader<TRow>(
 
     public override async Task<bool> ReadAsync(CancellationToken cancellationToken)
     {
-        while (_portion is null || ++_at >= _portion.Rows.Count)
+        while (!HasNext())
         {
             if (!await _portions.MoveNextAsync().ConfigureAwait(false)) return false;
             _portion = _portions.Current.Rows;
@@ -54,6 +56,15 @@ internal sealed class StagedRowReader<TRow>(
         }
         RowsRead++;
         return true;
+    }
+
+    private bool HasNext()
+    {
+        if (_portion is not { } portion) return false;
+        while (++_at < portion.Rows.Count)
+            if (admits is null || admits(_portions.Current.File, portion.Rows[_at], portion.Lines[_at]))
+                return true;
+        return false;
     }
 
     /// <summary>Not there: the rows may come from a file that is still being fetched, and no thread waits for it.</summary>
