@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, int maxBadRows)
 {
-    private const int MostAttempts = 10_000, MostResolutions = 3;
+    private const int MostAttempts = 10_000, MostResolutions = 3, MostFruitless = 5;
 
     private readonly SqlServerMergeSql<TRow> _sql = new(target, db.Options);
     private readonly SqlServerCopy<TRow> _copy = new(db, target);
@@ -51,9 +51,9 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
             {
                 var writing = new Writing(works, [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)], connection, cancellationToken);
                 if (await ResolvedAsync(writing).ConfigureAwait(false) is { } results) return results;
-                MarkTwins(writing);
                 foreach (FileWork<TRow> work in works)
                     work.JudgeEarly(maxBadRows);
+                MarkTwins(writing);
                 if (append) return await AppendAsync(writing).ConfigureAwait(false) ? Done(writing) : null;
                 await StageAsync(writing).ConfigureAwait(false);
                 return Done(writing);
@@ -122,7 +122,7 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
             await CommitAsync(writing, transaction).ConfigureAwait(false);
             return true;
         }
-        catch (SqlException error) when (SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
         {
             return false;
         }
@@ -187,7 +187,7 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
         {
             await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
         }
-        await BisectAsync(writing, refusal).ConfigureAwait(false);
+        if (!await BisectAsync(writing).ConfigureAwait(false) && ++writing.Fruitless > MostFruitless) throw refusal;
         return false;
     }
 
@@ -208,23 +208,23 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
 
     private async Task CommitAsync(Writing writing, SqlTransaction transaction)
     {
+        // From here on nothing is a row's fault.
+        writing.IsCommitting = true;
         FileWork<TRow>[] entered = [.. writing.Ordered.Where(w => w.Outcome != FileOutcome.Deferred && !w.IsKnown)];
         await ledger.WriteAsync(_copy, writing.Connection, transaction, entered, writing.Cancellation).ConfigureAwait(false);
         writing.Cancellation.ThrowIfCancellationRequested();
-        writing.IsCommitting = true;
         foreach (FileWork<TRow> work in entered)
             _inDoubt[work.File] = work.Result();
         // Not to be cancelled: a cancelled commit is one more in doubt.
         await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
-    private async Task BisectAsync(Writing writing, SqlException refusal)
+    /// <summary>Leaves the refused rows out; false when there are none, for what another program did to the table meanwhile was the reason.</summary>
+    private async Task<bool> BisectAsync(Writing writing)
     {
         var merge = new SqlServerMerge<TRow>(db, target, _sql);
         List<(long, int)> rows = await SequencesAsync(writing).ConfigureAwait(false);
-        if (rows.Count == 0) throw refusal;
-        // What another program did to the table meanwhile may have been the reason.
-        if (await merge.TryAsync(writing.Connection, 0, long.MaxValue, writing.Cancellation).ConfigureAwait(false) is not { } error) return;
+        if (await merge.TryAsync(writing.Connection, 0, long.MaxValue, writing.Cancellation).ConfigureAwait(false) is not { } error) return false;
         var search = new SqlServerBisection<TRow>(merge, writing.Connection, writing.Cancellation);
         await search.SearchAsync(rows, error, maxBadRows).ConfigureAwait(false);
         foreach ((long sequence, SqlException reason) in search.Found.OrderBy(f => f.Key))
@@ -242,6 +242,7 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
             (work.Updated, work.Unchanged) = (0, 0);
             work.JudgeLate(maxBadRows);
         }
+        return search.Found.Count > 0;
     }
 
     private async Task<List<(long, int)>> SequencesAsync(Writing writing)
@@ -275,6 +276,9 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
         public HashSet<FileWork<TRow>> Twins { get; set; } = [];
 
         public bool IsCommitting { get; set; }
+
+        /// <summary>Refusals for which no row was found.</summary>
+        public int Fruitless { get; set; }
 
         public long Staged => Ordered.Where(w => w.IsLoading).Sum(w => w.Ordinal);
     }
