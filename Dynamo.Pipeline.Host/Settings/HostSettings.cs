@@ -12,10 +12,11 @@ internal sealed record HostSettings
 
     public FolderSourceOptions Folder { get; init; } = new();
 
-    public ReadingFormat Format { get; init; } = ReadingFormat.Default;
+    /// <summary>The format of all files, unless there are <see cref="Formats"/>.</summary>
+    public FormatChoice Format { get; init; } = FormatChoice.Default;
 
-    /// <summary>Whether it was said where the logger's name is.</summary>
-    public bool HasLogger { get; init; }
+    /// <summary>Formats for some files each; the first that matches wins.</summary>
+    public IReadOnlyList<FormatChoice> Formats { get; init; } = [];
 
     /// <summary>The database file. Default <c>dynamo.db</c> in the current folder.</summary>
     public string Database { get; init; } = "dynamo.db";
@@ -25,6 +26,13 @@ internal sealed record HostSettings
     public TableSettings Table { get; init; } = new();
 
     public PipelineOptions Pipeline { get; init; } = new();
+
+    /// <summary>An element of <see cref="Formats"/>, as far as it is set.</summary>
+    public FormatChoice Element(int index) => index < Formats.Count ? Formats[index] : FormatChoice.Default;
+
+    /// <summary>These settings with another element of <see cref="Formats"/>, which grow as needed.</summary>
+    public HostSettings With(int index, FormatChoice choice) =>
+        this with { Formats = [.. Enumerable.Range(0, Math.Max(Formats.Count, index + 1)).Select(i => i == index ? choice : Element(i))] };
 
     /// <summary>Whether anything at all was set: then a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }

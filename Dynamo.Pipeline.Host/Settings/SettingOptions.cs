@@ -36,7 +36,7 @@ internal sealed class SettingOptions
         HostSettings settings = HostSettings.Default;
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
-        settings = settings with { Format = FormatSettings.Completed(settings), IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
+        settings = FormatSettings.Completed(settings, problems) with { IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
         if (settings.Pipeline.StreamAbove > settings.Pipeline.BytesInFlight)
             problems.Add(new SettingProblem("streamAbove", $"found {settings.Pipeline.StreamAbove}, allowed is at most bytesInFlight ({settings.Pipeline.BytesInFlight})."));
         return settings;
