@@ -13,6 +13,9 @@ switch (args)
         return await Comparison.RunAsync(folder, peers, Number(args, 3, 5));
     case ["memory", string folder, ..]:
         return await MemoryRun.RunAsync(args[1..]);
+    case ["formats", ..]:
+        await FormatCosts.RunAsync(Number(args, 1, 300));
+        return 0;
     case ["parts", ..]:
         BenchmarkSwitcher.FromAssembly(typeof(ReadStep).Assembly).Run(args[1..]);
         return 0;
@@ -23,6 +26,7 @@ switch (args)
               read FOLDER [READERS [CHUNK [REPEAT]]]   the read_file step alone, in this process
               compare FOLDER PEERS [REPEAT]            read step and whole process beside the programs in PEERS, interleaved; medians and ratios
               memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
+              formats [PASSES]                         nanoseconds a value for several formats, best of many passes
               parts [--filter …]                       BenchmarkDotNet on the parts
             See README.md beside this program.
             """);
