@@ -8,6 +8,9 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
 {
     private const int RowsPerNotice = 10_000;
 
+    /// <summary>How long SqlClient may take to hear a cancellation.</summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
+
     /// <summary>Copies a batch's rows into the staging table of the session.</summary>
     public Task StageAsync(SqlConnection connection, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken) =>
         CopyAsync(connection, null, SqlServerMergeSql<TRow>.Staging, staged: true, works, maxBadRows, cancellationToken);
@@ -44,6 +47,24 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
             await copy.WriteToServerAsync(reader, stall.Token).ConfigureAwait(false);
         }
         if (feed.Fault is { } fault) throw new SourceFaultException(fault);
+    }
+
+    /// <summary>
+    /// SqlClient does not hear a cancellation while it waits for the server's last word: then the connection is given up, which ends the server's side as well.
+    /// </summary>
+    private async Task EndAsync(Task copying, SqlConnection connection, CancellationToken stopping)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (stopping.Register(stopped.SetResult))
+            await Task.WhenAny(copying, stopped.Task).ConfigureAwait(false);
+        if (!copying.IsCompleted && await Task.WhenAny(copying, Task.Delay(s_grace, db.Options.Clock, CancellationToken.None)).ConfigureAwait(false) != copying)
+        {
+            SqlConnection.ClearPool(connection);
+            connection.Close();
+            _ = copying.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw new OperationCanceledException(stopping);
+        }
+        await copying.ConfigureAwait(false);
     }
 
     private void Map(SqlBulkCopy copy, StagedRowReader<TRow> reader, bool staged)
