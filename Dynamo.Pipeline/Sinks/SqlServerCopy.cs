@@ -3,6 +3,9 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline;
 
+/// <summary>The server did not answer in time. Whatever is asked of the connection would wait for that answer: it is closed without anybody waiting for it.</summary>
+internal sealed class StalledConnectionException() : TimeoutException("The server did not answer.");
+
 /// <summary>Bulk copies, all of them awaited, mapped by name, and bounded by progress instead of time.</summary>
 internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
 {
@@ -49,20 +52,16 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         if (feed.Fault is { } fault) throw new SourceFaultException(fault);
     }
 
-    /// <summary>
-    /// SqlClient does not hear a cancellation while it waits for the server's last word: then the connection is given up, which ends the server's side as well.
-    /// </summary>
-    private async Task EndAsync(Task copying, SqlConnection connection, CancellationToken stopping)
+    /// <summary>SqlClient does not hear a cancellation while it waits for the server's last word: then the connection is given up.</summary>
+    private async Task EndAsync(Task copying, CancellationToken stopping)
     {
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using (stopping.Register(stopped.SetResult))
             await Task.WhenAny(copying, stopped.Task).ConfigureAwait(false);
         if (!copying.IsCompleted && await Task.WhenAny(copying, Task.Delay(s_grace, db.Options.Clock, CancellationToken.None)).ConfigureAwait(false) != copying)
         {
-            SqlConnection.ClearPool(connection);
-            connection.Close();
             _ = copying.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            throw new OperationCanceledException(stopping);
+            throw new StalledConnectionException();
         }
         await copying.ConfigureAwait(false);
     }
