@@ -139,11 +139,15 @@ public sealed class SqlServerFailureTests
     public async Task Four_writers_with_the_same_keys_never_deadlock()
     {
         await using SqlServerSink<Reading> sink = await PreparedAsync();
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        Task writers = Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
         {
-            for (int i = 0; i < 10; i++)
-                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Rows)], default);
+            for (int i = 0; i < 25; i++)
+                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Rows)], patience.Token);
         })));
+        if (await Task.WhenAny(writers, Task.Delay(TimeSpan.FromSeconds(50))) != writers)
+            Assert.Fail("stuck after: " + string.Join("\n", Endpoint.Counts.Statements.TakeLast(12).Select(t => t[..Math.Min(t.Length, 150)])));
+        await writers;
         Assert.That(_database.Readings(), Has.Count.EqualTo(50));
         Assert.That(_database.Scalar<long>($"SELECT SUM(Inserted) FROM {_database.Options.LedgerTable}"), Is.EqualTo(50));
     }

@@ -45,26 +45,34 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
     private async Task<FileResult[]?> AttemptAsync(FileWork<TRow>[] works, bool append, CancellationToken cancellationToken)
     {
         SqlConnection connection = await db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
+        bool isStuck = false;
+        try
         {
-            try
-            {
-                var writing = new Writing(works, [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)], connection, cancellationToken);
-                if (await ResolvedAsync(writing).ConfigureAwait(false) is { } results) return results;
-                foreach (FileWork<TRow> work in works)
-                    work.JudgeEarly(maxBadRows);
-                MarkTwins(writing);
-                if (append) return await AppendAsync(writing).ConfigureAwait(false) ? Done(writing) : null;
-                await StageAsync(writing).ConfigureAwait(false);
-                return Done(writing);
-            }
-            catch (Exception error) when (error is SqlException or InvalidOperationException)
-            {
-                // The next attempt is not to get this connection out of the pool.
-                if (error is not SqlException sql || SqlServerFault.Judge(sql) == SqlServerVerdict.Transient) SqlConnection.ClearPool(connection);
-                throw;
-            }
+            var writing = new Writing(works, [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)], connection, cancellationToken);
+            return await AttemptAsync(writing, append).ConfigureAwait(false);
         }
+        catch (Exception error) when (error is SqlException or InvalidOperationException or StalledConnectionException)
+        {
+            isStuck = error is StalledConnectionException;
+            // The next attempt is not to get this connection out of the pool.
+            if (error is not SqlException sql || SqlServerFault.Judge(sql) == SqlServerVerdict.Transient) SqlConnection.ClearPool(connection);
+            throw;
+        }
+        finally
+        {
+            await SqlServerDb.CloseAsync(connection, isStuck).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<FileResult[]?> AttemptAsync(Writing writing, bool append)
+    {
+        if (await ResolvedAsync(writing).ConfigureAwait(false) is { } results) return results;
+        foreach (FileWork<TRow> work in writing.Works)
+            work.JudgeEarly(maxBadRows);
+        MarkTwins(writing);
+        if (append) return await AppendAsync(writing).ConfigureAwait(false) ? Done(writing) : null;
+        await StageAsync(writing).ConfigureAwait(false);
+        return Done(writing);
     }
 
     private FileResult[] Done(Writing writing)

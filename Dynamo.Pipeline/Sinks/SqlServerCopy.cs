@@ -3,10 +3,16 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline;
 
+/// <summary>The server did not answer in time. Whatever is asked of the connection would wait for that answer: it is closed without anybody waiting for it.</summary>
+internal sealed class StalledConnectionException() : TimeoutException("The server did not answer.");
+
 /// <summary>Bulk copies, all of them awaited, mapped by name, and bounded by progress instead of time.</summary>
 internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
 {
     private const int RowsPerNotice = 10_000;
+
+    /// <summary>How long SqlClient may take to hear a cancellation.</summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
 
     /// <summary>Copies a batch's rows into the staging table of the session.</summary>
     public Task StageAsync(SqlConnection connection, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken) =>
@@ -44,6 +50,20 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
             await copy.WriteToServerAsync(reader, stall.Token).ConfigureAwait(false);
         }
         if (feed.Fault is { } fault) throw new SourceFaultException(fault);
+    }
+
+    /// <summary>SqlClient does not hear a cancellation while it waits for the server's last word: then the connection is given up.</summary>
+    private async Task EndAsync(Task copying, CancellationToken stopping)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (stopping.Register(stopped.SetResult))
+            await Task.WhenAny(copying, stopped.Task).ConfigureAwait(false);
+        if (!copying.IsCompleted && await Task.WhenAny(copying, Task.Delay(s_grace, db.Options.Clock, CancellationToken.None)).ConfigureAwait(false) != copying)
+        {
+            _ = copying.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw new StalledConnectionException();
+        }
+        await copying.ConfigureAwait(false);
     }
 
     private void Map(SqlBulkCopy copy, StagedRowReader<TRow> reader, bool staged)

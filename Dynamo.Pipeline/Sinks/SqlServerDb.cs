@@ -57,6 +57,18 @@ internal sealed class SqlServerDb
         }
     }
 
+    /// <summary>Closes a connection; one that does not answer is closed in the background and never used again.</summary>
+    public static async ValueTask CloseAsync(SqlConnection connection, bool isStuck)
+    {
+        if (!isStuck)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+        SqlConnection.ClearPool(connection);
+        _ = Task.Run(connection.Dispose);
+    }
+
     /// <summary>Runs an idempotent step on a connection of its own, again after transient errors.</summary>
     public async Task<T> RetryAsync<T>(string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken) =>
         await _retry.ExecuteAsync(async token => await GuardAsync(doing, async () =>
@@ -82,7 +94,7 @@ internal sealed class SqlServerDb
     public Exception? Translated(Exception error, string doing, CancellationToken cancellationToken) => error switch
     {
         // SqlClient reports our own cancellation as an error of the server.
-        SqlException or OperationCanceledException or InvalidOperationException when cancellationToken.IsCancellationRequested => new OperationCanceledException(error.Message, error, cancellationToken),
+        SqlException or OperationCanceledException or InvalidOperationException or TimeoutException when cancellationToken.IsCancellationRequested => new OperationCanceledException(error.Message, error, cancellationToken),
         SqlException sql => SqlServerFault.Of(sql, Name, doing),
         OperationCanceledException or TimeoutException => new SinkException($"{Name} made no progress while {doing}. The same batch can be written again.", error) { IsTransient = true },
         // A closed connection, an exhausted pool, and on a connection that broke now and then a null reference in SqlClient itself.
