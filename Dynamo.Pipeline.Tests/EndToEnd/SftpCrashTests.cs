@@ -2,7 +2,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The crash contract through ssh and a real sshd, with archive and quarantine on the server.</summary>
 [TestFixture]
-internal sealed class SftpCrashTests() : CrashContract(rounds: 12, landed: 24)
+internal sealed class SftpCrashTests() : CrashContract(rounds: 8, landed: 20)
 {
     private ScratchFolder _scratch = null!;
     private Sshd _sshd = null!;
