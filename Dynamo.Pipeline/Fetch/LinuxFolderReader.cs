@@ -6,14 +6,16 @@ using System.Text.Unicode;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>The names of a folder by <c>readdir</c>, each wanted one with a <c>statx</c>: the memory of one portion, however long the folder.</summary>
+/// <summary>The names of a folder by <c>readdir</c>, in sorted portions, each wanted one with a <c>statx</c>: the memory of one portion, however long the folder.</summary>
 internal sealed class LinuxFolderReader : FolderReader
 {
     private const int LongestName = 256;
 
     private readonly FolderFilter _filter;
     private readonly int _descriptor;
+    private readonly LinuxNamePortion _names = new();
     private nint _folder;
+    private bool _isAtEnd;
 
     public LinuxFolderReader(string path, FolderFilter filter)
     {
@@ -23,15 +25,18 @@ internal sealed class LinuxFolderReader : FolderReader
         _descriptor = LinuxCalls.FolderDescriptor(_folder);
     }
 
-    public override unsafe bool TryRead(out FolderEntry entry)
+    public override bool TryRead(out FolderEntry entry)
     {
-        LinuxName* name;
-        while ((name = LinuxCalls.ReadFolder(_folder)) is not null)
+        do
         {
-            if (TryTake(name, out entry)) return true;
+            while (_names.TryTake(out byte type, out ReadOnlySpan<byte> name))
+            {
+                if (TryTake(type, name, out entry)) return true;
+            }
         }
+        while (TryReadPortion());
         entry = default;
-        return Marshal.GetLastPInvokeError() is var error && error == 0 ? false : throw LinuxErrors.ForFolder(error);
+        return false;
     }
 
     public override void Dispose()
@@ -39,23 +44,42 @@ internal sealed class LinuxFolderReader : FolderReader
         if (Interlocked.Exchange(ref _folder, 0) is var folder && folder != 0) _ = LinuxCalls.CloseFolder(folder);
     }
 
+    private unsafe bool TryReadPortion()
+    {
+        _names.Clear();
+        while (!_isAtEnd && !_names.IsFull)
+        {
+            LinuxName* name = LinuxCalls.ReadFolder(_folder);
+            if (name is null)
+            {
+                if (Marshal.GetLastPInvokeError() is var error and not 0) throw LinuxErrors.ForFolder(error);
+                _isAtEnd = true;
+            }
+            else if (name->FirstByte != '.')
+            {
+                _names.Add(name->Type, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(&name->FirstByte));
+            }
+        }
+        _names.Sort();
+        return !_names.IsEmpty;
+    }
+
     [SkipLocalsInit]
-    private unsafe bool TryTake(LinuxName* name, out FolderEntry entry)
+    private unsafe bool TryTake(byte type, ReadOnlySpan<byte> bytes, out FolderEntry entry)
     {
         entry = default;
-        byte* start = &name->FirstByte;
-        ReadOnlySpan<byte> bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(start);
-        if (bytes[0] == '.') return false;
         Span<char> text = stackalloc char[LongestName];
         // Replaced, not refused: a name that is not UTF-8 is to be listed, with a reason, when its readable part matches.
         bool isText = Utf8.ToUtf16(bytes, text, out _, out int length, replaceInvalidSequences: false) == OperationStatus.Done;
         if (!isText) length = Encoding.UTF8.GetChars(bytes, text);
         text = text[..length];
-        bool wantsFile = name->Type != LinuxName.FolderType && _filter.WantsFile(text);
-        bool wantsFolder = name->Type is LinuxName.FolderType or LinuxName.UnknownType && _filter.WantsFolder(text);
+        bool wantsFile = type != LinuxName.FolderType && _filter.WantsFile(text);
+        bool wantsFolder = type is LinuxName.FolderType or LinuxName.UnknownType && _filter.WantsFolder(text);
         if (!wantsFile && !wantsFolder) return false;
 
-        DiskStat stat = Stat(start, name->Type, out bool isLink);
+        DiskStat stat;
+        bool isLink;
+        fixed (byte* start = bytes) stat = Stat(start, type, out isLink);
         if (stat.Kind == DiskKind.Missing || !(stat.Kind == DiskKind.Folder ? wantsFolder && !isLink : wantsFile)) return false;
         entry = new FolderEntry(new string(text), isText, isLink, stat);
         return true;
