@@ -1,3 +1,4 @@
 using Dynamo.Pipeline.Host;
 
+NativeHeap.Share();
 return (int)await DynamoHost.MainAsync(args);

@@ -20,17 +20,17 @@ public sealed record PipelineOptions
     /// </summary>
     public int FilesPerMessage { get; init => field = AtLeast(1, value); } = 100;
 
-    /// <summary>Rows that a batch, and so a transaction, collects at most. Default 50,000. Fewer: rows are visible sooner, and commits cost more.</summary>
-    public int BatchRows { get; init => field = AtLeast(1, value); } = 50_000;
+    /// <summary>Rows that a batch, and so a transaction, collects at most. Default 20,000. Fewer: rows are visible sooner, and commits cost more.</summary>
+    public int BatchRows { get; init => field = AtLeast(1, value); } = 20_000;
 
     /// <summary>Files that a batch collects at most, however few rows they have. Default 4,000: some 2 KB of objects each.</summary>
     public int BatchFiles { get; init => field = AtLeast(1, value); } = 4_000;
 
     /// <summary>
-    /// How long the first file of a batch waits for others before a writer that is free writes the batch as it is. Default 50 ms. Longer: fewer, larger transactions,
+    /// How long the first file of a batch waits for others before a writer that is free writes the batch as it is. Default 10 ms. Longer: fewer, larger transactions,
     /// and a reading is that much older when it is visible.
     /// </summary>
-    public TimeSpan BatchWait { get; init => field = Positive(value); } = TimeSpan.FromMilliseconds(50);
+    public TimeSpan BatchWait { get; init => field = Positive(value); } = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Batches written at the same time, as far as the sink allows (<see cref="IBatchSink{TRow}.MaxWriters"/>; SQLite allows one). Default 1.</summary>
     public int Writers { get; init => field = AtLeast(1, value); } = 1;

@@ -14,7 +14,7 @@ internal static class PipelineSettings
         Setting.One("chunk", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { FilesPerMessage = SettingText.Count(text) } })
             with { Option = "--chunk", ValueName = "FILES", Help = "Files handed to a reader at once. Default: 100." },
         Setting.One("batchRows", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchRows = SettingText.Count(text) } })
-            with { Option = "--batch-rows", ValueName = "ROWS", Help = "Rows collected for one transaction. Default: 50000." },
+            with { Option = "--batch-rows", ValueName = "ROWS", Help = "Rows collected for one transaction. Default: 20000." },
         Setting.One("batchFiles", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchFiles = SettingText.Count(text) } }),
         Setting.One("batchWait", DurationAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchWait = SettingText.Duration(text) } }),
         Setting.One("writers", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { Writers = SettingText.Count(text) } })

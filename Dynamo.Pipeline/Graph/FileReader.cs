@@ -20,8 +20,9 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
     {
         var read = new List<FileRows<TRow>>(chunk.Length);
-        var opening = new Queue<Task<FileContent>?>(source.OpensInFlight);
+        var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
         int next = 0;
+#pragma warning disable CA2012 // Each is awaited once: by its file, or below when the chunk is given up. As tasks they would be an allocation a file.
         try
         {
             foreach (SourceFile file in chunk)
@@ -34,30 +35,35 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         }
         finally
         {
-            while (opening.TryDequeue(out Task<FileContent>? abandoned))
+            while (opening.TryDequeue(out ValueTask<FileContent>? abandoned))
                 await DisposeAsync(abandoned).ConfigureAwait(false);
         }
+#pragma warning restore CA2012
         return read;
     }
 
     private bool IsStreamed(SourceFile file) => file.Size > _options.StreamAbove;
 
     /// <summary>An exception thrown before the first await is the file's as well, not the chunk's.</summary>
-    private Task<FileContent> OpenAsync(SourceFile file)
+    private ValueTask<FileContent> OpenAsync(SourceFile file)
     {
         try
         {
-            return source.OpenAsync(file, _options.StreamAbove, run.Aborting).AsTask();
+            return source.OpenAsync(file, _options.StreamAbove, run.Aborting);
         }
         catch (Exception error)
         {
-            return Task.FromException<FileContent>(error);
+            return ValueTask.FromException<FileContent>(error);
         }
     }
 
-    private async ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, Task<FileContent>? opening)
+    private ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, ValueTask<FileContent>? opening) =>
+        opening is { } content ? ReadWholeAsync(file, content) : new(Streamed(file));
+
+    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token));
+
+    private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
     {
-        if (opening is null) return new FileRows<TRow>(file, token => StreamAsync(file, token));
         var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
         Defect? defect = null;
         try
@@ -97,11 +103,11 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         while (more);
     }
 
-    private static async ValueTask DisposeAsync(Task<FileContent>? abandoned)
+    private static async ValueTask DisposeAsync(ValueTask<FileContent>? abandoned)
     {
         try
         {
-            if (abandoned is not null) (await abandoned.ConfigureAwait(false)).Dispose();
+            if (abandoned is { } content) (await content.ConfigureAwait(false)).Dispose();
         }
         catch (Exception)
         {

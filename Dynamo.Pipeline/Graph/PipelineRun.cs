@@ -101,16 +101,18 @@ internal sealed class PipelineRun : IDisposable
         return output!;
     };
 
-    public Func<TIn, Task> Guard<TIn>(Func<TIn, Task> step) => input => GuardAsync(() => step(input));
+    public Func<TIn, Task> Guard<TIn>(Func<TIn, Task> step) => input => GuardAsync(step, input);
 
     /// <summary>
     /// Runs a step so that its error is the run's first. A cancellation that is not ours is somebody's time-out: inside a block it would silently drop the message, so it is made an error.
     /// </summary>
-    public async Task GuardAsync(Func<Task> step)
+    public Task GuardAsync(Func<Task> step) => GuardAsync(static step => step(), step);
+
+    private async Task GuardAsync<TIn>(Func<TIn, Task> step, TIn input)
     {
         try
         {
-            await step().ConfigureAwait(false);
+            await step(input).ConfigureAwait(false);
         }
         catch (OperationCanceledException timeout) when (!Aborting.IsCancellationRequested)
         {

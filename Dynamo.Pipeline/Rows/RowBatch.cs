@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Dynamo.Pipeline;
 
 /// <summary>Rows with the lines they come from, and the rows that were rejected. Filled by an <see cref="IRowReader{TRow}"/>. Not thread-safe.</summary>
@@ -27,6 +29,11 @@ public sealed class RowBatch<TRow>
 
     /// <summary>Rows and rejects together: what was read.</summary>
     public int Count => _rows.Count + (_rejects?.Count ?? 0);
+
+    /// <summary>The rows for a tight loop; valid until the batch changes.</summary>
+    internal ReadOnlySpan<TRow> RowSpan => CollectionsMarshal.AsSpan(_rows);
+
+    internal ReadOnlySpan<long> LineSpan => CollectionsMarshal.AsSpan(_lines);
 
     /// <summary>Adds a row.</summary>
     /// <param name="row">The row.</param>

@@ -9,7 +9,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     public const int KeptRejects = 1000;
 
     private const int ShownRejects = 10;
-    private readonly List<Defect> _kept = [];
+    private List<Defect>? _kept;
 
     public FileRows<TRow> Rows { get; } = rows;
 
@@ -39,7 +39,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Rows given to the writer so far.</summary>
     public long Ordinal { get; set; }
 
-    public IReadOnlyList<Defect> Kept => _kept;
+    public IReadOnlyList<Defect> Kept => _kept ?? (IReadOnlyList<Defect>)[];
 
     /// <summary>Forgets the attempt before, but not the verdict it came to.</summary>
     public void Restart()
@@ -47,7 +47,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         IsKnown = false;
         if (Outcome != FileOutcome.Loaded) return;
         Inserted = Updated = Unchanged = Rejected = Ordinal = 0;
-        _kept.Clear();
+        _kept?.Clear();
     }
 
     /// <summary>What can be said before a row is written.</summary>
@@ -68,7 +68,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     public bool JudgeLate(int maxBadRows)
     {
         if (!IsBad(maxBadRows)) return false;
-        Defect first = _kept[0];
+        Defect first = Kept[0];
         string problem = Rejected > maxBadRows
             ? string.Create(CultureInfo.InvariantCulture, $"more than {maxBadRows} rows were rejected, the first: {first.Problem}")
             : $"no row could be loaded, the first: {first.Problem}";
@@ -83,6 +83,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     public void Count(Defect reject)
     {
         Rejected++;
+        _kept ??= [];
         if (_kept.Count < KeptRejects) _kept.Add(reject);
     }
 
@@ -98,5 +99,5 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         _ => new FileResult(File, Outcome) { Defect = Verdict },
     };
 
-    private Defect[] First() => _kept.Count == 0 ? [] : [.. _kept.Take(ShownRejects)];
+    private Defect[] First() => [.. Kept.Take(ShownRejects)];
 }

@@ -119,9 +119,9 @@ internal sealed class SqliteBatch<TRow>(
     {
         foreach (Defect defect in portion.Rejects)
             rejects.Add(work, defect);
-        IReadOnlyList<TRow> values = portion.Rows;
-        IReadOnlyList<long> lines = portion.Lines;
-        for (int i = 0; i < values.Count; i++)
+        ReadOnlySpan<TRow> values = portion.RowSpan;
+        ReadOnlySpan<long> lines = portion.LineSpan;
+        for (int i = 0; i < values.Length; i++)
         {
             rows.Add(work, values[i], lines[i]);
             if (i % RowsBetweenChecks == RowsBetweenChecks - 1) _cancellation.ThrowIfCancellationRequested();

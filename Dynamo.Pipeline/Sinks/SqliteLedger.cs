@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace Dynamo.Pipeline;
@@ -53,8 +52,7 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
     public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken) => UseAsync<IReadOnlyList<ImportedRun>>(SqliteOpenMode.ReadOnly, async db =>
     {
         string sql = $"SELECT * FROM {SqliteSchema.Quote(_options.RunTable)} ORDER BY RunId DESC LIMIT @most";
-        IEnumerable<dynamic> rows = await db.QueryAsync(new CommandDefinition(sql, new { most }, cancellationToken: cancellationToken)).ConfigureAwait(false);
-        return [.. rows.Cast<IDictionary<string, object?>>().Select(RunOf)];
+        return await db.QueryAsync(sql, RunOf, cancellationToken, ("@most", most)).ConfigureAwait(false);
     });
 
     /// <summary>The sums over all files of a source, or of all.</summary>
@@ -62,11 +60,13 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The sums.</returns>
     /// <exception cref="SinkException">The database cannot be read.</exception>
-    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken) => UseAsync(SqliteOpenMode.ReadOnly, db =>
+    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken) => UseAsync(SqliteOpenMode.ReadOnly, async db =>
     {
         string sql = $"SELECT count(*) FILTER (WHERE Outcome = 'loaded') AS Loaded, count(*) FILTER (WHERE Outcome = 'quarantined') AS Quarantined, "
             + $"coalesce(sum(Rows), 0) AS Rows, coalesce(sum(Rejected), 0) AS Rejected FROM {Ledger} WHERE @source IS NULL OR Source = @source";
-        return db.QuerySingleAsync<LedgerTotals>(new CommandDefinition(sql, new { source }, cancellationToken: cancellationToken));
+        List<LedgerTotals> sums = await db.QueryAsync(sql, r => new LedgerTotals(r.GetInt64(0), r.GetInt64(1), r.GetInt64(2), r.GetInt64(3)),
+            cancellationToken, ("@source", source)).ConfigureAwait(false);
+        return sums[0];
     });
 
     /// <summary>
@@ -85,10 +85,11 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
         if (time is null) return Task.FromResult<DateTime?>(null);
         return UseAsync<DateTime?>(SqliteOpenMode.ReadOnly, async db =>
         {
-            IEnumerable<string> key = await db.QueryAsync<string>(new CommandDefinition(
-                "SELECT name FROM pragma_table_info(@Name) WHERE pk > 0 ORDER BY pk", new { map.Name }, cancellationToken: cancellationToken)).ConfigureAwait(false);
-            string sql = SqliteNewest.Query(map.Name, [.. key], time.Name);
-            return await db.ExecuteScalarAsync<string?>(new CommandDefinition(sql, cancellationToken: cancellationToken)).ConfigureAwait(false) is { } text ? Time(text) : null;
+            List<string> key = await db.QueryAsync("SELECT name FROM pragma_table_info(@table) WHERE pk > 0 ORDER BY pk", r => r.GetString(0),
+                cancellationToken, ("@table", map.Name)).ConfigureAwait(false);
+            List<DateTime?> newest = await db.QueryAsync(SqliteNewest.Query(map.Name, [.. key], time.Name), r => r.IsDBNull(0) ? (DateTime?)null : Time(r.GetString(0)),
+                cancellationToken).ConfigureAwait(false);
+            return newest.FirstOrDefault();
         });
     }
 
@@ -103,9 +104,7 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
         {
             string sql = $"SELECT Source, Path, Size, ModifiedUtc, coalesce(Reason, '') AS Reason, ImportedUtc FROM {Ledger} "
                 + "WHERE Outcome = 'quarantined' AND (@source IS NULL OR Source = @source) ORDER BY ImportedUtc, Path LIMIT @most";
-            var found = await db.QueryAsync<(string Source, string Path, long Size, string Modified, string Reason, string Imported)>(
-                new CommandDefinition(sql, new { source, most }, cancellationToken: cancellationToken)).ConfigureAwait(false);
-            return [.. found.Select(f => new QuarantinedEntry(f.Source, new SourceFile(f.Path, f.Size, Time(f.Modified)), DefectJson.Read(f.Reason), Time(f.Imported)))];
+            return await db.QueryAsync(sql, EntryOf, cancellationToken, ("@source", source), ("@most", most)).ConfigureAwait(false);
         });
 
     /// <summary>Forgets quarantined files and their rejects, so that the next run that finds them loads them. Loaded files are never forgotten.</summary>
@@ -120,20 +119,25 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
         int forgotten = 0;
         foreach (SourceFile? file in files ?? (IEnumerable<SourceFile?>)[null])
         {
-            const string Which = "Source = @source AND Outcome = 'quarantined' AND (@Path IS NULL OR (Path = @Path AND Size = @Size AND ModifiedUtc = @modified))";
-            var these = new { source, file?.Path, file?.Size, modified = file?.ModifiedUtc.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture) };
-            await db.ExecuteAsync(new CommandDefinition($"DELETE FROM {Rejects} WHERE (RunId, Path) IN (SELECT RunId, Path FROM {Ledger} WHERE {Which})",
-                these, transaction, cancellationToken: cancellationToken)).ConfigureAwait(false);
-            forgotten += await db.ExecuteAsync(new CommandDefinition($"DELETE FROM {Ledger} WHERE {Which}",
-                these, transaction, cancellationToken: cancellationToken)).ConfigureAwait(false);
+            const string Which = "Source = @source AND Outcome = 'quarantined' AND (@path IS NULL OR (Path = @path AND Size = @size AND ModifiedUtc = @modified))";
+            (string, object?)[] these =
+            [
+                ("@source", source), ("@path", file?.Path), ("@size", file?.Size),
+                ("@modified", file?.ModifiedUtc.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture)),
+            ];
+            await db.ExecuteAsync($"DELETE FROM {Rejects} WHERE (RunId, Path) IN (SELECT RunId, Path FROM {Ledger} WHERE {Which})", transaction, cancellationToken, these).ConfigureAwait(false);
+            forgotten += await db.ExecuteAsync($"DELETE FROM {Ledger} WHERE {Which}", transaction, cancellationToken, these).ConfigureAwait(false);
         }
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         return forgotten;
     });
 
-    private static ImportedRun RunOf(IDictionary<string, object?> row) => new(
-        (long)row["RunId"]!, (string)row["Source"]!, Time((string)row["StartedUtc"]!), row["EndedUtc"] is string ended ? Time(ended) : null,
-        (string)row["Outcome"]!, (string)row["Host"]!, s_counts.ToDictionary(c => c, c => (long)row[c]!));
+    private static ImportedRun RunOf(SqliteDataReader row) => new(
+        (long)row["RunId"], (string)row["Source"], Time((string)row["StartedUtc"]), row["EndedUtc"] is string ended ? Time(ended) : null,
+        (string)row["Outcome"], (string)row["Host"], s_counts.ToDictionary(c => c, c => (long)row[c]));
+
+    private static QuarantinedEntry EntryOf(SqliteDataReader row) => new(
+        row.GetString(0), new SourceFile(row.GetString(1), row.GetInt64(2), Time(row.GetString(3))), DefectJson.Read(row.GetString(4)), Time(row.GetString(5)));
 
     private static DateTime Time(string text) =>
         DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
