@@ -36,7 +36,7 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
     private static readonly string[] s_counts =
     [
         "Listed", "Loaded", "AlreadyLoaded", "AlreadyQuarantined", "Quarantined", "Deferred",
-        "RowsRead", "RowsInserted", "RowsUpdated", "RowsUnchanged", "RowsRejected", "Bytes",
+        "RowsRead", "RowsInserted", "RowsUpdated", "RowsUnchanged", "RowsRejected", "RowsSkipped", "RowsFlagged", "Bytes",
     ];
 
     private readonly SqliteSinkOptions _options = options ?? new SqliteSinkOptions();
@@ -133,7 +133,7 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
 
     private static ImportedRun RunOf(IDictionary<string, object?> row) => new(
         (long)row["RunId"]!, (string)row["Source"]!, Time((string)row["StartedUtc"]!), row["EndedUtc"] is string ended ? Time(ended) : null,
-        (string)row["Outcome"]!, (string)row["Host"]!, s_counts.ToDictionary(c => c, c => (long)row[c]!));
+        (string)row["Outcome"]!, (string)row["Host"]!, s_counts.ToDictionary(c => c, c => row.TryGetValue(c, out object? count) ? (long)count! : 0));
 
     private static DateTime Time(string text) =>
         DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
