@@ -48,7 +48,8 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private bool ReadMemory(RowBatch<TRow> rows, int limit)
     {
         CsvReader csv = _csv ?? OpenMemory();
-        while (rows.Count < limit)
+        // Lines without rows, such as those whose readings were all skipped, count as well: a portion is a step, however little it brings.
+        for (int read = 0; rows.Count < limit && read < limit; read++)
         {
             if (_ended || !csv.Read()) return AtEnd();
             Accept(csv, rows);
@@ -61,7 +62,6 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         CsvReader csv = _csv ?? await OpenStreamAsync(stream, cancellationToken).ConfigureAwait(false);
         try
         {
-            // A portion of rows that were all skipped is a portion as well: the caller is told that there is progress.
             for (int read = 0; rows.Count < limit && read < limit; read++)
             {
                 if (_ended) return await DrainAsync(cancellationToken).ConfigureAwait(false);

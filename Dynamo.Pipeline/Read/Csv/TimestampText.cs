@@ -68,7 +68,7 @@ internal static class TimestampFormat
         string bare = WithoutQuoted(format);
         string? problem =
             !"yMd".All(bare.Contains) ? "needs year, month and day (y, M, d)"
-            : bare.Contains('K') ? "must not hold K, which stands for the machine's zone; an offset is zzz"
+            : bare.Contains('K') ? "must have no K, which stands for the machine's zone; an offset is zzz"
             : bare.Contains('h') && !bare.Contains('t') ? "has a twelve-hour clock (h) and nothing that tells morning from afternoon (tt)"
             : bare.Contains('m') && !bare.Contains('h') && !bare.Contains('H') ? "has minutes (m) and no hour (H); months are M"
             : null;
