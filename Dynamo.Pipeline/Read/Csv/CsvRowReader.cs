@@ -7,6 +7,8 @@ namespace Dynamo.Pipeline;
 /// <summary>Reads one CSV file: finds the table and its header, checks each record's quotes and number of fields, and leaves the rest to the shape's parser.</summary>
 internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
 {
+    private const long LinesBeyond = 1 << 16;
+
     private readonly CsvFormat<TRow> _format;
     private readonly SourceFile _file;
     private readonly FileContent _content;
@@ -48,8 +50,8 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private bool ReadMemory(RowBatch<TRow> rows, int limit)
     {
         CsvReader csv = _csv ?? OpenMemory();
-        // Lines without rows, such as those whose readings were all skipped, count as well: a portion is a step, however little it brings.
-        for (int read = 0; rows.Count < limit && read < limit; read++)
+        // Lines whose readings were all skipped bring no rows: a portion ends all the same, so that the caller sees that there is progress.
+        for (long read = 0; rows.Count < limit && read < limit + LinesBeyond; read++)
         {
             if (_ended || !csv.Read()) return AtEnd();
             Accept(csv, rows);
@@ -62,7 +64,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         CsvReader csv = _csv ?? await OpenStreamAsync(stream, cancellationToken).ConfigureAwait(false);
         try
         {
-            for (int read = 0; rows.Count < limit && read < limit; read++)
+            for (long read = 0; rows.Count < limit && read < limit + LinesBeyond; read++)
             {
                 if (_ended) return await DrainAsync(cancellationToken).ConfigureAwait(false);
                 if (!await csv.ReadAsync(cancellationToken).ConfigureAwait(false)) return AtEnd();
