@@ -37,7 +37,7 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
     public static string TimeFormat(IReadOnlyList<string> texts)
     {
         Match[] matches = [.. texts.Select(text => TimeOfDay().Match(text)).Where(match => match.Success)];
-        return TimeOf(matches[0], matches.Any(match => match.Groups["h"].Length == 1), matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1).TrimStart();
+        return TimeOf(matches[0], IsShort(matches, "h"), matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1).TrimStart();
     }
 
     private static TimestampGuess? Iso(string[] texts)
@@ -110,9 +110,9 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
 
     private static TimestampGuess Guess(Match[] matches, string order, string? ambiguity)
     {
-        bool shortDay = matches.Any(match => match.Groups[order == "yMd" ? "c" : order == "dMy" ? "a" : "b"].Length == 1);
-        bool shortMonth = matches.Any(match => match.Groups[order == "yMd" ? "b" : order == "dMy" ? "b" : "a"].Length == 1);
-        bool shortHour = matches.Any(match => match.Groups["h"].Length == 1), uneven = matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1;
+        bool shortDay = IsShort(matches, order == "yMd" ? "c" : order == "dMy" ? "a" : "b");
+        bool shortMonth = IsShort(matches, order is "yMd" or "dMy" ? "b" : "a");
+        bool shortHour = IsShort(matches, "h"), uneven = matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1;
         string[] formats = [.. matches.Select(match => Format(match, order, shortDay, shortMonth, shortHour, uneven)).Distinct().Take(MostFormats)];
         return new TimestampGuess(formats, matches.All(match => match.Groups["o"].Success), matches.All(match => match.Groups["h"].Success), ambiguity);
     }
@@ -136,6 +136,10 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
         string fraction = uneven ? ".FFFFFFF" : match.Groups["f"].Success ? "." + new string('f', match.Groups["f"].Length) : "";
         return $"{between}{hour}:mm{second}{(second.Length > 0 ? fraction : "")}{(half ? (match.Groups["halfgap"].Length > 0 ? " tt" : "tt") : "")}";
     }
+
+    /// <summary>Whether a part is to be read with one digit or two: it is written so, or no zero before it shows that it is not.</summary>
+    private static bool IsShort(Match[] matches, string part) =>
+        matches.Any(match => match.Groups[part].Length == 1) || matches.All(match => !match.Groups[part].Value.StartsWith('0'));
 
     private static int Int(Match match, string group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
 
