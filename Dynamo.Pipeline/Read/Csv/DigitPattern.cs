@@ -156,7 +156,7 @@ internal sealed class DigitPattern : TimestampPattern
             ticks = 0;
             if (IsHalfDay)
             {
-                if (Hour is < 1 or > 12) return TimestampProblem.NoSuchTime;
+                if (Hour > 12) return TimestampProblem.NoSuchTime;
                 Hour = (Hour % 12) + (IsAfternoon ? 12 : 0);
             }
             if (Year < 1 || Month is < 1 or > 12 || Day < 1 || Day > DateTime.DaysInMonth(Year, Month)) return TimestampProblem.NoSuchDate;

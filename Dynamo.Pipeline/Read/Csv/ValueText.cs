@@ -40,11 +40,12 @@ internal sealed class ValueText
     public string? Read(ReadOnlySpan<byte> text, out double value)
     {
         if (TryReadShort(text, out value)) return null;
-        if (!IsPlain(text))
-        {
-            Span<byte> digits = stackalloc byte[LongestGrouped];
-            return _thousands.Length > 0 && TryUngroup(text, digits, out int length) ? Read(digits[..length], out value) : NotPlain(text);
-        }
+        if (!IsPlain(text)) return _thousands.Length > 0 ? ReadGrouped(text, out value) : NotPlain(text);
+        return ReadPlain(text, out value);
+    }
+
+    private string? ReadPlain(ReadOnlySpan<byte> text, out double value)
+    {
         if (!double.TryParse(text, Styles, _format, out value)) return "is not a number";
         return double.IsFinite(value) ? null : "is too large for a number";
     }
@@ -70,6 +71,14 @@ internal sealed class ValueText
         value = point < 0 ? digits : digits / PowersOfTen[text.Length - point - 1];
         if (negative) value = -value;
         return true;
+    }
+
+    private string? ReadGrouped(ReadOnlySpan<byte> text, out double value)
+    {
+        value = 0;
+        Span<byte> digits = stackalloc byte[LongestGrouped];
+        if (text.IsEmpty || !TryUngroup(text, digits, out int length) || !IsPlain(digits[..length])) return NotPlain(text);
+        return ReadPlain(digits[..length], out value);
     }
 
     /// <summary>Takes the separators out of <c>-1 234 567,8</c>: one to three digits, then groups of exactly three, and none among the decimals.</summary>
