@@ -106,7 +106,9 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private bool AtEnd()
     {
         if (_headerWithoutUnits is { } header) Begin(header);
-        return _header is null ? throw new BadFileException(CsvDefects.Empty()) : false;
+        // Where there is no header, a footer alone is a table without rows.
+        bool isEmpty = _header is null && !(_ended && !_format.Text.HasHeader);
+        return isEmpty ? throw new BadFileException(CsvDefects.Empty()) : false;
     }
 
     /// <summary>What follows the footer is read and dropped: a stream tells at its end whether it is the file that was listed.</summary>
@@ -124,13 +126,13 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         if (raw.Length > _format.Text.LongestLine)
             throw new BadFileException(CsvDefects.LineTooLong(line, _format.Text.LongestLine));
         if ((csv.FieldCount == 1 || _spaced is not null) && Blanks.Trim(raw).IsEmpty) return;
-        int fields = _spaced is null ? csv.FieldCount : _spaced.Find(csv);
-        if (_header is null && Begin(csv, line, fields)) return;
         if (_footer is not null && LineStart.Is(raw, _footer))
         {
             _ended = true;
             return;
         }
+        int fields = _spaced is null ? csv.FieldCount : _spaced.Find(csv);
+        if (_header is null && Begin(csv, line, fields)) return;
         if (raw.Contains((byte)_format.Text.Quote) && QuoteDefect(csv, line) is { } defect)
         {
             rows.Reject(defect);
