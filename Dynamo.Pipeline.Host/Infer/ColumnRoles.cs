@@ -55,9 +55,11 @@ internal sealed partial class ColumnRoles(
     private ReadingFormat Wide(ReadingFormat format, int[] measured, int[] open)
     {
         FieldSource logger = Logger([.. open.Except(measured)]);
-        string[] ignored = [.. open.Except(measured).Select(i => names[i]).Where(name => !(logger.Kind == FieldSourceKind.Column && logger.Text == name))];
+        string[] left = [.. open.Except(measured).Select(i => names[i]).Where(name => !(logger.Kind == FieldSourceKind.Column && logger.Text == name))];
+        // The logger's column as well: whoever decides for another one must not make a channel of this one.
+        string[] ignored = left.Length == 0 ? [] : [.. open.Except(measured).Select(i => names[i])];
         sure.Add($"a line is a timestamp: {string.Join(", ", measured.Select(i => $"'{names[i]}'"))} {(measured.Length == 1 ? "is a channel" : "are channels")}");
-        if (ignored.Length > 0) decide.Add($"left out as no measurements: {string.Join(", ", ignored)}. Take those that are from \"ignoredColumns\".");
+        if (left.Length > 0) decide.Add($"left out as no measurements: {string.Join(", ", left)}. Take those that are from \"ignoredColumns\".");
         if (measured.Length > 1 && measured.All(i => ColumnNames.Logger(names[i]) >= 0 || names[i].Any(char.IsAsciiDigit)))
             decide.Add("the columns are taken for channels. If they are loggers, set \"shape\": \"wideByLogger\" and \"channel\": { \"constant\": \"flow\" }.");
         return format with { Layout = ReadingLayout.WideByChannel, Logger = logger, IgnoredColumns = ignored };
