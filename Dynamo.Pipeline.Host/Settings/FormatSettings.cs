@@ -46,7 +46,8 @@ internal static class FormatSettings
         .. Field("timestamp", (c, source) => c with { Format = c.Format with { Timestamp = source } }),
         .. Field("timeOfDay", (c, source) => c with { Format = c.Format with { TimeOfDay = source } }),
         .. Field("value", (c, source) => c with { Format = c.Format with { Value = source } }),
-        .. Field("elapsedStart", (c, source) => c with { ElapsedStart = source }),
+        // Without a column: a start is one for the whole file.
+        .. Field("elapsedStart", (c, source) => c with { ElapsedStart = source }).Skip(1),
         Any("quality:column", SourceAllowed, (c, texts) => c with { QualityColumn = FormatWords.Column(texts[0]).Text }),
         Any("quality:accepted", "a list of codes such as 0 or Good", (c, texts) => c with { QualityAccepted = texts }) with { IsList = true },
         Choose("quality:otherwise", FormatWords.Doubtful, (c, what) => c with { QualityOtherwise = what }),

@@ -97,5 +97,6 @@ public sealed class RunBooks
     /// <returns>The text.</returns>
     public override string ToString() =>
         $"files: {Listed} listed, {Loaded} loaded, {AlreadyLoaded} already loaded, {Quarantined} quarantined, {Deferred} deferred; "
-        + $"rows: {RowsRead} read, {RowsInserted} inserted, {RowsUpdated} updated, {RowsUnchanged} unchanged, {RowsRejected} rejected; {RowsSkipped} readings without a value";
+        + $"rows: {RowsRead} read, {RowsInserted} inserted, {RowsUpdated} updated, {RowsUnchanged} unchanged, {RowsRejected} rejected"
+        + (RowsSkipped > 0 ? $"; {RowsSkipped} readings without a value" : "");
 }
