@@ -10,7 +10,7 @@ internal sealed partial class ColumnRoles(
 
     public ReadingFormat Assign(ReadingFormat format)
     {
-        int[] open = [.. Enumerable.Range(0, columns.Length).Where(i => !time.Contains(i) && names[i].Length > 0)];
+        int[] open = [.. Enumerable.Range(0, columns.Length).Where(i => !time.Contains(i) && (!hasHeader || table.Rows[0][i].Length > 0))];
         int[] numeric = [.. open.Where(i => IsNumeric(columns[i]))], text = [.. open.Except(numeric).Where(i => columns[i].Any(field => field.Length > 0))];
         int[] measured = [.. numeric.Where(i => !ColumnNames.IsId(names[i]))];
         int channel = ChannelColumn(text);

@@ -32,7 +32,7 @@ internal sealed partial class FormatGuess
         if (_hasUnits) skipped++;
         data = [.. tables.SelectMany(table => table.Rows.Skip(skipped))];
         _columns = Columns(data, fields);
-        _names = _hasHeader ? _table.Rows[0] : [.. Enumerable.Range(1, fields).Select(i => $"#{i}")];
+        _names = [.. _table.Rows[0].Select((name, i) => _hasHeader && name.Length > 0 ? name : $"#{i + 1}")];
         if (_date >= 0) _timestamp = TimestampGuess.Of(_columns[_date], ColumnNames.IsTime(_names[_date])) ?? _timestamp;
         _time = _timestamp is { HasTime: false } ? Array.FindIndex(_columns, TimestampGuess.IsTimeOfDay) : -1;
         _numbers = NumberGuess.Of([.. _columns.Where((_, i) => i != _date && i != _time).SelectMany(column => column)]);
@@ -75,7 +75,7 @@ internal sealed partial class FormatGuess
         {
             Text = text,
             DecimalSeparator = _numbers.Decimal,
-            ThousandsSeparator = _numbers.Thousands,
+            ThousandsSeparator = _numbers.Thousands == _table.Separator ? null : _numbers.Thousands,
             Timestamp = FieldSource.Column(_names[_date]),
             TimeOfDay = _time < 0 ? null : FieldSource.Column(_names[_time]),
             TimestampFormats = _time < 0 ? _timestamp.Formats : TwoColumns(),

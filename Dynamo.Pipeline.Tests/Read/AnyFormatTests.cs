@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Dynamo.Pipeline.Host;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -27,6 +28,56 @@ public sealed class AnyFormatTests
             Assert.That(Survives(seed & int.MaxValue), $"damage with seed {seed & int.MaxValue}");
         }
         TestContext.Out.WriteLine($"{seed - first:N0} formats, from seed {first}");
+    }
+
+    [Test]
+    public void Damaged_real_files_are_survived_by_their_own_format_and_by_infer()
+    {
+        (byte[] Head, ReadingFormat Format)[] real = [.. RealHeads()];
+        Assert.That(real, Is.Not.Empty);
+        for (int seed = 0; seed < 400; seed++) SurvivesReal(real, seed);
+    }
+
+    [Test, Explicit("Runs for DYNAMO_FUZZ_SECONDS, 60 by default.")]
+    public void Damaged_real_files_for_minutes()
+    {
+        int seconds = int.Parse(Environment.GetEnvironmentVariable("DYNAMO_FUZZ_SECONDS") ?? "60", System.Globalization.CultureInfo.InvariantCulture);
+        (byte[] Head, ReadingFormat Format)[] real = [.. RealHeads()];
+        int seed = Environment.TickCount & int.MaxValue, first = seed;
+        for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started).TotalSeconds < seconds; seed++) SurvivesReal(real, seed);
+        TestContext.Out.WriteLine($"{seed - first:N0} files, from seed {first}");
+    }
+
+    private static void SurvivesReal((byte[] Head, ReadingFormat Format)[] real, int seed)
+    {
+        var random = new Random(seed);
+        (byte[] head, ReadingFormat format) = random.Next(3) == 0 ? (new AnyFormat(seed).Bytes, ReadingFormat.Default) : real[random.Next(real.Length)];
+        byte[] bytes = Damaged(head, random);
+        var formats = new List<ReadingFormat> { format };
+        try
+        {
+            formats.AddRange(FormatGuess.Of([Sample.Of("/x/L0042.csv", bytes, random.Next(4) > 0)], null).Proposals.Select(proposal => proposal.Format));
+        }
+        catch (Exception error)
+        {
+            Assert.Fail($"seed {seed}: {error}\n{Encoding.UTF8.GetString(bytes)}");
+        }
+        foreach (ReadingFormat one in formats)
+        {
+            Outcome<Reading> memory = CsvReading.Read(bytes, new CsvFormat<Reading>(one), 50), stream = CsvReading.ReadStreamed(bytes, new CsvFormat<Reading>(one), 997, 50).GetAwaiter().GetResult();
+            Assert.That((stream.Rows.Count, stream.Rejects.Count, stream.Skipped, stream.BadFile), Is.EqualTo((memory.Rows.Count, memory.Rejects.Count, memory.Skipped, memory.BadFile)), $"seed {seed}");
+        }
+    }
+
+    /// <summary>The first lines of the real files, where they are beside the repository, and of a file of our own, each with what infer makes of it.</summary>
+    private static IEnumerable<(byte[], ReadingFormat)> RealHeads()
+    {
+        byte[][] heads =
+        [
+            "Logger ID: 4711\nDate;Time;Flow;P\n;;[l/s];[bar]\n31.01.2026;00:00;1.234,5;2,5\n31.01.2026;00:15;;2,6\n31.01.2026;00:30;-9999;2,6\nTotal: 3\n"u8.ToArray(),
+            .. SharedData.Find("*.csv").Select(file => Encoding.UTF8.GetBytes(string.Concat(File.ReadLines(file).Take(60).Select(line => line + "\r\n")))),
+        ];
+        return heads.Select(head => (head, FormatGuess.Of([Sample.Of("/x/L0042.csv", head, true)], "Europe/Brussels").Proposals.Single().Format));
     }
 
     private static bool RoundTrip(int seed)

@@ -6,10 +6,17 @@ internal static class SharedData
     /// <summary>The path of a file; without it the test is ignored.</summary>
     public static string File(string name)
     {
+        string? path = Find(name).FirstOrDefault();
+        if (path is null) Assert.Ignore($"{name} is not beside this repository.");
+        return path!;
+    }
+
+    /// <summary>The files like a pattern, none where there is no such folder.</summary>
+    public static string[] Find(string pattern)
+    {
         DirectoryInfo? folder = new(TestContext.CurrentContext.TestDirectory);
-        while (folder is not null && !System.IO.File.Exists(Path.Combine(folder.FullName, "shared", "data", name)))
+        while (folder is not null && !Directory.Exists(Path.Combine(folder.FullName, "shared", "data")))
             folder = folder.Parent;
-        if (folder is null) Assert.Ignore($"{name} is not beside this repository.");
-        return Path.Combine(folder!.FullName, "shared", "data", name);
+        return folder is null ? [] : Directory.GetFiles(Path.Combine(folder.FullName, "shared", "data"), pattern);
     }
 }
