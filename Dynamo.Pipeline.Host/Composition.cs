@@ -25,7 +25,9 @@ internal static class Composition
         _ => throw new ArgumentException($"{source.GetType().Name} has no quarantine", nameof(source)),
     };
 
-    public static CsvFormat<Reading> Format(HostSettings settings) => new(settings.Format);
+    public static IFileFormat<Reading> Format(HostSettings settings) => settings.Formats.Count == 0
+        ? new CsvFormat<Reading>(settings.Format.Format)
+        : new FormatByPattern<Reading>(settings.Formats.Select(choice => (choice.Files!, (IFileFormat<Reading>)new CsvFormat<Reading>(choice.Format))));
 
     public static SqliteSink<Reading> Sink(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
 

@@ -40,6 +40,8 @@ internal static class RunJson
         json.WriteNumber("updated", books.RowsUpdated);
         json.WriteNumber("unchanged", books.RowsUnchanged);
         json.WriteNumber("rejected", books.RowsRejected);
+        json.WriteNumber("skipped", books.RowsSkipped); // Readings without a value: not in read.
+        json.WriteNumber("flagged", books.RowsFlagged); // Loaded and doubtful: counted above as well.
         json.WriteEndObject();
     }
 
@@ -53,16 +55,19 @@ internal static class RunJson
             json.WriteString("outcome", file.Outcome switch { FileOutcome.Quarantined => "quarantined", FileOutcome.Deferred => "deferred", _ => "loaded" });
             json.WriteNumber("rejected", file.Rejected);
             JsonText.Defect(json, file.Defect);
-            if (file.Rejects.Count > 0) Rejects(json, file.Rejects);
+            if (file.Flagged > 0) json.WriteNumber("flagged", file.Flagged);
+            Defects(json, "rejects", file.Rejects);
+            Defects(json, "flags", file.Flags);
             json.WriteEndObject();
         }
         json.WriteEndArray();
     }
 
-    private static void Rejects(Utf8JsonWriter json, IReadOnlyList<Defect> rejects)
+    private static void Defects(Utf8JsonWriter json, string name, IReadOnlyList<Defect> defects)
     {
-        json.WriteStartArray("rejects");
-        foreach (Defect defect in rejects)
+        if (defects.Count == 0) return;
+        json.WriteStartArray(name);
+        foreach (Defect defect in defects)
         {
             json.WriteStartObject();
             JsonText.Defect(json, defect);

@@ -53,6 +53,13 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
         to.WriteLine(isDryRun
             ? $"  rows  {Shown.Count(books.RowsRead),12}   {Parts((books.RowsRead - books.RowsRejected, "good"), (books.RowsRejected, "rejected"))}"
             : $"  rows  {Shown.Count(books.RowsRead),12}   {Parts((books.RowsInserted, "new"), (books.RowsUpdated, "replaced"), (books.RowsUnchanged, "already there"), (books.RowsRejected, "rejected"))}");
+        WriteUnusual(to, books);
+    }
+
+    private static void WriteUnusual(TextWriter to, RunBooks books)
+    {
+        if (books.RowsSkipped > 0) to.WriteLine($"  no value {Shown.Count(books.RowsSkipped),9}   skipped, as the format says");
+        if (books.RowsFlagged > 0) to.WriteLine($"  doubtful {Shown.Count(books.RowsFlagged),9}   loaded and flagged, as the format says");
     }
 
     private static string Parts(params (long Count, string What)[] parts)
@@ -67,8 +74,19 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
             $"{Shown.Count(n, "file")} {(isDryRun ? "would go" : "went")} into quarantine, none of {(n == 1 ? "its" : "their")} rows loaded:");
         FileResult[] rejected = [.. result.Notable.Where(file => file.Outcome == FileOutcome.Loaded && file.Rejected > 0)];
         WriteFiles(to, rejected, rejected.Length, n => $"{Shown.Count(n, "file")} {(isDryRun ? "would be" : n == 1 ? "was" : "were")} loaded without {(n == 1 ? "its" : "their")} bad rows:");
+        WriteFlagged(to, result);
         WriteFiles(to, [.. result.Notable.Where(file => file.Outcome == FileOutcome.Deferred)], result.Books.Deferred, n =>
             $"{Shown.Count(n, "file")} left for the next run:");
+    }
+
+    private static void WriteFlagged(TextWriter to, PipelineResult result)
+    {
+        FileResult[] flagged = [.. result.Notable.Where(file => file.Outcome == FileOutcome.Loaded && file.Flagged > 0).OrderBy(file => file.File.Path, StringComparer.Ordinal)];
+        if (flagged.Length == 0) return;
+        to.WriteLine();
+        to.WriteLine($"{Shown.Count(flagged.Length, "file")} with doubtful readings, which were loaded:");
+        foreach (FileResult file in flagged.Take(ShownFiles))
+            to.WriteLine($"  {Shown.Name(file.File.Path)}: {Shown.Count(file.Flagged)}, the first: {file.Flags[0]}");
     }
 
     private void WriteFiles(TextWriter to, FileResult[] files, long count, Func<long, string> title)

@@ -73,7 +73,8 @@ internal sealed class SinkStatus
             string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
             to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {Outcome(run)}{took}  {Shown.Name(run.Source)}");
             to.WriteLine($"      {Shown.Count(run.Counts["Listed"])} files: {Shown.Count(run.Counts["Loaded"])} loaded, {Shown.Count(run.Counts["AlreadyLoaded"])} already loaded, "
-                + $"{Shown.Count(run.Counts["Quarantined"])} quarantined, {Shown.Count(run.Counts["Deferred"])} deferred; {Shown.Count(run.Counts["RowsInserted"])} rows new");
+                + $"{Shown.Count(run.Counts["Quarantined"])} quarantined, {Shown.Count(run.Counts["Deferred"])} deferred; {Shown.Count(run.Counts["RowsInserted"])} rows new"
+                + (run.Counts["RowsSkipped"] > 0 ? $", {Shown.Count(run.Counts["RowsSkipped"])} without a value" : ""));
         }
     }
 

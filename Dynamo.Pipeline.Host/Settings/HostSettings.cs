@@ -18,10 +18,11 @@ internal sealed record HostSettings
     /// <summary>What holds for a server, whatever its address: its host is a place-holder until <see cref="Remote"/> puts the address in.</summary>
     public SftpSourceOptions Sftp { get; init; } = new() { Host = "unset" };
 
-    public ReadingFormat Format { get; init; } = ReadingFormat.Default;
+    /// <summary>The format of all files, unless there are <see cref="Formats"/>.</summary>
+    public FormatChoice Format { get; init; } = FormatChoice.Default;
 
-    /// <summary>Whether it was said where the logger's name is.</summary>
-    public bool HasLogger { get; init; }
+    /// <summary>Formats for some files each; the first that matches wins.</summary>
+    public IReadOnlyList<FormatChoice> Formats { get; init; } = [];
 
     /// <summary>The database file. Default <c>dynamo.db</c> in the current folder.</summary>
     public string Database { get; init; } = "dynamo.db";
@@ -41,6 +42,13 @@ internal sealed record HostSettings
 
     /// <summary>The source as people read it.</summary>
     public string ShownSource => Remote is { } remote ? Shown.Name(remote.ToString()) : Shown.Path(Path.GetFullPath(Source ?? ""));
+
+    /// <summary>An element of <see cref="Formats"/>, as far as it is set.</summary>
+    public FormatChoice Element(int index) => index < Formats.Count ? Formats[index] : FormatChoice.Default;
+
+    /// <summary>These settings with another element of <see cref="Formats"/>, which grow as needed.</summary>
+    public HostSettings With(int index, FormatChoice choice) =>
+        this with { Formats = [.. Enumerable.Range(0, Math.Max(Formats.Count, index + 1)).Select(i => i == index ? choice : Element(i))] };
 
     /// <summary>Whether anything at all was set: then a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }

@@ -27,6 +27,7 @@ internal sealed record SettingLayer(IReadOnlyList<(string Key, string Value)> Va
     private SettingProblem Unknown(string key)
     {
         string? near = SettingCatalogue.All.FirstOrDefault(setting => setting.Key.StartsWith(key + ":", StringComparison.OrdinalIgnoreCase))?.Key
+            ?? Suggestion.For(key, FormatSettings.Near(key))
             ?? Suggestion.For(key, SettingCatalogue.All.Select(setting => setting.Key))
             ?? Suggestion.For(key[(key.LastIndexOf(':') + 1)..], SettingCatalogue.All.Select(setting => setting.Key));
         return new SettingProblem(Name(key), "there is no such setting.", near is null ? null : Name(near));

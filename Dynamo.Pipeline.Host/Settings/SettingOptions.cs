@@ -36,7 +36,7 @@ internal sealed class SettingOptions
         HostSettings settings = HostSettings.Default;
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
-        settings = settings with { Format = FormatSettings.Completed(settings), IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
+        settings = FormatSettings.Completed(settings, problems) with { IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
         if (settings.Folder.SettleTime >= settings.Pipeline.StallTimeout)
             problems.Add(new SettingProblem("settle", $"found {settings.Folder.SettleTime}, allowed is less than stallTimeout ({settings.Pipeline.StallTimeout}): waiting so long would look like a hang."));
         if (settings.Pipeline.StreamAbove > settings.Pipeline.BytesInFlight)

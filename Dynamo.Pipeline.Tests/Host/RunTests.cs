@@ -189,7 +189,7 @@ internal sealed class RunTests
         await File.WriteAllTextAsync(_folder["dynamo.json"], """
             {
               "source": "inbox", "sink": "sqlite:wide.db",
-              "format": { "shape": "wide", "separator": ";", "decimal": "comma", "timestampColumn": "Timestamp", "timestampFormats": ["yyyy-MM-dd HH:mm"], "zone": "UTC" },
+              "format": { "shape": "wide", "separator": ";", "decimal": "comma", "timestamp": { "column": "Timestamp" }, "timestampFormats": ["yyyy-MM-dd HH:mm"], "zone": "UTC" },
               "table": { "name": "Measurement", "logger": "Station" }
             }
             """, token);

@@ -28,7 +28,7 @@ internal sealed class SettingsTests
             Assert.That(run.StandardError, Does.Contain("dynamo.json: sorce: there is no such setting. Did you mean dynamo.json: source?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: readers: found '0', allowed is a whole number, 1 or more."));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:seperator: there is no such setting. Did you mean dynamo.json: format:separator?"));
-            Assert.That(run.StandardError, Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long or wide. Did you mean wide?"));
+            Assert.That(run.StandardError, Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long, wide or wideByLogger. Did you mean wide?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:zone: found 'Europe/Bruxelles'"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: after: found 'True', allowed is keep, archive or delete."));
             Assert.That(run.StandardError, Does.Contain("DYNAMO__BATCH_ROWS: there is no such setting. Did you mean DYNAMO__BATCHROWS?"));

@@ -42,7 +42,7 @@ public sealed class BadCsvTests
     public void A_file_without_a_header_is_told_so() =>
         Assert.That(BadFile(Good).ToString(), Is.EqualTo(
             "line 1: the file has no header: its first line looks like data; found 'L1,flow,2026-01-01T00:00:00Z,1.5', expected logger,channel,timestamp,value."
-            + " Put the header 'logger,channel,timestamp,value' into the file's first line"));
+            + " Put the header 'logger,channel,timestamp,value' into the file's first line, or set HasHeader to false and name columns #1, #2, …"));
 
     [Test]
     public void A_doubled_column_is_named()

@@ -69,8 +69,8 @@ public sealed class CsvProperties
             string text = $"{d[..4]}-{d[4..6]}-{d[6..8]}T{d[8..10]}:{d[10..12]}:{d[12..14]}{f}{o}";
             bool valid = DateTimeOffset.TryParseExact(
                 text.Replace("Z", "+00:00", StringComparison.Ordinal), "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset expected);
-            TimestampProblem problem = new TimestampText([], null).Read(Encoding.UTF8.GetBytes(text), out DateTime utc);
-            return (problem == TimestampProblem.None) == valid && (!valid || utc == expected.UtcDateTime);
+            TimestampProblem problem = new TimestampText([]).Read(Encoding.UTF8.GetBytes(text), out long utc);
+            return (problem == TimestampProblem.None) == valid && (!valid || utc == expected.UtcTicks);
         });
     }
 

@@ -3,7 +3,14 @@ using System.Text;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>What came out of a file: rows, rejects, or the defect of a bad file.</summary>
-internal sealed record Outcome<TRow>(IReadOnlyList<TRow> Rows, IReadOnlyList<long> Lines, IReadOnlyList<Defect> Rejects, Defect? BadFile);
+internal sealed record Outcome<TRow>(IReadOnlyList<TRow> Rows, IReadOnlyList<long> Lines, IReadOnlyList<Defect> Rejects, Defect? BadFile)
+{
+    public long Skipped { get; init; }
+
+    public long Flagged { get; init; }
+
+    public long Read => Rows.Count + Rejects.Count;
+}
 
 /// <summary>Reads CSV text in the tests, from memory or streamed.</summary>
 internal static class CsvReading
@@ -32,6 +39,7 @@ internal static class CsvReading
     {
         var (rows, lines, rejects) = (new List<TRow>(), new List<long>(), new List<Defect>());
         var batch = new RowBatch<TRow>();
+        long skipped = 0, flagged = 0;
         try
         {
             using IRowReader<TRow> reader = format.Open(File, content);
@@ -43,12 +51,13 @@ internal static class CsvReading
                 rows.AddRange(batch.Rows);
                 lines.AddRange(batch.Lines);
                 rejects.AddRange(batch.Rejects);
+                (skipped, flagged) = (skipped + batch.Skipped, flagged + batch.Flagged);
             }
-            return new Outcome<TRow>(rows, lines, rejects, null);
+            return new Outcome<TRow>(rows, lines, rejects, null) { Skipped = skipped, Flagged = flagged };
         }
         catch (BadFileException e)
         {
-            return new Outcome<TRow>(rows, lines, rejects, e.Defect);
+            return new Outcome<TRow>(rows, lines, rejects, e.Defect) { Skipped = skipped, Flagged = flagged };
         }
     }
 }

@@ -37,7 +37,7 @@ public sealed class OwnRowTypeTests
     /// <summary>The columns of one header. Nothing depends on the file: one parser for all.</summary>
     private sealed class Columns(int pump, int on) : ICsvTable<PumpEvent>, ICsvRowParser<PumpEvent>
     {
-        public ICsvRowParser<PumpEvent> Open(SourceFile file, CsvNames names) => this;
+        public ICsvRowParser<PumpEvent> Open(in CsvFile file) => this;
 
         public void Parse(in CsvRecord record, RowBatch<PumpEvent> rows)
         {

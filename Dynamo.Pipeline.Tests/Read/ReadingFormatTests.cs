@@ -123,11 +123,14 @@ public sealed class ReadingFormatTests
         var clock = new LocalClock(zone);
         for (DateTime local = new(2026, 1, 1); local.Year == 2026; local = local.AddMinutes(7))
         {
-            TimestampProblem problem = clock.ToUtc(local.Ticks, out long utc);
-            Assert.That(problem == TimestampProblem.Gap, Is.EqualTo(zone.IsInvalidTime(local)), $"{local:O}");
-            if (problem == TimestampProblem.Gap) continue;
-            TimeSpan offset = zone.IsAmbiguousTime(local) ? zone.GetAmbiguousTimeOffsets(local).Max() : zone.GetUtcOffset(local);
-            Assert.That(utc, Is.EqualTo((local - offset).Ticks), $"{local:O}");
+            LocalTime time = clock.Find(local.Ticks);
+            bool isAmbiguous = zone.IsAmbiguousTime(local);
+            Assert.That(time.Kind, Is.EqualTo(zone.IsInvalidTime(local) ? LocalTimeKind.Never : isAmbiguous ? LocalTimeKind.Twice : LocalTimeKind.Once), $"{local:O}");
+            if (clock.TryQuiet(local.Ticks, out long utc)) Assert.That((time.Kind, time.Earlier), Is.EqualTo((LocalTimeKind.Once, utc)), $"{local:O}");
+            if (time.Kind == LocalTimeKind.Never) continue;
+            TimeSpan[] offsets = isAmbiguous ? zone.GetAmbiguousTimeOffsets(local) : [zone.GetUtcOffset(local)];
+            Assert.That(time.Earlier, Is.EqualTo((local - offsets.Max()).Ticks), $"{local:O}");
+            Assert.That(time.Later, Is.EqualTo((local - offsets.Min()).Ticks), $"{local:O}");
         }
     }
 
@@ -168,7 +171,6 @@ public sealed class ReadingFormatTests
     {
         Assert.That(() => ReadingFormat.Default with { Zone = "Mars/Olympus" }, Throws.ArgumentException.With.Message.Contains("Zone 'Mars/Olympus'"));
         Assert.That(() => ReadingFormat.Default with { DecimalSeparator = ';' }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("DecimalSeparator"));
-        Assert.That(() => ReadingFormat.Default with { TimestampColumn = " " }, Throws.ArgumentException.With.Message.Contains("TimestampColumn"));
         Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["HH:mm"] }, Throws.ArgumentException.With.Message.Contains("'HH:mm'"));
         Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["yyyy-MM-dd HH:mmK"] }, Throws.ArgumentException.With.Message.Contains("no K"));
         Assert.That(() => new CsvText { Separator = 'a' }, Throws.ArgumentException.With.Message.Contains("Separator"));
@@ -177,7 +179,7 @@ public sealed class ReadingFormatTests
             () => new CsvFormat<Reading>(ReadingFormat.Default with { Text = new CsvText { Separator = '"' } }),
             Throws.ArgumentException.With.Message.Contains("Separator and Quote"));
         Assert.That(() => new CsvText { LongestLine = 10 }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("LongestLine"));
-        Assert.That(() => FieldSource.PathPattern("(?<a>x)(?<b>y)"), Throws.ArgumentException.With.Message.Contains("one named group"));
+        Assert.That(() => ReadingFormat.Default with { Logger = FieldSource.PathPattern("(?<a>x)(?<b>y)") }, Throws.ArgumentException.With.Message.Contains("called 'logger'"));
         Assert.That(() => FieldSource.PathPattern("(?<a>x)(?=y)"), Throws.ArgumentException.With.Message.Contains("look-around"));
         Assert.That(() => FieldSource.PathPattern("(?<a>"), Throws.InstanceOf<ArgumentException>());
     }

@@ -19,6 +19,8 @@ internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, 
         for (int i = 0; i < files.Length; i++)
         {
             if (results[i].Outcome is FileOutcome.Loaded or FileOutcome.Quarantined) run.Books.CountRead(files[i].RowsRead);
+            if (files[i].RowsSkipped + files[i].RowsFlagged > 0)
+                results[i] = results[i] with { Skipped = files[i].RowsSkipped, Flagged = files[i].RowsFlagged, Flags = files[i].Flags };
             run.Count(results[i]);
         }
         run.Progressed();

@@ -83,7 +83,7 @@ internal sealed class PipelineRun : IDisposable
     public void Count(FileResult result)
     {
         Books.Count(result);
-        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0) Note(result);
+        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0 || result.Flagged > 0) Note(result);
     }
 
     /// <summary>Sends to a bounded block, waiting for room. A block that declines has ended: so does this run.</summary>

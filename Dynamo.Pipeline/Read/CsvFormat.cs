@@ -3,13 +3,13 @@ using CsvHelper;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Reads CSV files: a header line, then one record a line. What the columns mean is the shape's business (<see cref="ReadingFormat"/> for
-/// <see cref="Reading"/>, your own <see cref="ICsvShape{TRow}"/> for your own row); encodings, quotes, line numbers and rejects are dealt with here.
-/// A line that cannot be read is rejected by line and column and the rest of the file goes on; a file without a usable header, or one that cannot be
-/// split into lines, is a <see cref="BadFileException"/>. Fields are parsed as UTF-8 bytes: no string a field, and no allocation a row.
+/// Reads CSV files: one record a line, under a header that names the columns or without one. What the columns mean is the shape's business
+/// (<see cref="ReadingFormat"/> for <see cref="Reading"/>, your own <see cref="ICsvShape{TRow}"/> for your own row); encodings, quotes, line numbers and rejects
+/// are dealt with here. A line that cannot be read is rejected by line and column and the rest of the file goes on; a file without a usable header, or one that
+/// cannot be split into lines, is a <see cref="BadFileException"/>. Fields are parsed as UTF-8 bytes: no string a field, and no allocation a row.
 /// <para>
 /// A last line without a line end counts when it has all its fields: that its last field was cut short cannot be seen.
-/// A file with only a header is good and has no rows. Blank lines are passed over.
+/// A file with only a header is good and has no rows. Blank lines are passed over, and so are empty fields beyond those of the header.
 /// </para>
 /// Thread-safe: one format serves all readers.
 /// </summary>
@@ -21,35 +21,25 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
     private const int LongestHeader = 1 << 16;
 
     private readonly ICsvShape<TRow> _shape;
+    private readonly CsvVariant[] _variants;
     private volatile BoundHeader[] _bound = [];
 
     /// <summary>Creates the format.</summary>
     /// <param name="shape">What the columns mean, such as <see cref="ReadingFormat.Default"/>.</param>
-    /// <exception cref="ArgumentException">The shape's separator is its quote.</exception>
+    /// <exception cref="ArgumentException">The shape's settings exclude each other.</exception>
     public CsvFormat(ICsvShape<TRow> shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
         _shape = shape;
         Text = shape.Text;
         Text.Check();
-        Options = new CsvReaderOptions
-        {
-            Separator = Text.Separator,
-            Quote = Text.Quote,
-            // The header is a record like any other: it is bound once for all files that have it.
-            HasHeader = false,
-            TrackLineNumbers = true,
-            // Blank lines are passed over here, so that the longest line holds for them as well.
-            SkipEmptyLines = false,
-            TrimWhitespace = true,
-            // The limit itself is checked on whole records, in memory and streamed alike; this one keeps the stream's buffer small.
-            MaxRecordSize = Text.LongestLine + 16,
-        };
+        if (shape is ReadingFormat reading) reading.Check();
+        _variants = Text.Separator == CsvText.Detected
+            ? [.. SeparatorGuess.Candidates.ToArray().Where(c => c != Text.Quote && c != Text.Comment).Select(c => new CsvVariant(Text, (char)c))]
+            : [new CsvVariant(Text, Text.Separator)];
     }
 
     internal CsvText Text { get; }
-
-    internal CsvReaderOptions Options { get; }
 
     internal CsvNames Names { get; } = new();
 
@@ -61,17 +51,27 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
         return new CsvRowReader<TRow>(this, file, content);
     }
 
-    /// <summary>The header on which the reader stands, bound.</summary>
-    internal BoundHeader Bind(CsvReader csv)
+    internal CsvVariant Variant(char separator) =>
+        _variants.Length == 1 ? _variants[0] : Array.Find(_variants, v => v.Text.Separator == separator)!;
+
+    /// <summary>The header on which the reader stands, bound, when it is known already.</summary>
+    internal BoundHeader? Known(CsvReader csv, long line, CsvText text)
     {
         foreach (BoundHeader known in _bound)
-            if (known.Header.Is(csv.RawRecord, csv.LineNumber)) return known;
+            if (known.Header.Is(csv.RawRecord, line, text)) return known;
+        return null;
+    }
 
-        var header = new CsvHeader(csv, Text);
+    /// <summary>The header, bound.</summary>
+    internal BoundHeader Bind(CsvHeader header)
+    {
+        foreach (BoundHeader known in _bound)
+            if (known.Header.Is(header)) return known;
+
         var bound = new BoundHeader(header, _shape.Bind(header));
         BoundHeader[] before = _bound;
         // Two readers may overwrite each other's addition: the header is then bound once more.
-        if (before.Length < MostHeaders && csv.RawRecord.Length <= LongestHeader) _bound = [.. before, bound];
+        if (before.Length < MostHeaders && header.Length <= LongestHeader) _bound = [.. before, bound];
         return bound;
     }
 

@@ -19,11 +19,16 @@ public sealed class FileRows<TRow>
     private readonly RowBatch<TRow> _rows;
     private readonly Func<CancellationToken, IAsyncEnumerable<RowBatch<TRow>>>? _stream;
     private List<RowTransform<TRow>>? _transforms;
+    private List<Defect>? _flags;
 
     /// <summary>A file that is in memory.</summary>
     /// <param name="file">The file.</param>
     /// <param name="rows">Its rows and rejects.</param>
-    public FileRows(SourceFile file, RowBatch<TRow> rows) => (File, _rows, RowsRead) = (file, rows, rows.Count);
+    public FileRows(SourceFile file, RowBatch<TRow> rows)
+    {
+        (File, _rows) = (file, rows);
+        Count(rows);
+    }
 
     /// <summary>A file that is streamed.</summary>
     /// <param name="file">The file.</param>
@@ -42,6 +47,15 @@ public sealed class FileRows<TRow>
 
     /// <summary>Rows and rejects the reader found, before blocks and sink: one side of the books. Of a streamed file: those that came so far.</summary>
     public long RowsRead { get; private set; }
+
+    /// <summary>Readings the reader found to have no value, which were left out and are not in <see cref="RowsRead"/>. Of a streamed file: those that came so far.</summary>
+    public long RowsSkipped { get; private set; }
+
+    /// <summary>Rows the reader found doubtful, which are loaded. Of a streamed file: those that came so far.</summary>
+    public long RowsFlagged { get; private set; }
+
+    /// <summary>Why the first ten of them are doubtful.</summary>
+    public IReadOnlyList<Defect> Flags => _flags ?? (IReadOnlyList<Defect>)[];
 
     /// <summary>Why the whole file is to be quarantined, or <see langword="null"/> when it is to be loaded.</summary>
     public Defect? Defect { get; private set; }
@@ -72,14 +86,23 @@ public sealed class FileRows<TRow>
             yield return _rows;
             yield break;
         }
-        RowsRead = 0;
+        RowsRead = RowsSkipped = RowsFlagged = 0;
+        _flags = null;
         await foreach (RowBatch<TRow> rows in _stream(cancellationToken).ConfigureAwait(false))
         {
-            RowsRead += rows.Count;
+            Count(rows);
             foreach (RowTransform<TRow> transform in _transforms ?? [])
                 rows.Transform(transform);
             yield return rows;
         }
+    }
+
+    private void Count(RowBatch<TRow> rows)
+    {
+        RowsRead += rows.Count;
+        RowsSkipped += rows.Skipped;
+        RowsFlagged += rows.Flagged;
+        if (rows.Flagged > 0 && _flags is null) _flags = [.. rows.Flags];
     }
 
     /// <summary>The path, the number of rows and the verdict.</summary>

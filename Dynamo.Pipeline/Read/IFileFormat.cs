@@ -18,7 +18,7 @@ public interface IFileFormat<TRow>
 /// <typeparam name="TRow">The row.</typeparam>
 public interface IRowReader<TRow> : IDisposable
 {
-    /// <summary>Adds the next rows and rejects to a batch until it holds <paramref name="limit"/> of both together, or the file ends.</summary>
+    /// <summary>Adds the next rows and rejects to a batch until it holds <paramref name="limit"/> of both together, many more lines than that are read, or the file ends.</summary>
     /// <param name="rows">Receives the rows, with their line numbers, and the rejects.</param>
     /// <param name="limit">How many rows and rejects the batch is to hold at most, give or take those of one line.</param>
     /// <param name="cancellationToken">Gives up reading.</param>

@@ -8,7 +8,10 @@ public sealed class RowBatch<TRow>
 {
     private readonly List<TRow> _rows;
     private readonly List<long> _lines;
+    private const int KeptFlags = 10;
+
     private List<Defect>? _rejects;
+    private List<Defect>? _flags;
 
     /// <summary>Creates an empty batch.</summary>
     /// <param name="capacity">How many rows it has room for before it grows.</param>
@@ -35,6 +38,15 @@ public sealed class RowBatch<TRow>
 
     internal ReadOnlySpan<long> LineSpan => CollectionsMarshal.AsSpan(_lines);
 
+    /// <summary>Readings without a value, which were left out: a null is neither a row nor a reject, and it is never stored as 0.</summary>
+    public long Skipped { get; private set; }
+
+    /// <summary>How many of the rows are doubtful: they are loaded, and somebody should look.</summary>
+    public long Flagged { get; private set; }
+
+    /// <summary>Why the first ten of the flagged rows are doubtful.</summary>
+    public IReadOnlyList<Defect> Flags => _flags ?? (IReadOnlyList<Defect>)[];
+
     /// <summary>Adds a row.</summary>
     /// <param name="row">The row.</param>
     /// <param name="line">The 1-based line it comes from.</param>
@@ -48,12 +60,27 @@ public sealed class RowBatch<TRow>
     /// <param name="defect">What is wrong with it, and its line.</param>
     public void Reject(Defect defect) => (_rejects ??= []).Add(defect);
 
+    /// <summary>Counts readings that have no value.</summary>
+    /// <param name="readings">How many.</param>
+    public void Skip(int readings = 1) => Skipped += readings;
+
+    /// <summary>Counts a row that is added and doubtful.</summary>
+    /// <param name="defect">What is doubtful about it, and its line.</param>
+    public void Flag(Defect defect)
+    {
+        Flagged++;
+        _flags ??= [];
+        if (_flags.Count < KeptFlags) _flags.Add(defect);
+    }
+
     /// <summary>Empties the batch and keeps its room, so that a streamed file needs only one.</summary>
     public void Clear()
     {
         _rows.Clear();
         _lines.Clear();
         _rejects?.Clear();
+        _flags?.Clear();
+        (Skipped, Flagged) = (0, 0);
     }
 
     /// <summary>Replaces each row, or rejects it.</summary>

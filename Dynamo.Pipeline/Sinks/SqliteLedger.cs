@@ -35,7 +35,7 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
     private static readonly string[] s_counts =
     [
         "Listed", "Loaded", "AlreadyLoaded", "AlreadyQuarantined", "Quarantined", "Deferred",
-        "RowsRead", "RowsInserted", "RowsUpdated", "RowsUnchanged", "RowsRejected", "Bytes",
+        "RowsRead", "RowsInserted", "RowsUpdated", "RowsUnchanged", "RowsRejected", "RowsSkipped", "RowsFlagged", "Bytes",
     ];
 
     private readonly SqliteSinkOptions _options = options ?? new SqliteSinkOptions();
@@ -134,7 +134,15 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
 
     private static ImportedRun RunOf(SqliteDataReader row) => new(
         (long)row["RunId"], (string)row["Source"], Time((string)row["StartedUtc"]), row["EndedUtc"] is string ended ? Time(ended) : null,
-        (string)row["Outcome"], (string)row["Host"], s_counts.ToDictionary(c => c, c => (long)row[c]));
+        (string)row["Outcome"], (string)row["Host"], s_counts.ToDictionary(c => c, c => Count(row, c)));
+
+    /// <summary>0 where an older database has no such column.</summary>
+    private static long Count(SqliteDataReader row, string name)
+    {
+        for (int i = 0; i < row.FieldCount; i++)
+            if (row.GetName(i) == name) return row.GetInt64(i);
+        return 0;
+    }
 
     private static QuarantinedEntry EntryOf(SqliteDataReader row) => new(
         row.GetString(0), new SourceFile(row.GetString(1), row.GetInt64(2), Time(row.GetString(3))), DefectJson.Read(row.GetString(4)), Time(row.GetString(5)));

@@ -25,15 +25,15 @@ internal static class SqliteRun
     {
         using SqliteStatement end = db.Prepare($"""
             UPDATE {SqliteSchema.Quote(options.RunTable)} SET Outcome = ?1, EndedUtc = ?2, Listed = ?3, Loaded = ?4, AlreadyLoaded = ?5, AlreadyQuarantined = ?6,
-              Quarantined = ?7, Deferred = ?8, RowsRead = ?9, RowsInserted = ?10, RowsUpdated = ?11, RowsUnchanged = ?12, RowsRejected = ?13, Bytes = ?14
-            WHERE RunId = ?15
+              Quarantined = ?7, Deferred = ?8, RowsRead = ?9, RowsInserted = ?10, RowsUpdated = ?11, RowsUnchanged = ?12, RowsRejected = ?13, RowsSkipped = ?14, RowsFlagged = ?15, Bytes = ?16
+            WHERE RunId = ?17
             """);
         end.Text(1, outcome);
         end.Time(2, options.Clock.GetUtcNow().UtcDateTime);
         ReadOnlySpan<long> counts =
         [
             books.Listed, books.Loaded, books.AlreadyLoaded, books.AlreadyQuarantined, books.Quarantined, books.Deferred,
-            books.RowsRead, books.RowsInserted, books.RowsUpdated, books.RowsUnchanged, books.RowsRejected, books.Bytes, runId,
+            books.RowsRead, books.RowsInserted, books.RowsUpdated, books.RowsUnchanged, books.RowsRejected, books.RowsSkipped, books.RowsFlagged, books.Bytes, runId,
         ];
         for (int i = 0; i < counts.Length; i++)
             end.Int64(i + 3, counts[i]);

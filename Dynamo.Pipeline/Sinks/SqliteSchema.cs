@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline;
 internal static class SqliteSchema
 {
     /// <summary>Raised with every change of the ledger's tables; a database of a higher one is refused.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
@@ -28,6 +28,14 @@ internal static class SqliteSchema
 
     public static string SetVersion(SqliteSinkOptions options) => string.Create(CultureInfo.InvariantCulture,
         $"INSERT INTO {Quote(options.SchemaTable)} (Version) SELECT {Version} WHERE NOT EXISTS (SELECT 1 FROM {Quote(options.SchemaTable)})");
+
+    /// <summary>What brings an older database up to date, in one transaction with the first run that finds it.</summary>
+    public static string Upgrade(SqliteSinkOptions options, long from) => from >= Version ? "" : string.Create(CultureInfo.InvariantCulture,
+        $"""
+        ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsFlagged INTEGER NOT NULL DEFAULT 0;
+        UPDATE {Quote(options.SchemaTable)} SET Version = {Version}
+        """);
 
     public static string TypeOf(ColumnKind kind) => kind switch
     {
@@ -82,6 +90,8 @@ internal static class SqliteSchema
           RowsUpdated INTEGER NOT NULL DEFAULT 0,
           RowsUnchanged INTEGER NOT NULL DEFAULT 0,
           RowsRejected INTEGER NOT NULL DEFAULT 0,
+          RowsSkipped INTEGER NOT NULL DEFAULT 0,
+          RowsFlagged INTEGER NOT NULL DEFAULT 0,
           Bytes INTEGER NOT NULL DEFAULT 0
         )
         """;

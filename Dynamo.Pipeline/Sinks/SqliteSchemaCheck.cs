@@ -9,20 +9,21 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
 
     public void Run()
     {
-        RefuseNewer();
+        long found = RefuseNewer();
         bool created = false;
         foreach ((string table, string sql) in SqliteSchema.Tables(map, options))
             created |= Create(table, sql);
         if (created) db.Execute($"{SqliteSchema.RejectIndex(options)};{SqliteSchema.SetVersion(options)}", "creating its tables");
+        if (found > 0 && found < SqliteSchema.Version) db.Execute(SqliteSchema.Upgrade(options, found), "bringing its tables up to date");
         CheckRows();
         CheckOwn();
     }
 
-    private void RefuseNewer()
+    private long RefuseNewer()
     {
-        if (TypeOf(options.SchemaTable) is null) return;
+        if (TypeOf(options.SchemaTable) is null) return 0;
         long found = db.Number($"SELECT max(Version) FROM {SqliteSchema.Quote(options.SchemaTable)}") ?? 0;
-        if (found <= SqliteSchema.Version) return;
+        if (found <= SqliteSchema.Version) return found;
         throw Misfit($"it was written by a newer version of this library: found schema {found}, expected at most {SqliteSchema.Version}. Update the program, or name another database");
     }
 

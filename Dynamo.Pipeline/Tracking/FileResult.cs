@@ -36,6 +36,15 @@ public sealed record FileResult(SourceFile File, FileOutcome Outcome)
     /// <summary>Rows that were left out: by the reader, by a block, or by the database; all rows that were read of a quarantined file.</summary>
     public long Rejected { get; init; }
 
+    /// <summary>Readings without a value, which were left out: the pipeline fills this in from <see cref="FileRows{TRow}.RowsSkipped"/>.</summary>
+    public long Skipped { get; init; }
+
+    /// <summary>Rows that are doubtful and were loaded: the pipeline fills this in from <see cref="FileRows{TRow}.RowsFlagged"/>.</summary>
+    public long Flagged { get; init; }
+
+    /// <summary>Why the first ten of them are doubtful.</summary>
+    public IReadOnlyList<Defect> Flags { get; init; } = [];
+
     /// <summary>The first few reasons for rejected rows, for people; all are in the reject table.</summary>
     public IReadOnlyList<Defect> Rejects { get; init; } = [];
 }

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline;
 public sealed class RunBooks
 {
     private long _listed, _loaded, _alreadyLoaded, _alreadyQuarantined, _quarantined, _deferred;
-    private long _read, _inserted, _updated, _unchanged, _rejected, _bytes;
+    private long _read, _inserted, _updated, _unchanged, _rejected, _skipped, _flagged, _bytes;
 
     /// <summary>Files the source listed.</summary>
     public long Listed => Volatile.Read(ref _listed);
@@ -42,6 +42,12 @@ public sealed class RunBooks
     /// <summary>Rows that were left out, all rows read of quarantined files included.</summary>
     public long RowsRejected => Volatile.Read(ref _rejected);
 
+    /// <summary>Readings without a value, which were left out. They are no rows: in neither side of the equation.</summary>
+    public long RowsSkipped => Volatile.Read(ref _skipped);
+
+    /// <summary>Rows that are doubtful, as the format says, and were loaded all the same; counted among the loaded as well.</summary>
+    public long RowsFlagged => Volatile.Read(ref _flagged);
+
     /// <summary>Bytes of the files that were loaded or quarantined.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
 
@@ -73,6 +79,8 @@ public sealed class RunBooks
         Interlocked.Add(ref _updated, result.Updated);
         Interlocked.Add(ref _unchanged, result.Unchanged);
         Interlocked.Add(ref _rejected, result.Rejected);
+        Interlocked.Add(ref _skipped, result.Skipped);
+        if (result.Outcome == FileOutcome.Loaded) Interlocked.Add(ref _flagged, result.Flagged);
         Interlocked.Add(ref _bytes, result.File.Size);
     }
 
@@ -89,5 +97,6 @@ public sealed class RunBooks
     /// <returns>The text.</returns>
     public override string ToString() =>
         $"files: {Listed} listed, {Loaded} loaded, {AlreadyLoaded} already loaded, {Quarantined} quarantined, {Deferred} deferred; "
-        + $"rows: {RowsRead} read, {RowsInserted} inserted, {RowsUpdated} updated, {RowsUnchanged} unchanged, {RowsRejected} rejected";
+        + $"rows: {RowsRead} read, {RowsInserted} inserted, {RowsUpdated} updated, {RowsUnchanged} unchanged, {RowsRejected} rejected"
+        + (RowsSkipped > 0 ? $"; {RowsSkipped} readings without a value" : "");
 }

@@ -18,6 +18,9 @@ switch (args)
         return 0;
     case ["memory", string folder, ..]:
         return await MemoryRun.RunAsync(args[1..]);
+    case ["formats", ..]:
+        await FormatCosts.RunAsync(Number(args, 1, 300));
+        return 0;
     case ["parts", ..]:
         BenchmarkSwitcher.FromAssembly(typeof(ReadStep).Assembly).Run(args[1..]);
         return 0;
@@ -30,6 +33,7 @@ switch (args)
               import FOLDER DATABASE [REPEAT]          the whole import in this process, for a profiler; the database is made anew each time
               memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
               sftp FOLDER [REPEAT]                     SFTP clients and imports against an sshd of our own, near and 20 ms away
+              formats [PASSES]                         nanoseconds a value for several formats, best of many passes
               parts [--filter …]                       BenchmarkDotNet on the parts
             See README.md beside this program.
             """);

@@ -14,7 +14,7 @@ internal sealed class PumpEvents : ICsvShape<PumpEvent>
     /// <summary>The columns of one header. Nothing in a row depends on the file, so one parser serves all files.</summary>
     private sealed class Columns(int pump, int unix, int state, int power) : ICsvTable<PumpEvent>, ICsvRowParser<PumpEvent>
     {
-        public ICsvRowParser<PumpEvent> Open(SourceFile file, CsvNames names) => this;
+        public ICsvRowParser<PumpEvent> Open(in CsvFile file) => this;
 
         public void Parse(in CsvRecord record, RowBatch<PumpEvent> rows)
         {

@@ -24,12 +24,12 @@ internal static class CsvDefects
             : "A spreadsheet or an archive? Export it as CSV text",
     };
 
-    public static Defect NotUtf8Header(CsvReader reader) => new("the header is not valid UTF-8")
+    public static Defect NotUtf8Header(CsvReader reader, long line) => new("the header is not valid UTF-8")
     {
-        Line = reader.LineNumber,
+        Line = line,
         Found = Text(reader.RawRecord),
         Expected = "UTF-8, or UTF-16 with a byte order mark",
-        Remedy = "Save the file as UTF-8",
+        Remedy = "Set the Encoding in the format, such as windows-1252, or save the file as UTF-8",
     };
 
     public static Defect LineTooLong(long line, int limit) => new("the line is too long")
@@ -49,23 +49,23 @@ internal static class CsvDefects
         RawText = FirstLine(reader.RawRecord),
     };
 
-    public static Defect TextAfterQuote(CsvReader reader, int field, CsvHeader? header) => new("there is text after the closing quote")
+    public static Defect TextAfterQuote(CsvReader reader, int field, long line, CsvHeader? header) => new("there is text after the closing quote")
     {
-        Line = reader.LineNumber,
+        Line = line,
         Column = header is not null && field < header.Count ? header.Describe(field) : $"#{field + 1}",
         Found = Text(reader.GetRawSpan(field)),
         Expected = "a separator after the closing quote; a quote inside quotes is doubled",
         RawText = Text(reader.RawRecord),
     };
 
-    public static Defect FieldCount(CsvReader reader, CsvHeader header, bool cutOff)
+    public static Defect FieldCount(CsvReader reader, CsvHeader header, int count, long line, bool cutOff)
     {
-        bool few = reader.FieldCount < header.Count;
+        bool few = count < header.Count;
         return new Defect(cutOff && few ? "the last line is cut off: it has too few fields and no line end" : few ? "too few fields" : "too many fields")
         {
-            Line = reader.LineNumber,
-            Column = header.Describe(Math.Min(reader.FieldCount, header.Count)),
-            Found = reader.FieldCount == 1 ? "1 field" : $"{reader.FieldCount} fields",
+            Line = line,
+            Column = header.Describe(Math.Min(count, header.Count)),
+            Found = count == 1 ? "1 field" : $"{count} fields",
             Expected = $"{header.Count} fields: {header}",
             Remedy = cutOff && few ? "Have the file sent again" : few ? null : "Quote fields that hold the separator",
             RawText = Text(reader.RawRecord),
@@ -84,7 +84,7 @@ internal static class CsvDefects
             Found = header.ToString(),
             Expected = expected,
             Remedy = similar is not null ? $"Did you mean '{similar}'? Name the column in the format, or rename it in the file"
-                : data ? $"Put the header '{expected}' into the file's first line"
+                : data ? $"Put the header '{expected}' into the file's first line, or set HasHeader to false and name columns #1, #2, …"
                 : separator is not null ? $"The separator looks like {separator}: set it in the format"
                 : "Name the column in the format, or rename it in the file",
         };

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>Brings a file to UTF-8, by its byte order mark, and refuses what is no text.</summary>
+/// <summary>Brings a file to UTF-8, by its byte order mark or its declared encoding, and refuses what is no text.</summary>
 internal static class CsvEncoding
 {
     // What is looked at before the engine: a header that is longer is looked at again when it is read.
@@ -12,20 +12,27 @@ internal static class CsvEncoding
     private static readonly SearchValues<byte> NoText = SearchValues.Create(
         [.. Enumerable.Range(0, 32).Where(b => b is not ('\t' or '\r' or '\n')).Select(b => (byte)b), 0x7F]);
 
-    /// <summary>The content in UTF-8, in place unless it is UTF-16.</summary>
-    public static ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> content) =>
-        Utf16Of(content.Span) is { } utf16 ? Encoding.Convert(utf16, Encoding.UTF8, content[2..].ToArray()) : content;
+    /// <summary>The content in UTF-8, in place where it is that already.</summary>
+    public static ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> content, Encoding? declared)
+    {
+        if (Utf16Of(content.Span) is { } utf16) return Encoding.Convert(utf16, Encoding.UTF8, content[2..].ToArray());
+        if (declared is null || IsUtf8(content.Span) || (declared.IsSingleByte && Ascii.IsValid(content.Span))) return content;
+        return Encoding.Convert(declared, Encoding.UTF8, content.ToArray());
+    }
 
     /// <summary>The stream in UTF-8, with its head read. The stream stays the caller's.</summary>
-    public static async ValueTask<HeadStream> ToUtf8Async(Stream stream, CancellationToken cancellationToken)
+    public static async ValueTask<HeadStream> ToUtf8Async(Stream stream, CsvText text, CancellationToken cancellationToken)
     {
+        int length = text.HasHead ? CsvHead.Longest : HeadLength;
         var file = new HeadStream(stream, leaveOpen: true);
-        await file.ReadHeadAsync(HeadLength, cancellationToken).ConfigureAwait(false);
-        if (Utf16Of(file.Head.Span) is not { } utf16) return file;
+        await file.ReadHeadAsync(length, cancellationToken).ConfigureAwait(false);
+        UnicodeEncoding? utf16 = Utf16Of(file.Head.Span);
+        if (utf16 is not null) file.Skip(2);
+        Encoding? other = utf16 ?? (IsUtf8(file.Head.Span) ? null : text.Declared);
+        if (other is null) return file;
 
-        file.Skip(2);
-        var utf8 = new HeadStream(Encoding.CreateTranscodingStream(file, utf16, Encoding.UTF8), leaveOpen: false);
-        await utf8.ReadHeadAsync(HeadLength, cancellationToken).ConfigureAwait(false);
+        var utf8 = new HeadStream(Encoding.CreateTranscodingStream(file, other, Encoding.UTF8), leaveOpen: false);
+        await utf8.ReadHeadAsync(length, cancellationToken).ConfigureAwait(false);
         return utf8;
     }
 
@@ -38,6 +45,9 @@ internal static class CsvEncoding
         if (end >= 0) head = head[..end];
         if (head.ContainsAny(NoText)) throw new BadFileException(CsvDefects.Binary(head, line));
     }
+
+    /// <summary>Whether the content says that it is UTF-8.</summary>
+    public static bool IsUtf8(ReadOnlySpan<byte> content) => content is [0xEF, 0xBB, 0xBF, ..];
 
     private static UnicodeEncoding? Utf16Of(ReadOnlySpan<byte> content) => content switch
     {

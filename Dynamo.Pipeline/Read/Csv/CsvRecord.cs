@@ -8,13 +8,20 @@ public readonly ref struct CsvRecord
     private readonly CsvReader _reader;
     private readonly CsvHeader _header;
     private readonly CsvNames _names;
+    private readonly int[]? _places;
 
-    internal CsvRecord(CsvReader reader, CsvHeader header, CsvNames names)
+    /// <param name="reader">The engine, on the record.</param>
+    /// <param name="header">The table's header.</param>
+    /// <param name="names">The names.</param>
+    /// <param name="line">The line of the file.</param>
+    /// <param name="places">Where the engine has each field, when it sees more of them than there are: several spaces that are one separator.</param>
+    internal CsvRecord(CsvReader reader, CsvHeader header, CsvNames names, long line, int[]? places)
     {
         _reader = reader;
         _header = header;
         _names = names;
-        Line = reader.LineNumber;
+        _places = places;
+        Line = line;
     }
 
     /// <summary>The 1-based line of the file where it starts.</summary>
@@ -25,6 +32,7 @@ public readonly ref struct CsvRecord
     /// <returns>The bytes, valid while the record is parsed.</returns>
     public ReadOnlySpan<byte> Field(int column)
     {
+        if (_places is not null) column = _places[column];
         // What is not quoted stands in the file as it is: the engine's decoding, which costs more than parsing a value, is only for quotes.
         ReadOnlySpan<byte> raw = Blanks.Trim(_reader.GetRawSpan(column));
         return raw.IsEmpty || raw[0] != _header.Text.Quote ? raw : Blanks.Trim(_reader.GetSpan(column));

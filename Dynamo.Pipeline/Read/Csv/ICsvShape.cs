@@ -22,11 +22,10 @@ public interface ICsvShape<TRow>
 public interface ICsvTable<TRow>
 {
     /// <summary>Begins a file. A table whose rows do not depend on the file's path returns the same parser each time.</summary>
-    /// <param name="file">The file, for what is in its path.</param>
-    /// <param name="names">Where repeated texts become one string.</param>
+    /// <param name="file">The file: its path, what stands above its table, and where repeated texts become one string.</param>
     /// <returns>The parser of the file's records.</returns>
-    /// <exception cref="BadFileException">The path lacks what the rows need.</exception>
-    ICsvRowParser<TRow> Open(SourceFile file, CsvNames names);
+    /// <exception cref="BadFileException">The path or the preamble lacks what the rows need.</exception>
+    ICsvRowParser<TRow> Open(in CsvFile file);
 }
 
 /// <summary>Turns the records of one file into rows. Used by one reader at a time, unless its table gives it to several files.</summary>
@@ -41,3 +40,9 @@ public interface ICsvRowParser<TRow>
     /// <param name="rows">Receives rows and rejects.</param>
     void Parse(in CsvRecord record, RowBatch<TRow> rows);
 }
+
+/// <summary>What is known about a CSV file before its first record.</summary>
+/// <param name="Source">The file, for what is in its path.</param>
+/// <param name="Preamble">The lines above the table, trimmed; see <see cref="CsvText.PreambleLines"/>.</param>
+/// <param name="Names">Where repeated texts become one string.</param>
+public readonly record struct CsvFile(SourceFile Source, IReadOnlyList<string> Preamble, CsvNames Names);

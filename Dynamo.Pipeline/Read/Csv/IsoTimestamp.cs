@@ -66,7 +66,7 @@ internal static class IsoTimestamp
     }
 
     /// <summary>An offset that is written well and cannot be is <see cref="long.MaxValue"/>.</summary>
-    private static bool TryReadOffset(ReadOnlySpan<byte> text, out long? offset)
+    internal static bool TryReadOffset(ReadOnlySpan<byte> text, out long? offset)
     {
         offset = null;
         if (text.IsEmpty) return true;

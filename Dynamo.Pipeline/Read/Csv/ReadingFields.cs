@@ -1,33 +1,50 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace Dynamo.Pipeline;
 
-/// <summary>Reads the timestamps and values of readings, and words what is wrong with them. Thread-safe.</summary>
-internal sealed class ReadingFields(ReadingFormat format)
+/// <summary>What a field that should hold a value holds.</summary>
+internal enum ValueState
 {
-    private readonly TimestampText _timestamps = format.Timestamps();
-    private readonly ValueText _values = new(format.DecimalSeparator);
+    Value,
+    Null,
+    Bad,
+}
 
-    public bool TryTimestamp(in CsvRecord record, int column, out DateTime utc, [NotNullWhen(false)] out Defect? defect)
+/// <summary>Reads the values of readings, and words what is wrong with them. Immutable.</summary>
+internal sealed class ReadingFields
+{
+    private readonly ReadingFormat _format;
+    private readonly ValueText _values;
+    private readonly NullTokens? _nulls;
+
+    public ReadingFields(ReadingFormat format)
     {
-        TimestampProblem problem = _timestamps.Read(record.Field(column), out utc);
-        defect = problem == TimestampProblem.None ? null : record.Defect(column, problem.Text(), _timestamps.Expected, problem.Remedy());
-        return defect is null;
+        _format = format;
+        _values = new ValueText(format.DecimalSeparator, format.ThousandsSeparator);
+        _nulls = NullTokens.Of(format.NullTokens, _values);
     }
 
-    public bool TryValue(in CsvRecord record, int column, out double value, [NotNullWhen(false)] out Defect? defect)
+    public ValueState Read(in CsvRecord record, int column, out double value, out Defect? defect)
     {
         ReadOnlySpan<byte> text = record.Field(column);
-        string? problem = _values.Read(text, out value);
-        defect = problem is null ? null : BadValue(record, column, problem, text);
-        return defect is null;
+        ValueState state = Read(text, out value, out string? problem);
+        defect = state == ValueState.Bad ? BadValue(record, column, problem!, text) : null;
+        return state;
+    }
+
+    public ValueState Read(ReadOnlySpan<byte> text, out double value, out string? problem)
+    {
+        problem = _values.Read(text, out value);
+        if (problem is null) return _nulls is null || !_nulls.Has(value) ? ValueState.Value : ValueState.Null;
+        return _nulls is not null && _nulls.Has(text) ? ValueState.Null : ValueState.Bad;
     }
 
     private Defect BadValue(in CsvRecord record, int column, string problem, ReadOnlySpan<byte> text)
     {
-        char other = format.DecimalSeparator == '.' ? ',' : '.';
+        char other = _format.DecimalSeparator == '.' ? ',' : '.';
         bool otherSeparator = new ValueText(other).Read(text, out _) is null;
-        string expected = format.DecimalSeparator == '.' ? "a decimal number such as 12.5" : "a decimal number such as 12,5";
-        return record.Defect(column, $"the value {problem}", expected, otherSeparator ? $"If decimals follow '{other}', set DecimalSeparator in the format" : null);
+        string expected = _format.DecimalSeparator == '.' ? "a decimal number such as 12.5" : "a decimal number such as 12,5";
+        string? remedy = otherSeparator ? $"If decimals follow '{other}', set DecimalSeparator in the format"
+            : problem is "is empty" or "is NaN, not a number" ? "If that is how the logger writes that it has no value, add it to NullTokens in the format"
+            : null;
+        return record.Defect(column, $"the value {problem}", expected, remedy);
     }
 }

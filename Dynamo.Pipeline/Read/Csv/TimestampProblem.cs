@@ -13,7 +13,11 @@ internal enum TimestampProblem
     NoSuchOffset,
     NoZone,
     Gap,
+    Fold,
     OutOfRange,
+
+    /// <summary>Nothing is wrong, but the ticks are those of a local time.</summary>
+    Local,
 }
 
 /// <summary>The words for it.</summary>
@@ -29,6 +33,7 @@ internal static class TimestampProblems
         TimestampProblem.NoSuchOffset => "the timestamp's offset does not exist",
         TimestampProblem.NoZone => "the timestamp has no offset, and the format has no zone",
         TimestampProblem.Gap => "the timestamp does not exist: clocks in the zone were put forward over it",
+        TimestampProblem.Fold => "the timestamp exists twice: clocks in the zone were put back over it, and the file's order does not tell which one is meant",
         TimestampProblem.OutOfRange => "the timestamp is outside the years 1 to 9999",
         _ => "the timestamp cannot be read",
     };
@@ -37,7 +42,8 @@ internal static class TimestampProblems
     {
         TimestampProblem.Hour24 => "Midnight is 00:00 of the next day",
         TimestampProblem.NoZone => "Set the zone of the source in the format, such as Europe/Brussels or UTC",
-        TimestampProblem.Gap => "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1",
+        TimestampProblem.Gap => "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; or set Gap to Earlier or Later",
+        TimestampProblem.Fold => "Have the logger write offsets or UTC; or set Fold to Earlier or Later",
         _ => null,
     };
 }

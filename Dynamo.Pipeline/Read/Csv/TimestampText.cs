@@ -1,25 +1,18 @@
-using System.Globalization;
 using System.Text;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>Reads timestamps as a format describes them, to UTC. Thread-safe.</summary>
+/// <summary>Reads timestamps as a format describes them, to UTC or, where they have no offset, to local time. Thread-safe.</summary>
 internal sealed class TimestampText
 {
-    private const int Longest = 64;
+    private readonly TimestampPattern[] _patterns;
+    private readonly bool _iso;
 
-    private readonly string[] _withOffset;
-    private readonly string[] _local;
-    private readonly LocalClock? _clock;
-
-    public TimestampText(IReadOnlyList<string> formats, TimeZoneInfo? zone)
+    public TimestampText(IReadOnlyList<string> formats, char decimalSeparator = '.')
     {
-        _withOffset = [.. formats.Where(HasOffset)];
-        _local = [.. formats.Where(f => !HasOffset(f))];
-        _clock = zone is null ? null : new LocalClock(zone);
-        Expected = formats.Count == 0
-            ? $"ISO 8601 such as 2026-01-31T12:00:00{(zone is null ? "Z" : "")}"
-            : string.Join(" or ", formats);
+        _iso = formats.Count == 0 || (formats.Count == 1 && formats[0].Equals(TimestampFormat.Iso, StringComparison.OrdinalIgnoreCase));
+        _patterns = _iso ? [] : [.. formats.Select(format => TimestampPattern.Of(format, decimalSeparator))];
+        Expected = string.Join(" or ", _iso ? ["ISO 8601 such as 2026-01-31T12:00:00"] : formats.Select(TimestampFormat.Describe));
     }
 
     /// <summary>What a timestamp should look like.</summary>
@@ -27,48 +20,79 @@ internal sealed class TimestampText
 
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>
-    /// <param name="utc">The timestamp.</param>
-    /// <returns>What is wrong with it.</returns>
-    public TimestampProblem Read(ReadOnlySpan<byte> text, out DateTime utc)
+    /// <param name="ticks">The ticks of the timestamp, in UTC or, with <see cref="TimestampProblem.Local"/>, in local time.</param>
+    /// <returns>What is wrong with it; <see cref="TimestampProblem.Local"/> when nothing is but that it has no offset.</returns>
+    public TimestampProblem Read(ReadOnlySpan<byte> text, out long ticks)
     {
-        utc = default;
+        ticks = 0;
         if (text.IsEmpty) return TimestampProblem.Empty;
-        bool iso = _withOffset.Length + _local.Length == 0;
-        TimestampProblem problem = iso ? IsoTimestamp.Read(text, out long clock, out long? offset) : ReadExact(text, out clock, out offset);
+        TimestampProblem problem = _iso ? IsoTimestamp.Read(text, out long clock, out long? offset) : ReadPatterns(text, out clock, out offset);
         if (problem != TimestampProblem.None) return problem;
-        long ticks = clock - offset.GetValueOrDefault();
-        if (offset is null)
-        {
-            if (_clock is null) return TimestampProblem.NoZone;
-            problem = _clock.ToUtc(clock, out ticks);
-            if (problem != TimestampProblem.None) return problem;
-        }
-        if (ticks < 0 || ticks > DateTime.MaxValue.Ticks) return TimestampProblem.OutOfRange;
-        utc = new DateTime(ticks, DateTimeKind.Utc);
-        return TimestampProblem.None;
+        ticks = clock - offset.GetValueOrDefault();
+        if (offset is null) return TimestampProblem.Local;
+        return ticks < 0 || ticks > DateTime.MaxValue.Ticks ? TimestampProblem.OutOfRange : TimestampProblem.None;
     }
 
-    private TimestampProblem ReadExact(ReadOnlySpan<byte> utf8, out long clock, out long? offset)
+    private TimestampProblem ReadPatterns(ReadOnlySpan<byte> text, out long clock, out long? offset)
     {
+        // The first pattern that finds nothing but an impossible date says more than one that finds nothing at all.
+        TimestampProblem worst = TimestampProblem.Unreadable;
+        foreach (TimestampPattern pattern in _patterns)
+        {
+            TimestampProblem problem = pattern.Read(text, out clock, out offset);
+            if (problem == TimestampProblem.None) return problem;
+            if (worst == TimestampProblem.Unreadable) worst = problem;
+        }
         (clock, offset) = (0, null);
-        Span<char> buffer = stackalloc char[Longest];
-        if (utf8.Length > Longest || !Encoding.UTF8.TryGetChars(utf8, buffer, out int length)) return TimestampProblem.Unreadable;
-        ReadOnlySpan<char> text = buffer[..length];
-        if (_local.Length > 0 && DateTime.TryParseExact(text, _local, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime local))
-        {
-            clock = local.Ticks;
-            return TimestampProblem.None;
-        }
-        if (_withOffset.Length == 0
-            || !DateTimeOffset.TryParseExact(text, _withOffset, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset stamp))
-            return TimestampProblem.Unreadable;
-        (clock, offset) = (stamp.Ticks, stamp.Offset.Ticks);
-        return TimestampProblem.None;
+        return worst;
+    }
+}
+
+/// <summary>The words that a list of timestamp formats may hold beside patterns, and what makes a pattern usable.</summary>
+internal static class TimestampFormat
+{
+    public const string Iso = "iso";
+    public const string Epoch = "epoch";
+    public const string EpochMilliseconds = "epochMs";
+    public const string EpochMicroseconds = "epochUs";
+    public const string Excel = "excel";
+
+    private static readonly string[] s_words = [Iso, Epoch, EpochMilliseconds, EpochMicroseconds, Excel];
+
+    public static bool IsWord(string format) => s_words.Contains(format, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Refuses what would read another time than is written.</summary>
+    public static string Checked(string format)
+    {
+        if (IsWord(format)) return format;
+        string bare = WithoutQuoted(format);
+        string? problem =
+            !"yMd".All(bare.Contains) ? "needs year, month and day (y, M, d)"
+            : bare.Contains('K') ? "must have no K, which stands for the machine's zone; an offset is zzz"
+            : bare.Contains('h') && !bare.Contains('t') ? "has a twelve-hour clock (h) and nothing that tells morning from afternoon (tt)"
+            : bare.Contains('m') && !bare.Contains('h') && !bare.Contains('H') ? "has minutes (m) and no hour (H); months are M"
+            : null;
+        return problem is null
+            ? format
+            : throw new ArgumentException($"TimestampFormats: '{format}' {problem}. Words are {string.Join(", ", s_words)}.", nameof(format));
     }
 
-    /// <summary>Whether a format holds <c>z</c> outside of quotes and escapes.</summary>
-    internal static bool HasOffset(string format)
+    /// <summary>Whether a pattern holds <c>z</c> or <c>Z</c> outside of quotes and escapes.</summary>
+    public static bool HasOffset(string format) => !IsWord(format) && WithoutQuoted(format).Contains('z', StringComparison.OrdinalIgnoreCase);
+
+    public static string Describe(string format) => format.ToLowerInvariant() switch
     {
+        Iso => "ISO 8601 such as 2026-01-31T12:00:00",
+        Epoch => "seconds since 1970",
+        "epochms" => "milliseconds since 1970",
+        "epochus" => "microseconds since 1970",
+        Excel => "a spreadsheet's date such as 46053.5",
+        _ => format,
+    };
+
+    private static string WithoutQuoted(string format)
+    {
+        var bare = new StringBuilder(format.Length);
         char quoted = '\0';
         for (int i = 0; i < format.Length; i++)
         {
@@ -76,8 +100,8 @@ internal sealed class TimestampText
             if (c == '\\') i++;
             else if (quoted != '\0') quoted = c == quoted ? '\0' : quoted;
             else if (c is '\'' or '"') quoted = c;
-            else if (c == 'z') return true;
+            else bare.Append(c);
         }
-        return false;
+        return bare.ToString();
     }
 }

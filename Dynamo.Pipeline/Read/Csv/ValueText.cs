@@ -4,10 +4,12 @@ using System.Text;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Reads a value from UTF-8, correctly rounded: sign, digits with one decimal separator, exponent; nothing else, and the whole field.
+/// Reads a value from UTF-8, correctly rounded: sign, digits with one decimal separator, exponent; thousands separators where they are declared; nothing
+/// else, and the whole field.
 /// </summary>
 internal sealed class ValueText
 {
+    private const int LongestGrouped = 100;
     private const NumberStyles Styles = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
 
     private static readonly double[] PowersOfTen =
@@ -15,10 +17,18 @@ internal sealed class ValueText
 
     private readonly byte _point;
     private readonly NumberFormatInfo _format;
+    private readonly byte[][] _thousands;
 
-    public ValueText(char point)
+    public ValueText(char point, char? thousands = null)
     {
         _point = (byte)point;
+        // Who writes a space between thousands may well have written one that does not break.
+        _thousands = thousands switch
+        {
+            null => [],
+            ' ' => [" "u8.ToArray(), "\u00A0"u8.ToArray(), "\u202F"u8.ToArray()],
+            { } separator => [[(byte)separator]],
+        };
         // The group separator cannot be met, as the styles do not allow it, but must differ.
         _format = new NumberFormatInfo { NumberDecimalSeparator = point.ToString(), NumberGroupSeparator = "'" };
     }
@@ -30,7 +40,12 @@ internal sealed class ValueText
     public string? Read(ReadOnlySpan<byte> text, out double value)
     {
         if (TryReadShort(text, out value)) return null;
-        if (!IsPlain(text)) return NotPlain(text);
+        if (!IsPlain(text)) return _thousands.Length > 0 ? ReadGrouped(text, out value) : NotPlain(text);
+        return ReadPlain(text, out value);
+    }
+
+    private string? ReadPlain(ReadOnlySpan<byte> text, out double value)
+    {
         if (!double.TryParse(text, Styles, _format, out value)) return "is not a number";
         return double.IsFinite(value) ? null : "is too large for a number";
     }
@@ -56,6 +71,48 @@ internal sealed class ValueText
         value = point < 0 ? digits : digits / PowersOfTen[text.Length - point - 1];
         if (negative) value = -value;
         return true;
+    }
+
+    private string? ReadGrouped(ReadOnlySpan<byte> text, out double value)
+    {
+        value = 0;
+        Span<byte> digits = stackalloc byte[LongestGrouped];
+        if (text.IsEmpty || !TryUngroup(text, digits, out int length) || !IsPlain(digits[..length])) return NotPlain(text);
+        return ReadPlain(digits[..length], out value);
+    }
+
+    /// <summary>Takes the separators out of <c>-1 234 567,8</c>: one to three digits, then groups of exactly three, and none among the decimals.</summary>
+    private bool TryUngroup(ReadOnlySpan<byte> text, Span<byte> digits, out int length)
+    {
+        length = 0;
+        if (text.Length > digits.Length) return false;
+        if (text[0] is (byte)'-' or (byte)'+') digits[length++] = text[0];
+        text = text[length..];
+        int whole = text.IndexOf(_point);
+        ReadOnlySpan<byte> rest = whole < 0 ? text : text[..whole], decimals = whole < 0 ? default : text[whole..];
+        for (bool isFirst = true; !rest.IsEmpty; isFirst = false)
+        {
+            int group = 0;
+            while (group < rest.Length && char.IsAsciiDigit((char)rest[group])) group++;
+            if (isFirst ? group is < 1 or > 3 : group != 3) return false;
+            rest[..group].CopyTo(digits[length..]);
+            length += group;
+            rest = rest[group..];
+            if (rest.IsEmpty) break;
+            int separator = Separator(rest);
+            if (separator == 0 || separator == rest.Length) return false;
+            rest = rest[separator..];
+        }
+        decimals.CopyTo(digits[length..]);
+        length += decimals.Length;
+        return true;
+    }
+
+    private int Separator(ReadOnlySpan<byte> text)
+    {
+        foreach (byte[] separator in _thousands)
+            if (text.StartsWith(separator)) return separator.Length;
+        return 0;
     }
 
     /// <summary>Whether only characters of a plain number are in it: the platform's parser would also take NaN, infinity and NUL bytes at the end.</summary>

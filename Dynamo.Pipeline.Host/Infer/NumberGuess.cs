@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>How numbers are written.</summary>
+/// <param name="Decimal">The decimal separator.</param>
+/// <param name="Thousands">The thousands separator, or null.</param>
+/// <param name="Ambiguity">What the samples do not tell, in words, or null.</param>
+internal sealed partial record NumberGuess(char Decimal, char? Thousands, string? Ambiguity)
+{
+    private static readonly double[] s_sentinels = [-9999, -999, -99999, -9999.9, -9999.99, -999.9, -999.99, -99.9, -32768, 9999, 99999, 999999, 32767, 65535];
+
+    private static readonly string[] s_nullWords = ["", "nan", "null", "na", "n/a", "#n/a", "none", "nil", "-", "--", "---", "nodata", "no data", "missing", "bad", "*", "?"];
+
+    /// <summary>Looks at all texts that may be numbers.</summary>
+    public static NumberGuess Of(IReadOnlyList<string> texts)
+    {
+        string[] commas = [.. texts.Where(text => Comma().IsMatch(text))], points = [.. texts.Where(text => Point().IsMatch(text))];
+        string? both = texts.FirstOrDefault(text => CommaPoint().IsMatch(text) || PointComma().IsMatch(text));
+        if (both is not null) return CommaPoint().IsMatch(both) ? new('.', ',', null) : new(',', '.', null);
+        string? spaced = texts.FirstOrDefault(text => Spaced().IsMatch(text));
+        char? thousands = spaced is null ? null : spaced.Contains('\'') ? '\'' : ' ';
+        if (commas.Length == 0 || points.Length > commas.Length) return new('.', thousands, null);
+        bool maybeThousands = points.Length == 0 && commas.All(text => Grouped().IsMatch(text));
+        return new(',', thousands, maybeThousands
+            ? $"'{commas[0]}' may be a decimal comma or a thousands separator: every comma has three digits after it. Taken as a decimal comma; otherwise set \"decimal\": \"point\", \"thousands\": \"comma\"."
+            : null);
+    }
+
+    public bool IsNumber(string text) => TryParse(text, out _);
+
+    public bool TryParse(string text, out double value)
+    {
+        value = 0;
+        if (text.Length == 0 || !(char.IsAsciiDigit(text[^1]) || text[^1] == '.')) return false;
+        if (Thousands is { } thousands) text = text.Replace(thousands.ToString(), "", StringComparison.Ordinal).Replace("\u00A0", "", StringComparison.Ordinal).Replace("\u202F", "", StringComparison.Ordinal);
+        if (Decimal == ',' && text.Contains('.')) return false;
+        return double.TryParse(text.Replace(Decimal, '.'), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value);
+    }
+
+    public static bool IsNullWord(string text) => s_nullWords.Contains(text.ToLowerInvariant());
+
+    /// <summary>The texts of a column that are most likely no measured value: a number such as -9999, far from all others.</summary>
+    public IEnumerable<string> Sentinels(IReadOnlyList<string> column)
+    {
+        (string Text, double Value)[] numbers = [.. column.Select(text => (text, TryParse(text, out double value) ? value : double.NaN)).Where(one => !double.IsNaN(one.Item2))];
+        double[] usual = [.. numbers.Where(one => !s_sentinels.Contains(one.Value)).Select(one => Math.Abs(one.Value))];
+        if (usual.Length == 0) return [];
+        double most = usual.Max();
+        return numbers.Where(one => s_sentinels.Contains(one.Value) && Math.Abs(one.Value) > 5 * most).Select(one => one.Text).Distinct();
+    }
+
+    [GeneratedRegex(@"^[+-]?\d*,\d+$", RegexOptions.CultureInvariant)]
+    private static partial Regex Comma();
+
+    [GeneratedRegex(@"^[+-]?\d*\.\d+([eE][+-]?\d+)?$", RegexOptions.CultureInvariant)]
+    private static partial Regex Point();
+
+    [GeneratedRegex(@"^[+-]?\d{1,3}(,\d{3})+\.\d+$", RegexOptions.CultureInvariant)]
+    private static partial Regex CommaPoint();
+
+    [GeneratedRegex(@"^[+-]?\d{1,3}(\.\d{3})+,\d+$", RegexOptions.CultureInvariant)]
+    private static partial Regex PointComma();
+
+    [GeneratedRegex(@"^[+-]?\d{1,3}([ \u00A0\u202F']\d{3})+([.,]\d+)?$", RegexOptions.CultureInvariant)]
+    private static partial Regex Spaced();
+
+    [GeneratedRegex(@"^[+-]?\d{1,3},\d{3}$", RegexOptions.CultureInvariant)]
+    private static partial Regex Grouped();
+}

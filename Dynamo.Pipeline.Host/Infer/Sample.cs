@@ -1,0 +1,62 @@
+using System.Text;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>The beginning of a sample file as text.</summary>
+/// <param name="Path">The file, with its full path.</param>
+/// <param name="Encoding">The encoding to declare, or <see langword="null"/> when none is needed: UTF-8, or a byte order mark.</param>
+/// <param name="Lines">Its lines, without a last one that is cut off.</param>
+/// <param name="IsWhole">Whether that is all of the file.</param>
+internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<string> Lines, bool IsWhole)
+{
+    private const int MostBytes = 4 << 20;
+
+    /// <exception cref="SourceException">The file cannot be read.</exception>
+    public static Sample Read(string path)
+    {
+        string full = System.IO.Path.GetFullPath(path);
+        try
+        {
+            using FileStream file = File.OpenRead(full);
+            byte[] bytes = new byte[(int)Math.Min(MostBytes, file.Length)];
+            int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            return Of(full, bytes.AsSpan(0, length), file.Length <= length);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new SourceException($"The file {full} cannot be read: {error.Message}", error);
+        }
+    }
+
+    public static Sample Of(string path, ReadOnlySpan<byte> bytes, bool isWhole)
+    {
+        (string? name, Encoding encoding, int mark) = EncodingOf(bytes, isWhole);
+        string text = encoding.GetString(bytes[mark..]);
+        List<string> lines = [.. text.ReplaceLineEndings("\n").Split('\n')];
+        if (lines.Count > 0 && (!isWhole || lines[^1].Length == 0)) lines.RemoveAt(lines.Count - 1);
+        return new Sample(path, name, lines, isWhole);
+    }
+
+    private static (string? Name, Encoding Encoding, int Mark) EncodingOf(ReadOnlySpan<byte> bytes, bool isWhole)
+    {
+        if (bytes is [0xEF, 0xBB, 0xBF, ..]) return (null, System.Text.Encoding.UTF8, 3);
+        if (bytes is [0xFF, 0xFE, ..]) return (null, System.Text.Encoding.Unicode, 2);
+        if (bytes is [0xFE, 0xFF, ..]) return (null, System.Text.Encoding.BigEndianUnicode, 2);
+        ReadOnlySpan<byte> head = bytes.Length > 1024 ? bytes[..1024] : bytes;
+        if (IsZeroEverySecond(head, 1)) return ("utf-16", System.Text.Encoding.Unicode, 0);
+        if (IsZeroEverySecond(head, 0)) return ("utf-16BE", System.Text.Encoding.BigEndianUnicode, 0);
+        // Where the sample was cut, a character may have been as well.
+        ReadOnlySpan<byte> checkedBytes = isWhole || bytes.Length < 4 ? bytes : bytes[..(bytes.LastIndexOf((byte)'\n') + 1)];
+        return System.Text.Unicode.Utf8.IsValid(checkedBytes)
+            ? (null, System.Text.Encoding.UTF8, 0)
+            : ("windows-1252", CodePagesEncodingProvider.Instance.GetEncoding(1252)!, 0);
+    }
+
+    private static bool IsZeroEverySecond(ReadOnlySpan<byte> bytes, int from)
+    {
+        int zeros = 0, pairs = bytes.Length / 2;
+        for (int i = from; i < pairs * 2; i += 2)
+            if (bytes[i] == 0) zeros++;
+        return pairs > 2 && zeros * 10 >= pairs * 8;
+    }
+}

@@ -1,0 +1,55 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>A format as it is being put together from settings, and the files it is for.</summary>
+internal sealed record FormatChoice
+{
+    public static FormatChoice Default { get; } = new();
+
+    /// <summary>The files it is for; <see langword="null"/> for all.</summary>
+    public string? Files { get; init; }
+
+    public ReadingFormat Format { get; init; } = ReadingFormat.Default;
+
+    /// <summary>Whether it was said where the logger's name is.</summary>
+    public bool HasLogger { get; init; }
+
+    public ElapsedUnit? ElapsedUnit { get; init; }
+
+    public FieldSource? ElapsedStart { get; init; }
+
+    public string? QualityColumn { get; init; }
+
+    public IReadOnlyList<string>? QualityAccepted { get; init; }
+
+    public DoubtfulReading? QualityOtherwise { get; init; }
+
+    /// <summary>The channel a setting is for, while it is applied.</summary>
+    public string CurrentChannel { get; init; } = "";
+
+    public FormatChoice WithChannel(Func<ChannelFormat, ChannelFormat> change)
+    {
+        var channels = new Dictionary<string, ChannelFormat>(Format.Channels, StringComparer.OrdinalIgnoreCase);
+        channels[CurrentChannel] = change(channels.GetValueOrDefault(CurrentChannel) ?? new ChannelFormat());
+        return this with { Format = Format with { Channels = channels }, CurrentChannel = "" };
+    }
+
+    /// <summary>Puts the parts together.</summary>
+    /// <exception cref="ArgumentException">A part is missing, or settings exclude each other.</exception>
+    public FormatChoice Completed()
+    {
+        ReadingFormat format = Format;
+        // In a wide file the logger is the file's name unless somebody said otherwise.
+        if (format.Layout == ReadingLayout.WideByChannel && !HasLogger) format = format with { Logger = FieldSource.FileName };
+        if (ElapsedUnit is { } unit)
+            format = format with { Elapsed = new ElapsedTime(unit, ElapsedStart ?? throw new ArgumentException("elapsed needs elapsedStart: where the start of the times is, such as \"elapsedStart\": { \"preamble\": \"Start\" }.")) };
+        else if (ElapsedStart is not null)
+            throw new ArgumentException("elapsedStart needs elapsed: what is counted, such as \"elapsed\": \"s\".");
+        if (QualityColumn is not null || QualityAccepted is not null || QualityOtherwise is not null)
+        {
+            if (QualityColumn is null || QualityAccepted is null) throw new ArgumentException("quality needs a column and the accepted codes: \"quality\": { \"column\": \"Q\", \"accepted\": [\"0\"] }.");
+            format = format with { Quality = new QualityColumn(QualityColumn, QualityAccepted) { Otherwise = QualityOtherwise ?? DoubtfulReading.Reject } };
+        }
+        format.Check();
+        return this with { Format = format };
+    }
+}
