@@ -36,7 +36,7 @@ internal sealed class DatabaseMatrixTests
 
         Refused(import, "second.csv", "newer version", token);
 
-        Sql.Execute(import.Database, "update ImportSchema set Version = 1");
+        Sql.Execute(import.Database, $"update ImportSchema set Version = {SqliteSchema.Version}");
         await AssertRecoveredAsync(import, token);
     }
 
