@@ -51,21 +51,21 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
         return numbers.Where(one => s_sentinels.Contains(one.Value) && Math.Abs(one.Value) > 5 * most).Select(one => one.Text).Distinct();
     }
 
-    [GeneratedRegex(@"^[+-]?\d*,\d+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]*,[0-9]+$", RegexOptions.CultureInvariant)]
     private static partial Regex Comma();
 
-    [GeneratedRegex(@"^[+-]?\d*\.\d+([eE][+-]?\d+)?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]*\.[0-9]+([eE][+-]?[0-9]+)?$", RegexOptions.CultureInvariant)]
     private static partial Regex Point();
 
-    [GeneratedRegex(@"^[+-]?\d{1,3}(,\d{3})+\.\d+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+$", RegexOptions.CultureInvariant)]
     private static partial Regex CommaPoint();
 
-    [GeneratedRegex(@"^[+-]?\d{1,3}(\.\d{3})+,\d+$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$", RegexOptions.CultureInvariant)]
     private static partial Regex PointComma();
 
-    [GeneratedRegex(@"^[+-]?\d{1,3}([ \u00A0\u202F']\d{3})+([.,]\d+)?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]{1,3}([ \u00A0\u202F'][0-9]{3})+([.,][0-9]+)?$", RegexOptions.CultureInvariant)]
     private static partial Regex Spaced();
 
-    [GeneratedRegex(@"^[+-]?\d{1,3},\d{3}$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]{1,3},[0-9]{3}$", RegexOptions.CultureInvariant)]
     private static partial Regex Grouped();
 }

@@ -143,17 +143,17 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
 
     private static int Int(Match match, string group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,7})?)?(?<offset>Z|z|[+-]\d\d(:?\d\d)?)?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9](:[0-9][0-9](\.[0-9]{1,7})?)?(?<offset>Z|z|[+-][0-9][0-9](:?[0-9][0-9])?)?$", RegexOptions.CultureInvariant)]
     private static partial Regex IsoText();
 
-    [GeneratedRegex(@"^\d{1,17}([.,]\d{1,15})?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[0-9]{1,17}([.,][0-9]{1,15})?$", RegexOptions.CultureInvariant)]
     private static partial Regex PlainNumber();
 
     [GeneratedRegex(
-        @"^(?<a>\d{1,4})(?<s>[./-])(?<b>\d{1,2})\k<s>(?<c>\d{1,4})((?<t>[ T])(?<h>\d{1,2}):(?<m>\d\d)(:(?<sec>\d\d)(\.(?<f>\d{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?((?<gap> ?)(?<o>Z|[+-]\d\d:?\d\d))?)?$",
+        @"^(?<a>[0-9]{1,4})(?<s>[./-])(?<b>[0-9]{1,2})\k<s>(?<c>[0-9]{1,4})((?<t>[ T])(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?((?<gap> ?)(?<o>Z|[+-][0-9][0-9]:?[0-9][0-9]))?)?$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex DigitText();
 
-    [GeneratedRegex(@"^(?<t>)(?<h>\d{1,2}):(?<m>\d\d)(:(?<sec>\d\d)(\.(?<f>\d{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"^(?<t>)(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex TimeOfDay();
 }

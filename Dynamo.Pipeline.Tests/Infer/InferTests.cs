@@ -21,6 +21,12 @@ internal sealed class InferTests
     public void A_date_that_nothing_tells_says_so() =>
         Assert.That(Infer("date,flow\n01/02/2026 00:00,1\n01/02/2026 00:15,2\n").Decide, Has.Some.Contains("nothing in the samples tells which"));
 
+    [TestCase("\u0E5126")]
+    [TestCase("\u0E51\u0E52\u0E53\u0E54-01-01 00:00")]
+    [TestCase("\u0661,5")]
+    public void Digits_of_other_scripts_are_text(string text) =>
+        Assert.That(() => Infer($"timestamp,flow\n{string.Concat(Enumerable.Repeat("1767225600,1\n", 30))}{text},1\n"), Throws.Nothing);
+
     [TestCase("13/02/2026 00:00", "02/03/2026 00:00", "dd/MM/yyyy HH:mm")]
     [TestCase("02/13/2026 00:00", "03/02/2026 00:00", "MM/dd/yyyy HH:mm")]
     [TestCase("3.4.26 5:06:07", "13.4.26 15:06:07", "d.M.yy H:mm:ss")]
