@@ -8,8 +8,8 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class LinuxNamePortion
 {
-    /// <summary>Sorted at a time: about 4 MB of names. A longer folder comes in several sorted portions.</summary>
-    public const int MostNames = 100_000;
+    /// <summary>Sorted at a time: about 2 MB of names. A longer folder comes in several sorted portions.</summary>
+    public const int MostNames = 50_000;
 
     private readonly List<int> _starts = [];
     private byte[] _bytes = new byte[4096];
