@@ -34,6 +34,16 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
 
     public RowMap<Reading> Map { get; }
 
+    /// <summary>What makes <c>dynamo --sink sqlserver</c> write here.</summary>
+    public Dictionary<string, string?> Variables => new()
+    {
+        ["DYNAMO_SINK"] = ConnectionString,
+        ["DYNAMO__TABLE__NAME"] = Map.Name,
+        ["DYNAMO__TABLE__LEDGER"] = Options.LedgerTable,
+        ["DYNAMO__TABLE__RUNS"] = Options.RunTable,
+        ["DYNAMO__TABLE__REJECTS"] = Options.RejectTable,
+    };
+
     public SqlServerSink<Reading> NewSink(DuplicatePolicy policy = DuplicatePolicy.LastWins, Func<SqlServerSinkOptions, SqlServerSinkOptions>? change = null) =>
         new(ConnectionString, Map, (change ?? (o => o))(Options with { Duplicates = policy }));
 
@@ -65,6 +75,10 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
     public List<Reading> Readings() =>
         [.. Query<(string Logger, string Channel, DateTime At, double Value)>($"SELECT Logger, Channel, TimestampUtc, Value FROM {Map.Name}")
             .Select(r => new Reading(r.Logger, r.Channel, DateTime.SpecifyKind(r.At, DateTimeKind.Utc), r.Value))];
+
+    public List<(string Path, string Outcome)> Ledger() => Query<(string, string)>($"SELECT Path, Outcome FROM {Options.LedgerTable}");
+
+    public bool HasTable(string name) => Scalar<int?>($"SELECT OBJECT_ID('dbo.{name}')") is not null;
 
     public long Rejects(string path) => Scalar<int>($"SELECT COUNT(*) FROM {Options.RejectTable} WHERE Path = @path", new { path });
 

@@ -73,9 +73,9 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
 
     private static SqlServerTableColumn ColumnOf(SqlDataReader row)
     {
-        bool identity = Truth(row, 6), computed = Truth(row, 7);
+        bool computed = Truth(row, 6) || Truth(row, 7) || row.GetString(1) is "timestamp" or "rowversion";
         return new SqlServerTableColumn(row.GetString(0), row.GetString(1), (int)Whole(row, 2), (int)Whole(row, 3), (int)Whole(row, 4), Truth(row, 5),
-            identity || computed || Whole(row, 8) != 0, identity || computed, row.IsDBNull(9) ? null : row.GetString(9));
+            computed || Whole(row, 8) != 0, computed, row.IsDBNull(9) ? null : row.GetString(9));
     }
 
     private static SqlServerIndex IndexOf(SqlDataReader row) => new(row.IsDBNull(1) ? "" : row.GetString(1), row.GetString(2), false, false, []);
