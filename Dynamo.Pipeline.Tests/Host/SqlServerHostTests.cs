@@ -142,6 +142,22 @@ internal sealed class SqlServerHostTests
     }
 
     [Test]
+    public async Task The_connection_is_encrypted_unless_said_otherwise_and_a_certificate_nobody_trusts_is_refused([Values] bool trusted, CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        await using var endpoint = new TdsEndpoint();
+        SqlConnectionStringBuilder connection = endpoint.Connect();
+        connection.Remove("Encrypt");
+        connection.TrustServerCertificate = trusted;
+
+        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink", "sqlserver");
+
+        Assert.That(run.ExitCode, Is.EqualTo(trusted ? 0 : 4), run.StandardError);
+        if (!trusted) Assert.That(run.StandardError, Does.Contain("certificate"));
+        Assert.That(endpoint.Counts.Logins, trusted ? Is.GreaterThan(0) : Is.Zero);
+    }
+
+    [Test]
     public async Task Without_a_connection_string_it_says_where_to_put_it(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

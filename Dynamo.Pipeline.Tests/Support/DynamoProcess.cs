@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The real <c>dynamo</c>, as built beside the tests.</summary>
+/// <summary>The real <c>dynamo</c>, as built beside the tests, or the published one that DYNAMO_TEST_PROGRAM names.</summary>
 internal static partial class DynamoProcess
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
@@ -66,8 +66,8 @@ internal static partial class DynamoProcess
 
     private static Process Begin(IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment)
     {
-        string program = Path.Combine(AppContext.BaseDirectory, "dynamo.dll");
-        var start = new ProcessStartInfo(Dotnet(), [program, .. arguments])
+        string? published = Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM");
+        var start = new ProcessStartInfo(published ?? Dotnet(), published is null ? [Path.Combine(AppContext.BaseDirectory, "dynamo.dll"), .. arguments] : arguments)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -88,9 +88,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
 
     private DataTable Entries<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
-        DataTable table = Table(("FileKey", typeof(byte[])), ("Source", typeof(string)), ("Path", typeof(string)), ("Size", typeof(long)), ("ModifiedUtc", typeof(DateTime)), ("RunId", typeof(long)),
-            ("Outcome", typeof(string)), ("Rows", typeof(long)), ("Inserted", typeof(long)), ("Updated", typeof(long)), ("Unchanged", typeof(long)), ("Rejected", typeof(long)), ("Reason", typeof(string)),
-            ("ImportedUtc", typeof(DateTime)));
+        DataTable table = Table(("FileKey", SqlDbType.Binary), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Size", SqlDbType.BigInt), ("ModifiedUtc", SqlDbType.DateTime2), ("RunId", SqlDbType.BigInt),
+            ("Outcome", SqlDbType.NVarChar), ("Rows", SqlDbType.BigInt), ("Inserted", SqlDbType.BigInt), ("Updated", SqlDbType.BigInt), ("Unchanged", SqlDbType.BigInt), ("Rejected", SqlDbType.BigInt), ("Reason", SqlDbType.NVarChar),
+            ("ImportedUtc", SqlDbType.DateTime2));
         DateTime now = options.Clock.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
@@ -105,19 +105,26 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
 
     private DataTable Rejects<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
-        DataTable table = Table(("RunId", typeof(long)), ("Source", typeof(string)), ("Path", typeof(string)), ("Line", typeof(long)), ("ColumnName", typeof(string)), ("Problem", typeof(string)),
-            ("Found", typeof(string)), ("Expected", typeof(string)), ("Remedy", typeof(string)), ("RawText", typeof(string)));
+        DataTable table = Table(("RunId", SqlDbType.BigInt), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Line", SqlDbType.BigInt), ("ColumnName", SqlDbType.NVarChar), ("Problem", SqlDbType.NVarChar),
+            ("Found", SqlDbType.NVarChar), ("Expected", SqlDbType.NVarChar), ("Remedy", SqlDbType.NVarChar), ("RawText", SqlDbType.NVarChar));
         foreach (FileWork<TRow> work in works)
             foreach (Defect defect in work.Kept)
                 table.Rows.Add(runId, source, Cut(work.File.Path), defect.Line, Cut(defect.Column, 256), Cut(defect.Problem), Cut(defect.Found), Cut(defect.Expected), Cut(defect.Remedy), Cut(defect.RawText));
         return table;
     }
 
-    private static DataTable Table(params ReadOnlySpan<(string Name, Type Type)> columns)
+    private static DataTable Table(params ReadOnlySpan<(string Name, SqlDbType Type)> columns)
     {
         var table = new DataTable { Locale = CultureInfo.InvariantCulture };
-        foreach ((string name, Type type) in columns)
-            table.Columns.Add(name, type);
+        foreach ((string name, SqlDbType type) in columns)
+            // Each type by its name, for a program that is compiled ahead and keeps only what it can see.
+            table.Columns.Add(type switch
+            {
+                SqlDbType.Binary => new DataColumn(name, typeof(byte[])),
+                SqlDbType.BigInt => new DataColumn(name, typeof(long)),
+                SqlDbType.DateTime2 => new DataColumn(name, typeof(DateTime)),
+                _ => new DataColumn(name, typeof(string)),
+            });
         return table;
     }
 
