@@ -43,10 +43,20 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
     {
         private readonly Func<string, Misfit?> _fit = SqlServerFit.Text(target);
 
+        /// <summary>The last text that fitted. Names come many times in a row, as the same object; whoever races here asks once more than needed.</summary>
+        private string? _fits;
+
         public override Misfit? Judge(TRow row)
         {
-            if (column.Get(row) is { } text) return _fit(text);
+            if (column.Get(row) is { } text) return ReferenceEquals(text, _fits) ? null : Judge(text);
             return Column.IsKey ? new Misfit("the key is missing") : Target.IsNullable ? null : Misfit.Null;
+        }
+
+        private Misfit? Judge(string text)
+        {
+            Misfit? misfit = _fit(text);
+            if (misfit is null) _fits = text;
+            return misfit;
         }
     }
 
@@ -134,7 +144,7 @@ internal static class SqlServerFit
         bool old = target.Type == "datetime";
         return time => time.Kind != DateTimeKind.Utc ? local
             : time < first || time > last ? outside
-            : time.Ticks % step != 0 || (old && new SqlDateTime(time).Value.Ticks != time.Ticks) ? fine : null;
+            : (step > 1 && time.Ticks % step != 0) || (old && new SqlDateTime(time).Value.Ticks != time.Ticks) ? fine : null;
     }
 
     private static Misfit? Decimal(SqlServerTableColumn target, double value)

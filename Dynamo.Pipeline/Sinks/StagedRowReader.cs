@@ -18,10 +18,13 @@ internal sealed class StagedRowReader<TRow>(
 {
     public const string FileColumn = "StagedFile", LineColumn = "StagedLine", SequenceColumn = "StagedSequence";
 
+    private static readonly Task<bool> s_there = Task.FromResult(true);
+
     private readonly StagedValue<TRow>[] _values = [.. columns.Select(StagedValue<TRow>.For)];
     private readonly IAsyncEnumerator<(int File, RowBatch<TRow> Rows)> _portions = portions.GetAsyncEnumerator(cancellationToken);
     private RowBatch<TRow>? _portion;
-    private int _at;
+    private TRow _row = default!;
+    private int _at, _fileAt;
     private bool _closed;
 
     // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the next row is asked for.
@@ -46,41 +49,43 @@ internal sealed class StagedRowReader<TRow>(
 
     public override object this[string name] => GetValue(GetOrdinal(name));
 
-    public override async Task<bool> ReadAsync(CancellationToken cancellationToken)
+    public override Task<bool> ReadAsync(CancellationToken cancellationToken) => HasNext() ? s_there : NextPortionAsync();
+
+    private async Task<bool> NextPortionAsync()
     {
-        while (!HasNext())
+        do
         {
             if (!await _portions.MoveNextAsync().ConfigureAwait(false)) return false;
-            _portion = _portions.Current.Rows;
+            (_fileAt, _portion) = _portions.Current;
             _at = -1;
         }
-        RowsRead++;
+        while (!HasNext());
         return true;
     }
 
     private bool HasNext()
     {
         if (_portion is not { } portion) return false;
-        while (++_at < portion.Rows.Count)
-            if (admits is null || admits(_portions.Current.File, portion.Rows[_at], portion.Lines[_at]))
-                return true;
+        ReadOnlySpan<TRow> rows = portion.RowSpan;
+        while (++_at < rows.Length)
+        {
+            _row = rows[_at];
+            if (admits is not null && !admits(_fileAt, _row, portion.LineSpan[_at])) continue;
+            RowsRead++;
+            return true;
+        }
         return false;
     }
 
     /// <summary>Not there: the rows may come from a file that is still being fetched, and no thread waits for it.</summary>
     public override bool Read() => throw new NotSupportedException("Rows are read asynchronously: use WriteToServerAsync.");
 
-    public override object GetValue(int ordinal)
+    public override object GetValue(int ordinal) => ordinal < _values.Length ? _values[ordinal].Of(_row) : (ordinal - _values.Length) switch
     {
-        RowBatch<TRow> portion = _portion!;
-        return (ordinal - _values.Length) switch
-        {
-            < 0 => _values[ordinal].Of(portion.Rows[_at]),
-            0 => _file.Holding(_portions.Current.File),
-            1 => _line.Holding(portion.Lines[_at]),
-            _ => _sequence.Holding(RowsRead),
-        };
-    }
+        0 => _file.Holding(_fileAt),
+        1 => _line.Holding(_portion!.LineSpan[_at]),
+        _ => _sequence.Holding(RowsRead),
+    };
 
     public override bool IsDBNull(int ordinal) => GetValue(ordinal) is DBNull;
 
