@@ -16,6 +16,7 @@ internal static class SqlServerSettings
         Setting.One("sqlserver:password", "the password of the connection string's user", (s, text) => s with { SqlServerPassword = text }) with { IsSecret = true },
         Setting.One("sqlserver:schema", NameAllowed, (s, text) => s with { SqlServer = s.SqlServer with { Schema = text } }),
         Setting.One("sqlserver:append", "true or false", (s, text) => s with { SqlServer = s.SqlServer with { Append = SettingText.Flag(text) } }),
+        Setting.One("sqlserver:procedure", NameAllowed, (s, text) => s with { SqlServer = s.SqlServer with { Procedure = text } }),
         new("sqlserver:constants", "a list of COLUMN=VALUE, such as Site=North", (s, texts) => s with { SqlServer = s.SqlServer with { Constants = Constants(texts) } }) { IsList = true },
         Setting.One("sqlserver:commandTimeout", DurationAllowed, (s, text) => s with { SqlServer = s.SqlServer with { CommandTimeout = SettingText.Duration(text) } }),
         Setting.One("sqlserver:stallTimeout", DurationAllowed, (s, text) => s with { SqlServer = s.SqlServer with { StallTimeout = SettingText.Duration(text) } }),

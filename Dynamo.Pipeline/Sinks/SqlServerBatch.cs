@@ -188,7 +188,7 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
                 SqlServerMerged merged = await new SqlServerMerge<TRow>(db, target, _sql).RunAsync(writing.Connection, transaction, writing.Cancellation).ConfigureAwait(false);
                 if (!new SqlServerVerdicts<TRow>(writing.Ordered, merged, db.Options.Duplicates, maxBadRows).Apply()) return false;
                 if (merged.Inserted != writing.Ordered.Where(w => w.IsLoading).Sum(w => w.Inserted))
-                    throw new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
+                    throw Unbalanced();
             }
             await CommitAsync(writing, transaction).ConfigureAwait(false);
             return true;
@@ -204,6 +204,10 @@ internal sealed class SqlServerBatch<TRow>(SqlServerDb db, SqlServerTarget<TRow>
         if (!await BisectAsync(writing).ConfigureAwait(false) && ++writing.Fruitless > MostFruitless) throw refusal;
         return false;
     }
+
+    private SinkException Unbalanced() => db.Options.Procedure is { } procedure
+        ? new SinkException($"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
+        : new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
 
     private async Task TakeTurnAsync(string turn, bool shared, SqlConnection connection, SqlTransaction transaction, CancellationToken cancellationToken)
     {

@@ -16,9 +16,11 @@ public static class SqlServerDdl
         return string.Join(";\n\n", statements) + ";\n";
     }
 
-    internal static void RefuseSameNames<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
+    internal static void RefuseConflicts<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
     {
         string? twice = SqlServerSchema.Tables(map, options).GroupBy(t => t.Table, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
+        if (options.Procedure is not null && (options.Append || options.Duplicates != DuplicatePolicy.LastWins || options.Constants.Count > 0))
+            throw new ArgumentException("A Procedure takes the rows as it likes: leave Append, Duplicates and Constants as they are.", nameof(options));
         if (twice is not null) throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
     }
 }

@@ -23,7 +23,7 @@ public sealed class SqlServerInspection<TRow>
         ArgumentNullException.ThrowIfNull(map);
         _map = map;
         SqlServerSinkOptions all = options ?? new SqlServerSinkOptions();
-        SqlServerDdl.RefuseSameNames(map, all);
+        SqlServerDdl.RefuseConflicts(map, all);
         _db = SqlServerConnectionText.Read(connectionString, all);
     }
 

@@ -54,12 +54,12 @@ public sealed class SqlServerLedger
     /// <typeparam name="TRow">The row.</typeparam>
     /// <param name="map">The row table; its first time in the key is meant.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The time in UTC, or null for an empty table or a map without a time in its key.</returns>
+    /// <returns>The time in UTC, or null for an empty table, a map without a time in its key, or where a procedure takes the rows.</returns>
     /// <exception cref="SinkException">The database cannot be read.</exception>
     public async Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc }) is not { } time) return null;
+        if (_db.Options.Procedure is not null || map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc }) is not { } time) return null;
         string sql = $"SELECT TOP (1) {SqlServerText.Quote(time.Name)} FROM {SqlServerText.Quote(_db.Options.Schema, map.Name)} ORDER BY {SqlServerText.Quote(time.Name)} DESC";
         List<DateTime> newest = await ReadAsync(sql, r => Utc(r, 0), cancellationToken).ConfigureAwait(false);
         return newest.Count == 0 ? null : newest[0];

@@ -23,7 +23,7 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
         {
             DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
-                return await ReadAsync(reader, cancellationToken).ConfigureAwait(false);
+                return db.Options.Procedure is null ? await ReadAsync(reader, cancellationToken).ConfigureAwait(false) : await ReadFilesAsync(reader, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -85,6 +85,25 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
                 duplicates.Add((reader.GetInt32(0), reader.GetInt32(1), Duplicate(reader)));
         return new SqlServerMerged(inserted, met, duplicates);
     }
+
+    /// <summary>What a procedure says it did, as if a merge had found it.</summary>
+    private async Task<SqlServerMerged> ReadFilesAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        if (reader.FieldCount != 4) throw new SinkException($"The procedure {db.Options.Procedure} must return one result with the columns StagedFile, Inserted, Updated, Unchanged; found {reader.FieldCount} columns.");
+        long inserted = 0;
+        var met = new Dictionary<(int, int), long>();
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            int file = (int)Whole(reader, 0);
+            inserted += Whole(reader, 1);
+            (met[(file, 1)], met[(file, 0)]) = (Whole(reader, 2), Whole(reader, 3));
+        }
+        // An error behind the result must be read as well.
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        return new SqlServerMerged(inserted, met, []);
+    }
+
+    private static long Whole(DbDataReader reader, int at) => Convert.ToInt64(reader.GetValue(at), CultureInfo.InvariantCulture);
 
     private Defect Duplicate(DbDataReader reader) => new("a row with the same key is there already")
     {

@@ -22,7 +22,8 @@ internal sealed class SqlServerMergeSql<TRow>
         _values = [.. target.Columns.Where(c => !c.Column.IsKey)];
         _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}"));
         _partition = $"PARTITION BY {string.Join(", ", _keys.Select(Own))} ORDER BY {Sequence}";
-        Merge = _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert} SET @inserted = @@ROWCOUNT; {Report}"
+        Merge = options.Procedure is { } procedure ? $"EXEC {SqlServerText.Quote(options.Schema, procedure)}"
+            : _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert} SET @inserted = @@ROWCOUNT; {Report}"
             : options.Duplicates == DuplicatePolicy.LastWins ? LastWins() : FirstWins();
     }
 
@@ -34,7 +35,7 @@ internal sealed class SqlServerMergeSql<TRow>
 
     /// <summary>
     /// Merges what is staged. First result: the rows that were new. Second: by file, the rows that met another one, by kind (last wins: 0 same values, 1 other values; otherwise:
-    /// 0 in the table, 1 in the batch). Third, under the reject policy: those rows.
+    /// 0 in the table, 1 in the batch). Third, under the reject policy: those rows. A procedure has a result of its own, by file.
     /// </summary>
     public string Merge { get; }
 

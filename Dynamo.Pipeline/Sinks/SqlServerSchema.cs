@@ -10,7 +10,8 @@ internal static class SqlServerSchema
 
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqlServerSinkOptions options) =>
     [
-        (map.Name, Rows(map, options)),
+        // A procedure knows its tables itself.
+        .. options.Procedure is null ? [(map.Name, Rows(map, options))] : Array.Empty<(string, string)>(),
         (options.LedgerTable, Ledger(options)),
         (options.RunTable, Runs(options)),
         (options.RejectTable, Rejects(options)),

@@ -26,8 +26,9 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     /// <summary>Compares without creating anything: null when the row table is missing and would be created.</summary>
     public async Task<SqlServerTarget<TRow>?> CheckAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
-        foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Skip(1))
+        foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Where(t => t.Table != map.Name))
             await CheckOwnAsync(connection, table, sql, cancellationToken).ConfigureAwait(false);
+        if (_options.Procedure is { } procedure) return await CheckAsync(connection, procedure, cancellationToken).ConfigureAwait(false);
         if (await ReadAsync(connection, map.Name, cancellationToken).ConfigureAwait(false) is not { } rows)
             return _options.CreateTables ? null : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
         foreach (RowColumn<TRow> column in map.Columns)
@@ -35,6 +36,13 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         CheckOthers(rows);
         CheckKey(rows);
         return new SqlServerTarget<TRow>(map, rows, _options);
+    }
+
+    private async Task<SqlServerTarget<TRow>> CheckAsync(SqlConnection connection, string procedure, CancellationToken cancellationToken)
+    {
+        string name = SqlServerText.Quote(_options.Schema, procedure);
+        List<bool> found = await db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", r => !r.IsDBNull(0), cancellationToken, ("@name", name)).ConfigureAwait(false);
+        return found[0] ? new SqlServerTarget<TRow>(map, SqlServerTable.Of(map), _options) : throw Misfit($"the procedure {name} is missing, or this user may not see it");
     }
 
     private Task<SqlServerTable?> ReadAsync(SqlConnection connection, string table, CancellationToken cancellationToken) =>

@@ -28,9 +28,9 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
         _map = map;
         SqlServerSinkOptions all = options ?? new SqlServerSinkOptions();
         if (map.Columns.Count == 0) throw new ArgumentException($"The table {map.Name} has no column.", nameof(map));
-        if (!all.Append && !map.Columns.Any(c => c.IsKey))
+        if (!all.Append && all.Procedure is null && !map.Columns.Any(c => c.IsKey))
             throw new ArgumentException($"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. Add one with Key, or set Append.", nameof(map));
-        SqlServerDdl.RefuseSameNames(map, all);
+        SqlServerDdl.RefuseConflicts(map, all);
         _db = SqlServerConnectionText.Read(connectionString, all);
     }
 

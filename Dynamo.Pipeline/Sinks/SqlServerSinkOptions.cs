@@ -34,6 +34,14 @@ public sealed record SqlServerSinkOptions
     } = new Dictionary<string, string>();
 
     /// <summary>
+    /// A stored procedure in <see cref="Schema"/> that takes the staged rows in the place of the sink's own statements, for tables that a map cannot describe. Default: none. It finds
+    /// them in <c>#StagedRow</c>: the map's columns, and <c>StagedFile</c> (a number), <c>StagedLine</c> and <c>StagedSequence</c> (their order). It runs inside the batch's
+    /// transaction, which it neither commits nor rolls back, decides about duplicates itself, raises an error for a row it refuses, and returns one result with a row for each file:
+    /// <c>StagedFile, Inserted, Updated, Unchanged</c>, which together are the file's rows. Not together with <see cref="Append"/>.
+    /// </summary>
+    public string? Procedure { get; init => field = value is null ? null : SqlName.Checked(value); }
+
+    /// <summary>
     /// Batches that may be written at once. Default: 4. Rows are staged side by side; what changes the tables takes turns, so that two writers never meet in a key.
     /// </summary>
     public int Writers { get; init => field = value is >= 1 and <= 64 ? value : throw new ArgumentOutOfRangeException(nameof(Writers), value, "Writers must be between 1 and 64."); } = 4;

@@ -71,6 +71,15 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
         return new SqlServerTable(columns, [.. indexes, .. heads.Where(h => keys.All(k => k.Id != h.Id)).Select(h => h.Index)], (int)triggers[0]);
     }
 
+    /// <summary>As wide as a map allows: what a procedure is handed.</summary>
+    public static SqlServerTable Of<TRow>(RowMap<TRow> map) => new([.. map.Columns.Select(c => c.Kind switch
+    {
+        ColumnKind.Text => new SqlServerTableColumn(c.Name, "nvarchar", 8000, 0, 0, c.IsNullable, false, false, SqlServerText.Exact),
+        ColumnKind.WholeNumber => new SqlServerTableColumn(c.Name, "bigint", 8, 19, 0, c.IsNullable, false, false, null),
+        ColumnKind.Number => new SqlServerTableColumn(c.Name, "float", 8, 53, 0, c.IsNullable, false, false, null),
+        _ => new SqlServerTableColumn(c.Name, "datetime2", 8, 27, 7, c.IsNullable, false, false, null),
+    })], [], 0);
+
     private static SqlServerTableColumn ColumnOf(SqlDataReader row)
     {
         bool computed = Truth(row, 6) || Truth(row, 7) || row.GetString(1) is "timestamp" or "rowversion";

@@ -82,7 +82,7 @@ internal sealed class SqlServerWays(string connection)
     {
         var batch = new RowBatch<Reading>(rows.Length);
         for (int i = 0; i < rows.Length; i++) batch.Add(rows[i], i + 2);
-        return new FileRows<Reading>(new SourceFile($"{rows[0].Logger}/{rows[0].TimestampUtc.Ticks}.csv", rows.Length, rows[0].TimestampUtc), batch);
+        return new FileRows<Reading>(new SourceFile($"{rows[0].Logger}/{rows[0].Channel}/{rows[0].TimestampUtc.Ticks}.csv", rows.Length, rows[0].TimestampUtc), batch);
     }
 
     private int Execute(string sql)

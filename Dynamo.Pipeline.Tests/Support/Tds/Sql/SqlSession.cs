@@ -20,7 +20,7 @@ internal sealed partial class SqlSession : IDisposable
         Id = id;
         _store = shared.Open();
         SqlCatalogue.CreateTemporary(_store);
-        _store.Connection.CreateFunction("OBJECT_ID", (string name) => SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)));
+        _store.Connection.CreateFunction("OBJECT_ID", (string name) => SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)) ?? (_shared.Procedures.ContainsKey(SqlNames.Flat(name)) ? int.MaxValue : null));
         _store.Connection.CreateFunction("OBJECT_ID", (string name, string type) => type.Trim().Equals("U", StringComparison.OrdinalIgnoreCase) ? SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)) : null);
         _store.Connection.CreateFunction("OBJECT_NAME", (int id) => _store.Scalar($"SELECT name FROM \"sys.objects\" WHERE object_id = {id}") as string);
         _store.Connection.CreateFunction("SCOPE_IDENTITY", () => _identity);
