@@ -1,8 +1,5 @@
-using System.Globalization;
 using Dynamo.Pipeline.Host;
 
+Cultures.Choose(args);
 NativeHeap.Share();
-// What is printed is the same on every machine; SqlClient does not connect where cultures are left out altogether.
-CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
-CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
 return (int)await DynamoHost.MainAsync(args);
