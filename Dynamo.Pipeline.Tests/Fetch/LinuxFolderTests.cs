@@ -57,6 +57,22 @@ public sealed partial class LinuxFolderTests
         await External.RunAsync("sh", "-c", $"rm '{_inbox.Path}'/a*");
     }
 
+    [Test]
+    public void Names_come_in_the_order_of_their_bytes_portion_by_portion([Values(1, 3, 9, 10, 100)] int portion)
+    {
+        string[] names = ["b.csv", "a.csv", "B.csv", "a b.csv", "\u00E9.csv", "\U0001F4A7.csv", "z\uFF21.csv", "a.csv.csv", "0.csv"];
+        foreach (string name in names) File.WriteAllText(_inbox[name], "x");
+        using var reader = new LinuxFolderReader(_inbox.Path, new FolderFilter(new FolderSourceOptions()), portion);
+
+        var found = new List<string>();
+        while (reader.TryRead(out FolderEntry entry)) found.Add(entry.Name);
+
+        Assert.That(found, Is.EquivalentTo(names));
+        foreach (string[] chunk in found.Chunk(portion)) Assert.That(chunk.Select(Bytes), Is.Ordered.Ascending.Using<string>(string.CompareOrdinal));
+    }
+
+    private static string Bytes(string name) => Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(name));
+
     [TestCase(AfterCommit.Archive, false)]
     [TestCase(AfterCommit.Archive, true)]
     [TestCase(AfterCommit.Keep, true)]

@@ -38,6 +38,15 @@ public sealed class SqliteSinkTests : BatchSinkContract
     }
 
     [Test, CancelAfter(60_000)]
+    public async Task An_interrupted_run_has_the_books_of_what_it_committed()
+    {
+        await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1), R("A", 2, 2)), File("b.csv", R("A", 2, 3)));
+        await WriteOnce(DuplicatePolicy.LastWins, File("c.csv", R("A", 3, 1)));
+        Assert.That(_database.Query("SELECT Outcome || '|' || Listed || '|' || Loaded || '|' || RowsRead || '|' || RowsInserted || '|' || RowsUpdated FROM ImportRun ORDER BY RunId"),
+            Is.EqualTo(new[] { "interrupted|2|2|3|2|1", "running|0|0|0|0|0" }));
+    }
+
+    [Test, CancelAfter(60_000)]
     public async Task Times_are_text_that_sorts_and_that_date_functions_read()
     {
         await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 0, 1), new Reading("A", "flow", Noon.AddTicks(1_230_000), 1)));

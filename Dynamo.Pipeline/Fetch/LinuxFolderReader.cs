@@ -13,13 +13,13 @@ internal sealed class LinuxFolderReader : FolderReader
 
     private readonly FolderFilter _filter;
     private readonly int _descriptor;
-    private readonly LinuxNamePortion _names = new();
+    private readonly LinuxNamePortion _names;
     private nint _folder;
     private bool _isAtEnd;
 
-    public LinuxFolderReader(string path, FolderFilter filter)
+    public LinuxFolderReader(string path, FolderFilter filter, int mostNames = LinuxNamePortion.MostNames)
     {
-        _filter = filter;
+        (_filter, _names) = (filter, new LinuxNamePortion(mostNames));
         _folder = LinuxCalls.OpenFolder(path);
         if (_folder == 0) throw LinuxErrors.ForFolder(Marshal.GetLastPInvokeError());
         _descriptor = LinuxCalls.FolderDescriptor(_folder);

@@ -6,16 +6,17 @@ namespace Dynamo.Pipeline;
 /// Names of one folder in the order of their bytes. A folder hands its names out in no order; loggers' files sorted by name lie together by logger, and so
 /// do their rows in a table whose key begins with it: a batch then touches few of its pages instead of nearly all.
 /// </summary>
-internal sealed class LinuxNamePortion
+/// <param name="mostNames">Sorted at a time.</param>
+internal sealed class LinuxNamePortion(int mostNames)
 {
-    /// <summary>Sorted at a time: about 2 MB of names. A longer folder comes in several sorted portions.</summary>
+    /// <summary>About 2 MB of names. A longer folder comes in several sorted portions.</summary>
     public const int MostNames = 50_000;
 
     private readonly List<int> _starts = [];
     private byte[] _bytes = new byte[4096];
     private int _used, _next;
 
-    public bool IsFull => _starts.Count == MostNames;
+    public bool IsFull => _starts.Count == mostNames;
 
     public bool IsEmpty => _starts.Count == 0;
 

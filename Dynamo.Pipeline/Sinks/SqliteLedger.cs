@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 /// <param name="EndedUtc">When it ended, or null: it is under way, or its process was killed.</param>
 /// <param name="Outcome"><c>running</c>, <c>completed</c>, <c>cancelled</c>, <c>failed</c> or <c>interrupted</c>.</param>
 /// <param name="Host">The machine.</param>
-/// <param name="Counts">The books, by the names of their columns: <c>Listed</c>, <c>Loaded</c>, …, <c>RowsRead</c>, …, <c>Bytes</c>.</param>
+/// <param name="Counts">The books, by the names of their columns: <c>Listed</c>, <c>Loaded</c>, …, <c>RowsRead</c>, …, <c>Bytes</c>. Of an interrupted run: the files and rows it committed.</param>
 public sealed record ImportedRun(long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, IReadOnlyDictionary<string, long> Counts);
 
 /// <summary>The sums of a ledger.</summary>

@@ -3,15 +3,11 @@ namespace Dynamo.Pipeline;
 /// <summary>The run's row.</summary>
 internal static class SqliteRun
 {
-    /// <summary>Opens a row and returns its number. Rows that a killed run left open are closed as <c>interrupted</c>: we hold the claim, so it cannot be under way.</summary>
+    /// <summary>Opens a row and returns its number. Rows that a killed run left open are closed first.</summary>
     public static long Start(SqliteDb db, SqliteSinkOptions options, RunStart run)
     {
         string table = SqliteSchema.Quote(options.RunTable);
-        using (SqliteStatement close = db.Prepare($"UPDATE {table} SET Outcome = 'interrupted' WHERE Source = ? AND Outcome = 'running'"))
-        {
-            close.Text(1, run.Source);
-            close.Run("closing interrupted runs");
-        }
+        CloseInterrupted(db, options, run.Source);
         using SqliteStatement open = db.Prepare($"INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) VALUES (?, ?, 'running', ?, ?)");
         open.Text(1, run.Source);
         open.Time(2, run.StartedUtc);
@@ -19,6 +15,21 @@ internal static class SqliteRun
         open.Text(4, run.Version);
         open.Run("opening the run");
         return db.LastInsertRowId;
+    }
+
+    /// <summary>Runs that are open cannot be under way, since we hold the claim. A killed run could not write its books: what it committed is in the ledger.</summary>
+    private static void CloseInterrupted(SqliteDb db, SqliteSinkOptions options, string source)
+    {
+        string table = SqliteSchema.Quote(options.RunTable);
+        using SqliteStatement close = db.Prepare($"""
+            UPDATE {table} SET Outcome = 'interrupted', (Listed, Loaded, Quarantined, RowsRead, RowsInserted, RowsUpdated, RowsUnchanged, RowsRejected, Bytes) = (
+              SELECT count(*), count(*) FILTER (WHERE f.Outcome = 'loaded'), count(*) FILTER (WHERE f.Outcome = 'quarantined'),
+                coalesce(sum(f.Rows), 0), coalesce(sum(f.Inserted), 0), coalesce(sum(f.Updated), 0), coalesce(sum(f.Unchanged), 0), coalesce(sum(f.Rejected), 0), coalesce(sum(f.Size), 0)
+              FROM {SqliteSchema.Quote(options.LedgerTable)} f WHERE f.Source = ?1 AND f.RunId = {table}.RunId)
+            WHERE Source = ?1 AND Outcome = 'running'
+            """);
+        close.Text(1, source);
+        close.Run("closing interrupted runs");
     }
 
     public static void End(SqliteDb db, SqliteSinkOptions options, long runId, string outcome, RunBooks books)

@@ -133,7 +133,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         }
         int fields = _spaced is null ? csv.FieldCount : _spaced.Find(csv);
         if (_header is null && Begin(csv, line, fields)) return;
-        if (raw.Contains((byte)_format.Text.Quote) && QuoteDefect(csv, line) is { } defect)
+        if (raw.Contains((byte)_format.Text.Quote) && Quoting.Defect(csv, (byte)_format.Text.Quote, line, _header) is { } defect)
         {
             rows.Reject(defect);
             return;
@@ -153,7 +153,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
             return true;
         }
         CsvEncoding.RefuseBinary(csv.RawRecord, line);
-        if (QuoteDefect(csv, line) is { } defect) throw new BadFileException(defect);
+        if (Quoting.Defect(csv, (byte)_format.Text.Quote, line, _header) is { } defect) throw new BadFileException(defect);
         CsvText text = _variant.Text;
         if (text.HasHeader && !Utf8.IsValid(csv.RawRecord)) throw new BadFileException(CsvDefects.NotUtf8Header(csv, line));
         if (text.HasHeader && !text.HasUnits && _format.Known(csv, line, text) is { } known)
@@ -187,22 +187,4 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     /// <summary>Whether the file ends with this record, without a line end.</summary>
     private bool IsCutOff(CsvReader csv) =>
         csv.ByteOffset + csv.RawRecord.Length == (_stream is null ? _length : _stream.Ended ? _stream.BytesRead : -1);
-
-    /// <summary>The engine repairs broken quotes silently; here a repaired value would be a wrong one.</summary>
-    private Defect? QuoteDefect(CsvReader csv, long line)
-    {
-        var quote = (byte)_format.Text.Quote;
-        long at = line;
-        for (int i = 0; i < csv.FieldCount; i++)
-        {
-            ReadOnlySpan<byte> field = csv.GetRawSpan(i);
-            switch (Quoting.Check(Blanks.Trim(field), quote))
-            {
-                case QuoteState.Unclosed: throw new BadFileException(CsvDefects.UnclosedQuote(csv, i, at, _header));
-                case QuoteState.TextAfter: return CsvDefects.TextAfterQuote(csv, i, line, _header);
-                default: at += Quoting.LineBreaks(field); break;
-            }
-        }
-        return null;
-    }
 }

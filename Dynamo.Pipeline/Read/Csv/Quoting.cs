@@ -1,3 +1,5 @@
+using CsvHelper;
+
 namespace Dynamo.Pipeline;
 
 /// <summary>How a raw field, without the spaces around it, is quoted.</summary>
@@ -28,6 +30,24 @@ internal static class Quoting
             if (field[end + 1] != quote) return QuoteState.TextAfter;
             field = field[(end + 2)..];
         }
+    }
+
+    /// <summary>What is wrong with the quotes of a record: the engine repairs them silently, and here a repaired value would be a wrong one.</summary>
+    /// <exception cref="BadFileException">A quote is never closed.</exception>
+    public static Defect? Defect(CsvReader csv, byte quote, long line, CsvHeader? header)
+    {
+        long at = line;
+        for (int i = 0; i < csv.FieldCount; i++)
+        {
+            ReadOnlySpan<byte> field = csv.GetRawSpan(i);
+            switch (Check(Blanks.Trim(field), quote))
+            {
+                case QuoteState.Unclosed: throw new BadFileException(CsvDefects.UnclosedQuote(csv, i, at, header));
+                case QuoteState.TextAfter: return CsvDefects.TextAfterQuote(csv, i, line, header);
+                default: at += LineBreaks(field); break;
+            }
+        }
+        return null;
     }
 
     /// <summary>The line breaks in a field: LF, CR, or both together as one.</summary>
