@@ -79,6 +79,28 @@ public sealed class SqliteSinkTests : BatchSinkContract
         Assert.That(async () => await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1))), Throws.InstanceOf<SinkException>().With.Message.Contains("Gone"));
     }
 
+    [TestCase("TEXT", ExpectedResult = "(1, 0, 0, 0) then (1, 0, 0, 0)")]
+    [TestCase("TEXT COLLATE NOCASE", ExpectedResult = "(1, 0, 0, 0) then (0, 1, 0, 0)")]
+    [CancelAfter(60_000)]
+    public async Task<string> The_later_of_two_loggers_that_differ_in_case_wins_where_the_key_takes_them_for_one(string type)
+    {
+        _database.Execute($"CREATE TABLE Reading (Logger {type} NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc))");
+        FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("1.csv", R("pump", 1, 1)), File("2.csv", R("PUMP", 1, 2)));
+        Assert.That(StoredReadings().Select(r => r.Value), Does.Contain(2.0));
+        return $"{Counts(results[0])} then {Counts(results[1])}";
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_reading_that_comes_again_is_unchanged_and_one_that_cannot_be_stored_is_rejected_each_time()
+    {
+        await WriteOnce(DuplicatePolicy.LastWins, File("first.csv", R("first", 0, 0)));
+        RefuseValue(13);
+        FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("1.csv", R("A", 1, 1), R("A", 2, 13)), File("2.csv", R("A", 1, 1), R("A", 2, 13), R("A", 1, 1)));
+        Assert.That(Counts(results[0]), Is.EqualTo((1L, 0L, 0L, 1L)));
+        Assert.That(Counts(results[1]), Is.EqualTo((0L, 0L, 2L, 1L)));
+        Assert.That(results[1].Rejects.Single().Line, Is.EqualTo(3));
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task A_quarantined_file_records_its_first_thousand_rejects()
     {

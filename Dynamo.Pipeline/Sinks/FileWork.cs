@@ -39,7 +39,8 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Rows given to the writer so far.</summary>
     public long Ordinal { get; set; }
 
-    public IReadOnlyList<Defect> Kept => _kept ?? (IReadOnlyList<Defect>)[];
+    /// <summary>The rejects that are recorded, in the file's order: rows are not always written in it.</summary>
+    public IReadOnlyList<Defect> Kept => _kept is null ? [] : [.. _kept.OrderBy(d => d.Line)];
 
     /// <summary>Forgets the attempt before, but not the verdict it came to.</summary>
     public void Restart()

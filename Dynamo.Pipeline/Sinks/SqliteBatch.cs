@@ -55,7 +55,7 @@ internal sealed class SqliteBatch<TRow>(
             work.Restart();
         FileWork<TRow>[] offered = [.. ordered.Where(w => w.Outcome != FileOutcome.Deferred)];
         ledger.Claim(offered);
-        rows.Begin();
+        rows.Begin(careful);
         foreach (FileWork<TRow> work in offered)
             if (!await WriteFileAsync(work, careful).ConfigureAwait(false))
                 return false;

@@ -13,6 +13,9 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
     /// <summary>The value for a person.</summary>
     public abstract string? Show(TRow row);
 
+    /// <summary>Whether two rows have the same value here.</summary>
+    public abstract bool AreSame(TRow one, TRow other);
+
     public static SqliteBinder<TRow> For(RowColumn<TRow> column) => column switch
     {
         RowColumn<TRow, string?> text => new TextBinder(text),
@@ -45,6 +48,8 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         }
 
         public override string? Show(TRow row) => column.Get(row);
+
+        public override bool AreSame(TRow one, TRow other) => string.Equals(column.Get(one), column.Get(other), StringComparison.Ordinal);
     }
 
     private sealed class Int64Binder(RowColumn<TRow, long> column) : SqliteBinder<TRow>(column)
@@ -56,6 +61,8 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         }
 
         public override string? Show(TRow row) => column.Get(row).ToString(CultureInfo.InvariantCulture);
+
+        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
     }
 
     private sealed class DoubleBinder(RowColumn<TRow, double> column) : SqliteBinder<TRow>(column)
@@ -69,6 +76,9 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         }
 
         public override string? Show(TRow row) => column.Get(row).ToString("R", CultureInfo.InvariantCulture);
+
+        /// <summary>NaN is never the same: each is rejected by itself.</summary>
+        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
     }
 
     private sealed class TimeBinder(RowColumn<TRow, DateTime> column) : SqliteBinder<TRow>(column)
@@ -83,6 +93,8 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         }
 
         public override string? Show(TRow row) => column.Get(row).ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture);
+
+        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
     }
 
     private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column) where T : struct
@@ -95,5 +107,8 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         }
 
         public override string? Show(TRow row) => column.Get(row).HasValue ? value.Show(row) : null;
+
+        public override bool AreSame(TRow one, TRow other) =>
+            column.Get(one).HasValue ? column.Get(other).HasValue && value.AreSame(one, other) : !column.Get(other).HasValue;
     }
 }

@@ -34,6 +34,10 @@ internal sealed class SqliteRowSql<TRow>
     /// <summary>How many triggers stand between a statement and what it seems to do.</summary>
     public string CountTriggers => $"SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {SqliteSchema.Literal(_map.Name)} COLLATE NOCASE";
 
+    /// <summary>How many columns of the table's unique keys take different texts for the same one: rows that are put in order might then pass their equals.</summary>
+    public string CountCollations => "SELECT count(*) FROM pragma_index_list(" + SqliteSchema.Literal(_map.Name)
+        + ") l, pragma_index_xinfo(l.name) c WHERE l.\"unique\" AND c.key AND c.coll <> 'BINARY'";
+
     private static string List(string between, IEnumerable<RowColumn<TRow>> columns, Func<string, string> write) =>
         string.Join(between, columns.Select(c => write(SqliteSchema.Quote(c.Name))));
 }

@@ -1,24 +1,32 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Writes rows and counts truly what became of each. Rows go sixteen to a statement that stops at the first row it cannot insert and keeps those before
+/// Writes rows and counts truly what became of each. Rows are collected and written in the order of their key (<see cref="SqliteRowOrder{TRow}"/>); one that equals the row
+/// before it in all columns needs no statement of its own. They go sixteen to a statement that stops at the first row it cannot insert and keeps those before
 /// (<c>OR FAIL</c>): its count of changes says which row that was. The rest go one by one. A statement that would be undone whole
-/// (<c>OR ABORT</c>) costs three times as much, since SQLite copies every page it touches aside. Tables with triggers get their rows one by one, since
+/// (<c>OR ABORT</c>) costs three times as much, since SQLite copies every page it touches aside. Tables with triggers get their rows as they come, one by one, since
 /// a trigger can drop rows unseen (<c>RAISE(IGNORE)</c>); so do tables that once failed a statement in a way that leaves its count of changes in doubt.
 /// </summary>
 internal sealed class SqliteRowWriter<TRow> : IDisposable
 {
     private const int Block = 16, LongestDetour = 1024;
 
+    /// <summary>Rows that are ordered at once: a batch of the usual size.</summary>
+    private const int MostCollected = 1 << 15;
+
     private readonly SqliteDb _db;
     private readonly DuplicatePolicy _policy;
     private readonly SqliteRejectWriter _rejects;
     private readonly SqliteBinder<TRow>[] _binders;
+    private readonly SqliteRefusals<TRow> _refusals;
+    private readonly SqliteRowOrder<TRow> _order;
+    private readonly bool _mayOrder;
     private readonly SqliteMeeting _meeting;
     private readonly SqliteStatement _block, _upsert, _countTriggers;
-    private readonly Pending[] _pending = new Pending[Block];
-    private int _count;
-    private bool _hasTriggers, _mayCollect = true;
+    private readonly Range[] _bound = new Range[Block];
+    private PendingRow<TRow>[] _collected = [];
+    private int _count, _boundCount;
+    private bool _hasTriggers, _byKey, _mayCollect = true;
 
     /// <summary>How many rows go one by one before blocks are tried again: after failures in a row it doubles, as a file that was sent again has many.</summary>
     private int _detour, _detourLeft;
@@ -27,7 +35,10 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     {
         (_db, _policy, _rejects) = (db, policy, rejects);
         _binders = [.. map.Columns.Select(SqliteBinder<TRow>.For)];
+        _refusals = new SqliteRefusals<TRow>(db, _binders, rejects);
         var sql = new SqliteRowSql<TRow>(map);
+        _order = new SqliteRowOrder<TRow>(map);
+        _mayOrder = db.Number(sql.CountCollations) == 0;
         _block = db.Prepare(sql.InsertBlock(Block));
         _meeting = new SqliteMeeting(db);
         _upsert = db.Prepare(sql.Upsert(policy));
@@ -35,9 +46,11 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     }
 
     /// <summary>To be called inside each new transaction: what is pending from a failed one is forgotten, and triggers may have come or gone.</summary>
-    public void Begin()
+    /// <param name="careful">Rows stay as they come, so that the first ones of a bad file that are rejected are the first ones in the file.</param>
+    public void Begin(bool careful)
     {
-        _count = _detourLeft = 0;
+        _byKey = _mayOrder && !careful;
+        _count = _boundCount = _detourLeft = 0;
         _block.Reset();
         _hasTriggers = _countTriggers.Next() && _countTriggers.Int64(0) > 0;
         _countTriggers.Reset();
@@ -45,20 +58,38 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
 
     public void Add(FileWork<TRow> work, TRow row, long line)
     {
-        var added = new Pending(work, row, line, work.Ordinal++);
+        var added = new PendingRow<TRow>(work, row, line, work.Ordinal++);
         if (work.Poison is { } poison && poison.TryGetValue(added.Ordinal, out Defect? defect))
+        {
             _rejects.Add(work, defect);
-        else if (_hasTriggers || !_mayCollect || _detourLeft > 0)
-            Detour(added);
-        else
-            Collect(added);
+            return;
+        }
+        if (_hasTriggers || !_mayCollect)
+        {
+            WriteOne(added);
+            return;
+        }
+        if (_count == _collected.Length) Array.Resize(ref _collected, Math.Clamp(_count * 2, 1024, MostCollected));
+        _collected[_count++] = added;
+        if (_count == MostCollected) Flush();
     }
 
     /// <summary>Writes what is pending; the counts are true then.</summary>
     public void Flush()
     {
-        if (_count > 0) _block.Reset();
-        FlushAfter(0);
+        if (_count == 0) return;
+        ReadOnlySpan<PendingRow<TRow>> rows = _collected.AsSpan(0, _count);
+        ReadOnlySpan<SqliteRowOrder<TRow>.Place> places = _byKey ? _order.ByKey(rows) : _order.AsTheyCame(rows.Length);
+        for (int at = 0; at < places.Length;)
+        {
+            int next = at + 1;
+            while (next < places.Length && AreTwins(rows[places[at].Index], rows[places[next].Index])) next++;
+            Write(rows, places, at..next);
+            at = next;
+        }
+        if (_boundCount > 0) _block.Reset();
+        WriteOneByOne(rows, places, 0);
+        _count = 0;
     }
 
     public void Dispose()
@@ -69,46 +100,85 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         _meeting.Dispose();
     }
 
-    private void Collect(in Pending added)
+    /// <summary>Whether the second of two neighbours changes nothing once the first is written. Where duplicates are rejected, none is passed over.</summary>
+    private bool AreTwins(in PendingRow<TRow> first, in PendingRow<TRow> second)
     {
-        if (!Bind(_block, _count * _binders.Length, added)) return;
-        _pending[_count++] = added;
-        if (_count == Block) WriteBlock();
+        if (_policy == DuplicatePolicy.Reject) return false;
+        for (int i = _binders.Length - 1; i >= 0; i--)
+            if (!_binders[i].AreSame(first.Row, second.Row)) return false;
+        return true;
     }
 
-    private void Detour(in Pending added)
+    /// <summary>Writes the first of some equal rows: alone after a failure, otherwise with its block.</summary>
+    private void Write(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places, Range twins)
     {
-        Flush();
-        WriteOne(added);
-        if (_detourLeft > 0) _detourLeft--;
+        if (_detourLeft > 0)
+        {
+            _detourLeft--;
+            WriteTwins(rows, places[twins]);
+        }
+        else if (Bind(_block, _boundCount * _binders.Length, rows[places[twins.Start.Value].Index]))
+        {
+            _bound[_boundCount++] = twins;
+            if (_boundCount == Block) WriteBlock(rows, places);
+        }
+        else
+        {
+            foreach (SqliteRowOrder<TRow>.Place twin in places[twins][1..])
+                WriteOne(rows[twin.Index]);
+        }
     }
 
-    private void WriteBlock()
+    private void WriteBlock(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places)
     {
         int code = _block.TryRun();
         if (code == SqliteNative.Done)
         {
             if (_db.Changes != Block) throw _db.Fault("counting the rows it wrote");
-            for (int i = 0; i < Block; i++)
-                _pending[i].Work.Inserted++;
-            _count = _detour = 0;
+            WriteOneByOne(rows, places, Block);
+            _detour = 0;
             return;
         }
         if (!_db.InTransaction || !(SqliteFault.IsRefusal(code) || code == SqliteNative.Error)) throw _db.Fault("writing rows");
         if (!SqliteFault.CountsChanges(code)) throw DoubtfulCount();
-        FlushAfter((int)_db.Changes);
+        WriteOneByOne(rows, places, (int)_db.Changes);
         _detour = Math.Clamp(_detour * 2, Block, LongestDetour);
         _detourLeft = _detour;
     }
 
-    private void FlushAfter(int inserted)
+    /// <summary>Counts the bound rows that are inserted, and writes those after them.</summary>
+    private void WriteOneByOne(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places, int inserted)
     {
-        int count = _count;
-        _count = 0;
-        for (int i = 0; i < inserted; i++)
-            _pending[i].Work.Inserted++;
-        for (int i = inserted; i < count; i++)
-            WriteOne(_pending[i]);
+        int bound = _boundCount;
+        _boundCount = 0;
+        for (int i = 0; i < bound; i++)
+        {
+            ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins = places[_bound[i]];
+            if (i >= inserted)
+            {
+                WriteTwins(rows, twins);
+                continue;
+            }
+            rows[twins[0].Index].Work.Inserted++;
+            CountUnchanged(rows, twins[1..]);
+        }
+    }
+
+    private void WriteTwins(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins)
+    {
+        if (WriteOne(rows[twins[0].Index]))
+        {
+            CountUnchanged(rows, twins[1..]);
+            return;
+        }
+        foreach (SqliteRowOrder<TRow>.Place twin in twins[1..])
+            WriteOne(rows[twin.Index]);
+    }
+
+    private static void CountUnchanged(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins)
+    {
+        foreach (SqliteRowOrder<TRow>.Place twin in twins)
+            rows[twin.Index].Work.Unchanged++;
     }
 
     /// <summary>A type check or a function failed: rows before it may be in the table or not, and no count tells. The transaction is begun anew without blocks.</summary>
@@ -118,75 +188,30 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         return new TransactionEndedException(_db.Fault("writing rows"));
     }
 
-    private void WriteOne(in Pending pending)
+    /// <summary>Whether the row is in the table now.</summary>
+    private bool WriteOne(in PendingRow<TRow> pending)
     {
-        if (!Bind(_upsert, 0, pending)) return;
+        if (!Bind(_upsert, 0, pending)) return false;
         _meeting.Forget();
         int code = _upsert.TryRun();
-        if (code != SqliteNative.Done) Refuse(pending, code, _upsert);
-        else if (_meeting.HasMet && _policy == DuplicatePolicy.Reject) Reject(pending, Duplicate(pending));
+        if (code != SqliteNative.Done) _refusals.Refused(pending, code, _upsert);
+        else if (_meeting.HasMet && _policy == DuplicatePolicy.Reject) _refusals.Duplicate(pending);
         else if (_meeting.HasMet && !_meeting.Differs) pending.Work.Unchanged++;
-        else if (_db.Changes == 0) Reject(pending, LeftOut);
+        else if (_db.Changes == 0) _refusals.LeftOut(pending);
         else if (_meeting.HasMet) pending.Work.Updated++;
         else pending.Work.Inserted++;
+        return code == SqliteNative.Done && (_meeting.HasMet || _db.Changes > 0);
     }
 
     /// <summary>Binds a row from a parameter on, or rejects it.</summary>
-    private bool Bind(SqliteStatement statement, int before, in Pending pending)
+    private bool Bind(SqliteStatement statement, int before, in PendingRow<TRow> pending)
     {
         for (int i = 0; i < _binders.Length; i++)
         {
             if (_binders[i].Bind(statement, before + i + 1, pending.Row) is not { } problem) continue;
-            SqliteBinder<TRow> binder = _binders[i];
-            Reject(pending, new Defect(problem) { Column = binder.Column.Name, Found = binder.Show(pending.Row) });
+            _refusals.Unbound(pending, _binders[i], problem);
             return false;
         }
         return true;
     }
-
-    /// <summary>
-    /// A statement the database did not take: the row's fault when a constraint says so, or when the statement itself still compiles (a trigger's
-    /// or a check's arithmetic failed on these values).
-    /// </summary>
-    private void Refuse(in Pending pending, int code, SqliteStatement statement)
-    {
-        SinkException fault = _db.Fault("writing rows");
-        Defect defect = RefusedRow.Of(_db.ErrorMessage, code, name => _binders.FirstOrDefault(b => b.Column.Name == name)?.Column.Name);
-        bool ended = !_db.InTransaction;
-        if (!SqliteFault.IsRefusal(code) && (code != SqliteNative.Error || ended || !Compiles(statement))) throw fault;
-        if (!ended)
-        {
-            Reject(pending, defect);
-            return;
-        }
-        pending.Work.Remember(pending.Ordinal, Located(pending, defect));
-        throw new TransactionEndedException(fault);
-    }
-
-    private bool Compiles(SqliteStatement statement)
-    {
-        try
-        {
-            using SqliteStatement again = _db.Prepare(statement.Sql);
-            return true;
-        }
-        catch (SinkException)
-        {
-            return false;
-        }
-    }
-
-    private void Reject(in Pending pending, Defect defect) => _rejects.Add(pending.Work, Located(pending, defect));
-
-    private Defect Located(in Pending pending, Defect defect) => defect with { Line = pending.Line, RawText = Show(pending.Row, keysOnly: false) };
-
-    private string Show(TRow row, bool keysOnly) =>
-        string.Join(", ", _binders.Where(b => b.Column.IsKey || !keysOnly).Select(b => b.Show(row) ?? "NULL"));
-
-    private Defect Duplicate(in Pending pending) =>
-        new("a row with the same key is there already") { Found = Show(pending.Row, keysOnly: true), Expected = "a new key" };
-
-    private static Defect LeftOut => new("a trigger of the database left the row out") { Remedy = "Look at the table's triggers with RAISE(IGNORE)" };
-
-    private readonly record struct Pending(FileWork<TRow> Work, TRow Row, long Line, long Ordinal);
 }
