@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Dataflow;
 
 namespace Dynamo.Pipeline;
@@ -100,6 +101,8 @@ public sealed partial class FilePipeline<TRow>
     public async Task<PipelineResult> RunAsync(IProgress<PipelineProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using var run = new PipelineRun(_options, cancellationToken);
+        var listing = new StartedListing(_source, run);
+        await using ConfiguredAsyncDisposable ending = listing.ConfigureAwait(false);
         try
         {
             await _sink.PrepareAsync(run.Describe(_source.Name), cancellationToken).ConfigureAwait(false);
@@ -108,15 +111,15 @@ public sealed partial class FilePipeline<TRow>
         {
             return run.Result();
         }
-        return await run.RecordAsync(_sink, () => ImportAsync(run, progress)).ConfigureAwait(false);
+        return await run.RecordAsync(_sink, () => ImportAsync(run, listing, progress)).ConfigureAwait(false);
     }
 
-    private async Task ImportAsync(PipelineRun run, IProgress<PipelineProgress>? progress)
+    private async Task ImportAsync(PipelineRun run, StartedListing listing, IProgress<PipelineProgress>? progress)
     {
         using Graph graph = Build(run);
         using var watchdog = new StallWatchdog(run, graph.Depths);
         using var reporter = new ProgressReporter(run, progress);
-        Task list = run.GuardAsync(() => graph.Lister.ListAsync(_source, graph.Read));
+        Task list = run.GuardAsync(() => graph.Lister.ListAsync(listing, graph.Read));
         await run.CompletedAsync([list, .. graph.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
     }
 }

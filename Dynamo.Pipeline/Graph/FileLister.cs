@@ -14,11 +14,11 @@ internal sealed class FileLister<TRow>(IBatchSink<TRow> sink, PipelineRun run, B
     private long _chunkWeight;
 
     /// <summary>Lists the source to its end, or until the run is asked to stop, and completes the readers' block.</summary>
-    public async Task ListAsync(IFileSource source, ITargetBlock<SourceFile[]> read)
+    public async Task ListAsync(StartedListing listing, ITargetBlock<SourceFile[]> read)
     {
         try
         {
-            await foreach (SourceFile file in source.ListAsync(run.Stopping).ConfigureAwait(false))
+            await foreach (SourceFile file in listing.FilesAsync().ConfigureAwait(false))
             {
                 run.Books.CountListed();
                 run.Progressed();

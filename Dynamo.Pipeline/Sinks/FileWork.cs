@@ -17,7 +17,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 
     public FileOutcome Outcome { get; private set; } = FileOutcome.Loaded;
 
-    /// <summary>The ledger has it: found in this attempt.</summary>
+    /// <summary>The ledger has it, or an earlier file of the batch is the same.</summary>
     public bool IsKnown { get; set; }
 
     public bool IsLoading => Outcome == FileOutcome.Loaded && !IsKnown;
@@ -45,7 +45,6 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Forgets the attempt before, but not the verdict it came to.</summary>
     public void Restart()
     {
-        IsKnown = false;
         if (Outcome != FileOutcome.Loaded) return;
         Inserted = Updated = Unchanged = Rejected = Ordinal = 0;
         _kept?.Clear();

@@ -11,26 +11,29 @@ internal sealed class SqliteBatch<TRow>(
 
     private CancellationToken _cancellation;
 
+    /// <summary>The files as they came, which is about the order of the ledger's key, and in the order in which their rows are to meet: the newest last.</summary>
+    private FileWork<TRow>[] _works = [], _ordered = [];
+
     public async ValueTask<FileWork<TRow>[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
         _cancellation = cancellationToken;
-        FileWork<TRow>[] works = [.. files.Select(f => new FileWork<TRow>(f))];
-        FileWork<TRow>[] ordered = [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)];
-        foreach (FileWork<TRow> work in works)
+        _works = [.. files.Select(f => new FileWork<TRow>(f))];
+        _ordered = [.. _works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)];
+        foreach (FileWork<TRow> work in _works)
             work.JudgeEarly(maxBadRows);
         bool careful = false;
-        for (int restarts = 0; !await TryPassAsync(ordered, careful, restarts).ConfigureAwait(false); restarts++)
+        for (int restarts = 0; !await TryPassAsync(careful, restarts).ConfigureAwait(false); restarts++)
             careful = true;
-        return works;
+        return _works;
     }
 
     /// <summary>One transaction: true when it is committed, false when it has to be done again with what was learnt.</summary>
-    private async ValueTask<bool> TryPassAsync(FileWork<TRow>[] ordered, bool careful, int restarts)
+    private async ValueTask<bool> TryPassAsync(bool careful, int restarts)
     {
         await begin(_cancellation).ConfigureAwait(false);
         try
         {
-            if (!await PassAsync(ordered, careful).ConfigureAwait(false)) return false;
+            if (!await PassAsync(careful).ConfigureAwait(false)) return false;
             _cancellation.ThrowIfCancellationRequested();
             db.Execute("COMMIT", "committing");
             return true;
@@ -49,28 +52,29 @@ internal sealed class SqliteBatch<TRow>(
         }
     }
 
-    private async ValueTask<bool> PassAsync(FileWork<TRow>[] ordered, bool careful)
+    private async ValueTask<bool> PassAsync(bool careful)
     {
-        foreach (FileWork<TRow> work in ordered)
+        foreach (FileWork<TRow> work in _works)
+        {
             work.Restart();
-        FileWork<TRow>[] offered = [.. ordered.Where(w => w.Outcome != FileOutcome.Deferred)];
-        ledger.Claim(offered);
+            if (work.Rows.IsStreamed && !work.IsKnown) work.IsKnown = ledger.Has(work.File);
+        }
         rows.Begin(careful);
-        foreach (FileWork<TRow> work in offered)
-            if (!await WriteFileAsync(work, careful).ConfigureAwait(false))
+        foreach (FileWork<TRow> work in _ordered)
+            if (IsOffered(work) && !await WriteFileAsync(work, careful).ConfigureAwait(false))
                 return false;
         rows.Flush();
-        if (offered.Any(w => w.IsLoading && w.IsBad(maxBadRows))) return false;
-        foreach (FileWork<TRow> work in offered.Where(w => !w.IsKnown))
-            ledger.Correct(work);
-        return true;
+        FileWork<TRow>[] offered = [.. _works.Where(IsOffered)];
+        return !offered.Any(w => w.IsLoading && w.IsBad(maxBadRows)) && ledger.Enter(offered);
     }
+
+    private static bool IsOffered(FileWork<TRow> work) => !work.IsKnown && work.Outcome != FileOutcome.Deferred;
 
     /// <summary>False when the pass cannot be kept.</summary>
     private ValueTask<bool> WriteFileAsync(FileWork<TRow> work, bool careful)
     {
         _cancellation.ThrowIfCancellationRequested();
-        if (work.Outcome == FileOutcome.Quarantined && !work.IsKnown) rejects.WriteKept(work);
+        if (work.Outcome == FileOutcome.Quarantined) rejects.WriteKept(work);
         if (!work.IsLoading) return ValueTask.FromResult(true);
         if (work.Rows.IsStreamed) return WriteStreamAsync(work);
         if (careful) WriteCarefully(work);

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Writes the ledger entries of a batch. They come first, with the counts that nearly every file ends with (all rows new): the unique key is
-/// the check whether a file is done already, so that none has to be asked for. Entries that turn out otherwise are corrected before the commit.
+/// Writes the ledger entries of a batch, after its rows, when the counts are known. That a file is new is what the table's unique key says: nearly every file is, so none is asked for
+/// before, and one that is not costs the batch a second pass. A streamed file is asked for, since its pass is long.
 /// </summary>
 internal sealed class SqliteLedgerWriter : IDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
     private readonly SqliteSinkOptions _options;
     private readonly string _source;
     private readonly long _runId;
-    private readonly SqliteStatement _block, _one, _correct;
+    private readonly SqliteStatement _block, _one, _find;
 
     public SqliteLedgerWriter(SqliteDb db, SqliteSinkOptions options, string source, long runId)
     {
@@ -23,14 +23,23 @@ internal sealed class SqliteLedgerWriter : IDisposable
         const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?)";
         _block = db.Prepare($"INSERT OR FAIL INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
         _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT (Source, Path, Size, ModifiedUtc) DO NOTHING");
-        _correct = db.Prepare($"UPDATE {table} SET Outcome = ?5, Rows = ?6, Inserted = ?7, Updated = ?8, Unchanged = ?9, Rejected = ?10, Reason = ?11 "
-            + "WHERE Source = ?1 AND Path = ?2 AND Size = ?3 AND ModifiedUtc = ?4");
+        _find = db.Prepare($"SELECT 1 FROM {table} WHERE Source = ? AND Path = ? AND Size = ? AND ModifiedUtc = ?");
     }
 
-    /// <summary>Enters the files; those that the ledger has, or that came before in the batch, are marked as known.</summary>
-    public void Claim<TRow>(IReadOnlyList<FileWork<TRow>> works)
+    /// <summary>Whether the ledger has the file already.</summary>
+    public bool Has(SourceFile file)
+    {
+        BindKey(_find, 0, file);
+        if (!_find.Next()) return false;
+        _find.Reset();
+        return true;
+    }
+
+    /// <summary>Enters the files with what became of them. Those that the ledger has, or that came before in the batch, are marked as known; the result is whether there was none.</summary>
+    public bool Enter<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
         DateTime now = _options.Clock.GetUtcNow().UtcDateTime;
+        bool allNew = true;
         int at = 0;
         for (; at + Block <= works.Count; at += Block)
         {
@@ -40,40 +49,26 @@ internal sealed class SqliteLedgerWriter : IDisposable
             if (code == SqliteNative.Done) continue;
             if (!SqliteFault.CountsChanges(code) || !_db.InTransaction) throw _db.Fault(Doing);
             for (int i = (int)_db.Changes; i < Block; i++)
-                ClaimOne(works[at + i], now);
+                allNew &= EnterOne(works[at + i], now);
         }
         for (; at < works.Count; at++)
-            ClaimOne(works[at], now);
-    }
-
-    /// <summary>Brings a claimed entry up to what became of the file.</summary>
-    public void Correct<TRow>(FileWork<TRow> work)
-    {
-        bool loaded = work.Outcome == FileOutcome.Loaded;
-        if (loaded && !work.Rows.IsStreamed && work.Inserted == work.Rows.Rows.Rows.Count && work.Rejected == work.Rows.Rows.Rejects.Count) return;
-        BindKey(_correct, 0, work.File);
-        _correct.Text(5, Name(work.Outcome));
-        _correct.Int64(6, work.Rows.RowsRead);
-        _correct.Int64(7, loaded ? work.Inserted : 0);
-        _correct.Int64(8, loaded ? work.Updated : 0);
-        _correct.Int64(9, loaded ? work.Unchanged : 0);
-        _correct.Int64(10, loaded ? work.Rejected : work.Rows.RowsRead);
-        _correct.Text(11, loaded ? null : Reason(work));
-        _correct.Run(Doing);
+            allNew &= EnterOne(works[at], now);
+        return allNew;
     }
 
     public void Dispose()
     {
         _block.Dispose();
         _one.Dispose();
-        _correct.Dispose();
+        _find.Dispose();
     }
 
-    private void ClaimOne<TRow>(FileWork<TRow> work, DateTime now)
+    private bool EnterOne<TRow>(FileWork<TRow> work, DateTime now)
     {
         Bind(_one, 0, work, now);
         _one.Run(Doing);
-        if (_db.Changes == 0) work.IsKnown = true;
+        work.IsKnown = _db.Changes == 0;
+        return !work.IsKnown;
     }
 
     private void Bind<TRow>(SqliteStatement to, int at, FileWork<TRow> work, DateTime now)
@@ -83,10 +78,10 @@ internal sealed class SqliteLedgerWriter : IDisposable
         to.Int64(at + 5, _runId);
         to.Text(at + 6, Name(work.Outcome));
         to.Int64(at + 7, work.Rows.RowsRead);
-        to.Int64(at + 8, loaded ? work.Rows.Rows.Rows.Count : 0);
-        to.Int64(at + 9, 0);
-        to.Int64(at + 10, 0);
-        to.Int64(at + 11, loaded ? work.Rows.Rows.Rejects.Count : work.Rows.RowsRead);
+        to.Int64(at + 8, loaded ? work.Inserted : 0);
+        to.Int64(at + 9, loaded ? work.Updated : 0);
+        to.Int64(at + 10, loaded ? work.Unchanged : 0);
+        to.Int64(at + 11, loaded ? work.Rejected : work.Rows.RowsRead);
         to.Text(at + 12, loaded ? null : Reason(work));
         to.Time(at + 13, now);
     }

@@ -3,54 +3,88 @@ namespace Dynamo.Pipeline;
 /// <summary>
 /// Rows in the order of their key, rows with the same key in the order they came. A batch holds the readings of many loggers and channels in turns: written as they come,
 /// each lands on another page of the table; in order, those of a page come together, and a reading that was delivered twice follows itself. The result of an import does not
-/// depend on the order, so it is approximate where that is cheaper: text as UTF-16, and of several key columns that are no text the first or last only.
+/// depend on the order, so it is approximate where that is cheaper: text as UTF-16, and of key columns that are no text only the last.
 /// </summary>
 internal sealed class SqliteRowOrder<TRow>
 {
     private readonly SqliteTextRank<TRow>[] _texts;
-    private readonly Func<TRow, long> _first, _last;
-    private Place[] _places = [];
+    private readonly Func<TRow, long> _number;
+    private Place[] _places = [], _grouped = [];
+    private int[] _ends = [];
 
     public SqliteRowOrder(RowMap<TRow> map)
     {
         RowColumn<TRow>[] keys = [.. map.Columns.Where(c => c.IsKey)];
         _texts = [.. keys.OfType<RowColumn<TRow, string?>>().Select(c => new SqliteTextRank<TRow>(c.Get))];
-        _first = _texts.Length == 0 ? Number(keys[0]) : static _ => 0;
-        _last = Number(keys[^1]);
+        _number = Number(keys[^1]);
     }
 
     /// <summary>The rows in the order of their key; valid until the next call.</summary>
     public ReadOnlySpan<Place> ByKey(ReadOnlySpan<PendingRow<TRow>> rows)
     {
-        Span<Place> places = Room(rows.Length);
+        Span<Place> places = Room(ref _places, rows.Length);
+        long groups = 1;
         foreach (SqliteTextRank<TRow> text in _texts)
+        {
             text.Rank(rows);
+            groups = unchecked(groups * text.Distinct);
+        }
         bool sorted = true;
         for (int i = 0; i < places.Length; i++)
         {
-            long group = _first(rows[i].Row);
+            long group = 0;
             foreach (SqliteTextRank<TRow> text in _texts)
                 group = unchecked((group * text.Distinct) + text[i]);
-            places[i] = new Place(group, _last(rows[i].Row), i);
+            places[i] = new Place(group, _number(rows[i].Row), i);
             sorted &= i == 0 || places[i - 1].CompareTo(places[i]) < 0;
         }
-        if (!sorted) places.Sort();
+        if (sorted) return places;
+        if (groups > 0 && groups <= 4L * rows.Length) return ByGroup(places, (int)groups);
+        places.Sort();
         return places;
+    }
+
+    /// <summary>Few loggers and channels: each row goes straight to its group, and groups are nearly always in the order of time already.</summary>
+    private ReadOnlySpan<Place> ByGroup(ReadOnlySpan<Place> places, int groups)
+    {
+        Span<Place> grouped = Room(ref _grouped, places.Length);
+        Span<int> ends = Room(ref _ends, groups);
+        ends.Clear();
+        foreach (ref readonly Place place in places)
+            ends[(int)place.Group]++;
+        int start = 0;
+        foreach (ref int end in ends)
+            (end, start) = (start, start + end);
+        foreach (ref readonly Place place in places)
+            grouped[ends[(int)place.Group]++] = place;
+        start = 0;
+        foreach (int end in ends)
+        {
+            Span<Place> group = grouped[start..end];
+            for (int i = 1; i < group.Length; i++)
+            {
+                if (group[i].CompareTo(group[i - 1]) > 0) continue;
+                group.Sort();
+                break;
+            }
+            start = end;
+        }
+        return grouped;
     }
 
     /// <summary>The rows as they came; valid until the next call.</summary>
     public ReadOnlySpan<Place> AsTheyCame(int rows)
     {
-        Span<Place> places = Room(rows);
+        Span<Place> places = Room(ref _places, rows);
         for (int i = 0; i < places.Length; i++)
             places[i] = new Place(0, 0, i);
         return places;
     }
 
-    private Span<Place> Room(int rows)
+    private static Span<T> Room<T>(ref T[] array, int length)
     {
-        if (_places.Length < rows) _places = new Place[Math.Max(rows, _places.Length * 2)];
-        return _places.AsSpan(0, rows);
+        if (array.Length < length) array = new T[Math.Max(length, array.Length * 2)];
+        return array.AsSpan(0, length);
     }
 
     private static Func<TRow, long> Number(RowColumn<TRow> column) => column switch
@@ -62,7 +96,7 @@ internal sealed class SqliteRowOrder<TRow>
 
     /// <summary>Where a row belongs.</summary>
     /// <param name="Group">The rank of its text columns together.</param>
-    /// <param name="Moment">Its last key column.</param>
+    /// <param name="Moment">Its last key column, unless that is text.</param>
     /// <param name="Index">Which row it is: those that came first go first.</param>
     internal readonly record struct Place(long Group, long Moment, int Index) : IComparable<Place>
     {
