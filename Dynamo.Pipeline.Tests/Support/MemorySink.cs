@@ -10,6 +10,9 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public int MaxWriters { get; init; } = 1;
 
+    /// <summary>Called when a run begins.</summary>
+    public Func<CancellationToken, ValueTask> OnPrepare { get; init; } = _ => ValueTask.CompletedTask;
+
     /// <summary>Called before each batch is written.</summary>
     public Func<IReadOnlyList<FileRows<TRow>>, CancellationToken, ValueTask> OnWrite { get; init; } = (_, _) => ValueTask.CompletedTask;
 
@@ -21,7 +24,7 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public int FilesWritten { get { lock (_lock) return Batches.Sum(batch => batch.Length); } }
 
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => OnPrepare(cancellationToken);
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {

@@ -21,16 +21,30 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
 
     public Func<SourceFile, SourceFile> OnList { get; init; } = file => file;
 
+    /// <summary>Called when a listing begins.</summary>
+    public Func<CancellationToken, ValueTask> OnListing { get; init; } = _ => ValueTask.CompletedTask;
+
+    /// <summary>Listings that have begun and not ended.</summary>
+    public int ListingsUnderWay { get; private set; }
+
     public static MemorySource Of(int count, string text = "1\n") => new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D6}.csv", _ => text));
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach ((string name, string text) in files)
+        ListingsUnderWay++;
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            yield return OnList(new SourceFile(name, text.Length, DateTime.UnixEpoch));
+            await OnListing(cancellationToken);
+            foreach ((string name, string text) in files)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return OnList(new SourceFile(name, text.Length, DateTime.UnixEpoch));
+            }
         }
-        await Task.CompletedTask;
+        finally
+        {
+            ListingsUnderWay--;
+        }
     }
 
     public async ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
