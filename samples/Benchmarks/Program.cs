@@ -12,10 +12,7 @@ switch (args)
     case ["compare", string folder, string peers, ..]:
         return await Comparison.RunAsync(folder, peers, Number(args, 3, 5), args.Length > 4 ? args[4] : null);
     case ["sftp", string folder, ..]:
-        return await SftpComparison.RunAsync(folder, Number(args, 2, 5));
-    case ["fetch", _, _, _]:
-        await SftpFetchAll.RunAsync(args[1..]);
-        return 0;
+        return await SftpComparison.RunAsync(folder, Number(args, 2, 5), args.Length > 3 ? args[3] : null);
     case ["memory", string folder, ..]:
         return await MemoryRun.RunAsync(args[1..]);
     case ["formats", ..]:
@@ -32,7 +29,7 @@ switch (args)
               compare FOLDER PEERS [REPEAT [HOST]]     read step and whole process beside the programs in PEERS, interleaved; medians and ratios
               import FOLDER DATABASE [REPEAT]          the whole import in this process, for a profiler; the database is made anew each time
               memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
-              sftp FOLDER [REPEAT]                     SFTP clients and imports against an sshd of our own, near and 20 ms away
+              sftp FOLDER [REPEAT [HOST]]              SFTP clients and imports against an sshd of our own, near and 20 ms away
               formats [PASSES]                         nanoseconds a value for several formats, best of many passes
               parts [--filter …]                       BenchmarkDotNet on the parts
             See README.md beside this program.

@@ -1,12 +1,10 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using Dynamo.Pipeline.Tests;
 
 namespace Dynamo.Pipeline.Benchmarks;
 
 /// <summary>
-/// SFTP clients side by side, each a whole process that lists a folder and fetches all of it, against one sshd on the loopback: ours, lftp, curl (which is
+/// SFTP clients side by side, each a whole process that lists a folder and fetches all of it, against one sshd on the loopback: ours (which also checks and parses), lftp, curl (which is
 /// given the names, since it cannot list and fetch in one go), and tar through ssh, which is no SFTP and the floor. Then ours with a distant server, and the
 /// import into SQLite from the folder and from the server. Everything in turn, medians.
 /// </summary>
@@ -14,8 +12,9 @@ internal static class SftpComparison
 {
     private static readonly TimeSpan s_roundTrip = TimeSpan.FromMilliseconds(20);
 
-    public static async Task<int> RunAsync(string folder, int repeat)
+    public static async Task<int> RunAsync(string folder, int repeat, string? host)
     {
+        host ??= Path.Combine(AppContext.BaseDirectory, "dynamo");
         folder = Path.GetFullPath(folder);
         string work = Directory.CreateTempSubdirectory("dynamo-sftp-").FullName;
         string memory = Directory.CreateDirectory(Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : work, "dynamo-sftp-" + Environment.ProcessId)).FullName;
@@ -24,8 +23,8 @@ internal static class SftpComparison
             using var server = new SftpServer(work);
             await using var far = new DelayProxy(server.Port, s_roundTrip);
             server.Trust(far.Port);
-            await ClientsAsync(folder, work, memory, server, far.Port, repeat);
-            await ImportsAsync(folder, work, server, far.Port, repeat);
+            await ClientsAsync(host, folder, work, memory, server, far.Port, repeat);
+            await ImportsAsync(host, folder, work, server, far.Port, repeat);
         }
         finally
         {
@@ -35,18 +34,18 @@ internal static class SftpComparison
         return 0;
     }
 
-    private static async Task ClientsAsync(string folder, string work, string memory, SftpServer server, int far, int repeat)
+    private static async Task ClientsAsync(string host, string folder, string work, string memory, SftpServer server, int far, int repeat)
     {
         string names = Path.Combine(work, "curl.txt");
         await File.WriteAllLinesAsync(names, Directory.EnumerateFiles(folder).SelectMany(file => new[]
         {
             $"url = \"sftp://127.0.0.1:{server.Port}{file}\"", $"output = \"{memory}/{Path.GetFileName(file)}\"",
         }), new UTF8Encoding(false));
-        string self = Path.Combine(AppContext.BaseDirectory, "Dynamo.Pipeline.Benchmarks");
+        string ours = $"{host} run --dry-run --quiet --config {server.WriteConfiguration()} --sink sqlite:{work}/none.db --source sftp://{Environment.UserName}@127.0.0.1";
         (string Name, string Command)[] clients =
         [
-            ("ours", $"{self} fetch {folder} {server.Port} {work}"),
-            ("ours, 20 ms away", $"{self} fetch {folder} {far} {work}"),
+            ("ours", $"{ours}:{server.Port}{folder}"),
+            ("ours, 20 ms away", $"{ours}:{far}{folder}"),
             ("ssh tar", $"ssh {server.SshArguments} -p {server.Port} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
             ("ssh tar, 20 ms away", $"ssh {server.SshArguments} -p {far} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
             ("curl -Z --parallel-max 16", $"curl -s -S -k -u {Environment.UserName}: --key {server.Key} --pubkey {server.Key}.pub -Z --parallel-max 16 -K {names}"),
@@ -55,9 +54,9 @@ internal static class SftpComparison
         await MeasureAsync("list and fetch everything, whole process", clients, memory, repeat);
     }
 
-    private static async Task ImportsAsync(string folder, string work, SftpServer server, int far, int repeat)
+    private static async Task ImportsAsync(string host, string folder, string work, SftpServer server, int far, int repeat)
     {
-        string host = Path.Combine(AppContext.BaseDirectory, "dynamo"), config = server.WriteConfiguration(), database = Path.Combine(work, "db");
+        string config = server.WriteConfiguration(), database = Path.Combine(work, "db");
         (string Name, string Command)[] imports =
         [
             ("folder to SQLite", $"{host} run --source {folder} --sink sqlite:{database}/readings.db --quiet"),
@@ -69,47 +68,26 @@ internal static class SftpComparison
 
     private static async Task MeasureAsync(string what, (string Name, string Command)[] commands, string scratch, int repeat)
     {
-        var seconds = commands.Select(_ => new List<double>()).ToArray();
-        var processor = commands.Select(_ => new List<double>()).ToArray();
-        var said = new string[commands.Length];
+        var figures = commands.Select(_ => new List<Child.Figures>()).ToArray();
         for (int i = 0; i <= repeat; i++)
         {
             for (int c = 0; c < commands.Length; c++)
             {
                 Directory.CreateDirectory(scratch);
-                // bash adds up the processor time of a command and its children: ssh is half of the work.
-                (double took, string output) = await TimeAsync($"TIMEFORMAT='cpu %U %S'; time {{ {commands[c].Command} ; }}");
+                // The shell becomes the client, so that its memory is the client's; the processor time is that of its ssh as well.
+                Child.Figures run = await Child.RunAsync("bash", "-c", $"exec {commands[c].Command}");
                 Directory.Delete(scratch, recursive: true);
-                if (i == 0) continue; // The first round warms the page cache.
-                seconds[c].Add(took);
-                processor[c].Add(Processor(output));
-                said[c] = string.Join(' ', output.Split('\n').Where(line => line.Contains("peak", StringComparison.Ordinal)));
+                if (i > 0) figures[c].Add(run); // The first round warms the page cache.
             }
         }
         Directory.CreateDirectory(scratch);
         Console.WriteLine(what);
-        double first = Child.Median(seconds[0]);
         for (int c = 0; c < commands.Length; c++)
         {
-            double ratio = Child.Median(seconds[c].Zip(seconds[0], (theirs, mine) => theirs / mine));
+            List<Child.Figures> runs = figures[c];
+            double ratio = Child.Median(runs.Zip(figures[0], (theirs, mine) => theirs.Seconds / mine.Seconds));
             Console.WriteLine(FormattableString.Invariant(
-                $"  {commands[c].Name,-28} {Child.Median(seconds[c]),7:F2} s  ({seconds[c].Min():F2}–{seconds[c].Max():F2})  {ratio,5:F2}× {commands[0].Name}  CPU {Child.Median(processor[c]):F2} s  {said[c]}"));
+                $"  {commands[c].Name,-28} {Child.Median(runs.Select(r => r.Seconds)),7:F2} s  ({runs.Min(r => r.Seconds):F2}–{runs.Max(r => r.Seconds):F2})  {ratio,5:F2}× {commands[0].Name}  CPU {Child.Median(runs.Select(r => r.CpuSeconds)):F2} s  peak {runs.Max(r => r.PeakBytes) / 1048576.0:F0} MB"));
         }
-    }
-
-    private static async Task<(double Seconds, string Output)> TimeAsync(string command)
-    {
-        long began = Stopwatch.GetTimestamp();
-        using Process bash = Process.Start(new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        Task<string> output = bash.StandardOutput.ReadToEndAsync(), errors = bash.StandardError.ReadToEndAsync();
-        await bash.WaitForExitAsync();
-        double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        return bash.ExitCode == 0 ? (seconds, $"{await output}\n{await errors}") : throw new InvalidOperationException($"{command}: {await output}{await errors}");
-    }
-
-    private static double Processor(string output)
-    {
-        string[] times = output.Split('\n').Last(line => line.StartsWith("cpu ", StringComparison.Ordinal)).Split(' ');
-        return double.Parse(times[1], CultureInfo.InvariantCulture) + double.Parse(times[2], CultureInfo.InvariantCulture);
     }
 }

@@ -46,18 +46,6 @@ internal sealed class SftpServer : IDisposable
 
     public string Key => Path.Combine(_folder, "user_key");
 
-    public SftpSourceOptions Options(string path, int port) => new()
-    {
-        Host = "127.0.0.1",
-        Port = port,
-        User = Environment.UserName,
-        Path = path,
-        IdentityFile = Key,
-        KnownHostsFile = Path.Combine(_folder, "known_hosts"),
-        SshConfigFile = Path.Combine(_folder, "ssh_config"),
-        SettleTime = TimeSpan.Zero,
-    };
-
     /// <summary>The host's configuration with all but the source.</summary>
     public string WriteConfiguration()
     {
