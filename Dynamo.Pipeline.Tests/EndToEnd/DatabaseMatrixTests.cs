@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.Versioning;
+using System.Threading.Tasks.Dataflow;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -116,6 +117,24 @@ internal sealed class DatabaseMatrixTests
         Assert.That(Directory.GetFiles(import["inbox/quarantine"]), Has.Length.EqualTo(2), "the copy in quarantine is the same");
     }
 
+    [Test, Platform("Linux,MacOsX")]
+    public void A_database_deleted_during_a_run_ends_it_before_more_files_are_lost(CancellationToken token)
+    {
+        const int Files = 200;
+        using var import = new ImportFolder
+        {
+            Folder = new FolderSourceOptions { AfterCommit = AfterCommit.Delete },
+            Options = new PipelineOptions { BatchFiles = 1, FilesPerMessage = 1, Readers = 1 },
+        };
+        for (int file = 0; file < Files; file++) import.PutRows($"{file}.csv", $"L{file},flow,2026-01-01T00:00:00Z,1");
+
+        var error = Assert.ThrowsAsync<SinkException>(() => RunAsync(import, import.Database, token, pipeline => pipeline.AfterCommit(
+            options => new ActionBlock<CommittedBatch<Reading>>(_ => File.Delete(import.Database), options))));
+
+        Assert.That(error!.Message, Does.Contain("deleted or replaced").And.Contain(import.Database));
+        Assert.That(Directory.GetFiles(import.Inbox), Has.Length.EqualTo(Files - error.Result!.Books.Loaded).And.Length.GreaterThan(0), "what is not committed stays");
+    }
+
     [Test]
     public async Task Two_sources_write_into_one_database_at_once(CancellationToken token)
     {
@@ -168,11 +187,13 @@ internal sealed class DatabaseMatrixTests
         Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
     }
 
-    private static async Task<PipelineResult> RunAsync(ImportFolder import, string database, CancellationToken token)
+    private static async Task<PipelineResult> RunAsync(
+        ImportFolder import, string database, CancellationToken token, Func<FilePipeline<Reading>, FilePipeline<Reading>>? extend = null)
     {
         await using var folder = new FolderSource(import.Inbox, import.Folder);
         await using var sink = new SqliteSink<Reading>(database, ReadingTable.Default);
-        return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options).RunAsync(null, token);
+        FilePipeline<Reading> pipeline = FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options);
+        return await (extend is null ? pipeline : extend(pipeline)).RunAsync(null, token);
     }
 
     private static async Task ImportAsync(FolderSource folder, string database, CancellationToken token)

@@ -35,7 +35,7 @@ internal sealed class SqliteBatch<TRow>(
         {
             if (!await PassAsync(careful).ConfigureAwait(false)) return false;
             _cancellation.ThrowIfCancellationRequested();
-            db.Execute("COMMIT", "committing");
+            db.Commit("committing");
             return true;
         }
         catch (TransactionEndedException) when (restarts < MostRestarts)

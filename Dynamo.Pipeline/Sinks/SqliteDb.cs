@@ -52,6 +52,17 @@ internal sealed unsafe class SqliteDb : IDisposable
         return statement.Next() ? statement.Int64(0) : null;
     }
 
+    /// <summary>
+    /// Makes the transaction last. Refuses to where the file is no longer at its path: what goes into a deleted file is gone, and its source would be archived.
+    /// </summary>
+    public void Commit(string doing)
+    {
+        int hasMoved = 0;
+        if (SqliteNative.FileControl(Handle, 0, SqliteNative.FileHasMoved, &hasMoved) == SqliteNative.Ok && hasMoved != 0)
+            throw new SinkException($"The database {Path} was deleted or replaced by another file while it was open: nothing more is written. Put it back if you can, and run again.");
+        Execute("COMMIT", doing);
+    }
+
     /// <summary>Ends the transaction without effect; after an error that ended it already, does nothing.</summary>
     public void Rollback()
     {

@@ -15,6 +15,7 @@ internal static unsafe partial class SqliteNative
         UniqueConstraint = Constraint | (8 << 8), RowIdConstraint = Constraint | (10 << 8);
     public const int ReadWrite = 2, Create = 4, NoMutex = 0x8000, ExtendedCodes = 0x2000000;
     public const uint Persistent = 1;
+    public const int FileHasMoved = 20;
 
     private const string Library = "e_sqlite3";
 
@@ -78,6 +79,9 @@ internal static unsafe partial class SqliteNative
 
     [LibraryImport(Library, EntryPoint = "sqlite3_result_int"), SuppressGCTransition]
     public static partial void ResultInt(nint context, int value);
+
+    [LibraryImport(Library, EntryPoint = "sqlite3_file_control")]
+    public static partial int FileControl(nint db, nint schema, int operation, int* argument);
 
     [LibraryImport(Library, EntryPoint = "sqlite3_errmsg")]
     public static partial byte* ErrorMessage(nint db);

@@ -57,7 +57,7 @@ internal sealed class SqliteSession<TRow> : IDisposable
         try
         {
             SqliteRun.End(_db, _options, _runId, outcome, books);
-            _db.Execute("COMMIT", "closing the run");
+            _db.Commit("closing the run");
         }
         finally
         {
