@@ -11,12 +11,13 @@ internal sealed class SftpServerTransport : SftpTransport
     private readonly Process _process;
 
     /// <param name="openFiles">How many files it may hold open; 0 for the usual.</param>
-    public SftpServerTransport(int openFiles = 0)
+    /// <param name="arguments">Its own arguments, such as <c>-R</c> for a server that only gives.</param>
+    public SftpServerTransport(int openFiles = 0, string arguments = "")
     {
         Sshd.Require();
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, RedirectStandardOutput = true };
         start.ArgumentList.Add("-c");
-        start.ArgumentList.Add(openFiles == 0 ? $"exec {Sshd.SftpServer}" : $"ulimit -n {openFiles}; exec {Sshd.SftpServer}");
+        start.ArgumentList.Add($"{(openFiles == 0 ? "" : $"ulimit -n {openFiles}; ")}exec {Sshd.SftpServer} {arguments}");
         _process = Process.Start(start)!;
     }
 

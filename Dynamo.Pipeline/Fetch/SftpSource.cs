@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 /// </remarks>
 public sealed class SftpSource : IFileSource
 {
-    private const int SettledAtOnce = 512;
+    private const int SettledAtOnce = 512, MostBadAtOnce = 64;
 
     private readonly SftpPlace _place;
     private readonly SftpSettling _settling;
@@ -91,8 +91,16 @@ public sealed class SftpSource : IFileSource
     {
         ArgumentNullException.ThrowIfNull(files);
         foreach (SettledFile settled in files) _place.PathOf(settled.File);
-        foreach (SettledFile[] some in files.Chunk(SettledAtOnce))
+        foreach (SettledFile[] some in files.Where(file => file.Defect is null).Chunk(SettledAtOnce))
             await Task.WhenAll(some.Select(file => SettleAsync(file, cancellationToken))).ConfigureAwait(false);
+        List<SettledFile> bad = [.. files.Where(file => file.Defect is not null)];
+        for (int next = 0, count; next < bad.Count; next += count)
+        {
+            // A bad file holds two files open while it is copied; what the window leaves of the server's handles is a fifth of them.
+            SftpConnection connection = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
+            count = Math.Clamp(connection.Files.Limit / 10, 1, Math.Min(MostBadAtOnce, bad.Count - next));
+            await Task.WhenAll(bad.GetRange(next, count).Select(file => SettleAsync(file, cancellationToken))).ConfigureAwait(false);
+        }
     }
 
     /// <inheritdoc/>

@@ -41,6 +41,62 @@ public sealed class SftpSourceTests
     }
 
     [Test]
+    public async Task A_server_with_few_handles_takes_many_bad_files_into_quarantine([Values] AfterCommit after, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < 200; i++) File.WriteAllText(_inbox[$"{i}.csv"], $"content {i}");
+        await using SftpSource source = new(Options() with { AfterCommit = after }, () => new SftpServerTransport(openFiles: 24));
+        List<SourceFile> listed = await ListAsync(source, cancellationToken);
+
+        await source.SettleAsync([.. listed.Select(file => new SettledFile(file, new Defect("broken")))], cancellationToken);
+
+        Assert.That(Directory.GetFiles(_inbox["quarantine"]), Has.Length.EqualTo(400));
+        Assert.That(Directory.GetFiles(_inbox.Path), Has.Length.EqualTo(after == AfterCommit.Keep ? 200 : 0));
+    }
+
+    [Test]
+    public async Task A_handle_that_is_refused_while_a_bad_file_is_put_aside_is_asked_for_again(CancellationToken cancellationToken)
+    {
+        int refusals = 3;
+        var clock = new ManualTime(Listed);
+        await using SftpSource source = Scripted(server =>
+        {
+            while (true)
+            {
+                ScriptedServer.Request request = server.Read();
+                if (request.Type == SftpProtocol.Stat) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
+                else if (request.Type == SftpProtocol.Lstat) server.Status(request.Id, SftpCode.NoSuchFile);
+                else if (request.Type != SftpProtocol.Open) server.Status(request.Id, SftpCode.Ok);
+                else if (refusals-- > 0) server.Status(request.Id, SftpCode.Failure);
+                else server.Send(SftpProtocol.Handle, ScriptedServer.U32(request.Id), ScriptedServer.Text("h"));
+            }
+        }, Options() with { AfterCommit = AfterCommit.Archive, TimeProvider = clock });
+
+        Task settling = source.SettleAsync([new SettledFile(new SourceFile("a.csv", 1, Listed), new Defect("broken"))], cancellationToken).AsTask();
+        while (!settling.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(settling, Task.Delay(10, cancellationToken));
+        }
+
+        await settling;
+        Assert.That(refusals, Is.LessThan(0));
+    }
+
+    [Test]
+    public async Task A_server_that_only_gives_keeps_its_bad_files_and_the_run_goes_on(CancellationToken cancellationToken)
+    {
+        File.WriteAllText(_inbox["a.csv"], "nonsense");
+        await using SftpSource source = new(Options(), () => new SftpServerTransport(arguments: "-R"));
+        SourceFile file = (await ListAsync(source, cancellationToken)).Single();
+
+        await source.SettleAsync([new SettledFile(file, new Defect("broken"))], cancellationToken);
+
+        Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
+        await using SftpSource moving = new(Options() with { AfterCommit = AfterCommit.Archive }, () => new SftpServerTransport(arguments: "-R"));
+        Assert.That(async () => await moving.SettleAsync([new SettledFile(file, new Defect("broken"))], cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("permission"));
+    }
+
+    [Test]
     public async Task A_gigabyte_is_streamed_in_constant_memory([Values] bool synchronously, CancellationToken cancellationToken)
     {
         const long Size = 1L << 30;

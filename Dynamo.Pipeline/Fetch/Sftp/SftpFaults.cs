@@ -28,5 +28,8 @@ internal static class SftpFaults
     public static SourceException Settling(string source, string what, string path, SftpStatus status) => new(status.Code == SftpCode.PermissionDenied
         ? $"{source}: {path} cannot be {what}: no permission. Let this user write to its folder and to the archive and quarantine folders, "
             + "or keep the files after the commit. What is loaded stays loaded; the next run goes on here."
-        : $"{source}: {path} cannot be {what}: {status}.");
+        : $"{source}: {path} cannot be {what}: {status}.", new SftpStatusException(status));
+
+    /// <summary>Whether the server said that this user may not do that.</summary>
+    public static bool IsDenied(Exception error) => (error as SftpStatusException ?? error.InnerException as SftpStatusException)?.Status.Code == SftpCode.PermissionDenied;
 }

@@ -6,6 +6,8 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOptions options)
 {
+    private const int MostRefusals = 5;
+
     private readonly SftpFolders _folders = new(source, place);
 
     /// <summary>Deals with one file.</summary>
@@ -47,14 +49,14 @@ internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOpt
         bool keep = options.AfterCommit == AfterCommit.Keep;
         if (settled.Defect is { } defect)
         {
-            ReasonFile? known = await ReasonAsync(connection, target).ConfigureAwait(false);
-            // Each run settles a kept bad file again: the first reason stays.
-            if (keep && known?.IsAbout(settled.File) == true) return;
-            await _folders.EnsureAsync(connection, SftpPlace.FolderOfPath(target)).ConfigureAwait(false);
-            var reason = new ReasonFile(SftpPlace.NameOf(target), source, settled.File, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
-            // The copy before its reason, which says that all is done; a moved file after it, or a kill in between would lose the reason.
-            if (keep) await CopyAsync(connection, settled.File, path, target).ConfigureAwait(false);
-            await WriteAsync(connection, SftpPlace.Append(target, ReasonFile.Ending), reason.ToBytes(), null).ConfigureAwait(false);
+            try
+            {
+                await ExplainAsync(connection, settled.File, defect, keep ? path : null, target).ConfigureAwait(false);
+            }
+            catch (Exception e) when (keep && SftpFaults.IsDenied(e))
+            {
+                // A server that only gives: the file stays where it is, and the ledger has the reason.
+            }
             if (keep) return;
         }
         await MoveAsync(connection, path, target).ConfigureAwait(false);
@@ -63,6 +65,19 @@ internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOpt
     }
 
     /// <summary>Its own path, or, when other content is there, its name with its time: what was put aside once is never overwritten.</summary>
+    /// <summary>Writes the reason, after a copy of the file where that is kept.</summary>
+    private async Task ExplainAsync(SftpConnection connection, SourceFile file, Defect defect, string? kept, string target)
+    {
+        ReasonFile? known = await ReasonAsync(connection, target).ConfigureAwait(false);
+        // Each run settles a kept bad file again: the first reason stays.
+        if (kept is not null && known?.IsAbout(file) == true) return;
+        await _folders.EnsureAsync(connection, SftpPlace.FolderOfPath(target)).ConfigureAwait(false);
+        var reason = new ReasonFile(SftpPlace.NameOf(target), source, file, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
+        // The copy before its reason, which says that all is done; a moved file after it, or a kill in between would lose the reason.
+        if (kept is not null) await CopyAsync(connection, file, kept, target).ConfigureAwait(false);
+        await WriteAsync(connection, SftpPlace.Append(target, ReasonFile.Ending), reason.ToBytes(), null).ConfigureAwait(false);
+    }
+
     private async Task<string> FreeNameAsync(SftpConnection connection, SourceFile file, string plain, SftpAttributes? inTheWay)
     {
         string target = plain;
@@ -98,7 +113,7 @@ internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOpt
     {
         try
         {
-            byte[] handle = await connection.OpenFileAsync(place.Encode(path)).ConfigureAwait(false);
+            byte[] handle = await OpenAsync(() => connection.OpenFileAsync(place.Encode(path))).ConfigureAwait(false);
             var from = new SftpFileStream(connection, handle, file, 0, static () => { });
             await using (from.ConfigureAwait(false)) await WriteAsync(connection, target, from, file.ModifiedUtc).ConfigureAwait(false);
         }
@@ -122,7 +137,7 @@ internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOpt
     private async Task WriteAsync(SftpConnection connection, string target, Stream from, DateTime? modifiedUtc)
     {
         byte[] temporary = place.Encode(SftpPlace.Temporary(target));
-        byte[] handle = await connection.CreateFileAsync(temporary).ConfigureAwait(false);
+        byte[] handle = await OpenAsync(() => connection.CreateFileAsync(temporary)).ConfigureAwait(false);
         var buffer = new byte[SftpProtocol.SafeReadLength];
         long offset = 0;
         for (int read; (read = await from.ReadAsync(buffer).ConfigureAwait(false)) > 0; offset += read)
@@ -138,12 +153,28 @@ internal sealed class SftpSettling(string source, SftpPlace place, SftpSourceOpt
     {
         byte[] path = place.Encode(SftpPlace.Append(target, ReasonFile.Ending));
         if (await connection.LstatAsync(path).ConfigureAwait(false) is not { IsRegular: true, Size: > 0 and <= ReasonFile.LongestRead and var size }) return null;
-        byte[] handle = await connection.OpenFileAsync(path).ConfigureAwait(false);
+        byte[] handle = await OpenAsync(() => connection.OpenFileAsync(path)).ConfigureAwait(false);
         var text = new byte[(int)size];
         var reason = new SourceFile("", size, default);
         var from = new SftpFileStream(connection, handle, reason, 0, static () => { });
         await using (from.ConfigureAwait(false)) await from.ReadExactlyAsync(text).ConfigureAwait(false);
         return ReasonFile.TryParse(text);
+    }
+
+    /// <summary>A server that has no handle left answers FAILURE; those under way come free in a moment.</summary>
+    private async Task<byte[]> OpenAsync(Func<Task<byte[]>> open)
+    {
+        for (int refusals = 1; ; refusals++)
+        {
+            try
+            {
+                return await open().ConfigureAwait(false);
+            }
+            catch (SftpStatusException e) when (e.Status.Code == SftpCode.Failure && refusals < MostRefusals)
+            {
+                await Task.Delay(SftpBackOff.Delay(refusals), options.TimeProvider).ConfigureAwait(false);
+            }
+        }
     }
 
     private void Check(SftpStatus status, string what, string path)
