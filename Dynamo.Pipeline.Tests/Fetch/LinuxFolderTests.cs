@@ -142,6 +142,39 @@ public sealed partial class LinuxFolderTests
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
     }
 
+    [Test]
+    public async Task Where_nothing_can_be_written_a_kept_bad_file_stays_and_the_run_goes_on()
+    {
+        await File.WriteAllTextAsync(_inbox["a.csv"], "12345");
+        FolderSource source = Source();
+        SourceFile file = (await ListAsync(source)).Single();
+
+        await AsNobodyAsync(() => source.SettleAsync([new SettledFile(file, Broken)], default).AsTask().GetAwaiter().GetResult());
+
+        Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
+    }
+
+    [Test]
+    public async Task On_a_read_only_file_system_a_kept_bad_file_stays_and_the_run_goes_on()
+    {
+        await File.WriteAllTextAsync(_inbox["a.csv"], "12345");
+        if (!Environment.IsPrivilegedProcess) External.Missing("only root can mount a file system");
+        await External.RunAsync("mount", "--bind", "-o", "ro", _inbox.Path, _inbox.Path);
+        try
+        {
+            FolderSource source = Source();
+            SourceFile file = (await ListAsync(source)).Single();
+
+            await source.SettleAsync([new SettledFile(file, Broken)], default);
+
+            Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
+        }
+        finally
+        {
+            await External.RunAsync("umount", _inbox.Path);
+        }
+    }
+
     private FolderSource Source(AfterCommit after = AfterCommit.Keep, string? elsewhere = null) => new(_inbox.Path, new FolderSourceOptions
     {
         AfterCommit = after,

@@ -3,10 +3,13 @@ namespace Dynamo.Pipeline;
 /// <summary>The verdicts on a disk's errors: a file to defer, a file to quarantine, or a source that is broken.</summary>
 internal static class FolderFaults
 {
-    private const int TooManyOpenInSystem = 23, TooManyOpen = 24;
+    private const int TooManyOpenInSystem = 23, TooManyOpen = 24, ReadOnlyFileSystem = 30;
 
     /// <summary>Whether the error comes from the disk, and not from a bug.</summary>
     public static bool IsDisk(Exception error) => error is IOException or UnauthorizedAccessException;
+
+    /// <summary>Whether this user may not write there, or nobody.</summary>
+    public static bool IsDenied(Exception error) => error is UnauthorizedAccessException || error.HResult == ReadOnlyFileSystem;
 
     public static SourceException Listing(string root, Exception error) => error switch
     {

@@ -37,11 +37,18 @@ internal sealed class FolderSettling(string source, FolderPlace place, FolderDis
         // Each run settles a kept bad file again: the first reason stays.
         if (keep && ReasonFile.TryRead(ReasonFile.For(target)) is { } known && known.IsAbout(file)) return;
 
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        var reason = new ReasonFile(Path.GetFileName(target), source, file, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
-        // The copy before its reason, which says that all is done; a moved file after it, or a kill in between would lose the reason.
-        if (keep) CopyIfReadable(path, target, file);
-        reason.Write(target);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            var reason = new ReasonFile(Path.GetFileName(target), source, file, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
+            // The copy before its reason, which says that all is done; a moved file after it, or a kill in between would lose the reason.
+            if (keep) CopyIfReadable(path, target, file);
+            reason.Write(target);
+        }
+        catch (Exception error) when (keep && FolderFaults.IsDenied(error))
+        {
+            // A folder that may only be read: the file stays where it is, and the ledger has the reason.
+        }
         if (!keep) Move(file, path, target);
     }
 
