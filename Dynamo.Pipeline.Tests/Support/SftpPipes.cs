@@ -133,6 +133,12 @@ internal sealed class ScriptedServer(Stream input, Stream output)
     /// <summary>Attributes of a regular file of some age.</summary>
     public static byte[] File(long size) => [.. U32(1 | 4 | 8), .. U64((ulong)size), .. U32(0x81A4), .. U32(1_700_000_000), .. U32(1_700_000_000)];
 
+    /// <summary>Attributes of a symbolic link.</summary>
+    public static byte[] Link() => [.. U32(1 | 4 | 8), .. U64(7), .. U32(0xA1FF), .. U32(1_700_000_000), .. U32(1_700_000_000)];
+
+    /// <summary>Attributes of a folder.</summary>
+    public static byte[] Folder() => [.. U32(4), .. U32(0x41ED)];
+
     public static byte[] Text(string text) => String(Encoding.UTF8.GetBytes(text));
 
     public static byte[] String(byte[] bytes) => [.. U32((uint)bytes.Length), .. bytes];

@@ -144,6 +144,55 @@ public sealed class SftpSourceTests
         Assert.That((await ListAsync(latin1, cancellationToken)).Single(), Is.EqualTo(new SourceFile("gr\u00fcn.csv", 10, Listed)));
     }
 
+    [TestCase(SftpCode.PermissionDenied, "permission")]
+    [TestCase(SftpCode.Failure, "not today")]
+    public async Task A_link_that_cannot_be_followed_is_deferred_and_costs_the_others_nothing(object code, string reason, CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Scripted(server =>
+        {
+            server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
+            server.Send(SftpProtocol.Name, ScriptedServer.U32(server.Read().Id), ScriptedServer.U32(2),
+                ScriptedServer.Text("a.csv"), ScriptedServer.Text("long"), ScriptedServer.File(10),
+                ScriptedServer.Text("link.csv"), ScriptedServer.Text("long"), ScriptedServer.Link());
+            while (true)
+            {
+                ScriptedServer.Request request = server.Read();
+                if (request.Type == SftpProtocol.Stat) server.Status(request.Id, (SftpCode)code, "not today");
+                else server.Status(request.Id, SftpCode.EndOfFile);
+            }
+        });
+
+        List<SourceFile> files = await ListAsync(source, cancellationToken);
+
+        Assert.That(files.Single(file => file.Path == "a.csv").DeferReason, Is.Null);
+        Assert.That(files.Single(file => file.Path == "link.csv").DeferReason, Does.Contain(reason));
+    }
+
+    [Test]
+    public async Task A_young_file_that_may_not_be_looked_at_again_is_deferred(CancellationToken cancellationToken)
+    {
+        var clock = new ManualTime(Listed.AddSeconds(30));
+        await using SftpSource source = Scripted(server =>
+        {
+            server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
+            server.Names(server.Read().Id, "a.csv"u8.ToArray());
+            while (true)
+            {
+                ScriptedServer.Request request = server.Read();
+                server.Status(request.Id, request.Type == SftpProtocol.Stat ? SftpCode.PermissionDenied : SftpCode.EndOfFile);
+            }
+        }, Options() with { SettleTime = TimeSpan.FromSeconds(5), TimeProvider = clock });
+
+        Task<List<SourceFile>> listing = ListAsync(source, cancellationToken);
+        while (!listing.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(listing, Task.Delay(10, cancellationToken));
+        }
+
+        Assert.That((await listing).Single().DeferReason, Does.Contain("permission"));
+    }
+
     [TestCase("../x.csv", "contains '/'")]
     [TestCase("/etc/passwd.csv", "contains '/'")]
     [TestCase("a\0b.csv", "contains a NUL")]

@@ -30,6 +30,12 @@ internal static class SftpFaults
             + "or keep the files after the commit. What is loaded stays loaded; the next run goes on here."
         : $"{source}: {path} cannot be {what}: {status}.", new SftpStatusException(status));
 
+    /// <summary>A file that the server lists and does not let be looked at: that file's affair.</summary>
+    public static SourceFile Unseen(string path, SftpStatusException error) => new(path, 0, DateTime.UnixEpoch)
+    {
+        DeferReason = IsDenied(error) ? "there is no permission to look at it" : $"the server does not let it be looked at: {error.Status}",
+    };
+
     /// <summary>Whether the server said that this user may not do that.</summary>
     public static bool IsDenied(Exception error) => (error as SftpStatusException ?? error.InnerException as SftpStatusException)?.Status.Code == SftpCode.PermissionDenied;
 }

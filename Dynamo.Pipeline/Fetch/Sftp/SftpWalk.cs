@@ -8,21 +8,14 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions options, string source)
 {
-    /// <summary>When so many files are young the listing waits for them before it goes on.</summary>
-    internal const int MostYoung = 20_000;
-
-    private const int LooksAtOnce = 512;
-
     private readonly FolderFilter _filter = new(new FolderSourceOptions
     {
         Pattern = options.Pattern,
         Recursive = options.Recursive,
         DoneMarker = options.DoneMarker,
     });
-    private readonly TimeProvider _time = options.TimeProvider;
+    private readonly SftpYoungFiles _young = new(place, line, options);
     private readonly Stack<string> _folders = new([""]);
-    private readonly List<SourceFile> _young = [];
-    private long _youngSince;
     private int _names;
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -34,13 +27,13 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
             await foreach ((SourceFile file, bool isMarker) in FolderAsync(folder, cancellationToken).ConfigureAwait(false))
             {
                 if (markers is not null) markers.Add(file, isMarker);
-                else if (file.DeferReason is not null || !IsYoung(file)) yield return file;
-                if (_young.Count < MostYoung) continue;
-                await foreach (SourceFile settled in LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
+                else if (file.DeferReason is not null || !_young.Takes(file)) yield return file;
+                if (!_young.IsFull) continue;
+                await foreach (SourceFile settled in _young.LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
             }
             foreach (SourceFile file in markers?.Verdicts() ?? []) yield return file;
         }
-        await foreach (SourceFile settled in LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
+        await foreach (SourceFile settled in _young.LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
     }
 
     private async IAsyncEnumerable<(SourceFile File, bool IsMarker)> FolderAsync(string folder, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -84,7 +77,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
     {
         if (folder.Length == 0) throw SftpFaults.Listing(source, place.Root, error);
         if (error.Status.Code == SftpCode.NoSuchFile) return null;
-        return [(new SourceFile(folder, 0, DateTime.UnixEpoch) { DeferReason = $"the folder cannot be listed: {error.Status}" }, false)];
+        return [(Deferred(folder, $"the folder cannot be listed: {error.Status}"), false)];
     }
 
     private async Task<List<(SourceFile, bool)>> TakeAsync(
@@ -101,7 +94,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
             if (SftpNames.IsSelfOrParent(entry.Name) || !seen.Add(entry.Name)) continue;
             bool isText = place.Names.TryDecode(entry.Name, out string? name);
             string path = Join(folder, name ?? SftpNames.Show(entry.Name));
-            if (!isText) taken.Add((new SourceFile(path, 0, DateTime.UnixEpoch) { DeferReason = $"the name is not valid {options.NameEncoding.WebName}" }, false));
+            if (!isText) taken.Add((Deferred(path, $"the name is not valid {options.NameEncoding.WebName}"), false));
             else if (entry.Attributes.IsFolder) AddFolder(path, name!);
             else if (!_filter.WantsFile(name!) && !IsMarker(name!)) continue;
             // A link's own size says nothing about the file it leads to, and some servers list names only.
@@ -121,11 +114,19 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
 
     private async Task<(SourceFile, bool)?> FollowAsync(SftpConnection connection, string path, string name)
     {
-        SftpAttributes? found = await connection.StatAsync(place.Encode(place.FolderOf(path))).ConfigureAwait(false);
-        if (found is { IsFolder: true }) return null;
-        if (found is { } attributes) return Entry(path, name, attributes);
-        return (new SourceFile(path, 0, DateTime.UnixEpoch) { DeferReason = "the symbolic link leads nowhere" }, IsMarker(name));
+        try
+        {
+            SftpAttributes? found = await connection.StatAsync(place.Encode(place.FolderOf(path))).ConfigureAwait(false);
+            if (found is { IsFolder: true }) return null;
+            return found is { } attributes ? Entry(path, name, attributes) : (Deferred(path, "the symbolic link leads nowhere"), IsMarker(name));
+        }
+        catch (SftpStatusException e)
+        {
+            return (SftpFaults.Unseen(path, e), IsMarker(name));
+        }
     }
+
+    private static SourceFile Deferred(string path, string reason) => new(path, 0, DateTime.UnixEpoch) { DeferReason = reason };
 
     private (SourceFile, bool) Entry(string path, string name, SftpAttributes attributes) =>
         (new SourceFile(path, attributes.Size ?? 0, attributes.ModifiedUtc ?? DateTime.UnixEpoch) { DeferReason = Defer(attributes) }, IsMarker(name));
@@ -136,61 +137,6 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
     {
         if (!attributes.IsRegular) return "not a regular file";
         return attributes is { Size: null } or { ModifiedUtc: null } ? "the server tells no size or time" : null;
-    }
-
-    /// <summary>
-    /// Two clocks tell a file's age, so a young one is any that may be young; what decides then is our clock alone, between two looks.
-    /// </summary>
-    private bool IsYoung(SourceFile file)
-    {
-        if (options.SettleTime == TimeSpan.Zero) return false;
-        DateTime now = _time.GetUtcNow().UtcDateTime;
-        if (now - file.ModifiedUtc >= options.SettleTime + options.ClockSkew) return false;
-        _young.Add(file);
-        _youngSince = _time.GetTimestamp();
-        return true;
-    }
-
-    private async IAsyncEnumerable<SourceFile> LookAgainAsync([EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        if (_young.Count == 0) yield break;
-        TimeSpan wait = options.SettleTime - _time.GetElapsedTime(_youngSince);
-        if (wait > TimeSpan.Zero) await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
-        foreach (SourceFile[] files in _young.Chunk(LooksAtOnce))
-            foreach (SourceFile? file in await LookAsync(files, cancellationToken).ConfigureAwait(false))
-                if (file is not null) yield return file;
-        _young.Clear();
-    }
-
-    private async Task<List<SourceFile?>> LookAsync(SourceFile[] files, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
-            try
-            {
-                Task<SftpAttributes?>[] looks = [.. files.Select(file => connection.StatAsync(place.Encode(place.PathOf(file))))];
-                var settled = new List<SourceFile?>(files.Length);
-                for (int i = 0; i < files.Length; i++) settled.Add(Compare(files[i], await looks[i].WaitAsync(cancellationToken).ConfigureAwait(false)));
-                line.Progressed();
-                return settled;
-            }
-            catch (SftpConnectionException)
-            {
-                // All of them are looked at again on the next connection.
-            }
-            catch (SftpStatusException e)
-            {
-                throw SftpFaults.Listing(source, place.Root, e);
-            }
-        }
-    }
-
-    private static SourceFile? Compare(SourceFile listed, SftpAttributes? now)
-    {
-        if (now is not { } found) return null;
-        if (found.Size == listed.Size && found.ModifiedUtc == listed.ModifiedUtc) return listed;
-        return new SourceFile(listed.Path, found.Size ?? 0, found.ModifiedUtc ?? DateTime.UnixEpoch) { DeferReason = "still changing" };
     }
 
     private static string Join(string folder, string name) => folder.Length == 0 ? name : $"{folder}/{name}";
