@@ -135,6 +135,30 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
     }
 
     [Test]
+    public async Task An_archive_named_through_a_link_is_not_listed_again([Values] bool linkInTheSource)
+    {
+        Directory.CreateDirectory(Inbox["real/inbox"]);
+        Directory.CreateSymbolicLink(Inbox["link"], Inbox["real"]);
+        Put("real/inbox/a.csv", "12345");
+        string one = Inbox["real/inbox"], other = Inbox["link/inbox"];
+        var options = new FolderSourceOptions
+        {
+            Recursive = true,
+            SettleTime = TimeSpan.Zero,
+            AfterCommit = AfterCommit.Archive,
+            ArchiveFolder = (linkInTheSource ? one : other) + "/old",
+            QuarantineFolder = (linkInTheSource ? one : other) + "/bad",
+        };
+        await using var source = new FolderSource(linkInTheSource ? other : one, options);
+
+        await source.SettleAsync([.. (await ListAsync(source)).Select(file => new SettledFile(file, null))], default);
+
+        Assert.That(Inbox.Files(), Does.Contain("real/inbox/old/a.csv"));
+        Assert.That(await ListAsync(source), Is.Empty);
+        Assert.That(() => new FolderSource(other, options with { ArchiveFolder = one }), Throws.ArgumentException.With.Message.Contains("three different folders"));
+    }
+
+    [Test]
     public void Any_set_of_files_is_listed_exactly_once_and_read_back()
     {
         Gen<string> name = Gen.Elements("a", "B", "ü", " ", "'", "\n", "水", "🚰", "-", "x.y", "~").NonEmptyListOf().Select(parts => string.Concat(parts.Take(12)));

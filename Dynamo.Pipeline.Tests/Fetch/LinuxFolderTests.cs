@@ -99,6 +99,23 @@ public sealed partial class LinuxFolderTests
     }
 
     [Test]
+    public async Task A_link_archived_on_another_file_system_leaves_its_content_there()
+    {
+        if (!Directory.Exists("/dev/shm")) External.Missing("there is no second file system at /dev/shm");
+        using var elsewhere = new ScratchFolder("/dev/shm");
+        Directory.CreateDirectory(_inbox["below"]);
+        await File.WriteAllTextAsync(_inbox["below/real.txt"], "12345");
+        File.SetLastWriteTimeUtc(_inbox["below/real.txt"], Yesterday);
+        File.CreateSymbolicLink(_inbox["a.csv"], "below/real.txt");
+        FolderSource source = Source(AfterCommit.Archive, elsewhere.Path);
+
+        await source.SettleAsync([new SettledFile((await ListAsync(source)).Single(), null)], default);
+
+        Assert.That(await File.ReadAllTextAsync(elsewhere["archive/a.csv"]), Is.EqualTo("12345"));
+        Assert.That(_inbox.Files(), Is.EqualTo(new[] { "below/real.txt" }), "the link went, what it led to is another's");
+    }
+
+    [Test]
     public async Task Without_permission_files_are_bad_folders_deferred_and_a_locked_inbox_is_the_sources_error()
     {
         await File.WriteAllTextAsync(_inbox["a.csv"], "12345");

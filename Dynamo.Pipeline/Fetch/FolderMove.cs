@@ -15,11 +15,12 @@ internal static partial class FolderMove
         if (TryRename(path, target)) return;
         Copy(path, target, modifiedUtc);
         // Copying takes time: what was written to the file meanwhile is new content and stays for the next run.
-        var copied = new FileInfo(target);
-        var original = new FileInfo(path);
-        bool isSame = original.Exists && original.Length == copied.Length && original.LastWriteTimeUtc == modifiedUtc;
+        bool isSame = File.Exists(path) && Content(path) is var original && original.Length == new FileInfo(target).Length && original.LastWriteTimeUtc == modifiedUtc;
         File.Delete(isSame ? path : target);
     }
+
+    /// <summary>The file that a link leads to: its size and time count, as they did in the listing.</summary>
+    private static FileInfo Content(string path) => (FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path);
 
     /// <summary>Copies a file, its time included, onto the disk itself; the target has either all of it or nothing.</summary>
     public static void Copy(string path, string target, DateTime modifiedUtc)

@@ -3,8 +3,14 @@ namespace Dynamo.Pipeline;
 /// <summary>The folders of a source, and the paths below them. Immutable.</summary>
 internal sealed class FolderPlace
 {
+    // As many as Linux follows before it speaks of a circle.
+    private const int MostLinks = 40;
+
     private static readonly StringComparison PathComparison =
         OperatingSystem.IsWindows() || OperatingSystem.IsMacOS() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
+
+    // Without links: one folder may be named in several ways.
+    private readonly string _real, _realArchive, _realQuarantine;
 
     public FolderPlace(string folder, FolderSourceOptions options)
     {
@@ -12,7 +18,8 @@ internal sealed class FolderPlace
         Root = Full(folder);
         Archive = Full(Path.Combine(Root, options.ArchiveFolder));
         Quarantine = Full(Path.Combine(Root, options.QuarantineFolder));
-        if (Same(Archive, Root) || Same(Quarantine, Root) || Same(Archive, Quarantine))
+        (_real, _realArchive, _realQuarantine) = (Real(Root), Real(Archive), Real(Quarantine));
+        if (Same(_realArchive, _real) || Same(_realQuarantine, _real) || Same(_realArchive, _realQuarantine))
         {
             throw new ArgumentException($"The source's folder ({Root}), its ArchiveFolder ({Archive}) and its QuarantineFolder ({Quarantine}) must be three different folders",
                 nameof(options));
@@ -31,8 +38,8 @@ internal sealed class FolderPlace
     /// <summary>Whether a folder below the root is where this source puts files itself.</summary>
     public bool IsOwnFolder(string path)
     {
-        string full = Path.GetFullPath(PathOf(path));
-        return Same(full, Archive) || Same(full, Quarantine);
+        string real = Path.GetFullPath(Path.Join(_real, path));
+        return Same(real, _realArchive) || Same(real, _realQuarantine);
     }
 
     /// <summary>Whether a path stays below the root, whoever wrote it.</summary>
@@ -61,6 +68,21 @@ internal sealed class FolderPlace
     }
 
     private static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+
+    /// <summary>The path with all links in it followed, as far as it exists.</summary>
+    private static string Real(string path, int links = MostLinks)
+    {
+        if (links == 0 || Path.GetDirectoryName(path) is not { } parent) return path;
+        string real = Path.Join(Real(parent, links), Path.GetFileName(path));
+        try
+        {
+            return new DirectoryInfo(real).ResolveLinkTarget(returnFinalTarget: true) is { } target ? Real(target.FullName, links - 1) : real;
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            return real;
+        }
+    }
 
     private static bool Same(string one, string other) => string.Equals(one, other, PathComparison);
 }

@@ -320,6 +320,27 @@ public sealed class SftpSourceTests
     }
 
     [Test]
+    public async Task An_archive_named_through_a_link_is_not_listed_again(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(_inbox["real/sub"]);
+        Directory.CreateSymbolicLink(_inbox["link"], _inbox["real"]);
+        File.WriteAllText(_inbox["real/a.csv"], "12345");
+        File.WriteAllText(_inbox["real/sub/b.csv"], "12345");
+        await using SftpSource source = new(Options() with
+        {
+            Path = _inbox["real"],
+            Recursive = true,
+            AfterCommit = AfterCommit.Archive,
+            ArchiveFolder = _inbox["link/sub/../old"],
+        }, () => new SftpServerTransport());
+
+        await source.SettleAsync([.. (await ListAsync(source, cancellationToken)).Select(file => new SettledFile(file, null))], cancellationToken);
+
+        Assert.That(_inbox.Files(), Does.Contain("real/old/a.csv").And.Contain("real/old/sub/b.csv"));
+        Assert.That(await ListAsync(source, cancellationToken), Is.Empty);
+    }
+
+    [Test]
     public async Task The_server_is_described(CancellationToken cancellationToken)
     {
         await using SftpSource source = Real();

@@ -34,7 +34,7 @@ internal sealed partial class SftpConnection
         if (_extensions.ContainsKey(SftpProtocol.Limits)) Limits = await AskLimitsAsync(cancellationToken).ConfigureAwait(false);
         // A question of its own: what the first answer takes is our own start as much as the distance.
         long asked = _time.GetTimestamp();
-        await RealPathAsync(".", cancellationToken).ConfigureAwait(false);
+        await RealPathAsync("."u8).WaitAsync(cancellationToken).ConfigureAwait(false);
         RoundTrip = _time.GetElapsedTime(asked);
         // An advertised limit is the other side's word: believe it where it is lower, use it where it helps.
         if (Limits.ReadLength > 0) ReadLength = (int)Math.Clamp(Limits.ReadLength, 512, SftpProtocol.LongestPacket - 1024);

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace Dynamo.Pipeline;
 
@@ -82,11 +81,7 @@ internal sealed partial class SftpConnection
     }
 
     /// <summary>The server's absolute form of a path.</summary>
-    public async Task<string> RealPathAsync(string path, CancellationToken cancellationToken)
-    {
-        Task<byte[]> answer = Ask(new SftpPathCall(), SftpProtocol.RealPath, Encoding.UTF8.GetBytes(path), []);
-        return SftpReader.Printable(await answer.WaitAsync(cancellationToken).ConfigureAwait(false));
-    }
+    public Task<byte[]> RealPathAsync(ReadOnlySpan<byte> path) => Ask(new SftpPathCall(), SftpProtocol.RealPath, path, []);
 
     private Task<T> Ask<T>(SftpCall<T> call, byte type, ReadOnlySpan<byte> text, ReadOnlySpan<byte> fields)
     {

@@ -67,5 +67,5 @@ internal sealed class SftpPlace
         return path.StartsWith('/') ? path : Join(Root, path.StartsWith("./", StringComparison.Ordinal) ? path[2..] : path);
     }
 
-    private static string Join(string folder, string path) => folder.EndsWith('/') ? folder + path : $"{folder}/{path}";
+    public static string Join(string folder, string path) => folder.EndsWith('/') ? folder + path : $"{folder}/{path}";
 }

@@ -15,12 +15,14 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
         DoneMarker = options.DoneMarker,
     });
     private readonly SftpYoungFiles _young = new(place, line, options);
+    private readonly SftpOwnFolders _own = new(place, line);
     private readonly Stack<string> _folders = new([""]);
     private int _names;
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (options.Recursive) await _own.FindAsync(cancellationToken).ConfigureAwait(false);
         while (_folders.TryPop(out string? folder))
         {
             SftpMarkers? markers = options.DoneMarker is { } ending ? new SftpMarkers(ending) : null;
@@ -109,7 +111,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
 
     private void AddFolder(string path, string name)
     {
-        if (_filter.WantsFolder(name) && !place.IsOwnFolder(path)) _folders.Push(path);
+        if (_filter.WantsFolder(name) && !_own.Contains(path)) _folders.Push(path);
     }
 
     private async Task<(SourceFile, bool)?> FollowAsync(SftpConnection connection, string path, string name)
