@@ -7,24 +7,30 @@ internal static class DynamoHost
 {
     public static async Task<ExitCode> MainAsync(string[] args)
     {
-        using var signals = new StopSignals();
-        var context = new CommandContext(Console.Out, Console.Error, signals.Stopping);
+        Console.SetError(new TerminalWriter(Console.Error));
+        if (!Console.IsOutputRedirected) Console.SetOut(new TerminalWriter(Console.Out));
+        using var answer = new Answer(Console.Out, CommandLine.WantsJson(args));
+        using var signals = new StopSignals(answer.GiveUp);
+        var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.Stopping);
         ParseResult parsed = CommandLine.Parse(args, context);
         try
         {
             CommandLine.Check(parsed);
-            return (ExitCode)await parsed.InvokeAsync(new InvocationConfiguration
+            int code = await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = null, // StopSignals does that, and knows what is being written.
                 Output = context.Out,
                 Error = context.Error,
             });
+            answer.Give();
+            return (ExitCode)code;
         }
         catch (Exception error)
         {
             Failure failure = Failure.Of(error, signals.Stopping);
             failure.Write(context, CommandLine.WantsJson(args), CommandLine.WantsStack(args));
+            answer.GiveIfPossible();
             return failure.Code;
         }
     }
@@ -33,5 +39,6 @@ internal static class DynamoHost
 /// <summary>What a command works with.</summary>
 /// <param name="Out">Results, and nothing else.</param>
 /// <param name="Error">Progress and errors.</param>
+/// <param name="StopWithin">Says how long the command may take to stop; the process is ended when it takes much longer.</param>
 /// <param name="Stopping">Cancelled by Ctrl+C and SIGTERM.</param>
-internal sealed record CommandContext(TextWriter Out, TextWriter Error, CancellationToken Stopping);
+internal sealed record CommandContext(TextWriter Out, TextWriter Error, Action<TimeSpan> StopWithin, CancellationToken Stopping);

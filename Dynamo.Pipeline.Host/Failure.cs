@@ -25,8 +25,10 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
             context.Error.WriteLine(Error);
         else if (Code == ExitCode.Internal)
             context.Error.WriteLine("This should not happen. Set DYNAMO_DEBUG=1 or add --verbose to see where it came from.");
-        if (json && Error is not ReportedException) context.Out.WriteLine(JsonText.Of(WriteJson));
+        if (json && Error is not ReportedException) context.Out.WriteLine(ToJson());
     }
+
+    public string ToJson() => JsonText.Of(WriteJson);
 
     private void WriteJson(Utf8JsonWriter json)
     {

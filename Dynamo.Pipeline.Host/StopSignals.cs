@@ -8,21 +8,28 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
-    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(60);
 
+    private readonly Action<Failure> _giveUp;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<PosixSignalRegistration> _registrations = [];
     private Timer? _deadline;
+    private TimeSpan _longest = s_grace;
     private int _count;
 
-    public StopSignals()
+    /// <param name="giveUp">Called before the process is ended under its command.</param>
+    public StopSignals(Action<Failure> giveUp)
     {
+        _giveUp = giveUp;
         Stopping = _stop.Token;
         foreach (PosixSignal signal in (ReadOnlySpan<PosixSignal>)[PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP])
             _registrations.Add(PosixSignalRegistration.Create(signal, OnSignal));
     }
 
     public CancellationToken Stopping { get; }
+
+    /// <summary>The command stops within that time by itself.</summary>
+    public void StopWithin(TimeSpan deadline) => _longest = deadline + s_grace;
 
     public void Dispose()
     {
@@ -34,10 +41,16 @@ internal sealed class StopSignals : IDisposable
     private void OnSignal(PosixSignalContext signal)
     {
         signal.Cancel = true;
-        if (Interlocked.Increment(ref _count) > 1) Environment.Exit((int)ExitCode.Cancelled);
+        if (Interlocked.Increment(ref _count) > 1) End("Ended at once by a second signal: what is not committed is imported by the next run.");
         Console.Error.WriteLine("Stopping: what has been read is still written. Once more ends at once; nothing gets lost either way.");
         // The run has its own, shorter deadline; this one is for a file system or a database that does not answer at all.
-        _deadline = new Timer(_ => Environment.Exit((int)ExitCode.Cancelled), null, s_longest, Timeout.InfiniteTimeSpan);
+        _deadline = new Timer(_ => End("Ended, because something does not answer: what is not committed is imported by the next run."), null, _longest, Timeout.InfiniteTimeSpan);
         _stop.Cancel();
+    }
+
+    private void End(string message)
+    {
+        _giveUp(new Failure(ExitCode.Cancelled, message, new OperationCanceledException(message)));
+        Environment.Exit((int)ExitCode.Cancelled);
     }
 }

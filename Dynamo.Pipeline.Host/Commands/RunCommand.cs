@@ -32,6 +32,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     private async Task<int> RunAsync(ParseResult parsed, CommandContext context)
     {
         HostSettings settings = Settings.Read(parsed);
+        context.StopWithin(settings.Pipeline.StopDeadline);
         bool isSample = settings.Source is null;
         if (isSample) settings = SampleInbox.Settings(settings);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);

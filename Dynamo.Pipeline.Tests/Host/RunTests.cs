@@ -183,6 +183,59 @@ internal sealed class RunTests
     }
 
     [Test, CancelAfter(120_000)]
+    public async Task A_second_signal_ends_a_run_at_once_and_it_still_answers_in_json(CancellationToken token)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("Windows has no SIGTERM.");
+        WriteYoungFile();
+        using var other = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_folder["readings.db"]};Pooling=False");
+
+        DynamoResult run = await DynamoProcess.RunAsync(Arguments("4m", "--json"), async process =>
+        {
+            await UntilAsync(IsUnderWay, token);
+            // Whoever locks the database keeps the run from ending after the first signal.
+            await other.OpenAsync(token);
+            using Microsoft.Data.Sqlite.SqliteTransaction held = other.BeginTransaction(deferred: false);
+            DynamoProcess.Terminate(process);
+            DynamoProcess.HangUp(process);
+            await process.WaitForExitAsync(token);
+        }, _folder.Path, token);
+
+        JsonElement json = DynamoFolder.Json(run);
+        Assert.That((run.ExitCode, json.GetProperty("exitCode").GetInt32(), json.GetProperty("outcome").GetString()), Is.EqualTo((130, 130, "cancelled")));
+        Assert.That(json.GetProperty("error").GetString(), Does.Contain("at once"));
+    }
+
+    [Test, CancelAfter(120_000), Platform("Linux")]
+    public async Task A_report_that_cannot_be_written_is_an_error_and_no_crash([Values] bool json, CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+
+        DynamoResult run = await DynamoProcess.RunAsync("exec \"$0\" \"$@\" > /dev/full", Arguments("0", json ? ["--json"] : []), _folder.Path, token);
+
+        Assert.That(run.ExitCode, Is.EqualTo(70), run.StandardError);
+        Assert.That(run.StandardError, Does.Contain("No space left").And.Not.Contain("Unhandled"));
+        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun"), Is.EqualTo(new[] { "completed" }));
+    }
+
+    [Test, CancelAfter(120_000), Platform("Linux")]
+    public async Task A_terminal_that_is_closed_stops_the_run_and_does_not_crash_it(CancellationToken token)
+    {
+        _folder.Put("old.csv", Good);
+        WriteYoungFile();
+
+        string shown = _folder["terminal"];
+        await DynamoProcess.RunAsync($"TERM=xterm exec script -qfc \"$0 $*\" {shown}", Arguments("4m"), async terminal =>
+        {
+            // A file was listed, and the bar is there.
+            await UntilAsync(() => File.Exists(shown) && File.ReadAllText(shown).Contains("0 of 1 files", StringComparison.Ordinal), token);
+            terminal.Kill();
+        }, _folder.Path, token);
+
+        await UntilAsync(() => Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun").Single() != "running", token);
+        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome || ' ' || Loaded from ImportRun"), Is.EqualTo(new[] { "cancelled 1" }));
+    }
+
+    [Test, CancelAfter(120_000)]
     public async Task Wide_files_are_imported_by_configuration(CancellationToken token)
     {
         _folder.PutText("P235.csv", "Timestamp;p227;p235\n2019-01-01 00:00;1,5;2,5\n2019-01-01 00:05;1,6;\n");
@@ -222,6 +275,9 @@ internal sealed class RunTests
         WriteYoungFile();
         return DynamoProcess.Start(Arguments("4m"), _folder.Path);
     }
+
+    private bool IsUnderWay() => File.Exists(_folder["readings.db"]) && Sql.Rows(_folder["readings.db"], "select name from sqlite_master where name = 'ImportRun'").Length > 0
+        && Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun").Length > 0;
 
     private static async Task UntilAsync(Func<bool> condition, CancellationToken token)
     {

@@ -25,10 +25,17 @@ internal static partial class DynamoProcess
         return await EndAsync(process, cancellationToken);
     }
 
+    /// <summary>Runs it by a shell's script, in which <c>$0</c> is the program and <c>$@</c> its arguments.</summary>
+    public static Task<DynamoResult> RunAsync(string script, IEnumerable<string> arguments, string folder, CancellationToken cancellationToken) =>
+        RunAsync(script, arguments, _ => Task.CompletedTask, folder, cancellationToken);
+
     /// <summary>Starts it, calls <paramref name="meanwhile"/>, and waits for its end.</summary>
-    public static async Task<DynamoResult> RunAsync(IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder = null, CancellationToken cancellationToken = default)
+    public static Task<DynamoResult> RunAsync(IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder = null, CancellationToken cancellationToken = default) =>
+        RunAsync(null, arguments, meanwhile, folder, cancellationToken);
+
+    public static async Task<DynamoResult> RunAsync(string? script, IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder, CancellationToken cancellationToken)
     {
-        using Process process = Begin(arguments, folder, null);
+        using Process process = Begin(arguments, folder, null, script);
         Task<DynamoResult> ended = EndAsync(process, cancellationToken);
         try
         {
@@ -49,6 +56,13 @@ internal static partial class DynamoProcess
         Assert.That(Kill(process.Id, SigTerm), Is.Zero, "SIGTERM was not delivered");
     }
 
+    /// <summary>Says that its terminal is gone.</summary>
+    public static void HangUp(Process process)
+    {
+        const int SigHup = 1;
+        Assert.That(Kill(process.Id, SigHup), Is.Zero, "SIGHUP was not delivered");
+    }
+
     private static async Task<DynamoResult> EndAsync(Process process, CancellationToken cancellationToken)
     {
         Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -64,10 +78,11 @@ internal static partial class DynamoProcess
         return new DynamoResult(process.ExitCode, await output, await error);
     }
 
-    private static Process Begin(IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment)
+    private static Process Begin(IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment, string? script = null)
     {
-        string program = Path.Combine(AppContext.BaseDirectory, "dynamo.dll");
-        var start = new ProcessStartInfo(Dotnet(), [program, .. arguments])
+        string[] command = [Dotnet(), Path.Combine(AppContext.BaseDirectory, "dynamo.dll"), .. arguments];
+        if (script is not null) command = ["sh", "-c", script, .. command];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -1,0 +1,47 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// What a command prints to stdout. With <c>--json</c> it is held back until the end, so that it is one whole object however the process ends:
+/// the command's, or, when a second signal ends the process at once, one that says so. Called from the command and from the signals' thread.
+/// </summary>
+internal sealed class Answer(TextWriter to, bool isJson) : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly StringWriter _held = new();
+    private bool _isGiven;
+
+    public TextWriter Out => isJson ? _held : to;
+
+    /// <summary>The command has ended.</summary>
+    public void Give() => Give(_held.ToString());
+
+    /// <summary>The command has failed; should stdout fail too, the exit code and stderr say it.</summary>
+    public void GiveIfPossible() => GiveIfPossible(_held.ToString());
+
+    /// <summary>The command is not waited for.</summary>
+    public void GiveUp(Failure failure) => GiveIfPossible(isJson ? failure.ToJson() + Environment.NewLine : "");
+
+    public void Dispose() => _held.Dispose();
+
+    private void GiveIfPossible(string text)
+    {
+        try
+        {
+            Give(text);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Nobody can be told.
+        }
+    }
+
+    private void Give(string text)
+    {
+        lock (_gate)
+        {
+            if (_isGiven) return;
+            _isGiven = true;
+            if (text.Length > 0) to.Write(text);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>Writes to a terminal or a log that may go away, such as by the SIGHUP of a closed terminal: nobody reads then, which is no reason to end a run.</summary>
+internal sealed class TerminalWriter(TextWriter to) : TextWriter
+{
+    public override Encoding Encoding => to.Encoding;
+
+    public override void Write(char value) => Try(value, static (to, value) => to.Write(value));
+
+    public override void Write(string? value) => Try(value, static (to, value) => to.Write(value));
+
+    public override void Write(char[] buffer, int index, int count) => Write(new string(buffer, index, count));
+
+    public override void WriteLine(string? value) => Try(value, static (to, value) => to.WriteLine(value));
+
+    public override void Flush() => Try(0, static (to, _) => to.Flush());
+
+    private void Try<T>(T value, Action<TextWriter, T> write)
+    {
+        try
+        {
+            write(to, value);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            // The exit code is all that is left to say.
+        }
+    }
+}
