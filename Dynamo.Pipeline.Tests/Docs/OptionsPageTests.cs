@@ -38,6 +38,22 @@ internal sealed class OptionsPageTests
         Assert.That(cells[2], Is.EqualTo(setting.Option is null ? "" : $"`{setting.Option}`"));
     }
 
+    [TestCase(nameof(PipelineOptions))]
+    [TestCase(nameof(FolderSourceOptions))]
+    [TestCase(nameof(SqliteSinkOptions))]
+    public void A_setting_has_the_default_of_its_option(string type)
+    {
+        string settings = Section("Settings of the host");
+        string[][] options = [.. Section(type).Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(Cells).Where(cells => cells[2].Length > 0)];
+
+        Assert.That(options, Has.Length.GreaterThan(6));
+        Assert.Multiple(() =>
+        {
+            foreach (string[] option in options)
+                Assert.That(Plain(Row(settings, option[2].Trim('`'))[3]), Does.StartWith(Plain(option[1])), option[0]);
+        });
+    }
+
     [Test]
     public void No_setting_is_there_that_the_host_does_not_know()
     {
@@ -63,6 +79,10 @@ internal sealed class OptionsPageTests
     }
 
     private static string[] Cells(string row) => [.. row.Replace("\\|", "\u0001", StringComparison.Ordinal).Trim().Trim('|').Split('|').Select(cell => cell.Trim().Replace('\u0001', '|'))];
+
+    /// <summary>A default without what the two tables write differently.</summary>
+    private static string Plain(string value) => value == "`LastWins`" ? "last" : value.Replace("`", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal)
+        .Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant();
 
     /// <summary>A default as the page writes it.</summary>
     private static string Shown(string property, object? value) => value switch
