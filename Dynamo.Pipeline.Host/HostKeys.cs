@@ -6,10 +6,10 @@ using System.Security.Cryptography;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>A server's key as it showed it, nobody having vouched for it yet.</summary>
-/// <param name="Line">The line of a known_hosts file.</param>
 /// <param name="Type">Its kind, such as <c>ssh-ed25519</c>.</param>
+/// <param name="Blob">The key itself, in base64.</param>
 /// <param name="Fingerprint"><c>SHA256:…</c>, as ssh and administrators write it.</param>
-internal sealed record HostKey(string Line, string Type, string Fingerprint)
+internal sealed record HostKey(string Type, string Blob, string Fingerprint)
 {
     /// <summary>Reads a line of ssh-keyscan or known_hosts, or gives <see langword="null"/> when it is none.</summary>
     public static HostKey? Parse(string line)
@@ -18,7 +18,7 @@ internal sealed record HostKey(string Line, string Type, string Fingerprint)
         if (line.StartsWith('#') || line.StartsWith('@') || parts.Length < 3) return null;
         byte[] blob = new byte[parts[2].Length];
         return Convert.TryFromBase64String(parts[2], blob, out int length)
-            ? new HostKey(string.Join(' ', parts[..3]), parts[1], "SHA256:" + Convert.ToBase64String(SHA256.HashData(blob.AsSpan(0, length))).TrimEnd('='))
+            ? new HostKey(parts[1], parts[2], "SHA256:" + Convert.ToBase64String(SHA256.HashData(blob.AsSpan(0, length))).TrimEnd('='))
             : null;
     }
 }
@@ -45,7 +45,7 @@ internal sealed class HostKeys(SftpSourceOptions options)
         (string output, string error) = await RunAsync("ssh-keyscan", ["-T", timeout, "-p", One("port") ?? Port, "--", One("hostname") ?? options.Host], cancellationToken);
         HostKey[] keys = [.. output.Split('\n').Select(HostKey.Parse).OfType<HostKey>().OrderBy(key => Array.IndexOf(s_preferred, key.Type) is var at and >= 0 ? at : int.MaxValue)];
         if (keys.Length > 0) return keys;
-        string said = string.Join(" / ", error.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('#')).Take(3));
+        string said = string.Join(" / ", error.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('#')).Distinct().Take(3));
         throw new SourceException($"{options.Host} shows no host key{(said.Length > 0 ? $": ssh-keyscan says \"{Shown.Name(said)}\"" : "")}. Check host, port and firewall, and that an SSH server runs there.");
     }
 
@@ -53,8 +53,7 @@ internal sealed class HostKeys(SftpSourceOptions options)
     public async Task<IReadOnlyList<HostKey>> KnownAsync(CancellationToken cancellationToken)
     {
         if (!File.Exists(KnownHostsFile)) return [];
-        string host = One("hostname") ?? options.Host, port = One("port") ?? Port;
-        (string output, _) = await RunAsync("ssh-keygen", ["-F", port == Port ? host : $"[{host}]:{port}", "-f", KnownHostsFile], cancellationToken);
+        (string output, _) = await RunAsync("ssh-keygen", ["-F", KnownName(), "-f", KnownHostsFile], cancellationToken);
         return [.. output.Split('\n').Select(HostKey.Parse).OfType<HostKey>()];
     }
 
@@ -70,7 +69,7 @@ internal sealed class HostKeys(SftpSourceOptions options)
             using FileStream file = new(KnownHostsFile, FileMode.OpenOrCreate, FileAccess.ReadWrite);
             bool isOpenLine = file.Length > 0 && LastByte(file) != '\n';
             file.Seek(0, SeekOrigin.End);
-            file.Write(System.Text.Encoding.ASCII.GetBytes($"{(isOpenLine ? "\n" : "")}{key.Line}\n"));
+            file.Write(System.Text.Encoding.ASCII.GetBytes($"{(isOpenLine ? "\n" : "")}{KnownName()} {key.Type} {key.Blob}\n"));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -95,6 +94,13 @@ internal sealed class HostKeys(SftpSourceOptions options)
         if ((One("proxyjump") ?? One("proxycommand")) is { } proxy && proxy != "none")
             throw new SourceException($"{options.Host} is reached through {Shown.Name(proxy)}, where its key cannot be asked for. Connect once with ssh {options.Host}, compare the fingerprint, and answer yes.");
         KnownHostsFile = options.KnownHostsFile ?? Home((One("userknownhostsfile") ?? "~/.ssh/known_hosts").Split(' ')[0]);
+    }
+
+    /// <summary>The name under which ssh looks for the key.</summary>
+    private string KnownName()
+    {
+        string host = One("hostname") ?? options.Host, port = One("port") ?? Port;
+        return One("hostkeyalias") ?? (port == Port ? host : $"[{host}]:{port}");
     }
 
     private string? One(string name) => _config[name].FirstOrDefault();
