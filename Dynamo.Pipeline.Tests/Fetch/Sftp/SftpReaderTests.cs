@@ -1,3 +1,4 @@
+using System.Text;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -59,9 +60,12 @@ public sealed class SftpReaderTests
     public void A_lying_packet_length_is_refused(uint length) =>
         Assert.That(() => SftpReader.FrameLength(ScriptedServer.U32(length)), Throws.TypeOf<SftpProtocolException>().With.Message.Contains(length.ToString(null as IFormatProvider)));
 
-    [Test]
-    public void A_login_script_that_prints_is_named_as_the_cause() =>
-        Assert.That(() => SftpReader.FrameLength("Welcome to the water works"u8), Throws.TypeOf<SftpProtocolException>().With.Message.Contains("Welcome"));
+    [TestCase("Welcome to the water works", "Welcome")]
+    [TestCase("unlimited\n", "unlimited")]
+    [TestCase("\r\nHi\tthere\r\n", "Hi there")]
+    public void A_login_script_that_prints_is_named_as_the_cause(string printed, string shown) =>
+        Assert.That(() => SftpReader.FrameLength(Encoding.ASCII.GetBytes(printed)),
+            Throws.TypeOf<SftpProtocolException>().With.Message.Contains(shown).And.Message.Contains("login script"));
 
     [Test]
     public void A_server_s_words_lose_their_control_characters() =>

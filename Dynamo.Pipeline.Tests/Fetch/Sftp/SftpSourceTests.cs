@@ -222,6 +222,30 @@ public sealed class SftpSourceTests
     }
 
     [Test]
+    public async Task Folders_nested_without_end_end_in_a_deferred_one(CancellationToken cancellationToken)
+    {
+        await using SftpSource source = Folders(1, [(byte)'d', .. new byte[99].Select(_ => (byte)'x')]);
+
+        SourceFile file = (await ListAsync(source, cancellationToken)).Single();
+
+        Assert.That(file.Path.Length, Is.InRange(4000, 5000));
+        Assert.That(file.DeferReason, Does.Contain("longer"));
+    }
+
+    [Test]
+    public void Folders_beside_each_other_without_end_end_in_an_error(CancellationToken cancellationToken)
+    {
+        SftpSource source = Folders(int.MaxValue, [.. new byte[3000].Select(_ => (byte)'x')]);
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+
+        var error = Assert.ThrowsAsync<SourceException>(() => ListAsync(source, cancellationToken));
+
+        Assert.That(error!.Message, Does.Contain("endless"));
+        Assert.That(GC.GetTotalMemory(forceFullCollection: true) - before, Is.LessThan(200 << 20));
+        GC.KeepAlive(source);
+    }
+
+    [Test]
     public async Task Short_reads_and_answers_out_of_order_make_a_whole_file([Values(1, 1000, 100_000)] int size, [Values] bool streamed, CancellationToken cancellationToken)
     {
         byte[] content = new byte[size];
@@ -366,6 +390,27 @@ public sealed class SftpSourceTests
         server.Names(server.Read().Id, "."u8.ToArray(), ".."u8.ToArray(), name);
         while (true) server.Status(server.Read().Id, SftpCode.EndOfFile);
     }
+
+    /// <summary>A server on which each folder holds folders, whose names begin with their number.</summary>
+    private SftpSource Folders(int inEach, byte[] name) => Scripted(server =>
+    {
+        int listed = 0;
+        while (true)
+        {
+            ScriptedServer.Request request = server.Read();
+            if (request.Type == SftpProtocol.OpenDir)
+            {
+                listed = 0;
+                server.Send(SftpProtocol.Handle, ScriptedServer.U32(request.Id), ScriptedServer.Text("h"));
+            }
+            else if (request.Type == SftpProtocol.ReadDir && listed < inEach)
+            {
+                byte[] unique = [.. Encoding.ASCII.GetBytes($"{listed++}"), .. name];
+                server.Send(SftpProtocol.Name, ScriptedServer.U32(request.Id), ScriptedServer.U32(1), ScriptedServer.String(unique), ScriptedServer.Text("long"), ScriptedServer.Folder());
+            }
+            else server.Status(request.Id, request.Type == SftpProtocol.ReadDir ? SftpCode.EndOfFile : SftpCode.Ok);
+        }
+    }, Options() with { Recursive = true });
 
     /// <summary>Answers READs in random order, mostly with less than was asked for.</summary>
     private static void ServeFile(ScriptedServer server, byte[] content, Random random)

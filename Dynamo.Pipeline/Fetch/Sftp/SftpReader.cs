@@ -110,7 +110,8 @@ internal ref struct SftpReader(ReadOnlySpan<byte> packet)
     {
         ReadOnlySpan<byte> first = received[..Math.Min(16, received.Length)];
         // A login script that prints something is by far the most frequent cause; its words say it best.
-        bool isText = first.IndexOfAnyExceptInRange((byte)' ', (byte)'~') < 0;
-        return isText ? $"'{Encoding.ASCII.GetString(first)}': does a login script on the server print something?" : Convert.ToHexString(first);
+        string text = new([.. Encoding.Latin1.GetString(first).Select(c => c is '\t' or '\r' or '\n' ? ' ' : c)]);
+        bool isText = text.AsSpan().IndexOfAnyExceptInRange(' ', '~') < 0;
+        return isText ? $"'{text.Trim()}': does a login script on the server print something?" : Convert.ToHexString(first);
     }
 }

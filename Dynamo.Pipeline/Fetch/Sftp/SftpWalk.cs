@@ -8,6 +8,10 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions options, string source)
 {
+    private const int LongestPath = 4096;
+
+    private const long MostFolderNames = 32L << 20;
+
     private readonly FolderFilter _filter = new(new FolderSourceOptions
     {
         Pattern = options.Pattern,
@@ -17,6 +21,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
     private readonly SftpYoungFiles _young = new(place, line, options);
     private readonly SftpOwnFolders _own = new(place, line);
     private readonly Stack<string> _folders = new([""]);
+    private long _folderNames;
     private int _names;
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -25,6 +30,7 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
         if (options.Recursive) await _own.FindAsync(cancellationToken).ConfigureAwait(false);
         while (_folders.TryPop(out string? folder))
         {
+            _folderNames -= folder.Length;
             SftpMarkers? markers = options.DoneMarker is { } ending ? new SftpMarkers(ending) : null;
             await foreach ((SourceFile file, bool isMarker) in FolderAsync(folder, cancellationToken).ConfigureAwait(false))
             {
@@ -97,7 +103,10 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
             bool isText = place.Names.TryDecode(entry.Name, out string? name);
             string path = Join(folder, name ?? SftpNames.Show(entry.Name));
             if (!isText) taken.Add((Deferred(path, $"the name is not valid {options.NameEncoding.WebName}"), false));
-            else if (entry.Attributes.IsFolder) AddFolder(path, name!);
+            else if (entry.Attributes.IsFolder)
+            {
+                if (AddFolder(path, name!) is { } deferred) taken.Add((deferred, false));
+            }
             else if (!_filter.WantsFile(name!) && !IsMarker(name!)) continue;
             // A link's own size says nothing about the file it leads to, and some servers list names only.
             else if (entry.Attributes.IsLink || entry.Attributes is { Size: null } or { ModifiedUtc: null }) (links ??= []).Add(FollowAsync(connection, path, name!));
@@ -109,9 +118,15 @@ internal sealed class SftpWalk(SftpPlace place, SftpLine line, SftpSourceOptions
         return taken;
     }
 
-    private void AddFolder(string path, string name)
+    /// <summary>Takes note of a folder to list. A server may nest folders without end, and name them without end.</summary>
+    private SourceFile? AddFolder(string path, string name)
     {
-        if (_filter.WantsFolder(name) && !_own.Contains(path)) _folders.Push(path);
+        if (!_filter.WantsFolder(name) || _own.Contains(path)) return null;
+        if (path.Length > LongestPath) return Deferred(path, $"its path is longer than {LongestPath:N0} characters");
+        _folderNames += path.Length;
+        if (_folderNames > MostFolderNames) throw new SourceException($"{source}: the names of the folders that the server lists fill more than {MostFolderNames:N0} characters; the listing seems endless.");
+        _folders.Push(path);
+        return null;
     }
 
     private async Task<(SourceFile, bool)?> FollowAsync(SftpConnection connection, string path, string name)
