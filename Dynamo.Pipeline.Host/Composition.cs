@@ -7,14 +7,7 @@ internal static class Composition
     public static IFileSource Source(HostSettings settings)
     {
         string source = settings.Source ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
-        try
-        {
-            return settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings);
-        }
-        catch (ArgumentException error)
-        {
-            throw new SettingsException("source", error.Message.Split(" (Parameter ", 2)[0] + ".");
-        }
+        return Checked<IFileSource>("source", () => settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings));
     }
 
     /// <summary>Where a source puts bad files.</summary>
@@ -29,22 +22,27 @@ internal static class Composition
         ? new CsvFormat<Reading>(settings.Format.Format)
         : new FormatByPattern<Reading>(settings.Formats.Select(choice => (choice.Files!, (IFileFormat<Reading>)new CsvFormat<Reading>(choice.Format))));
 
-    public static SqliteSink<Reading> Sink(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
+    public static SqliteSink<Reading> Sink(HostSettings settings) => Checked("table", () => new SqliteSink<Reading>(settings.Database, Table(settings), settings.Sqlite));
 
     public static SqliteLedger Ledger(HostSettings settings) => new(settings.Database, settings.Sqlite);
 
-    public static SqliteInspection<Reading> Inspection(HostSettings settings) => new(settings.Database, Table(settings), settings.Sqlite);
+    public static SqliteInspection<Reading> Inspection(HostSettings settings) => Checked("table", () => new SqliteInspection<Reading>(settings.Database, Table(settings), settings.Sqlite));
 
     public static RowMap<Reading> Table(HostSettings settings)
     {
         TableSettings table = settings.Table;
+        return Checked("table", () => ReadingTable.Named(table.Name, table.Logger, table.Channel, table.Timestamp, table.Value));
+    }
+
+    private static T Checked<T>(string key, Func<T> make)
+    {
         try
         {
-            return ReadingTable.Named(table.Name, table.Logger, table.Channel, table.Timestamp, table.Value);
+            return make();
         }
         catch (ArgumentException error)
         {
-            throw new SettingsException("table", error.Message);
+            throw new SettingsException(key, error.Message.Split(" (Parameter ", 2)[0].TrimEnd('.') + ".");
         }
     }
 

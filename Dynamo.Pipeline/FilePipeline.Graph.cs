@@ -16,7 +16,7 @@ public sealed partial class FilePipeline<TRow>
         var reader = new FileReader<TRow>(_source, _format, run, budget);
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
-            run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: _options.Readers, capacity: 2 * _options.Readers));
+            run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: _options.Readers, capacity: (int)Math.Min(2L * _options.Readers, int.MaxValue)));
         var through = _through.Select(make => make(run.Block(capacity: _options.FilesPerMessage))).ToArray();
         var batch = new RowBatcher<TRow>(run, writers);
         var afterCommit = _afterCommit.Select(make => make(run.Block(capacity: 1))).ToArray();

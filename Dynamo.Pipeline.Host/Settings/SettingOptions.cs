@@ -46,7 +46,7 @@ internal sealed class SettingOptions
 
     private SettingLayer[] FromFile(ParseResult parsed, List<SettingProblem> problems)
     {
-        if (parsed.GetValue(_config) is not { } path) return [];
+        if (parsed.GetResult(_config)?.Errors.Any() == true || parsed.GetValue(_config) is not { } path) return [];
         try
         {
             return [SettingLayers.File(path)];
@@ -63,7 +63,8 @@ internal sealed class SettingOptions
         var values = new List<(string, string)>();
         foreach ((Setting setting, Option option) in _options)
         {
-            if (parsed.GetResult(option) is null or { Implicit: true }) continue;
+            // What is wrong with its arguments is told by the parser.
+            if (parsed.GetResult(option) is not { Implicit: false, Errors: var errors } || errors.Any()) continue;
             string? value = option is Option<bool> flag ? parsed.GetValue(flag) ? "true" : "false" : parsed.GetValue((Option<string?>)option);
             if (value is not null) values.Add((setting.Key, value));
         }

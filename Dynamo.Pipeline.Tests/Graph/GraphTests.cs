@@ -35,6 +35,21 @@ internal sealed class GraphTests
     }
 
     [Test]
+    public async Task The_largest_options_are_taken(CancellationToken token)
+    {
+        await using var source = MemorySource.Of(20, "1\n");
+        await using var sink = new MemorySink<int>();
+        var most = new PipelineOptions
+        {
+            Readers = int.MaxValue, FilesPerMessage = int.MaxValue, BatchFiles = int.MaxValue, BatchRows = int.MaxValue, Writers = int.MaxValue, MaxBadRows = int.MaxValue, WriteRetries = int.MaxValue,
+        };
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, most).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(result.Books.Loaded, Is.EqualTo(20));
+    }
+
+    [Test]
     public async Task A_lone_file_is_written_when_it_has_waited_long_enough(CancellationToken token)
     {
         var listedAll = new TaskCompletionSource();

@@ -37,6 +37,25 @@ internal sealed class SettingsTests
         });
     }
 
+    [TestCase("--source: Option '--source' expects a single argument but 2 were provided.", "--source", "inbox", "--source", "inbox")]
+    [TestCase("--config: Required argument missing for option: '--config'.", "--config")]
+    [CancelAfter(120_000)]
+    public async Task An_option_that_comes_twice_or_without_its_value_is_named(string message, string first, params string[] more)
+    {
+        DynamoResult run = await _folder.RunAsync(TestContext.CurrentContext.CancellationToken, ["run", first, .. more]);
+
+        Assert.That((run.ExitCode, run.StandardError), Is.EqualTo((2, $"dynamo: {message}\n".ReplaceLineEndings())));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task Two_tables_of_one_name_are_refused(CancellationToken token)
+    {
+        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO__TABLE__NAME"] = "importrun" }, token, "run", "--source", "inbox", "--sink", "sqlite:readings.db");
+
+        Assert.That(run.ExitCode, Is.EqualTo(2), run.StandardError);
+        Assert.That(run.StandardError, Does.StartWith("dynamo: table: Two tables are named importrun"));
+    }
+
     [Test, CancelAfter(120_000)]
     public async Task Paths_in_a_file_start_at_its_folder_and_later_places_win(CancellationToken token)
     {

@@ -27,7 +27,7 @@ internal sealed class RowBatcher<TRow> : IDisposable
     {
         (_run, _writers) = (run, writers);
         int files = run.Options.BatchFiles;
-        _room = new SemaphoreSlim(checked(2 * files));
+        _room = new SemaphoreSlim((int)Math.Min(2L * files, int.MaxValue));
         _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { CancellationToken = run.Aborting });
         _gather = new ActionBlock<FileRows<TRow>>(run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
         _gather.CompletesInto(_batch);
