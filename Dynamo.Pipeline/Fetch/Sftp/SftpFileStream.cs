@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline;
 /// A large file as a stream: up to 32 READs are under way in front of the reader, so that memory stays constant and the line full.
 /// Ends with <see cref="FileChangedException"/> when it was not what was listed. One reader at a time.
 /// </summary>
-internal sealed class SftpFileStream : Stream
+internal sealed class SftpFileStream : ForwardStream
 {
     // 2 MiB at most are under way or waiting: enough for 100 MB/s at a distance of 20 ms.
     private const int ReadsAhead = 32, LongestRead = 64 * 1024;
@@ -33,15 +33,9 @@ internal sealed class SftpFileStream : Stream
 
     public override bool CanRead => !_isDisposed;
 
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
     public override long Length => _listed.Size;
 
-    public override long Position { get => _position; set => throw new NotSupportedException(); }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+    public override long Position { get => _position; }
 
     public override int Read(Span<byte> buffer)
     {
@@ -65,17 +59,6 @@ internal sealed class SftpFileStream : Stream
         if (buffer.Length > 0) CheckEnd(await LastLook().WaitAsync(cancellationToken).ConfigureAwait(false));
         return 0;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush() { }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

@@ -6,21 +6,13 @@ namespace Dynamo.Pipeline;
 /// </summary>
 /// <param name="stream">The file, opened.</param>
 /// <param name="reopen">Opens it again at an offset on a new connection.</param>
-internal sealed class SftpResumingStream(SftpFileStream stream, Func<long, CancellationToken, Task<SftpFileStream>> reopen) : Stream
+internal sealed class SftpResumingStream(SftpFileStream stream, Func<long, CancellationToken, Task<SftpFileStream>> reopen) : ForwardStream
 {
     private SftpFileStream _stream = stream;
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
     public override long Length => _stream.Length;
 
-    public override long Position { get => _stream.Position; set => throw new NotSupportedException(); }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+    public override long Position { get => _stream.Position; }
 
     public override int Read(Span<byte> buffer)
     {
@@ -59,17 +51,6 @@ internal sealed class SftpResumingStream(SftpFileStream stream, Func<long, Cance
             }
         }
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush() { }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

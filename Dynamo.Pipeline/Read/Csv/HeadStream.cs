@@ -1,7 +1,7 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>A stream whose first bytes can be looked at before they are read, and that knows where it ended.</summary>
-internal sealed class HeadStream(Stream inner, bool leaveOpen) : Stream
+internal sealed class HeadStream(Stream inner, bool leaveOpen) : ForwardStream
 {
     private byte[] _buffer = [];
     private int _position;
@@ -15,16 +15,6 @@ internal sealed class HeadStream(Stream inner, bool leaveOpen) : Stream
 
     /// <summary>Whether the inner stream said that it ends; the head may still hold bytes.</summary>
     public bool Ended { get; private set; }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     /// <summary>Reads ahead.</summary>
     public async ValueTask ReadHeadAsync(int length, CancellationToken cancellationToken)
@@ -43,20 +33,7 @@ internal sealed class HeadStream(Stream inner, bool leaveOpen) : Stream
         return Count(buffer.Length, await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false));
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override int Read(Span<byte> buffer) => TakeHead(buffer, out int taken) ? taken : Count(buffer.Length, inner.Read(buffer));
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override void Flush() { }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
