@@ -40,6 +40,20 @@ public sealed class SftpWindowTests
         Assert.That(window.InUse, Is.EqualTo(1));
     }
 
+    [TestCase(19ul, 15)]
+    [TestCase(0ul, 1000)]
+    public async Task It_grows_with_every_success_but_not_beyond_what_the_server_says(ulong handles, int most, CancellationToken cancellationToken)
+    {
+        var window = new SftpWindow(SftpWindow.Initial(TimeSpan.Zero, handles), SftpWindow.Most(handles));
+        for (int i = 0; i < 100_000; i++)
+        {
+            await window.EnterAsync(1, cancellationToken);
+            window.Opened();
+            window.Leave(1, opened: true);
+        }
+        Assert.That(window.Limit, Is.EqualTo(most));
+    }
+
     [Test]
     public async Task A_refusal_shrinks_it_to_what_the_server_holds(CancellationToken cancellationToken)
     {

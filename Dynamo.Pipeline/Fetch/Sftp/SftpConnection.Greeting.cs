@@ -38,7 +38,7 @@ internal sealed partial class SftpConnection
         RoundTrip = _time.GetElapsedTime(asked);
         // An advertised limit is the other side's word: believe it where it is lower, use it where it helps.
         if (Limits.ReadLength > 0) ReadLength = (int)Math.Clamp(Limits.ReadLength, 512, SftpProtocol.LongestPacket - 1024);
-        Files = new SftpWindow(SftpWindow.Initial(RoundTrip, Limits.OpenHandles));
+        Files = new SftpWindow(SftpWindow.Initial(RoundTrip, Limits.OpenHandles), SftpWindow.Most(Limits.OpenHandles));
     }
 
     private async Task<SftpLimits> AskLimitsAsync(CancellationToken cancellationToken)

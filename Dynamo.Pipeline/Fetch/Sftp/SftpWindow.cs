@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline;
 /// How many files of one connection may be under way at once, and how many bytes they may hold. It starts from the round trip and the server's
 /// word, shrinks when the server runs out of handles, and grows again slowly. Thread-safe; waiters are served in order.
 /// </summary>
-internal sealed class SftpWindow(int limit)
+internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
 {
     /// <summary>Files in flight at most, however far the server: beyond it even 20 ms of distance show no gain.</summary>
     public const int Widest = 1000;
@@ -35,10 +35,11 @@ internal sealed class SftpWindow(int limit)
     public static int Initial(TimeSpan roundTrip, ulong advertisedHandles)
     {
         int useful = (int)Math.Clamp(roundTrip.TotalMilliseconds * PerMillisecond, Narrowest, Widest);
-        if (advertisedHandles == 0) return Math.Min(useful, WithoutAdvice);
-        // A fifth is left for folders, for closes under way, and for others who use the account.
-        return (int)Math.Clamp(Math.Min((ulong)useful, advertisedHandles * 4 / 5), 1, Widest);
+        return Math.Min(useful, advertisedHandles == 0 ? WithoutAdvice : Most(advertisedHandles));
     }
+
+    /// <summary>What it may grow to. A fifth of the handles is left for folders, for closes under way, and for others who use the account.</summary>
+    public static int Most(ulong advertisedHandles) => advertisedHandles == 0 ? Widest : (int)Math.Clamp(advertisedHandles * 4 / 5, 1, Widest);
 
     /// <summary>Waits for a place. Whoever asks for more than <see cref="MostBytes"/> waits until it is alone, and stays so.</summary>
     public ValueTask EnterAsync(long bytes, CancellationToken cancellationToken)
@@ -69,7 +70,7 @@ internal sealed class SftpWindow(int limit)
         lock (_gate)
         {
             if (opened) _held--;
-            if (opened && _limit < Widest && ++_successes >= SuccessesToGrow)
+            if (opened && _limit < most && ++_successes >= SuccessesToGrow)
             {
                 _successes = 0;
                 _limit++;
