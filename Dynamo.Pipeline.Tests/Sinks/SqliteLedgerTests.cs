@@ -46,6 +46,15 @@ public sealed class SqliteLedgerTests
     }
 
     [Test]
+    public void A_database_without_tables_says_that_no_import_has_run()
+    {
+        using var folder = new ScratchFolder();
+        Sql.Execute(folder["other.db"], "create table Other(Id)");
+
+        Assert.That(() => new SqliteLedger(folder["other.db"]).TotalsAsync(null, default), Throws.TypeOf<SinkException>().With.Message.Contains("no import has run"));
+    }
+
+    [Test]
     public void A_claim_is_the_same_through_a_link_to_the_database()
     {
         _database.Execute("CREATE TABLE T (A)");

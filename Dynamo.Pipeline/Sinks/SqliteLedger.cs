@@ -164,6 +164,10 @@ public sealed class SqliteLedger(string path, SqliteSinkOptions? options = null)
             await db.OpenAsync().ConfigureAwait(false);
             return await use(db).ConfigureAwait(false);
         }
+        catch (SqliteException e) when (e.SqliteErrorCode == SqliteNative.Error && e.Message.Contains("no such table", StringComparison.Ordinal))
+        {
+            throw new SinkException($"The database {full} has no table {_options.LedgerTable}: no import has run into it. Run one first, or name another file or table.", e);
+        }
         catch (SqliteException e)
         {
             throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, full, mode == SqliteOpenMode.ReadOnly ? "reading its status" : "changing its ledger");
