@@ -58,6 +58,63 @@ public sealed class SshdTests
     }
 
     [Test]
+    public async Task An_alias_behind_a_jump_host_is_reached_as_the_configuration_says(CancellationToken cancellationToken)
+    {
+        string proof = _scratch["jumped"];
+        // A ProxyJump would take the test's own user's configuration for its hop: what it runs is written out.
+        File.WriteAllText(_sshd.ConfigFile, $"""
+            Host waterworks
+              HostName 127.0.0.1
+              Port {_sshd.Port}
+              User {Environment.UserName}
+              IdentityFile {_sshd.UserKey}
+              UserKnownHostsFile {_sshd.KnownHosts}
+              ProxyCommand sh -c 'touch {proof}; exec ssh -F {_sshd.ConfigFile} -W %h:%p hop'
+            Host hop
+              HostName 127.0.0.1
+              Port {_sshd.Port}
+              User {Environment.UserName}
+              IdentityFile {_sshd.UserKey}
+              UserKnownHostsFile {_sshd.KnownHosts}
+            """);
+        await using var source = new SftpSource(new SftpSourceOptions { Host = "waterworks", Path = _inbox.Path, SshConfigFile = _sshd.ConfigFile, SettleTime = TimeSpan.Zero });
+
+        Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
+        Assert.That(File.Exists(proof));
+    }
+
+    [Test]
+    public async Task A_key_of_the_agent_is_used(CancellationToken cancellationToken)
+    {
+        string socket = _scratch["agent"];
+        await External.RunAsync("sh", "-c", $"ssh-agent -a {socket} > {_scratch["agent.env"]}; SSH_AUTH_SOCK={socket} ssh-add -q {_sshd.UserKey}");
+        try
+        {
+            File.WriteAllText(_sshd.ConfigFile, $"IdentityAgent {socket}\nIdentityFile none\n");
+            await using var source = new SftpSource(_sshd.Options(_inbox.Path) with { IdentityFile = null });
+            Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
+        }
+        finally
+        {
+            await External.RunAsync("sh", "-c", $". {_scratch["agent.env"]} > {_scratch["nothing"]}; kill $SSH_AGENT_PID");
+        }
+    }
+
+    [Test]
+    public async Task A_certificate_beside_the_key_is_used(CancellationToken cancellationToken)
+    {
+        string authority = _scratch["authority"];
+        Sshd.MakeKey(authority, "");
+        await External.RunAsync("ssh-keygen", "-q", "-s", authority, "-I", "dynamo", "-n", Environment.UserName, _sshd.UserKey + ".pub");
+        using var strict = new Sshd(_scratch["strict"], $"TrustedUserCAKeys {authority}.pub");
+        await File.WriteAllTextAsync(Path.Combine(strict.Folder, "authorized_keys"), "", cancellationToken);
+
+        await using var source = new SftpSource(strict.Options(_inbox.Path) with { IdentityFile = _sshd.UserKey });
+
+        Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
+    }
+
+    [Test]
     public async Task A_changed_host_key_is_refused_always([Values] bool acceptNew, CancellationToken cancellationToken)
     {
         string other = Path.Combine(_sshd.Folder, "other");
