@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline;
 /// </summary>
 /// <remarks>
 /// A connection that is lost is replaced, and the interrupted files are fetched again; large ones go on where they stopped. A file that changed
-/// between listing and the end of reading is noticed by its size, and by its time before it is archived or deleted.
+/// between listing and the end of reading is noticed by its size, by its time if it was written in the last hour, and in any case by its time before it is archived or deleted.
 /// </remarks>
 public sealed class SftpSource : IFileSource
 {
@@ -42,7 +42,7 @@ public sealed class SftpSource : IFileSource
         var timing = new SftpTiming(options.ConnectTimeout, options.Deadline, options.KeepAlive);
         _lines = new SftpLines(options.Connections, () => new SftpLine(Name, options.Reconnects, options.TimeProvider,
             token => SftpConnection.StartAsync(connect(), timing, options.TimeProvider, token)));
-        _opening = new SftpOpening(_lines);
+        _opening = new SftpOpening(_lines, options);
     }
 
     /// <summary>The address, such as <c>sftp://loggers@example.org/out</c>.</summary>

@@ -3,11 +3,11 @@ using System.Buffers;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Fetches one file whole: OPEN, then its READs and an FSTAT as soon as the handle is there, then a CLOSE nobody waits for: two round trips, and no
-/// thread is woken in between, because the steps run on the connection's reader thread. The server works in order, so that the FSTAT behind the last
-/// READ tells whether what was read is what was listed; one byte more than listed is asked for, in case it is longer.
+/// Fetches one file whole: OPEN, then its READs as soon as the handle is there, then a CLOSE nobody waits for: two round trips, and no
+/// thread is woken in between, because the steps run on the connection's reader thread. One byte more than listed is asked for, in case it is longer. A file that may be
+/// written right now gets a last look, an FSTAT: the server works in order, so that one behind the last READ tells whether what was read is what was listed.
 /// </summary>
-internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte[] path, long weight) : SftpRequest
+internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook) : SftpRequest
 {
     private const int ReadsAhead = 32;
 
@@ -75,7 +75,7 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
         if (length == 0) return false;
         Ask(_asked, length);
         _asked += length;
-        if (_asked > _size) connection.SendFstat(new LastLook(this), _handle);
+        if (_asked > _size && lastLook) connection.SendFstat(new LastLook(this), _handle);
         return true;
     }
 
@@ -105,8 +105,10 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
     {
         _isRead = true;
         // An early end came before the last chunk was asked for, and the look with it.
-        if (_asked <= _size) Looked(null);
+        if (_asked <= _size || (!lastLook && _received == _size)) Looked(null);
         else if (_now is not null) Finish();
+        // Not what was listed: the server says what it is now.
+        else if (!lastLook) connection.SendFstat(new LastLook(this), _handle);
     }
 
     private void Looked(SftpAttributes? attributes)

@@ -1,8 +1,11 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>Opens files over several lines, and again when a connection is lost or the server is out of handles. Thread-safe.</summary>
-internal sealed class SftpOpening(SftpLines lines)
+internal sealed class SftpOpening(SftpLines lines, SftpSourceOptions options)
 {
+    /// <summary>A file that was not written for so long is not being written in the very moment between its listing and its reading.</summary>
+    private static readonly TimeSpan s_rest = TimeSpan.FromHours(1);
+
     // Refused so often for want of handles, a file is tried alone: then it was not for want of handles.
     private const int RefusalsUntilAlone = 4;
 
@@ -18,7 +21,7 @@ internal sealed class SftpOpening(SftpLines lines)
             SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
             long weight = refusals < RefusalsUntilAlone ? file.Size : SftpWindow.MostBytes + 1;
             await connection.Files.EnterAsync(weight, cancellationToken).ConfigureAwait(false);
-            var fetch = new SftpFetch(connection, file, path, weight);
+            var fetch = new SftpFetch(connection, file, path, weight, lastLook: !HasRested(file));
             try
             {
                 FileContent content = await fetch.RunAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -64,6 +67,8 @@ internal sealed class SftpOpening(SftpLines lines)
             }
         }
     }
+
+    private bool HasRested(SourceFile file) => options.TimeProvider.GetUtcNow().UtcDateTime - file.ModifiedUtc >= s_rest + options.ClockSkew;
 
     /// <summary>Null when the server was out of handles, and others are open.</summary>
     private static async Task<SftpFileStream?> TryStreamAsync(SftpConnection connection, SourceFile file, byte[] path, long offset)
