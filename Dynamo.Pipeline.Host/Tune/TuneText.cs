@@ -33,10 +33,13 @@ internal static class TuneText
     private static void WriteMatrix(TextWriter to, TuningAnalysis analysis, string rows, Func<TuningCell, int?> row, Func<TuningCell, int> column)
     {
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(to) });
-        bool isColored = console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors;
+        bool isColored = !Console.IsOutputRedirected && console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors;
         int[] columns = [.. analysis.Cells.Select(cell => column(cell.Cell)).Distinct().Order()];
         to.WriteLine("  " + rows.PadRight(8) + string.Concat(columns.Select(value => Shown.Count(value).PadLeft(Cell))));
-        foreach (IGrouping<int?, TuningVerdict> line in analysis.Cells.GroupBy(cell => row(cell.Cell)).OrderBy(group => group.Key ?? int.MaxValue))
+        ILookup<int?, TuningVerdict> lines = analysis.Cells.ToLookup(cell => row(cell.Cell));
+        int most = lines.Max(line => line.Count());
+        // Readers that only the curve has are in the report.
+        foreach (IGrouping<int?, TuningVerdict> line in lines.Where(line => line.Count() > 1 || most == 1).OrderBy(line => line.Key ?? int.MaxValue))
         {
             to.Write("  " + (line.Key?.ToString(CultureInfo.InvariantCulture) ?? "auto").PadRight(8));
             foreach (int at in columns) WriteCell(to, console, isColored, analysis, line.FirstOrDefault(cell => column(cell.Cell) == at));

@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 public sealed class Measurements : IDisposable
 {
     /// <summary>The first line of the file.</summary>
-    public const string Header = "stage,readers,chunk,batchRows,writers,set,run,files,rows,bytes,seconds,startedUtc";
+    public const string Header = "stage,readers,chunk,batchRows,writers,set,run,files,ready,rows,bytes,seconds,startedUtc";
 
     private readonly FileStream _file;
     private readonly List<TuningSample> _samples = [];
@@ -28,7 +28,7 @@ public sealed class Measurements : IDisposable
     /// <exception cref="InvalidDataException">The file is something else; the message names the line.</exception>
     public static Measurements Open(string path)
     {
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
             var measurements = new Measurements(file);
@@ -74,21 +74,21 @@ public sealed class Measurements : IDisposable
     }
 
     private static string Line(TuningSample s) => string.Create(CultureInfo.InvariantCulture,
-        $"{(s.Cell.Stage == TuningStage.Read ? "read" : "whole")},{s.Cell.ReadersText},{s.Cell.FilesPerMessage},{s.Cell.BatchRows},{s.Cell.Writers},{s.Set},{s.Run},{s.Files},{s.Rows},{s.Bytes},{s.Seconds:F6},{s.StartedUtc:yyyy-MM-ddTHH:mm:ss.fffZ}");
+        $"{(s.Cell.Stage == TuningStage.Read ? "read" : "whole")},{s.Cell.ReadersText},{s.Cell.FilesPerMessage},{s.Cell.BatchRows},{s.Cell.Writers},{s.Set},{s.Run},{s.Files},{s.Ready},{s.Rows},{s.Bytes},{s.Seconds:F6},{s.StartedUtc:yyyy-MM-ddTHH:mm:ss.fffZ}");
 
     private static TuningSample? Parse(string line)
     {
         string[] f = line.Split(',');
-        if (f.Length != 12 || f[0] is not ("read" or "whole")) return null;
-        int?[] counts = [.. f[2..8].Select(Count)];
+        if (f.Length != 13 || f[0] is not ("read" or "whole")) return null;
+        int?[] counts = [.. f[2..9].Select(Count)];
         bool auto = f[1] == "auto";
         int? readers = Count(f[1]);
         if (counts.Contains(null) || (readers is null && !auto)) return null;
-        if (!long.TryParse(f[8], NumberStyles.None, CultureInfo.InvariantCulture, out long rows) || !long.TryParse(f[9], NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
-            || !double.TryParse(f[10], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
-            || !DateTime.TryParse(f[11], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out DateTime started)) return null;
+        if (!long.TryParse(f[9], NumberStyles.None, CultureInfo.InvariantCulture, out long rows) || !long.TryParse(f[10], NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)
+            || !double.TryParse(f[11], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds)
+            || !DateTime.TryParse(f[12], CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal, out DateTime started)) return null;
         var cell = new TuningCell(f[0] == "read" ? TuningStage.Read : TuningStage.Whole, readers, counts[0]!.Value, counts[1]!.Value, counts[2]!.Value);
-        return new TuningSample(cell, counts[3]!.Value, counts[4]!.Value, counts[5]!.Value, rows, bytes, seconds, started);
+        return new TuningSample(cell, counts[3]!.Value, counts[4]!.Value, counts[5]!.Value, counts[6]!.Value, rows, bytes, seconds, started);
     }
 
     private static int? Count(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int count) && count > 0 ? count : null;

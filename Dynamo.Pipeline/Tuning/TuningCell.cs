@@ -43,8 +43,9 @@ public readonly record struct TuningCell(TuningStage Stage, int? Readers, int Fi
 /// <param name="Set">In which set, from 1.</param>
 /// <param name="Run">Which one of the cell in this set, from 1.</param>
 /// <param name="Files">Files that were read.</param>
+/// <param name="Ready">Files that the source offered: more, when a share was measured.</param>
 /// <param name="Rows">Rows in them, bad ones included.</param>
 /// <param name="Bytes">Their bytes.</param>
 /// <param name="Seconds">How long it took.</param>
 /// <param name="StartedUtc">When it began.</param>
-public readonly record struct TuningSample(TuningCell Cell, int Set, int Run, int Files, long Rows, long Bytes, double Seconds, DateTime StartedUtc);
+public readonly record struct TuningSample(TuningCell Cell, int Set, int Run, int Files, int Ready, long Rows, long Bytes, double Seconds, DateTime StartedUtc);

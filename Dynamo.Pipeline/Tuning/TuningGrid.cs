@@ -53,6 +53,15 @@ public sealed record TuningGrid
         Within = TimeSpan.FromSeconds(30),
     };
 
+    /// <summary>The grid for so many files: of the chunk sizes that take all of them at once, which are the same, only the smallest is left.</summary>
+    /// <param name="files">The number of files.</param>
+    /// <returns>The grid.</returns>
+    public TuningGrid For(int files)
+    {
+        int[] all = [.. Chunks.Where(chunk => chunk >= files)];
+        return all.Length < 2 ? this : this with { Chunks = [.. Chunks.Where(chunk => chunk < files), all.Min()] };
+    }
+
     /// <summary>The cells of the read step, each once.</summary>
     public IReadOnlyList<TuningCell> ReadCells =>
         [.. Matrix.Concat(Curve).Distinct()];

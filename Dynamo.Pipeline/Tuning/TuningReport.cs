@@ -35,7 +35,7 @@ public sealed class TuningReport(TuningResult result, string source, string sett
         Fact(html, Html.Seconds(read.Recommended.Seconds.Mean) + " s", "read step, recommended");
         Fact(html, Html.Percent((read.Recommended.Seconds.Mean / read.Worst.Seconds.Mean) - 1), "against the worst cell");
         if (result.FilesPerSecond is { } rate) Fact(html, Html.Count(rate), "files a second, whole pipeline");
-        if (result.Loggers is { } loggers) Fact(html, Html.Count(Math.Floor(loggers / 1_000) * 1_000), "loggers kept up with");
+        if (result.Loggers is { } loggers) Fact(html, TuningWords.Loggers(loggers), "loggers kept up with");
         html.Raw("</ul>").Add($"<pre id=\"settings\">{Html.Text(settings)}</pre><p class=\"note\">It is in <code>settings.json</code> beside this page: <code>dynamo run --settings settings.json</code> takes it.</p></section>");
     }
 
@@ -50,7 +50,7 @@ public sealed class TuningReport(TuningResult result, string source, string sett
 
     private static void Matrix(Html html, TuningAnalysis read)
     {
-        html.Raw("<section id=\"matrix\"><h2>Readers × files a message</h2><p class=\"note\">Mean seconds of the read step; small: standard deviation · number of measurements. "
+        html.Raw("<section id=\"matrix\"><h2>Readers × files a message</h2><p class=\"note\">Mean seconds of the read step; small: median ± standard deviation, number of measurements. "
             + $"<span class=\"key\" style=\"background:{HeatColor.Best};color:#fff;font-weight:800\">best</span> <span class=\"key\" style=\"background:{HeatColor.Of(1, 1, 2)};box-shadow:inset 0 0 0 2px #0b5d2e\">≈ cannot be told from the best</span> "
             + $"<span class=\"key\" style=\"background:{HeatColor.Of(1, 1, 2)}\">fast</span> <span class=\"key\" style=\"background:{HeatColor.Of(Math.Sqrt(2), 1, 2)}\">between</span> <span class=\"key\" style=\"background:{HeatColor.Of(2, 1, 2)}\">slow</span></p>");
         html.Raw(MatrixTable.Html(read, "cells", "readers", "files a message", cell => cell.Readers, cell => cell.FilesPerMessage));
@@ -59,7 +59,7 @@ public sealed class TuningReport(TuningResult result, string source, string sett
 
     private static void Whole(Html html, TuningAnalysis whole)
     {
-        html.Add($"<section id=\"whole\"><h2>The whole pipeline</h2><p class=\"note\">Listing, reading with {whole.Best.Cell.ReadersText} readers and {Html.Count(whole.Best.Cell.FilesPerMessage)} files a message, and rows with their ledger written to a new database that is thrown away. Mean seconds.</p>");
+        html.Add($"<section id=\"whole\"><h2>The whole pipeline</h2><p class=\"note\">Listing, reading with {TuningWords.Settings(whole.Best.Cell).Replace(" with ", " and ", StringComparison.Ordinal)}, and rows with their ledger written to a new database that is thrown away. Mean seconds.</p>");
         html.Raw(MatrixTable.Html(whole, "whole-cells", "writers", "rows a batch", cell => cell.Writers, cell => cell.BatchRows)).Raw("</section>");
     }
 

@@ -23,8 +23,10 @@ public sealed record TuningResult(
     /// <summary>The read step, or <see langword="null"/> when nothing of it was measured.</summary>
     public TuningAnalysis? Read { get; } = TuningAnalysis.Of(Samples, TuningStage.Read);
 
-    /// <summary>The whole pipeline, or <see langword="null"/> when nothing of it was measured.</summary>
-    public TuningAnalysis? Whole { get; } = TuningAnalysis.Of(Samples, TuningStage.Whole);
+    /// <summary>The whole pipeline with the readers and the chunk that are recommended, or <see langword="null"/> when nothing of it was measured.</summary>
+    public TuningAnalysis? Whole => Read?.Recommended.Cell is { } read
+        ? TuningAnalysis.Of(Samples.Where(sample => sample.Cell.Readers == read.Readers && sample.Cell.FilesPerMessage == read.FilesPerMessage), TuningStage.Whole)
+        : null;
 
     /// <summary>Files a second through the whole pipeline with its recommended settings.</summary>
     public double? FilesPerSecond => Whole is null ? null : Files.Files / Whole.Recommended.Seconds.Mean;

@@ -37,23 +37,24 @@ public sealed partial class TuningSweep<TRow>
         int count = ready.Count;
         if (_measurements.Samples.Count > 0)
             count = _measurements.Samples[0].Files;
-        else if (grid.Within is { } within && oneRun > TimeSpan.Zero)
+        else if (_grid.Within is { } within && oneRun > TimeSpan.Zero)
             // A run with the worst settings takes about twice as long.
-            count = (int)Math.Clamp(ready.Count * (within / (2 * oneRun * grid.Repeat * grid.Order(1).Count)), Math.Min(FewestFiles, ready.Count), ready.Count);
+            count = (int)Math.Clamp(ready.Count * (within / (2 * oneRun * _grid.Repeat * _grid.Order(1).Count)), Math.Min(FewestFiles, ready.Count), ready.Count);
         IReadOnlyList<SourceFile> share = count >= ready.Count ? ready : [.. Enumerable.Range(0, count).Select(i => ready[(int)((long)i * ready.Count / count)])];
-        if (_measurements.Samples is [var first, ..] && (share.Count != first.Files || share.Sum(file => file.Size) != first.Bytes))
+        if (_measurements.Samples is [var first, ..] && (ready.Count != first.Ready || share.Count != first.Files || share.Sum(file => file.Size) != first.Bytes))
             throw new InvalidDataException($"The measurements that are there are of other files: {first.Files} files with {first.Bytes} bytes. Go on with those, or measure into another folder.");
         return share;
     }
 
-    /// <summary>The recommended chunk size beside the one with which most time was lost, for the same readers: at least two, or nobody would be idle.</summary>
+    /// <summary>The recommended chunk size beside one that leaves readers without work, for the same readers: at least two, or nobody would be idle.</summary>
     private async Task<IReadOnlyList<Timeline>> TimelinesAsync(TuningAnalysis read)
     {
         int readers = Math.Max(2, read.Recommended.Cell.Readers ?? options.Readers ?? Environment.ProcessorCount);
-        int good = read.Recommended.Cell.FilesPerMessage, bad = Math.Max(good + 1, Math.Min(grid.Chunks.Max(), (_files.Count * 2 / 3) + 1));
+        // Of few files, even the best chunk may be all there are.
+        int good = Math.Clamp(read.Recommended.Cell.FilesPerMessage, 1, Math.Max(1, _files.Count / (4 * readers))), bad = Math.Max(good + 1, Math.Min(_grid.Chunks.Max(), (_files.Count * 2 / 3) + 1));
         return
         [
-            await TimelineAsync("The recommended chunk size", readers, good).ConfigureAwait(false),
+            await TimelineAsync("A good chunk size", readers, good).ConfigureAwait(false),
             await TimelineAsync("Chunks that are too large", readers, bad).ConfigureAwait(false),
         ];
     }

@@ -17,11 +17,13 @@ public sealed partial class TuningSweep<TRow>(IFileSource source, IFileFormat<TR
     /// <summary>Large chunks are to be as large as the grid says: the read step is not held to the budget of a run, but never takes more than a quarter of the memory.</summary>
     private const long MostBytesInFlight = 512L << 20;
 
+    private TuningGrid _grid = grid;
     private IReadOnlyList<SourceFile> _files = [];
     private Measurements _measurements = null!;
     private IProgress<TuningProgress>? _progress;
     private CancellationToken _stopping;
     private long _badFiles;
+    private int _ready;
     private int _total;
     private int _ownRuns;
     private TimeSpan _ownTime;
@@ -41,6 +43,7 @@ public sealed partial class TuningSweep<TRow>(IFileSource source, IFileFormat<TR
         try
         {
             (IReadOnlyList<SourceFile> ready, int deferred) = await ListAsync().ConfigureAwait(false);
+            (_ready, _grid) = (ready.Count, _grid.For(ready.Count));
             _files = Share(ready, await WarmUpAsync(ready).ConfigureAwait(false));
             facts = FileFacts.Of(_files, ready.Count, deferred);
             if (_files.Count > 0) timelines = await MeasureAsync().ConfigureAwait(false);
@@ -60,29 +63,29 @@ public sealed partial class TuningSweep<TRow>(IFileSource source, IFileFormat<TR
             IBatchSink<TRow> sink = database();
             await using (sink.ConfigureAwait(false)) maxWriters = sink.MaxWriters;
         }
-        int wholeRuns = database is null ? 0 : grid.BatchRows.Count * grid.Writers.Select(writers => Math.Min(writers, maxWriters)).Distinct().Count();
-        _total = grid.Repeat * (grid.Order(1).Count + wholeRuns);
-        await SetsAsync(grid.Order).ConfigureAwait(false);
+        int wholeRuns = database is null ? 0 : _grid.BatchRows.Count * _grid.Writers.Select(writers => Math.Min(writers, maxWriters)).Distinct().Count();
+        _total = _grid.Repeat * (_grid.Order(1).Count + wholeRuns);
+        await SetsAsync(_grid.Order).ConfigureAwait(false);
         TuningAnalysis read = TuningAnalysis.Of(_measurements.Samples, TuningStage.Read)!;
-        if (database is not null) await SetsAsync(set => grid.WholeOrder(set, read.Recommended.Cell, maxWriters)).ConfigureAwait(false);
+        if (database is not null) await SetsAsync(set => _grid.WholeOrder(set, read.Recommended.Cell, maxWriters)).ConfigureAwait(false);
         return await TimelinesAsync(read).ConfigureAwait(false);
     }
 
     private async Task SetsAsync(Func<int, IReadOnlyList<(TuningCell Cell, int Run)>> order)
     {
         HashSet<(TuningCell, int, int)> there = [.. _measurements.Samples.Select(sample => (sample.Cell, sample.Set, sample.Run))];
-        for (int set = 1; set <= grid.Repeat; set++)
+        for (int set = 1; set <= _grid.Repeat; set++)
         {
             (TuningCell Cell, int Run)[] missing = [.. order(set).Where(run => !there.Contains((run.Cell, set, run.Run)))];
             if (missing.Length == 0) continue;
-            if (set > 1 && grid.Pause > TimeSpan.Zero)
+            if (set > 1 && _grid.Pause > TimeSpan.Zero)
             {
                 Report($"pause before set {set}");
-                await Task.Delay(grid.Pause, options.Time, _stopping).ConfigureAwait(false);
+                await Task.Delay(_grid.Pause, options.Time, _stopping).ConfigureAwait(false);
             }
             foreach ((TuningCell cell, int run) in missing)
             {
-                Report($"set {set} of {grid.Repeat}");
+                Report($"set {set} of {_grid.Repeat}");
                 _measurements.Add(await SampleAsync(cell, set, run).ConfigureAwait(false));
             }
         }
@@ -98,7 +101,7 @@ public sealed partial class TuningSweep<TRow>(IFileSource source, IFileFormat<TR
         _ownRuns++;
         _ownTime += options.Time.GetElapsedTime(began);
         RunBooks books = result.Books;
-        return new TuningSample(cell, set, run, _files.Count, books.RowsRead, books.Bytes, result.Elapsed.TotalSeconds, started);
+        return new TuningSample(cell, set, run, _files.Count, _ready, books.RowsRead, books.Bytes, result.Elapsed.TotalSeconds, started);
     }
 
     private async Task<PipelineResult> RunAsync(TuningCell cell, IReadOnlyList<SourceFile> files, TraceRecorder? trace = null)

@@ -28,6 +28,13 @@ public static class TuningWords
     public static string Settings(TuningCell cell) => string.Create(CultureInfo.InvariantCulture,
         $"{cell.ReadersText} {(cell.Readers == 1 ? "reader" : "readers")} with {cell.FilesPerMessage:N0} {(cell.FilesPerMessage == 1 ? "file" : "files")} a message");
 
+    /// <summary>A number of loggers, rounded down: more digits than two are not measured.</summary>
+    internal static string Loggers(double loggers)
+    {
+        double unit = Math.Pow(10, Math.Max(0, Math.Floor(Math.Log10(Math.Max(1, loggers))) - 1));
+        return Html.Count(Math.Floor(loggers / unit) * unit);
+    }
+
     private static string Auto(TuningVerdict auto, TuningAnalysis read)
     {
         double ratio = (auto.Seconds.Mean / read.Best.Seconds.Mean) - 1;
@@ -39,7 +46,7 @@ public static class TuningWords
     {
         if (whole.Cells.Count > 1)
             yield return $"For the whole pipeline, set batches of {Html.Count(whole.Recommended.Cell.BatchRows)} rows and {whole.Recommended.Cell.Writers} {(whole.Recommended.Cell.Writers == 1 ? "writer" : "writers")}: {Html.Seconds(whole.Recommended.Seconds.Mean)} s.";
-        yield return $"Live: the whole pipeline takes {Html.Count(result.FilesPerSecond!.Value)} files a second, into an empty database. At a file every 15 minutes that is {Html.Count(Math.Floor(result.Loggers!.Value / 1_000) * 1_000)} loggers with nothing to spare; plan for half.";
+        yield return $"Live: the whole pipeline takes {Html.Count(result.FilesPerSecond!.Value)} files a second, into an empty database. At a file every 15 minutes that is {Loggers(result.Loggers!.Value)} loggers with nothing to spare; plan for half.";
     }
 
     private static string Times(double ratio) => string.Create(CultureInfo.InvariantCulture, $"{ratio:0.0} times");

@@ -15,7 +15,7 @@ internal static class CurveFigure
         for (double tick = 0; tick <= most; tick += step)
         {
             svg.Add($"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{Y(tick):F1}" y2="{Y(tick):F1}"/>""");
-            svg.Add($"""<text class="soft" x="{Left - 8}" y="{Y(tick) + 4:F1}" text-anchor="end">{Html.Text(tick.ToString(step < 0.1 ? "0.00" : "0.##", System.Globalization.CultureInfo.InvariantCulture))} s</text>""");
+            svg.Add($"""<text class="soft" x="{Left - 8}" y="{Y(tick) + 4:F1}" text-anchor="end">{Html.Text(tick.ToString($"F{Math.Max(0, -Math.Floor(Math.Log10(step) + 1e-9)):0}", System.Globalization.CultureInfo.InvariantCulture))} s</text>""");
         }
         svg.Add($"""<polyline fill="none" stroke="var(--accent)" stroke-width="2.5" stroke-linejoin="round" points="{string.Join(' ', curve.Select((point, i) => FormattableString.Invariant($"{X(i):F1},{Y(point.Seconds.Mean):F1}")))}"/>""");
         for (int i = 0; i < curve.Count; i++)

@@ -31,7 +31,8 @@ internal sealed class Html
         >= 100 => seconds.ToString("0", CultureInfo.InvariantCulture),
         >= 10 => seconds.ToString("0.0", CultureInfo.InvariantCulture),
         >= 1 => seconds.ToString("0.00", CultureInfo.InvariantCulture),
-        _ => seconds.ToString("0.000", CultureInfo.InvariantCulture),
+        >= 0.1 or 0 => seconds.ToString("0.000", CultureInfo.InvariantCulture),
+        _ => seconds.ToString("0.0000", CultureInfo.InvariantCulture),
     };
 
     public static string Count(double count) => count.ToString("N0", CultureInfo.InvariantCulture);

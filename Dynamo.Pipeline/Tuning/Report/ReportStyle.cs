@@ -20,7 +20,7 @@ internal static class ReportStyle
         main { max-width: 1020px; margin: 0 auto; padding: 40px 24px 64px; }
         h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 4px; letter-spacing: -.01em; }
         h2 { font-size: 1.2rem; margin: 0 0 4px; }
-        p { margin: .5em 0; max-width: 74ch; }
+        p { margin: .5em 0; max-width: 92ch; }
         .sub, .note, figcaption { color: var(--soft); }
         .note, figcaption { font-size: .87rem; }
         section { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 22px 24px; margin-top: 20px; }
@@ -37,11 +37,10 @@ internal static class ReportStyle
         table { border-collapse: separate; border-spacing: 3px; font-variant-numeric: tabular-nums; margin-top: 14px; }
         th { font-weight: 600; color: var(--soft); font-size: .87rem; padding: 2px 8px; text-align: right; white-space: nowrap; }
         thead th { text-align: center; }
-        .heat td { min-width: 68px; padding: 7px 6px; text-align: center; border-radius: 6px; color: #17201c; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+        .heat td { min-width: 76px; padding: 6px 5px; white-space: nowrap; text-align: center; border-radius: 6px; color: #17201c; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
         .heat td.like { box-shadow: inset 0 0 0 2px #0b5d2e; }
         .heat td.best { color: #ffffff; font-weight: 800; }
-        .heat td small { display: block; font-size: .72rem; opacity: .75; line-height: 1.2; }
-        .heat tr.auto td { border-style: none; } .heat tr.auto th, .heat tr.auto td { border-top: 0; }
+        .heat td small { display: block; font-size: .66rem; opacity: .8; line-height: 1.25; }
         .key { display: inline-block; padding: 1px 8px; border-radius: 5px; color: #17201c; font-size: .8rem; -webkit-print-color-adjust: exact; print-color-adjust: exact; }
         dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 12px 0 0; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
         a { color: var(--accent); }
@@ -50,7 +49,7 @@ internal static class ReportStyle
           :root { --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --grid: #ddd; --accent: #0b6e4f; --accent-soft: #bfe3d3; --slow: #c22f45; --chunk: #7fb8a4; --chunk-2: #5a9d87; --idle: #eceff0; color-scheme: light; }
           body { font-size: 10.5pt; } main { max-width: none; padding: 0; } section { border-radius: 0; padding: 10px 0; border-width: 0 0 1px; break-inside: avoid; }
           .answer { border-width: 0 0 1px; border-color: var(--line); }
-          .heat td { min-width: 0; padding: 4px 3px; } svg { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+          .heat { border-spacing: 2px; } .heat td { min-width: 0; padding: 3px 2px; font-size: 9pt; } .heat td small { font-size: 6pt; } svg { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
           @page { margin: 16mm 14mm; }
         }
         """;
