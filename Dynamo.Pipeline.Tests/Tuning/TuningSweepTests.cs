@@ -51,7 +51,7 @@ internal sealed class TuningSweepTests
         }
 
         Assert.That(File.ReadAllLines(_folder["m.csv"]).Take(6), Is.EqualTo(before), "what was measured stays");
-        Assert.That(source.Opened - opened, Is.EqualTo(4 * 50), "the warm-up and the recorded runs: nothing was left to measure");
+        Assert.That(source.Opened - opened, Is.EqualTo(8 * 50), "the warm-up and the recorded runs: nothing was left to measure");
     }
 
     [Test]

@@ -22,19 +22,19 @@ public static class Statistics
 
     /// <summary>
     /// Corrects probabilities for having been asked many times, as the one in twenty that errs would show up in every large table
-    /// (S. Holm, Scandinavian Journal of Statistics 6, 1979): the smallest counts n-fold, the next n − 1-fold, and so on, never falling.
+    /// (Y. Benjamini and Y. Hochberg, Journal of the Royal Statistical Society B 57, 1995): of all that are then below 0.05, one in twenty is so by chance.
     /// </summary>
     /// <param name="probabilities">From as many tests.</param>
-    /// <returns>In step with them, none smaller than it was, and none above 1.</returns>
-    public static double[] Holm(IReadOnlyList<double> probabilities)
+    /// <returns>In step with them: the i-th smallest of n counts n / i-fold, and none more than a larger one.</returns>
+    public static double[] BenjaminiHochberg(IReadOnlyList<double> probabilities)
     {
         double[] corrected = new double[probabilities.Count];
-        double least = 0;
-        int rank = 0;
-        foreach (int i in Enumerable.Range(0, probabilities.Count).OrderBy(i => probabilities[i]))
+        double most = 1;
+        int rank = probabilities.Count;
+        foreach (int i in Enumerable.Range(0, probabilities.Count).OrderByDescending(i => probabilities[i]))
         {
-            least = Math.Max(least, Math.Min(1, probabilities[i] * (probabilities.Count - rank++)));
-            corrected[i] = least;
+            most = Math.Min(most, probabilities[i] * probabilities.Count / rank--);
+            corrected[i] = most;
         }
         return corrected;
     }

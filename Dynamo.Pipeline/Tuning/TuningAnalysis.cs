@@ -59,7 +59,7 @@ public sealed class TuningAnalysis
         (TuningCell Cell, Summary Seconds)[] fixedReaders = [.. cells.Where(cell => cell.Cell.Readers is not null)];
         (TuningCell best, Summary seconds) = (fixedReaders.Length > 0 ? fixedReaders : cells).MinBy(cell => cell.Seconds.Mean);
         (TuningCell Cell, Summary Seconds)[] others = [.. cells.Where(cell => cell.Cell != best)];
-        double[] like = Statistics.Holm([.. others.Select(cell => Statistics.Welch(seconds, cell.Seconds))]);
+        double[] like = Statistics.BenjaminiHochberg([.. others.Select(cell => Statistics.Welch(seconds, cell.Seconds))]);
         // A faster one can only be an auto cell.
         Dictionary<TuningCell, double> byCell = others.Zip(like).ToDictionary(pair => pair.First.Cell, pair => pair.Second);
         return new TuningAnalysis([.. cells.Select(cell => new TuningVerdict(cell.Cell, cell.Seconds, byCell.GetValueOrDefault(cell.Cell, 1)))]);

@@ -54,7 +54,7 @@ public sealed class TuningReport(TuningResult result, string source, string sett
             + $"<span class=\"key\" style=\"background:{HeatColor.Best};color:#fff;font-weight:800\">best</span> <span class=\"key\" style=\"background:{HeatColor.Of(1, 1, 2)};box-shadow:inset 0 0 0 2px #0b5d2e\">≈ cannot be told from the best</span> "
             + $"<span class=\"key\" style=\"background:{HeatColor.Of(1, 1, 2)}\">fast</span> <span class=\"key\" style=\"background:{HeatColor.Of(Math.Sqrt(2), 1, 2)}\">between</span> <span class=\"key\" style=\"background:{HeatColor.Of(2, 1, 2)}\">slow</span></p>");
         html.Raw(MatrixTable.Html(read, "cells", "readers", "files a message", cell => cell.Readers, cell => cell.FilesPerMessage));
-        html.Raw("<p class=\"note\">Told apart by Welch’s t-test at the 5 % level, corrected for the number of cells (Holm). The best is the smallest mean among fixed reader counts; auto is shown beside them.</p></section>");
+        html.Raw("<p class=\"note\">Told apart by Welch’s t-test at the 5 % level, corrected for the number of cells (Benjamini and Hochberg). The best is the smallest mean among fixed reader counts; auto is shown beside them.</p></section>");
     }
 
     private static void Whole(Html html, TuningAnalysis whole)
@@ -66,7 +66,7 @@ public sealed class TuningReport(TuningResult result, string source, string sett
     private void Timelines(Html html)
     {
         if (result.Timelines.Count == 0) return;
-        html.Raw("<section id=\"timelines\"><h2>Who waits for whom</h2><p class=\"note\">One recorded run each. Green: a chunk is being read; red: a file that takes many times as long as most; grey: the reader has nothing to do. Both to the same scale.</p>");
+        html.Raw("<section id=\"timelines\"><h2>Who waits for whom</h2><p class=\"note\">The fastest of three recorded runs each. Green: a chunk is being read; red: a file many times as large as most; grey: the reader has nothing to do. Both to the same scale.</p>");
         TimeSpan span = result.Timelines.Max(timeline => timeline.Elapsed);
         foreach (Timeline timeline in result.Timelines)
         {

@@ -3,6 +3,15 @@ namespace Dynamo.Pipeline;
 /// <summary>How the report looks: by day, by night, and on paper.</summary>
 internal static class ReportStyle
 {
+    /// <summary>For a picture that stands alone; it brings no background of its own.</summary>
+    public const string Picture = """
+        svg { --card: #ffffff; --slow: #d1495b; --chunk: #7fb8a4; --chunk-2: #5a9d87; --idle: #dfe5e2; font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
+        text { font-size: 12px; fill: #1c2320; } .soft { fill: #5d6963; } .axis { stroke: #5d6963; }
+        @media (prefers-color-scheme: dark) {
+          svg { --card: #1b2220; --slow: #ff7b89; --chunk: #3f7d6b; --chunk-2: #559b86; --idle: #2b3431; } text { fill: #e6ece9; } .soft { fill: #9aa8a1; } .axis { stroke: #9aa8a1; }
+        }
+        """;
+
     public const string Css = """
         :root {
           color-scheme: light dark;

@@ -5,10 +5,18 @@ internal static class TimelineFigure
 {
     private const double Width = 940, Left = 72, Right = 16, Lane = 30, Gap = 10, Axis = 30;
 
-    /// <summary>A file is slow when it takes at least this share of the whole time, so that it is seen, and many times as long as its neighbours.</summary>
+    /// <summary>A file stands out when it takes at least this share of the whole time, so that it is seen, and is many times as large as most: others only waited for a processor.</summary>
     private const double SlowShare = 0.004;
 
-    private const int SlowTimes = 8;
+    private const int LargeTimes = 8;
+
+    /// <summary>A picture that stands alone, by day and by night.</summary>
+    public static string Standalone(Timeline timeline, TimeSpan span)
+    {
+        string svg = Svg(timeline, span);
+        int inside = svg.IndexOf('>', StringComparison.Ordinal) + 1;
+        return $"<svg xmlns=\"http://www.w3.org/2000/svg\" {svg[5..inside]}<style>{ReportStyle.Picture}</style>{svg[inside..]}";
+    }
 
     /// <param name="timeline">What to draw.</param>
     /// <param name="span">The time that the width stands for: the same for pictures that are compared.</param>
@@ -37,14 +45,14 @@ internal static class TimelineFigure
         foreach (TimelineFile file in chunk.Files)
         {
             double seconds = (file.End - file.Start).TotalSeconds;
-            if (seconds < span.TotalSeconds * SlowShare || seconds < usual * SlowTimes) continue;
+            if (seconds < span.TotalSeconds * SlowShare || file.Bytes < usual * LargeTimes) continue;
             svg.Add($"""<g><title>{Html.Text(file.Path)}, {Html.Size(file.Bytes)}: {seconds * 1000:0.0} ms</title><rect x="{Left + (file.Start.TotalSeconds * scale):F2}" y="{y + 5:F1}" width="{seconds * scale:F2}" height="{Lane - 10}" rx="2" fill="var(--slow)"/></g>""");
         }
     }
 
     private static double Usual(Timeline timeline)
     {
-        double[] times = [.. timeline.Lanes.SelectMany(lane => lane.Chunks).SelectMany(chunk => chunk.Files).Select(file => (file.End - file.Start).TotalSeconds)];
-        return times.Length == 0 ? 0 : Summary.Of(times).Median;
+        double[] sizes = [.. timeline.Lanes.SelectMany(lane => lane.Chunks).SelectMany(chunk => chunk.Files).Select(file => (double)file.Bytes)];
+        return sizes.Length == 0 ? 0 : Summary.Of(sizes).Median;
     }
 }
