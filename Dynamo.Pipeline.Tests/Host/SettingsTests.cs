@@ -26,7 +26,7 @@ internal sealed class SettingsTests
             Assert.That(run.StandardError, Does.StartWith("dynamo: 10 problems with the settings; nothing was read or written."));
             Assert.That(run.StandardError, Does.Contain("--paterns: there is no such option (dynamo run --help shows all). Did you mean --pattern?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: sorce: there is no such setting. Did you mean dynamo.json: source?"));
-            Assert.That(run.StandardError, Does.Contain("dynamo.json: readers: found '0', allowed is a whole number, 1 or more."));
+            Assert.That(run.StandardError, Does.Contain("dynamo.json: readers: found '0', allowed is auto, or a whole number, 1 or more."));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:seperator: there is no such setting. Did you mean dynamo.json: format:separator?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long, wide or wideByLogger. Did you mean wide?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:zone: found 'Europe/Bruxelles'"));

@@ -53,14 +53,14 @@ public sealed class TuningReport(TuningResult result, string source, string sett
         html.Raw("<section id=\"matrix\"><h2>Readers × files a message</h2><p class=\"note\">Mean seconds of the read step; small: median ± standard deviation, number of measurements. "
             + $"<span class=\"key\" style=\"background:{HeatColor.Best};color:#fff;font-weight:800\">best</span> <span class=\"key\" style=\"background:{HeatColor.Of(1, 1, 2)};box-shadow:inset 0 0 0 2px #0b5d2e\">≈ cannot be told from the best</span> "
             + $"<span class=\"key\" style=\"background:{HeatColor.Of(1, 1, 2)}\">fast</span> <span class=\"key\" style=\"background:{HeatColor.Of(Math.Sqrt(2), 1, 2)}\">between</span> <span class=\"key\" style=\"background:{HeatColor.Of(2, 1, 2)}\">slow</span></p>");
-        html.Raw(MatrixTable.Html(read, "cells", "readers", "files a message", cell => cell.Readers, cell => cell.FilesPerMessage));
+        html.Raw(MatrixTable.Of(read, "cells", "readers", "files a message", cell => cell.Readers, cell => cell.FilesPerMessage));
         html.Raw("<p class=\"note\">Told apart by Welch’s t-test at the 5 % level, corrected for the number of cells (Benjamini and Hochberg). The best is the smallest mean among fixed reader counts; auto is shown beside them.</p></section>");
     }
 
     private static void Whole(Html html, TuningAnalysis whole)
     {
         html.Add($"<section id=\"whole\"><h2>The whole pipeline</h2><p class=\"note\">Listing, reading with {TuningWords.Settings(whole.Best.Cell).Replace(" with ", " and ", StringComparison.Ordinal)}, and rows with their ledger written to a new database that is thrown away. Mean seconds.</p>");
-        html.Raw(MatrixTable.Html(whole, "whole-cells", "writers", "rows a batch", cell => cell.Writers, cell => cell.BatchRows)).Raw("</section>");
+        html.Raw(MatrixTable.Of(whole, "whole-cells", "writers", "rows a batch", cell => cell.Writers, cell => cell.BatchRows)).Raw("</section>");
     }
 
     private void Timelines(Html html)
