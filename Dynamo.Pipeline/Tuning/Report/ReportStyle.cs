@@ -56,7 +56,8 @@ internal static class ReportStyle
         @media (max-width: 640px) { main { padding: 20px 12px; } section { padding: 16px 14px; } dl { grid-template-columns: 1fr; } dt { margin-top: 6px; } }
         @media print {
           :root { --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb; --grid: #ddd; --accent: #0b6e4f; --accent-soft: #bfe3d3; --slow: #c22f45; --chunk: #7fb8a4; --chunk-2: #5a9d87; --idle: #eceff0; color-scheme: light; }
-          body { font-size: 10.5pt; } main { max-width: none; padding: 0; } section { border-radius: 0; padding: 10px 0; border-width: 0 0 1px; break-inside: avoid; }
+          body { font-size: 10.5pt; } main { max-width: none; padding: 0; } section { border-radius: 0; padding: 10px 0; border-width: 0 0 1px; }
+          h2, h2 + .note { break-after: avoid; } figure, table, pre, .facts, tr { break-inside: avoid; }
           .answer { border-width: 0 0 1px; border-color: var(--line); }
           .heat { border-spacing: 2px; } .heat td { min-width: 0; padding: 3px 2px; font-size: 9pt; } .heat td small { font-size: 6pt; } svg { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
           @page { margin: 16mm 14mm; }
