@@ -10,7 +10,7 @@ public sealed record PipelineOptions
 {
     /// <summary>
     /// Chunks of files that are read and parsed at the same time. Default <see langword="null"/>, auto: the number of processors to begin with, and more, up to
-    /// four times as many and at least 16, while that reads faster. More readers than processors help only where reading waits (a network share, SFTP); else they cost switching and memory.
+    /// four times as many (from a server at least 16), while that reads faster. More readers than processors help only where reading waits (a network share, SFTP); else they cost switching and memory.
     /// </summary>
     public int? Readers { get; init => field = value is { } count ? AtLeast(1, count) : null; }
 

@@ -50,7 +50,7 @@ internal sealed class ReaderGateTests
     [Test]
     public async Task A_run_with_readers_on_auto_reads_everything_and_from_afar_with_many_at_once([Values(1, 8)] int opens, CancellationToken token)
     {
-        int most = 0, now = 0;
+        int most = 0, now = 0, possible = Math.Max(opens > 1 ? 16 : 1, 4 * Environment.ProcessorCount);
         var all = new TaskCompletionSource();
         await using var source = new MemorySource(Enumerable.Range(0, 500).ToDictionary(i => $"{i}", _ => "1\n"))
         {
@@ -58,7 +58,7 @@ internal sealed class ReaderGateTests
             OnOpen = async (_, cancel) =>
             {
                 InterlockedMax(ref most, Interlocked.Increment(ref now));
-                if (opens > 1 && Volatile.Read(ref now) >= ReaderController.Most) all.TrySetResult();
+                if (opens > 1 && Volatile.Read(ref now) >= possible) all.TrySetResult();
                 if (opens > 1) await all.Task.WaitAsync(cancel);
                 Interlocked.Decrement(ref now);
             },
@@ -69,7 +69,7 @@ internal sealed class ReaderGateTests
             .WriteTo(sink, new PipelineOptions { FilesPerMessage = 1 }).RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Books.Loaded, Is.EqualTo(500));
-        Assert.That(most, opens > 1 ? Is.EqualTo(ReaderController.Most) : Is.LessThanOrEqualTo(ReaderController.Most));
+        Assert.That(most, opens > 1 ? Is.EqualTo(possible) : Is.LessThanOrEqualTo(possible));
     }
 
     private static void InterlockedMax(ref int target, int value)

@@ -19,9 +19,6 @@ internal sealed class ReaderController
     /// <summary>Begins at a number of readers, which is the fewest there will be.</summary>
     public ReaderController(int least, int most) => (_least, _most, Limit) = (Math.Min(least, most), most, Math.Min(least, most));
 
-    /// <summary>The most readers that there may be: a share or a server far away may want several for each processor.</summary>
-    public static int Most => Math.Max(16, 4 * Environment.ProcessorCount);
-
     /// <summary>How many readers may work at once.</summary>
     public int Limit { get; private set; }
 
