@@ -3,7 +3,7 @@ namespace Dynamo.Pipeline;
 /// <summary>What each reader did in a run, and when: the published Figure 5, from recorded events.</summary>
 /// <param name="Title">What was run.</param>
 /// <param name="FilesPerMessage">The chunk size.</param>
-/// <param name="Elapsed">From the first chunk's beginning to the last one's end.</param>
+/// <param name="Elapsed">From the first chunk's beginning until everything was written.</param>
 /// <param name="Lanes">The readers, each with its chunks in their order. Times are since the first chunk's beginning.</param>
 /// <param name="Trace">All that was recorded.</param>
 public sealed record Timeline(string Title, int FilesPerMessage, TimeSpan Elapsed, IReadOnlyList<TimelineLane> Lanes, TraceRecorder Trace)
@@ -24,7 +24,7 @@ public sealed record Timeline(string Title, int FilesPerMessage, TimeSpan Elapse
         if (chunks.Length == 0) return new Timeline(title, filesPerMessage, TimeSpan.Zero, [], recorder);
         TimeSpan first = chunks.Min(chunk => chunk.Start);
         int lanes = Math.Max(readers, chunks.Max(chunk => chunk.Lane) + 1);
-        return new Timeline(title, filesPerMessage, chunks.Max(chunk => chunk.End) - first,
+        return new Timeline(title, filesPerMessage, End(recorder) - first,
             [.. Enumerable.Range(0, lanes).Select(lane => new TimelineLane(
                 [.. chunks.Where(chunk => chunk.Lane == lane).OrderBy(chunk => chunk.Start).Select(chunk => Chunk(chunk, files[chunk.Number], first))]))], recorder);
     }
@@ -36,6 +36,13 @@ public sealed record Timeline(string Title, int FilesPerMessage, TimeSpan Elapse
 
     private static TimelineChunk Chunk(TraceEvent chunk, IEnumerable<TraceEvent> files, TimeSpan first) => new(chunk.Number, chunk.Start - first, chunk.End - first, chunk.Files,
         [.. files.OrderBy(file => file.Start).Select(file => new TimelineFile(file.Path!, file.Start - first, file.End - first, file.Bytes))]);
+
+    private static TimeSpan End(TraceRecorder recorder)
+    {
+        TimeSpan end = TimeSpan.Zero;
+        foreach (TraceEvent span in recorder.Events) end = span.End > end ? span.End : end;
+        return end;
+    }
 
     private static TraceEvent[] Select(TraceRecorder recorder, TraceKind kind)
     {
