@@ -30,13 +30,13 @@ internal sealed class TuneOptions
         TuningGrid grid = parsed.GetValue(_quick) ? TuningGrid.Quick(Environment.ProcessorCount) : new TuningGrid();
         // Whoever names cells wants those; the curve is then the matrix's first column.
         if (parsed.GetValue(_readers) is not null || parsed.GetValue(_chunks) is not null) grid = grid with { CurveReaders = [] };
-        grid = Set(parsed, _readers, "counts such as 1,2,4,auto", grid, (g, text) => g with { Readers = [.. Each(text).Select(SettingText.CountOrAuto)] }, problems);
-        grid = Set(parsed, _chunks, "counts such as 1,10,100", grid, (g, text) => g with { Chunks = Counts(text) }, problems);
+        grid = Set(parsed, _readers, "a list such as 1,2,4,auto", grid, (g, text) => g with { Readers = [.. Each(text).Select(SettingText.CountOrAuto)] }, problems);
+        grid = Set(parsed, _chunks, "a list such as 1,10,100", grid, (g, text) => g with { Chunks = Counts(text) }, problems);
         grid = Set(parsed, _repeat, "a whole number, 1 or more", grid, (g, text) => g with { Repeat = SettingText.Count(text) }, problems);
         grid = Set(parsed, _pause, "a duration such as 5s or 0", grid, (g, text) => g with { Pause = SettingText.Duration(text) }, problems);
         if (parsed.GetValue(_whole)) grid = grid with { BatchRows = [1_000, 5_000, 20_000, 50_000] };
-        grid = Set(parsed, _batchRows, "counts such as 1000,20000", grid, (g, text) => g with { BatchRows = Counts(text) }, problems);
-        grid = Set(parsed, _writers, "counts such as 1,2", grid, (g, text) => g with { Writers = Counts(text) }, problems);
+        grid = Set(parsed, _batchRows, "a list such as 1000,20000", grid, (g, text) => g with { BatchRows = Counts(text) }, problems);
+        grid = Set(parsed, _writers, "a list such as 1,2", grid, (g, text) => g with { Writers = Counts(text) }, problems);
         foreach (Option<string?> option in (ReadOnlySpan<Option<string?>>)[_batchRows, _writers])
         {
             if (parsed.GetValue(option) is not null && !parsed.GetValue(_whole)) problems.Add(new SettingProblem(option.Name, "this has a meaning with --whole only."));
