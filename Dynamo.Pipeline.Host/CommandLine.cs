@@ -34,7 +34,7 @@ internal static class CommandLine
     {
         var root = new RootCommand("Imports sensor files into a database: fast, and every reading exactly once. Without a command: run.")
         {
-            new RunCommand(context), new CheckCommand(context), new StatusCommand(context), new RetryCommand(context), new HostKeyCommand(context), new SchemaCommand(context), new InferCommand(context), new GenerateCommand(context),
+            new RunCommand(context), new CheckCommand(context), new StatusCommand(context), new RetryCommand(context), new HostKeyCommand(context), new SchemaCommand(context), new InferCommand(context), new GenerateCommand(context), new TuneCommand(context),
             new Option<bool>(Verbose) { Description = "Show where an unexpected error came from.", Recursive = true },
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();

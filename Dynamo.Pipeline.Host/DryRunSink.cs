@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
 {
     private readonly SqliteInspection<Reading> _database = Composition.Inspection(settings);
-    private int _maxBadRows;
+    private readonly ThrowAwaySink<Reading> _counted = new();
     private string _source = "";
 
     public string Name => "sqlite:" + Path.GetFullPath(settings.Database);
@@ -16,20 +16,14 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
 
     public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
     {
-        (_source, _maxBadRows) = (run.Source, run.MaxBadRows);
-        return ValueTask.CompletedTask;
+        _source = run.Source;
+        return _counted.PrepareAsync(run, cancellationToken);
     }
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         ValueTask.FromResult<LedgerEntry?[]>([.. _database.LookUp(_source, files, cancellationToken)]);
 
-    public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
-    {
-        var results = new FileResult[files.Count];
-        for (int i = 0; i < results.Length; i++)
-            results[i] = await CountAsync(files[i], cancellationToken);
-        return results;
-    }
+    public ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken) => _counted.WriteAsync(files, cancellationToken);
 
     public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
@@ -37,41 +31,5 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
     {
         _database.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private async ValueTask<FileResult> CountAsync(FileRows<Reading> file, CancellationToken cancellationToken)
-    {
-        Defect? defect = file.Defect;
-        long good = 0, rejected = 0;
-        var rejects = new List<Defect>();
-        try
-        {
-            await foreach (RowBatch<Reading> rows in file.ReadAsync(cancellationToken))
-            {
-                good += rows.Rows.Count;
-                rejected += rows.Rejects.Count;
-                rejects.AddRange(rows.Rejects.Take(10 - rejects.Count));
-            }
-        }
-        catch (BadFileException error)
-        {
-            defect ??= error.Defect;
-        }
-        catch (FileChangedException error)
-        {
-            return new FileResult(file.File, FileOutcome.Deferred) { Defect = new Defect(error.Message) };
-        }
-        defect ??= TooBad(good, rejected, rejects);
-        return defect is null
-            ? new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = rejected, Rejects = rejects }
-            : new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
-    }
-
-    /// <summary>The sink's own rule: too many bad rows, or none but bad ones.</summary>
-    private Defect? TooBad(long good, long rejected, List<Defect> rejects)
-    {
-        if (rejected <= _maxBadRows && (good > 0 || rejected == 0)) return null;
-        string problem = rejected > _maxBadRows ? $"more than {_maxBadRows} rows were rejected, the first: " : "no row could be loaded, the first: ";
-        return rejects[0] with { Problem = problem + rejects[0].Problem };
     }
 }

@@ -24,6 +24,7 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
           dynamo run --config dynamo.json --json            for a scheduled task
           dynamo check --config dynamo.json                 try everything, change nothing
           dynamo run --source sftp://loggers@files.example.org/out --sink sqlite:readings.db
+          dynamo tune --source inbox --quick                which settings are fastest here
           dynamo status
 
         Settings come from a JSON file (--config), then from DYNAMO__… variables, then from options: the last one wins.

@@ -13,10 +13,12 @@ public sealed partial class FilePipeline<TRow>
     {
         int writers = Math.Min(_options.Writers, _sink.MaxWriters);
         var budget = new ByteBudget(_options.BytesInFlight);
-        var reader = new FileReader<TRow>(_source, _format, run, budget);
+        var gate = _options.Readers is null ? ReaderGate.For(_source, _options) : null;
+        (int readers, int chunks) = _options.Readers is { } count ? (count, (int)Math.Min(2L * count, int.MaxValue)) : (ReaderGate.MostOf(_source), ReaderGate.MostOf(_source));
+        var reader = new FileReader<TRow>(_source, _format, run, budget, gate);
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
-            run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: _options.Readers, capacity: (int)Math.Min(2L * _options.Readers, int.MaxValue)));
+            run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));
         var through = _through.Select(make => make(run.Block(capacity: _options.FilesPerMessage))).ToArray();
         var batch = new RowBatcher<TRow>(run, writers);
         var afterCommit = _afterCommit.Select(make => make(run.Block(capacity: 1))).ToArray();

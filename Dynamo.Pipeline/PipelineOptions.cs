@@ -9,10 +9,10 @@ namespace Dynamo.Pipeline;
 public sealed record PipelineOptions
 {
     /// <summary>
-    /// Files that are read and parsed at the same time. Default: the number of processors. More helps only where reading waits (a network share, SFTP);
-    /// beyond that it costs switching and memory.
+    /// Chunks of files that are read and parsed at the same time. Default <see langword="null"/>, auto: the number of processors to begin with, and more, up to
+    /// four times as many (from a server at least 16), while that reads faster. More readers than processors help only where reading waits (a network share, SFTP); else they cost switching and memory.
     /// </summary>
-    public int Readers { get; init => field = AtLeast(1, value); } = Environment.ProcessorCount;
+    public int? Readers { get; init => field = value is { } count ? AtLeast(1, count) : null; }
 
     /// <summary>
     /// Files handed to a reader in one message: the published chunk size. Default 100. 1 pays overhead for every file; thousands leave readers idle
@@ -72,6 +72,9 @@ public sealed record PipelineOptions
 
     /// <summary>How often progress is reported. Default 200 ms.</summary>
     public TimeSpan ProgressInterval { get; init => field = Positive(value); } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>Records what readers and writers do, and when. Default <see langword="null"/>: nothing is recorded, at no cost. For one run at a time.</summary>
+    public TraceRecorder? Trace { get; init; }
 
     /// <summary>The clock. Default: the system's. A test sets its own.</summary>
     public TimeProvider Time { get; init => field = value ?? throw new ArgumentNullException(nameof(Time)); } = TimeProvider.System;

@@ -6,6 +6,7 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class RunCommand : Command, ISettingsCommand, IExamples
 {
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Read everything and show what would be loaded; change neither source nor sink." };
+    private readonly Option<string?> _trace = new("--trace") { Description = "Record what readers and writers do, and when, into a file for chrome://tracing or ui.perfetto.dev.", HelpName = "FILE" };
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout, nothing else there." };
     private readonly Option<bool> _quiet = new("--quiet") { Description = "No progress; on success, no report either." };
 
@@ -13,6 +14,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     {
         Settings = new SettingOptions(this);
         Options.Add(_dryRun);
+        Options.Add(_trace);
         Options.Add(_json);
         Options.Add(_quiet);
         SetAction((parsed, _) => RunAsync(parsed, context));
@@ -26,6 +28,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
           dynamo run --source inbox --sink sqlite:readings.db --after archive --recursive
           dynamo run --config dynamo.json --readers 8 --json
           dynamo run --source inbox --dry-run
+          dynamo run --source inbox --settings dynamo-tune/settings.json
+          dynamo run --source inbox --trace run.trace.json
           dynamo run --source sftp://loggers@files.example.org/out --sink sqlite:readings.db --after archive
         """;
 
@@ -37,6 +41,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         if (isSample) settings = SampleInbox.Settings(settings);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
         bool dryRun = parsed.GetValue(_dryRun);
+        using RunTrace? trace = RunTrace.To(parsed.GetValue(_trace));
+        if (trace is not null) settings = settings with { Pipeline = settings.Pipeline with { Trace = trace.Recorder } };
         var report = new RunReport(settings, isSample, dryRun);
         try
         {

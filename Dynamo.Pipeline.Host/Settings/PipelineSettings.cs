@@ -9,8 +9,8 @@ internal static class PipelineSettings
 
     public static IReadOnlyList<Setting> All { get; } =
     [
-        Setting.One("readers", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { Readers = SettingText.Count(text) } })
-            with { Option = "--readers", ValueName = "N", Help = "Files read and parsed at once. Default: the number of processors." },
+        Setting.One("readers", "auto, or a whole number, 1 or more", (s, text) => s with { Pipeline = s.Pipeline with { Readers = SettingText.CountOrAuto(text) } })
+            with { Option = "--readers", ValueName = "N|auto", Help = "Chunks of files read and parsed at once. Default: auto." },
         Setting.One("chunk", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { FilesPerMessage = SettingText.Count(text) } })
             with { Option = "--chunk", ValueName = "FILES", Help = "Files handed to a reader at once. Default: 100." },
         Setting.One("batchRows", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchRows = SettingText.Count(text) } })

@@ -11,7 +11,7 @@ internal static class SettingLayers
     private static readonly JsonDocumentOptions s_json = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true, AllowDuplicateProperties = false };
 
     /// <exception cref="SettingsException">The file cannot be read or is not a JSON object.</exception>
-    public static SettingLayer File(string path)
+    public static SettingLayer File(string path, string option = "--config")
     {
         string name = Path.GetFileName(path);
         var values = new List<(string, string)>();
@@ -28,7 +28,7 @@ internal static class SettingLayers
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            throw new SettingsException("--config", $"the file '{path}' cannot be read: {error.Message}");
+            throw new SettingsException(option, $"the file '{path}' cannot be read: {error.Message}");
         }
         return new SettingLayer(values, key => $"{name}: {key}", Path.GetDirectoryName(Path.GetFullPath(path)));
     }

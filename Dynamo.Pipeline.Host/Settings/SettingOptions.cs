@@ -8,7 +8,9 @@ internal sealed class SettingOptions
     private readonly List<(Setting Setting, Option Option)> _options = [];
     private readonly Option<string?> _config = new("--config") { Description = "Settings in a JSON file; relative paths in it start at its folder.", HelpName = "FILE" };
 
-    /// <summary>Adds <c>--config</c> and the options of these settings to a command; all of them when none are named.</summary>
+    private readonly Option<string?> _more = new("--settings") { Description = "More settings in a JSON file, such as dynamo tune writes; they win over those of --config.", HelpName = "FILE" };
+
+    /// <summary>Adds <c>--config</c>, <c>--settings</c> and the options of these settings to a command; all of them when none are named.</summary>
     public SettingOptions(Command command, params string[] keys)
     {
         foreach (Setting setting in SettingCatalogue.All)
@@ -19,6 +21,7 @@ internal sealed class SettingOptions
             command.Options.Add(option);
         }
         command.Options.Add(_config);
+        command.Options.Add(_more);
     }
 
     /// <exception cref="SettingsException">All that is wrong.</exception>
@@ -32,7 +35,7 @@ internal sealed class SettingOptions
     /// <summary>Reads the settings, adding to <paramref name="problems"/> what is wrong.</summary>
     public HostSettings Read(ParseResult parsed, List<SettingProblem> problems)
     {
-        List<SettingLayer> layers = [.. FromFile(parsed, problems), SettingLayers.Environment(), FromArguments(parsed)];
+        List<SettingLayer> layers = [.. FromFile(_config, parsed, problems), .. FromFile(_more, parsed, problems), SettingLayers.Environment(), FromArguments(parsed)];
         HostSettings settings = HostSettings.Default;
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
@@ -44,12 +47,12 @@ internal sealed class SettingOptions
         return settings;
     }
 
-    private SettingLayer[] FromFile(ParseResult parsed, List<SettingProblem> problems)
+    private static SettingLayer[] FromFile(Option<string?> option, ParseResult parsed, List<SettingProblem> problems)
     {
-        if (parsed.GetResult(_config)?.Errors.Any() == true || parsed.GetValue(_config) is not { } path) return [];
+        if (parsed.GetResult(option)?.Errors.Any() == true || parsed.GetValue(option) is not { } path) return [];
         try
         {
-            return [SettingLayers.File(path)];
+            return [SettingLayers.File(path, option.Name)];
         }
         catch (SettingsException error)
         {

@@ -19,6 +19,9 @@ internal static class SettingText
     public static int Count(string text) =>
         int.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value : throw new FormatException();
 
+    /// <summary><c>auto</c> is <see langword="null"/>.</summary>
+    public static int? CountOrAuto(string text) => text.Trim().Equals("auto", StringComparison.OrdinalIgnoreCase) ? null : Count(text);
+
     public static long Whole(string text) =>
         long.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : throw new FormatException();
 

@@ -87,7 +87,7 @@ internal sealed class OptionsPageTests
     /// <summary>A default as the page writes it.</summary>
     private static string Shown(string property, object? value) => value switch
     {
-        _ when property == nameof(PipelineOptions.Readers) => "the number of processors",
+        _ when property == nameof(PipelineOptions.Readers) => "auto",
         _ when property == nameof(SftpSourceOptions.Host) => "required",
         null => "none",
         long bytes => bytes % (1 << 20) == 0 ? $"{bytes >> 20} MiB" : bytes.ToString("N0", CultureInfo.InvariantCulture),

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Xml.Linq;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -44,6 +45,29 @@ internal sealed class SamplesTests
             Is.EqualTo(new[] { "P1 2025-01-01 00:00:00 1", "P1 2025-01-01 01:00:00 0" }));
     }
 
+    [Test]
+    public async Task Serial_against_parallel_measures_a_loop_and_blocks_with_a_cheap_and_an_expensive_function(CancellationToken token)
+    {
+        string output = await RunAsync("SerialAgainstParallel", token, "20000");
+
+        Assert.That(output, Does.StartWith("20,000 squares"));
+        Assert.That(output, Does.Match(@"cheap: x · x +\d+\.\d +\d+\.\d +\d+\.\d\n").And.Match(@"expensive: x · x, after some work +\d+\.\d +\d+\.\d +\d+\.\d\n"));
+    }
+
+    [Test]
+    public async Task Chunking_draws_what_readers_did_with_small_and_with_large_chunks(CancellationToken token)
+    {
+        string output = await RunAsync("Chunking", token);
+
+        Assert.That(output, Does.Match(@"Small chunks of +20: \d readers, busy \d+ % of \d+ ms").And.Match(@"Large chunks of 700: \d readers, busy \d+ % of \d+ ms"));
+        XDocument small = XDocument.Load(_folder["chunks-of-20.svg"]), large = XDocument.Load(_folder["chunks-of-700.svg"]);
+        Assert.That(Titles(small).Count(title => title.StartsWith("chunk ", StringComparison.Ordinal)), Is.EqualTo(100));
+        Assert.That(Titles(large).Count(title => title.StartsWith("chunk ", StringComparison.Ordinal)), Is.EqualTo(3));
+        Assert.That(Titles(large), Has.Some.StartsWith("L00333.csv"), "a slow file stands out");
+    }
+
+    private static IEnumerable<string> Titles(XDocument svg) => svg.Descendants().Where(element => element.Name.LocalName == "title").Select(element => element.Value);
+
     private void Copy(string from, string to)
     {
         Directory.CreateDirectory(_folder[to]);
@@ -56,10 +80,10 @@ internal sealed class SamplesTests
         }
     }
 
-    private async Task<string> RunAsync(string sample, CancellationToken token)
+    private async Task<string> RunAsync(string sample, CancellationToken token, string? argument = null)
     {
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var start = new ProcessStartInfo(dotnet, [Path.Join(AppContext.BaseDirectory, sample + ".dll"), _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(dotnet, [Path.Join(AppContext.BaseDirectory, sample + ".dll"), argument ?? _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         try
         {

@@ -5,7 +5,7 @@ internal sealed class BackPressureTests
 {
     /// <summary>The formula of docs/how-it-works.md, counted and not timed.</summary>
     private static int Bound(PipelineOptions options, int through = 0) =>
-        (2 * options.Readers * options.FilesPerMessage) + (options.FilesPerMessage * (through + 1)) + (options.BatchFiles * (2 + options.Writers));
+        (2 * (options.Readers ?? Math.Max(8, 2 * Environment.ProcessorCount)) * options.FilesPerMessage) + (options.FilesPerMessage * (through + 1)) + (options.BatchFiles * (2 + options.Writers));
 
     [Test]
     public async Task With_a_shut_gate_the_number_of_opened_files_stops_at_the_documented_bound([Values(1, 3)] int readers, [Values(1, 10)] int chunk, [Values(1, 2)] int writers, CancellationToken token)
@@ -21,6 +21,24 @@ internal sealed class BackPressureTests
         PipelineResult result = await run.WaitAsync(token);
 
         Assert.That(opened, Is.GreaterThan(options.BatchFiles * writers).And.LessThanOrEqualTo(Bound(options)));
+        Assert.That(result.Books.Loaded, Is.EqualTo(1_000));
+    }
+
+    [Test]
+    public async Task With_readers_on_auto_the_bound_is_that_of_the_most_there_may_be([Values(1, 8)] int opens, CancellationToken token)
+    {
+        var options = new PipelineOptions { FilesPerMessage = 3, BatchFiles = 20 };
+        var gate = new TaskCompletionSource();
+        await using var source = new MemorySource(Enumerable.Range(0, 1_000).ToDictionary(i => $"{i:D6}", _ => "1\n")) { OpensInFlight = opens };
+        await using var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
+        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token);
+
+        int opened = await StandstillAsync(() => source.Opened, token);
+        gate.SetResult();
+        PipelineResult result = await run.WaitAsync(token);
+
+        Assert.That(options.Readers, Is.Null);
+        Assert.That(opened, Is.GreaterThan(options.BatchFiles).And.LessThanOrEqualTo(Bound(options)));
         Assert.That(result.Books.Loaded, Is.EqualTo(1_000));
     }
 

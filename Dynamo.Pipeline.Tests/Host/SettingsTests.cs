@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Host;
+
 namespace Dynamo.Pipeline.Tests;
 
 [TestFixture]
@@ -26,7 +28,7 @@ internal sealed class SettingsTests
             Assert.That(run.StandardError, Does.StartWith("dynamo: 10 problems with the settings; nothing was read or written."));
             Assert.That(run.StandardError, Does.Contain("--paterns: there is no such option (dynamo run --help shows all). Did you mean --pattern?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: sorce: there is no such setting. Did you mean dynamo.json: source?"));
-            Assert.That(run.StandardError, Does.Contain("dynamo.json: readers: found '0', allowed is a whole number, 1 or more."));
+            Assert.That(run.StandardError, Does.Contain("dynamo.json: readers: found '0', allowed is auto, or a whole number, 1 or more."));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:seperator: there is no such setting. Did you mean dynamo.json: format:separator?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long, wide or wideByLogger. Did you mean wide?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:zone: found 'Europe/Bruxelles'"));
@@ -129,6 +131,20 @@ internal sealed class SettingsTests
             Assert.That(run.ExitCode, Is.EqualTo(2));
             Assert.That(run.StandardError, Does.Contain($"{typed}: there is no such command (dynamo --help shows all). Did you mean {meant}?"));
         });
+    }
+
+    [TestCase("auto", null)]
+    [TestCase(" AUTO ", null)]
+    [TestCase("12", 12)]
+    public void Readers_are_a_number_or_auto(string text, int? expected)
+    {
+        var problems = new List<SettingProblem>();
+        HostSettings eight = HostSettings.Default with { Pipeline = new PipelineOptions { Readers = 8 } };
+
+        HostSettings settings = SettingCatalogue.Find("readers")!.TryApply(eight, [text], "readers", problems);
+
+        Assert.That(problems, Is.Empty);
+        Assert.That(settings.Pipeline.Readers, Is.EqualTo(expected));
     }
 
     private Task WriteConfigAsync(string json, CancellationToken token) => File.WriteAllTextAsync(_folder["dynamo.json"], json, token);

@@ -13,6 +13,7 @@ internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, 
 
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
+        using TraceLane? lane = run.Options.Trace?.Writes(files);
         batcher.Took(files.Length);
         FileResult[] results = await _retry.ExecuteAsync(token => sink.WriteAsync(files, token), run.Aborting).ConfigureAwait(false);
         batcher.Wrote();

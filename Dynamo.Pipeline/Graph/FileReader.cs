@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline;
 /// read_file: opens, parses and closes the files of a chunk. Where the source is distant, it keeps several opens under way ahead of the one it parses.
 /// A bad file is a result, a changed one is deferred; only a broken source is an error.
 /// </summary>
-internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> format, PipelineRun run, ByteBudget budget)
+internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> format, PipelineRun run, ByteBudget budget, ReaderGate? gate)
 {
     /// <summary>Rows of a streamed file in memory at once, and rows of any file after which too many bad ones end the reading.</summary>
     private const int Portion = 4_096;
@@ -16,9 +16,24 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
 
     private readonly PipelineOptions _options = run.Options;
 
-    /// <summary>Reads a chunk.</summary>
+    /// <summary>Reads a chunk, when its turn has come.</summary>
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
     {
+        if (gate is null) return await ReadChunkAsync(chunk).ConfigureAwait(false);
+        await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
+        try
+        {
+            return await ReadChunkAsync(chunk).ConfigureAwait(false);
+        }
+        finally
+        {
+            gate.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+        }
+    }
+
+    private async Task<IEnumerable<FileRows<TRow>>> ReadChunkAsync(SourceFile[] chunk)
+    {
+        using TraceLane? lane = _options.Trace?.Reads(chunk);
         var read = new List<FileRows<TRow>>(chunk.Length);
         var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
         int next = 0;
@@ -30,6 +45,7 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
                 for (; next < chunk.Length && opening.Count < source.OpensInFlight; next++)
                     opening.Enqueue(IsStreamed(chunk[next]) ? null : OpenAsync(chunk[next]));
                 if (await ReadAsync(file, opening.Dequeue()).ConfigureAwait(false) is { } rows) read.Add(rows);
+                lane?.Finished(file);
                 run.Progressed();
             }
         }

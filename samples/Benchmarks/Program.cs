@@ -13,6 +13,11 @@ switch (args)
         return await Comparison.RunAsync(folder, peers, Number(args, 3, 5), args.Length > 4 ? args[4] : null);
     case ["sftp", string folder, ..]:
         return await SftpComparison.RunAsync(folder, Number(args, 2, 5), args.Length > 3 ? args[3] : null);
+    case ["tune", string folder, string peers, string outcome, ..]:
+        return await TuneComparison.RunAsync(folder, peers, outcome, Number(args, 4, 3), args.Length > 5 ? args[5] : null);
+    case ["allocations", string folder, ..]:
+        await Allocations.RunAsync(folder, Number(args, 2, 10));
+        return 0;
     case ["memory", string folder, ..]:
         return await MemoryRun.RunAsync(args[1..]);
     case ["formats", ..]:
@@ -27,6 +32,8 @@ switch (args)
             usage:
               read FOLDER [READERS [CHUNK [REPEAT]]]   the read_file step alone, in this process
               compare FOLDER PEERS [REPEAT [HOST]]     read step and whole process beside the programs in PEERS, interleaved; medians and ratios
+              tune FOLDER PEERS OUT [REPEAT [HOST]]    the published matrix, ours and pool_read_file.py in turn; goes on where it was interrupted
+              allocations FOLDER [REPEAT]              what the read step and the whole pipeline allocate, by type
               import FOLDER DATABASE [REPEAT]          the whole import in this process, for a profiler; the database is made anew each time
               memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
               sftp FOLDER [REPEAT [HOST]]              SFTP clients and imports against an sshd of our own, near and 20 ms away

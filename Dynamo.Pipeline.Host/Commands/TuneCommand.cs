@@ -1,0 +1,63 @@
+using System.CommandLine;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo tune</c>: measures the source's files with many settings and says which to set.</summary>
+internal sealed class TuneCommand : Command, ISettingsCommand, IExamples
+{
+    private readonly TuneOptions _sweep;
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout, nothing else there." };
+
+    public TuneCommand(CommandContext context) : base("tune", "Measures which settings read your files fastest on this machine; changes nothing at the source.")
+    {
+        Settings = new SettingOptions(this, "source", "pattern", "recursive", "settle", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile");
+        _sweep = new TuneOptions(this);
+        Options.Add(_json);
+        SetAction((parsed, _) => TuneAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo tune --source inbox --quick                       an answer in under a minute
+          dynamo tune --source inbox --out tuning                  the published experiment; again after Ctrl+C, it goes on
+          dynamo tune --source inbox --readers 1,2,4,auto --chunks 10,100,1000 --repeat 10
+          dynamo tune --config dynamo.json --whole                 batch rows as well
+        """;
+
+    private async Task<int> TuneAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        TuningGrid grid = _sweep.Grid(parsed);
+        bool json = parsed.GetValue(_json);
+        await using IFileSource source = Composition.Source(settings);
+        var folder = new TuneFolder(_sweep.Folder(parsed));
+        TuningResult result = await SweepAsync(source, settings, grid, folder, json ? null : new TuneProgress(context.Error), context.Stopping);
+        ExitCode code = result.WasCancelled ? ExitCode.Cancelled : ExitCode.Ok;
+        if (result.Read is not null) folder.Write(result, settings);
+        if (json) context.Out.WriteLine(TuneJson.Of(result, folder, code));
+        else if (result.Files.Files == 0 && !result.WasCancelled) context.Out.WriteLine($"Nothing to measure: no file in {settings.ShownSource} is like {settings.Folder.Pattern} and complete.");
+        else TuneText.Write(context.Out, result, folder);
+        return (int)code;
+    }
+
+    private static async Task<TuningResult> SweepAsync(
+        IFileSource source, HostSettings settings, TuningGrid grid, TuneFolder folder, TuneProgress? progress, CancellationToken stopping)
+    {
+        using Measurements measurements = folder.OpenMeasurements();
+        try
+        {
+            return await new TuningSweep<Reading>(source, Composition.Format(settings), grid, settings.Pipeline, () => folder.NewDatabase(settings))
+                .RunAsync(measurements, progress, stopping);
+        }
+        catch (InvalidDataException error)
+        {
+            throw new SettingsException("--out", error.Message);
+        }
+        finally
+        {
+            progress?.Clear();
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>The folder of a sweep: its raw data, and what is made of them.</summary>
+internal sealed class TuneFolder
+{
+    private readonly string _folder;
+
+    /// <exception cref="SinkException">The folder cannot be made.</exception>
+    public TuneFolder(string folder)
+    {
+        _folder = folder;
+        Try(() => Directory.CreateDirectory(folder));
+    }
+
+    public string Report => Path.Combine(_folder, "report.html");
+
+    public string Settings => Path.Combine(_folder, "settings.json");
+
+    public string Data => Path.Combine(_folder, "measurements.csv");
+
+    /// <exception cref="SinkException">The file cannot be opened, or is something else.</exception>
+    public Measurements OpenMeasurements()
+    {
+        Measurements? measurements = null;
+        Try(() => measurements = Measurements.Open(Data));
+        return measurements!;
+    }
+
+    /// <summary>A database for one run of the whole pipeline, on the disk of the folder, removed after it.</summary>
+    public IBatchSink<Reading> NewDatabase(HostSettings settings) =>
+        new ThrowAwayDatabase(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"thrown-away-{Guid.NewGuid():N}.db")), settings);
+
+    /// <exception cref="SinkException">The disk refuses.</exception>
+    public void Write(TuningResult result, HostSettings settings) => Try(() =>
+    {
+        string recommended = TuneJson.Settings(result);
+        File.WriteAllText(Settings, recommended + "\n");
+        File.WriteAllText(Report, new TuningReport(result, settings.ShownSource, recommended).ToString());
+        foreach (Timeline timeline in result.Timelines)
+        {
+            using FileStream trace = File.Create(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"chunk-{timeline.FilesPerMessage}.trace.json")));
+            ChromeTrace.Write(trace, timeline.Trace);
+        }
+    });
+
+    private void Try(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (InvalidDataException error)
+        {
+            throw new SinkException(error.Message, error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException)
+        {
+            throw new SinkException($"The folder {Shown.Path(_folder)} cannot be written: {error.Message}", error);
+        }
+    }
+}

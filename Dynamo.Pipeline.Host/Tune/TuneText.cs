@@ -1,0 +1,64 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>The matrix and the answer for a terminal: in colour where there are colours, with <c>*</c> for the best and <c>~</c> for its equals everywhere.</summary>
+internal static class TuneText
+{
+    private const int Cell = 9;
+
+    public static void Write(TextWriter to, TuningResult result, TuneFolder folder)
+    {
+        if (result.WasCancelled) to.WriteLine($"Stopped after {Shown.Count(result.Samples.Count, "measurement")}. The same command goes on from there.");
+        if (result.Read is not { } read) return;
+        to.WriteLine($"Read step of {Shown.Count(result.Files.Files, "file")}{(result.Files.Files < result.Files.Ready ? $" (of {Shown.Count(result.Files.Ready)})" : "")}, mean seconds; * the best, ~ cannot be told from it:");
+        to.WriteLine();
+        WriteMatrix(to, read, "readers", cell => cell.Readers, cell => cell.FilesPerMessage);
+        if (result.Whole is { Cells.Count: > 1 } whole)
+        {
+            to.WriteLine();
+            to.WriteLine("The whole pipeline, rows a batch:");
+            to.WriteLine();
+            WriteMatrix(to, whole, "writers", cell => cell.Writers, cell => cell.BatchRows);
+        }
+        to.WriteLine();
+        foreach (string sentence in TuningWords.Answer(result)) to.WriteLine(sentence);
+        if (result.BadFiles > 0) to.WriteLine($"{Shown.Count(result.BadFiles, "file")} cannot be imported: dynamo run --dry-run says why.");
+        to.WriteLine();
+        to.WriteLine($"report    {Shown.Path(folder.Report)}");
+        to.WriteLine($"settings  {Shown.Path(folder.Settings)}  (dynamo run --settings FILE)");
+    }
+
+    private static void WriteMatrix(TextWriter to, TuningAnalysis analysis, string rows, Func<TuningCell, int?> row, Func<TuningCell, int> column)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(to) });
+        bool isColored = !Console.IsOutputRedirected && console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors;
+        int[] columns = [.. analysis.Cells.Select(cell => column(cell.Cell)).Distinct().Order()];
+        to.WriteLine("  " + rows.PadRight(8) + string.Concat(columns.Select(value => Shown.Count(value).PadLeft(Cell))));
+        ILookup<int?, TuningVerdict> lines = analysis.Cells.ToLookup(cell => row(cell.Cell));
+        int most = lines.Max(line => line.Count());
+        // Readers that only the curve has are in the report.
+        foreach (IGrouping<int?, TuningVerdict> line in lines.Where(line => line.Count() > 1 || most == 1).OrderBy(line => line.Key ?? int.MaxValue))
+        {
+            to.Write("  " + (line.Key?.ToString(CultureInfo.InvariantCulture) ?? "auto").PadRight(8));
+            foreach (int at in columns) WriteCell(to, console, isColored, analysis, line.FirstOrDefault(cell => column(cell.Cell) == at));
+            to.WriteLine();
+        }
+    }
+
+    private static void WriteCell(TextWriter to, IAnsiConsole console, bool isColored, TuningAnalysis analysis, TuningVerdict cell)
+    {
+        bool isBest = cell == analysis.Best;
+        string text = cell.Seconds.Count == 0 ? "" : cell.Seconds.Mean.ToString("0.000", CultureInfo.InvariantCulture);
+        string marked = (text + (isBest ? "*" : text.Length > 0 && cell.IsLikeBest ? "~" : " ")).PadLeft(Cell);
+        if (!isColored || text.Length == 0)
+        {
+            to.Write(marked);
+            return;
+        }
+        HeatColor color = isBest ? HeatColor.Best : HeatColor.Of(cell.Seconds.Mean, analysis.Best.Seconds.Mean, analysis.Worst.Seconds.Mean);
+        var style = new Style(isBest ? Color.White : Color.Black, new Color(color.R, color.G, color.B), isBest ? Decoration.Bold : Decoration.None);
+        console.Write(new Text(marked, style));
+    }
+}
