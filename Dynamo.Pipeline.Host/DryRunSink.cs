@@ -4,13 +4,12 @@ namespace Dynamo.Pipeline.Host;
 /// Counts what would be written, for <c>--dry-run</c>. Asks the ledger of the real database, where there is one, which files are known; which of the
 /// rows would be new is not found out.
 /// </summary>
-internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
+internal sealed class DryRunSink(IStore store) : IBatchSink<Reading>
 {
-    private readonly SqliteInspection<Reading> _database = Composition.Inspection(settings);
     private int _maxBadRows;
     private string _source = "";
 
-    public string Name => "sqlite:" + Path.GetFullPath(settings.Database);
+    public string Name => store.Name;
 
     public int MaxWriters => 1;
 
@@ -20,8 +19,8 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<LedgerEntry?[]>([.. _database.LookUp(_source, files, cancellationToken)]);
+    public async ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        await store.LookUpAsync(_source, files, cancellationToken);
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
     {
@@ -33,11 +32,7 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
 
     public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public ValueTask DisposeAsync()
-    {
-        _database.Dispose();
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
     private async ValueTask<FileResult> CountAsync(FileRows<Reading> file, CancellationToken cancellationToken)
     {

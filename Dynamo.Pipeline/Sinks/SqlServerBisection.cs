@@ -1,0 +1,60 @@
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Finds the rows that the server refuses: it tells which constraint, but not which row. The rows are staged already, so each probe is one merge that is undone. A stretch that
+/// fails is halved; two halves that pass alone and fail together have a row that meets one of the other half, which the shortest failing beginning ends with.
+/// </summary>
+internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlConnection connection, CancellationToken cancellationToken)
+{
+    private readonly Dictionary<int, int> _foundBy = [];
+
+    /// <summary>The refused rows by their number, with the refusal.</summary>
+    public Dictionary<long, SqlException> Found { get; } = [];
+
+    /// <param name="rows">All staged rows in order, with their file.</param>
+    /// <param name="error">Why they are refused as a whole.</param>
+    /// <param name="mostPerFile">A file with more refused rows than this is lost anyhow.</param>
+    public async Task SearchAsync(IReadOnlyList<(long Sequence, int File)> rows, SqlException error, int mostPerFile)
+    {
+        if (rows.Count == 0 || IsLost(rows, mostPerFile)) return;
+        if (rows.Count == 1)
+        {
+            Add(rows[0], error);
+            return;
+        }
+        int half = rows.Count / 2;
+        var left = rows.Take(half).ToArray();
+        var right = rows.Skip(half).ToArray();
+        SqlException? leftError = await TryAsync(left).ConfigureAwait(false);
+        if (leftError is not null) await SearchAsync(left, leftError, mostPerFile).ConfigureAwait(false);
+        SqlException? rightError = IsLost(right, mostPerFile) ? null : await TryAsync(right).ConfigureAwait(false);
+        if (rightError is not null) await SearchAsync(right, rightError, mostPerFile).ConfigureAwait(false);
+        if (leftError is null && rightError is null && !IsLost(right, mostPerFile)) await SearchTogetherAsync(rows, half, error).ConfigureAwait(false);
+    }
+
+    private async Task SearchTogetherAsync(IReadOnlyList<(long Sequence, int File)> rows, int passes, SqlException error)
+    {
+        int least = passes, most = rows.Count - 1;
+        while (least < most)
+        {
+            int middle = (least + most) / 2;
+            SqlException? refused = await merge.TryAsync(connection, rows[0].Sequence, rows[middle].Sequence, cancellationToken).ConfigureAwait(false);
+            if (refused is null) least = middle + 1;
+            else (most, error) = (middle, refused);
+        }
+        Add(rows[most], error);
+    }
+
+    private Task<SqlException?> TryAsync((long Sequence, int File)[] rows) => merge.TryAsync(connection, rows[0].Sequence, rows[^1].Sequence, cancellationToken);
+
+    private bool IsLost(IReadOnlyList<(long Sequence, int File)> rows, int mostPerFile) =>
+        rows[0].File == rows[^1].File && _foundBy.GetValueOrDefault(rows[0].File) > mostPerFile;
+
+    private void Add((long Sequence, int File) row, SqlException error)
+    {
+        Found[row.Sequence] = error;
+        _foundBy[row.File] = _foundBy.GetValueOrDefault(row.File) + 1;
+    }
+}

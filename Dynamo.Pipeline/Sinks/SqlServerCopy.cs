@@ -1,0 +1,94 @@
+using System.Data;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>The server did not answer in time. Whatever is asked of the connection would wait for that answer: it is closed without anybody waiting for it.</summary>
+internal sealed class StalledConnectionException() : TimeoutException("The server did not answer.");
+
+/// <summary>Bulk copies, all of them awaited, mapped by name, and bounded by progress instead of time.</summary>
+internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
+{
+    private const int RowsPerNotice = 10_000;
+
+    /// <summary>How long SqlClient may take to hear a cancellation.</summary>
+    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
+
+    /// <summary>Copies a batch's rows into the staging table of the session.</summary>
+    public Task StageAsync(SqlConnection connection, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken) =>
+        CopyAsync(connection, null, SqlServerMergeSql<TRow>.Staging, staged: true, works, maxBadRows, cancellationToken);
+
+    /// <summary>Copies a batch's rows into the table itself, checks and triggers included.</summary>
+    public Task AppendAsync(SqlConnection connection, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken) =>
+        CopyAsync(connection, transaction, target.Name, staged: false, works, maxBadRows, cancellationToken);
+
+    /// <summary>A few rows of our own, for the ledger and the rejects.</summary>
+    public async Task WriteAsync(SqlConnection connection, SqlTransaction transaction, string table, DataTable rows, CancellationToken cancellationToken)
+    {
+        if (rows.Rows.Count == 0) return;
+        using SqlBulkCopy copy = Bulk(connection, SqlBulkCopyOptions.CheckConstraints, transaction, table);
+        copy.BulkCopyTimeout = db.CommandSeconds;
+        foreach (DataColumn column in rows.Columns)
+            copy.ColumnMappings.Add(column.ColumnName, column.ColumnName);
+        DataTableReader reader = rows.CreateDataReader();
+        await using (reader.ConfigureAwait(false))
+            await copy.WriteToServerAsync(reader, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task CopyAsync(
+        SqlConnection connection, SqlTransaction? transaction, string table, bool staged, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken)
+    {
+        using var stall = new SqlServerStall(db.Options.StallTimeout, db.Options.Clock, cancellationToken);
+        var feed = new SqlServerFeed<TRow>(works, target, maxBadRows, stall);
+        var reader = new StagedRowReader<TRow>(target.Map.Columns, feed.ReadAsync(cancellationToken), cancellationToken, feed.Admit);
+        await using (reader.ConfigureAwait(false))
+        {
+            using SqlBulkCopy copy = Bulk(connection, How(staged), transaction, table);
+            copy.NotifyAfter = RowsPerNotice;
+            copy.SqlRowsCopied += (_, _) => stall.Restart();
+            Map(copy, reader, staged);
+            await EndAsync(heard => copy.WriteToServerAsync(reader, heard), stall.Token).ConfigureAwait(false);
+        }
+        if (feed.Fault is { } fault) throw new SourceFaultException(fault);
+    }
+
+    /// <summary>SqlClient waits for the server's last word without hearing a cancellation, and without giving its thread back: then the connection is given up.</summary>
+    private static async Task EndAsync(Func<CancellationToken, Task> copy, CancellationToken stopping)
+    {
+        using var heard = new CancellationTokenSource();
+        CancellationToken hears = heard.Token;
+        Task copying = Task.Run(() => copy(hears), CancellationToken.None);
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (stopping.Register(stopped.SetResult))
+            await Task.WhenAny(copying, stopped.Task).ConfigureAwait(false);
+        if (!copying.IsCompleted)
+        {
+            // What SqlClient does on a cancellation may block as well.
+            _ = Task.Run(heard.Cancel, CancellationToken.None);
+            await Task.WhenAny(copying, Task.Delay(s_grace, CancellationToken.None)).ConfigureAwait(false);
+        }
+        // A copy that heard it leaves its connection waiting for the server all the same.
+        if (stopping.IsCancellationRequested && !copying.IsCompletedSuccessfully)
+        {
+            _ = copying.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            throw new StalledConnectionException();
+        }
+        await copying.ConfigureAwait(false);
+    }
+
+    private SqlBulkCopyOptions How(bool staged) => staged ? SqlBulkCopyOptions.TableLock
+        : SqlBulkCopyOptions.CheckConstraints | SqlBulkCopyOptions.FireTriggers | (target.Plan.LocksTable ? SqlBulkCopyOptions.TableLock : SqlBulkCopyOptions.Default);
+
+    private void Map(SqlBulkCopy copy, StagedRowReader<TRow> reader, bool staged)
+    {
+        foreach (SqlServerColumn<TRow> column in target.Columns)
+            copy.ColumnMappings.Add(column.Column.Name, staged ? column.Column.Name : column.Target.Name);
+        if (!staged) return;
+        for (int i = target.Columns.Length; i < reader.FieldCount; i++)
+            copy.ColumnMappings.Add(reader.GetName(i), reader.GetName(i));
+    }
+
+    /// <summary>The stall's token bounds it: 0 is no time-out.</summary>
+    private static SqlBulkCopy Bulk(SqlConnection connection, SqlBulkCopyOptions options, SqlTransaction? transaction, string table) =>
+        new(connection, options, transaction) { DestinationTableName = table, EnableStreaming = true, BulkCopyTimeout = 0 };
+}
