@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline;
 /// Finds the rows that the server refuses: it tells which constraint, but not which row. The rows are staged already, so each probe is one merge that is undone. A stretch that
 /// fails is halved; two halves that pass alone and fail together have a row that meets one of the other half, which the shortest failing beginning ends with.
 /// </summary>
-internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlConnection connection, CancellationToken cancellationToken)
+internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlServerWriting<TRow> writing)
 {
     private readonly Dictionary<int, int> _foundBy = [];
 
@@ -15,10 +15,9 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlCo
 
     /// <param name="rows">All staged rows in order, with their file.</param>
     /// <param name="error">Why they are refused as a whole.</param>
-    /// <param name="mostPerFile">A file with more refused rows than this is lost anyhow.</param>
-    public async Task SearchAsync(IReadOnlyList<(long Sequence, int File)> rows, SqlException error, int mostPerFile)
+    public async Task SearchAsync(IReadOnlyList<(long Sequence, int File)> rows, SqlException error)
     {
-        if (rows.Count == 0 || IsLost(rows, mostPerFile)) return;
+        if (rows.Count == 0 || IsLost(rows)) return;
         if (rows.Count == 1)
         {
             Add(rows[0], error);
@@ -28,10 +27,10 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlCo
         var left = rows.Take(half).ToArray();
         var right = rows.Skip(half).ToArray();
         SqlException? leftError = await TryAsync(left).ConfigureAwait(false);
-        if (leftError is not null) await SearchAsync(left, leftError, mostPerFile).ConfigureAwait(false);
-        SqlException? rightError = IsLost(right, mostPerFile) ? null : await TryAsync(right).ConfigureAwait(false);
-        if (rightError is not null) await SearchAsync(right, rightError, mostPerFile).ConfigureAwait(false);
-        if (leftError is null && rightError is null && !IsLost(right, mostPerFile)) await SearchTogetherAsync(rows, half, error).ConfigureAwait(false);
+        if (leftError is not null) await SearchAsync(left, leftError).ConfigureAwait(false);
+        SqlException? rightError = IsLost(right) ? null : await TryAsync(right).ConfigureAwait(false);
+        if (rightError is not null) await SearchAsync(right, rightError).ConfigureAwait(false);
+        if (leftError is null && rightError is null && !IsLost(right)) await SearchTogetherAsync(rows, half, error).ConfigureAwait(false);
     }
 
     private async Task SearchTogetherAsync(IReadOnlyList<(long Sequence, int File)> rows, int passes, SqlException error)
@@ -40,17 +39,18 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlCo
         while (least < most)
         {
             int middle = (least + most) / 2;
-            SqlException? refused = await merge.TryAsync(connection, rows[0].Sequence, rows[middle].Sequence, cancellationToken).ConfigureAwait(false);
+            SqlException? refused = await merge.TryAsync(writing, rows[0].Sequence, rows[middle].Sequence).ConfigureAwait(false);
             if (refused is null) least = middle + 1;
             else (most, error) = (middle, refused);
         }
         Add(rows[most], error);
     }
 
-    private Task<SqlException?> TryAsync((long Sequence, int File)[] rows) => merge.TryAsync(connection, rows[0].Sequence, rows[^1].Sequence, cancellationToken);
+    private Task<SqlException?> TryAsync((long Sequence, int File)[] rows) => merge.TryAsync(writing, rows[0].Sequence, rows[^1].Sequence);
 
-    private bool IsLost(IReadOnlyList<(long Sequence, int File)> rows, int mostPerFile) =>
-        rows[0].File == rows[^1].File && _foundBy.GetValueOrDefault(rows[0].File) > mostPerFile;
+    /// <summary>A file with more refused rows than it may have is lost anyhow.</summary>
+    private bool IsLost(IReadOnlyList<(long Sequence, int File)> rows) =>
+        rows[0].File == rows[^1].File && _foundBy.GetValueOrDefault(rows[0].File) > writing.MaxBadRows;
 
     private void Add((long Sequence, int File) row, SqlException error)
     {

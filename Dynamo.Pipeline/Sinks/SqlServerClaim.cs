@@ -22,7 +22,7 @@ internal sealed class SqlServerClaim : IAsyncDisposable
         try
         {
             string ledger = SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable);
-            if (await LockAsync(connection, null, SqlServerText.LockName("run", $"{ledger}\0{source}"), shared: false, PatienceMilliseconds, cancellationToken).ConfigureAwait(false))
+            if (await LockAsync(connection, SqlServerText.LockName("run", $"{ledger}\0{source}"), cancellationToken).ConfigureAwait(false))
                 return new SqlServerClaim(connection);
             throw new AlreadyRunningException($"Another run imports {source} into {db.Name}. Wait until it has ended.");
         }
@@ -33,13 +33,10 @@ internal sealed class SqlServerClaim : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes an application lock, of the transaction or else of the session; false when another holds it for too long.</summary>
-    public static async Task<bool> LockAsync(
-        SqlConnection connection, SqlTransaction? transaction, string name, bool shared, int milliseconds, CancellationToken cancellationToken)
+    private static async Task<bool> LockAsync(SqlConnection connection, string name, CancellationToken cancellationToken)
     {
-        string mode = shared ? "Shared" : "Exclusive", owner = transaction is null ? "Session" : "Transaction";
-        SqlCommand command = SqlServerQueries.Command(connection, transaction, "sp_getapplock", (milliseconds / 1000) + 30,
-            ("@Resource", name), ("@LockMode", mode), ("@LockOwner", owner), ("@LockTimeout", milliseconds));
+        SqlCommand command = SqlServerQueries.Command(connection, null, "sp_getapplock", 30,
+            ("@Resource", name), ("@LockMode", "Exclusive"), ("@LockOwner", "Session"), ("@LockTimeout", PatienceMilliseconds));
         await using (command.ConfigureAwait(false))
         {
             command.CommandType = CommandType.StoredProcedure;

@@ -15,12 +15,11 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
 
     /// <summary>Copies a batch's rows into the staging table of the session.</summary>
-    public Task StageAsync(SqlConnection connection, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken) =>
-        CopyAsync(connection, null, SqlServerMergeSql<TRow>.Staging, staged: true, works, maxBadRows, cancellationToken);
+    /// <returns>The parts of the keys it touches.</returns>
+    public Task<int> StageAsync(SqlServerWriting<TRow> writing) => CopyAsync(writing, null, SqlServerMergeSql<TRow>.Staging, staged: true);
 
     /// <summary>Copies a batch's rows into the table itself, checks and triggers included.</summary>
-    public Task AppendAsync(SqlConnection connection, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken) =>
-        CopyAsync(connection, transaction, target.Name, staged: false, works, maxBadRows, cancellationToken);
+    public Task AppendAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction) => CopyAsync(writing, transaction, target.Name, staged: false);
 
     /// <summary>A few rows of our own, for the ledger and the rejects.</summary>
     public async Task WriteAsync(SqlConnection connection, SqlTransaction transaction, string table, DataTable rows, CancellationToken cancellationToken)
@@ -35,21 +34,21 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
             await copy.WriteToServerAsync(reader, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task CopyAsync(
-        SqlConnection connection, SqlTransaction? transaction, string table, bool staged, IReadOnlyList<FileWork<TRow>> works, int maxBadRows, CancellationToken cancellationToken)
+    private async Task<int> CopyAsync(SqlServerWriting<TRow> writing, SqlTransaction? transaction, string table, bool staged)
     {
-        using var stall = new SqlServerStall(db.Options.StallTimeout, db.Options.Clock, cancellationToken);
-        var feed = new SqlServerFeed<TRow>(works, target, maxBadRows, stall);
-        var reader = new StagedRowReader<TRow>(target.Map.Columns, feed.ReadAsync(cancellationToken), cancellationToken, feed.Admit);
+        using var stall = new SqlServerStall(db.Options.StallTimeout, db.Options.Clock, writing.Cancellation);
+        var feed = new SqlServerFeed<TRow>(writing.Ordered, target, writing.MaxBadRows, stall);
+        var reader = new StagedRowReader<TRow>(target.Map.Columns, feed.ReadAsync(writing.Cancellation), writing.Cancellation, feed.Admit);
         await using (reader.ConfigureAwait(false))
         {
-            using SqlBulkCopy copy = Bulk(connection, How(staged), transaction, table);
+            using SqlBulkCopy copy = Bulk(writing.Connection, How(staged), transaction, table);
             copy.NotifyAfter = RowsPerNotice;
             copy.SqlRowsCopied += (_, _) => stall.Restart();
             Map(copy, reader, staged);
             await EndAsync(heard => copy.WriteToServerAsync(reader, heard), stall.Token).ConfigureAwait(false);
         }
         if (feed.Fault is { } fault) throw new SourceFaultException(fault);
+        return feed.Parts;
     }
 
     /// <summary>SqlClient waits for the server's last word without hearing a cancellation, and without giving its thread back: then the connection is given up.</summary>

@@ -12,6 +12,9 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
     /// <summary>What went wrong at the source.</summary>
     public ExceptionDispatchInfo? Fault { get; private set; }
 
+    /// <summary>The parts of the keys that were admitted.</summary>
+    public int Parts { get; private set; }
+
     public async IAsyncEnumerable<(int File, RowBatch<TRow> Rows)> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         for (int i = 0; i < works.Count; i++)
@@ -42,6 +45,7 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
             return false;
         }
         work.Ordinal++;
+        Parts |= target.Parts.Of(row);
         return true;
     }
 

@@ -20,7 +20,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <summary>The entries of these files, by their place in the list.</summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
-    /// <param name="transaction">The transaction: then entries that another one is about to commit are waited for, and nobody can add these until it ends.</param>
+    /// <param name="transaction">The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.</param>
     /// <param name="files">The files.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<Dictionary<int, LedgerEntry>> FindAsync(
@@ -77,7 +77,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
 
     private string Question(int shape, bool locking)
     {
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason FROM {_ledger} {(locking ? "WITH (UPDLOCK, HOLDLOCK) " : "")}WHERE FileKey IN (");
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason FROM {_ledger} {(locking ? "WITH (UPDLOCK) " : "")}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();

@@ -14,7 +14,7 @@ internal sealed record SqlServerMerged(long Inserted, IReadOnlyDictionary<(int F
 }
 
 /// <summary>Runs the merge inside a transaction, or a part of it in one that is undone, to find the rows that the server refuses.</summary>
-internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerMergeSql<TRow> sql)
+internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerMergeSql<TRow> sql, SqlServerTurns<TRow> turns)
 {
     public async Task<SqlServerMerged> RunAsync(SqlConnection connection, SqlTransaction transaction, CancellationToken cancellationToken)
     {
@@ -29,11 +29,13 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
 
     /// <summary>Merges only these rows and takes them back.</summary>
     /// <returns>The refusal, or null when they are fine.</returns>
-    public async Task<SqlException?> TryAsync(SqlConnection connection, long from, long to, CancellationToken cancellationToken)
+    public async Task<SqlException?> TryAsync(SqlServerWriting<TRow> writing, long from, long to)
     {
+        (SqlConnection connection, CancellationToken cancellationToken) = (writing.Connection, writing.Cancellation);
         SqlTransaction transaction = await SqlServerTransaction.BeginAsync(db, connection, cancellationToken).ConfigureAwait(false);
         try
         {
+            await turns.MergeAsync(connection, transaction, writing.Parts, cancellationToken).ConfigureAwait(false);
             await db.ExecuteAsync(connection, transaction, SqlServerMergeSql<TRow>.Keep(from, to), cancellationToken).ConfigureAwait(false);
             await RunAsync(connection, transaction, cancellationToken).ConfigureAwait(false);
             return null;

@@ -18,12 +18,12 @@ internal sealed class SqlServerMergeSql<TRow>
     public SqlServerMergeSql(SqlServerTarget<TRow> target, SqlServerSinkOptions options)
     {
         (_target, _options) = (target, options);
-        _keys = [.. target.Columns.Where(c => c.Column.IsKey)];
+        _keys = [.. target.Keys];
         _values = [.. target.Columns.Where(c => !c.Column.IsKey)];
         _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}"));
         _partition = $"PARTITION BY {string.Join(", ", _keys.Select(Own))} ORDER BY {Sequence}";
         Merge = options.Procedure is { } procedure ? $"EXEC {SqlServerText.Quote(options.Schema, procedure)}"
-            : _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert} SET @inserted = @@ROWCOUNT; {Report}"
+            : _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert}; SET @inserted = @@ROWCOUNT; {Report()}"
             : options.Duplicates == DuplicatePolicy.LastWins ? LastWins() : FirstWins();
     }
 
@@ -49,43 +49,44 @@ internal sealed class SqlServerMergeSql<TRow>
 
     public static string Sequences => $"SELECT {Sequence}, {File} FROM {Staging} ORDER BY {Sequence}";
 
-    private string Insert => $"INSERT INTO {_target.Name} ({Filled}) SELECT {Values} FROM {Staging} AS s;";
+    private string Insert => $"INSERT INTO {_target.Name}{(_target.Plan.MergesSideBySide ? " WITH (ROWLOCK)" : "")} ({Filled}) SELECT {Values} FROM {Staging} AS s";
 
     private string Filled => string.Join(", ", _target.Columns.Select(Table).Concat(_options.Constants.Keys.Select(SqlServerText.Quote)));
 
     private string Values => string.Join(", ", _target.Columns.Select(Staged).Concat(_options.Constants.Values.Select(SqlServerText.Literal)));
 
-    private static string Report => $"SELECT @inserted AS Inserted; SELECT {File}, Kind, COUNT_BIG(*) AS Met FROM {Meetings} GROUP BY {File}, Kind;";
+    private static string Report(string kind = "Kind", string which = "") =>
+        $"SELECT @inserted AS Inserted; SELECT {File}, {kind} AS Kind, COUNT_BIG(*) AS Met FROM {Meetings}{which} GROUP BY {File}, {kind};";
 
+    /// <summary>
+    /// The table's side of a join. Where merges go side by side, rows are looked up one by one and locked one by one, whatever the optimiser would like better: a scan, or a lock of
+    /// a page, would wait for the rows of another writer, which might wait for ours.
+    /// </summary>
+    private string Met(string hint = "") => $"INNER {(_target.Plan.MergesSideBySide ? "LOOP " : "")}JOIN {_target.Name} AS t{(_target.Plan.MergesSideBySide ? hint : "")} ON {_same}";
+
+    /// <summary>Kinds 0 and 1: the first of its key in the batch met the table. 2 and 3: it met one before it in the batch. 4: it did both, for the insert to know.</summary>
     private string LastWins()
     {
         string before = string.Concat(_values.Select((c, i) => $", {Own(c)}, LAG({Own(c)}) OVER ({_partition}) AS Before{i}"));
         string changed = Any(_values.Select((c, i) => Differs(c, $"d.{Own(c)}", $"d.Before{i}"))), differs = Any(_values.Select(c => Differs(c, $"t.{Table(c)}", Staged(c))));
         string update = _values.Length == 0 ? "" : $"""
-              UPDATE t SET {string.Join(", ", _values.Select(c => $"t.{Table(c)} = {Staged(c)}"))} FROM {_target.Name} AS t INNER JOIN {Staging} AS s ON {_same} WHERE {differs};
+            IF @met > 0
+              UPDATE t SET {string.Join(", ", _values.Select(c => $"t.{Table(c)} = {Staged(c)}"))} FROM {Staging} AS s {Met(" WITH (ROWLOCK)")} WHERE {differs};
             """;
         return $"""
             DECLARE @twice bigint, @met bigint, @inserted bigint;
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT d.{Sequence}, d.{File}, {Case(changed)}
+            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT d.{Sequence}, d.{File}, {Case(changed, 2)}
               FROM (SELECT {Sequence}, {File}, ROW_NUMBER() OVER ({_partition}) AS Place{before} FROM {Staging}) AS d WHERE d.Place > 1;
             SET @twice = @@ROWCOUNT;
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT s.{Sequence}, s.{File}, {Case(differs)} FROM {Staging} AS s INNER JOIN {_target.Name} AS t ON {_same}
-              WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
+            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT s.{Sequence}, s.{File}, CASE WHEN EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}) THEN 4 ELSE {Case(differs, 0)} END
+              FROM {Staging} AS s {Met()};
             SET @met = @@ROWCOUNT;
             IF @twice > 0
               DELETE s FROM {Staging} AS s INNER JOIN (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition} DESC) AS Place FROM {Staging}) AS d ON d.{Sequence} = s.{Sequence} WHERE d.Place > 1;
-            IF @met = 0
-            BEGIN
-              {Insert}
-              SET @inserted = @@ROWCOUNT;
-            END
-            ELSE
-            BEGIN
             {update}
-              INSERT INTO {_target.Name} ({Filled}) SELECT {Values} FROM {Staging} AS s WHERE NOT EXISTS (SELECT 1 FROM {_target.Name} AS t WHERE {_same});
-              SET @inserted = @@ROWCOUNT;
-            END
-            {Report}
+            {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence} AND m.Kind NOT IN (2, 3));
+            SET @inserted = @@ROWCOUNT;
+            {Report("Kind % 2", " WHERE Kind < 4")}
             """;
     }
 
@@ -94,15 +95,13 @@ internal sealed class SqlServerMergeSql<TRow>
         string rows = _options.Duplicates != DuplicatePolicy.Reject ? "" :
             $"SELECT m.{File}, m.Kind, s.{Line}, {string.Join(", ", _target.Columns.Select(c => $"s.{Own(c)}"))} FROM {Meetings} AS m INNER JOIN {Staging} AS s ON s.{Sequence} = m.{Sequence} ORDER BY m.{Sequence};";
         return $"""
-            DECLARE @met bigint, @inserted bigint;
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT s.{Sequence}, s.{File}, 0 FROM {Staging} AS s INNER JOIN {_target.Name} AS t ON {_same};
-            SET @met = @@ROWCOUNT;
+            DECLARE @inserted bigint;
+            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT s.{Sequence}, s.{File}, 0 FROM {Staging} AS s {Met()};
             INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT d.{Sequence}, d.{File}, 1 FROM (SELECT {Sequence}, {File}, ROW_NUMBER() OVER ({_partition}) AS Place FROM {Staging}) AS d
               WHERE d.Place > 1 AND NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = d.{Sequence});
-            SET @met = @met + @@ROWCOUNT;
-            INSERT INTO {_target.Name} ({Filled}) SELECT {Values} FROM {Staging} AS s WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
+            {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
             SET @inserted = @@ROWCOUNT;
-            {Report}
+            {Report()}
             {rows}
             """;
     }
@@ -123,7 +122,7 @@ internal sealed class SqlServerMergeSql<TRow>
         _ => "datetime2(7)",
     };
 
-    private static string Case(string condition) => condition.Length == 0 ? "0" : $"CASE WHEN {condition} THEN 1 ELSE 0 END";
+    private static string Case(string condition, int otherwise) => condition.Length == 0 ? $"{otherwise}" : $"CASE WHEN {condition} THEN {otherwise + 1} ELSE {otherwise} END";
 
     private static string Any(IEnumerable<string> conditions) => string.Join(" OR ", conditions);
 

@@ -7,6 +7,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
     private readonly SqlServerClaim _claim;
     private readonly SqlServerLedgerTable _ledger;
     private readonly SqlServerBatch<TRow> _batch;
+    private readonly SqlServerKeyParts<TRow> _parts;
     private readonly long _runId;
     private readonly LedgerFilter? _filter;
 
@@ -15,7 +16,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
 
     private SqlServerSession(SqlServerDb db, SqlServerClaim claim, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, long runId, int maxBadRows, bool isEmpty)
     {
-        (_db, _claim, _ledger, _runId) = (db, claim, ledger, runId);
+        (_db, _claim, _ledger, _runId, _parts) = (db, claim, ledger, runId, target.Parts);
         Plan = target.Plan;
         _batch = new SqlServerBatch<TRow>(db, target, ledger, maxBadRows);
         // The holder of the claim alone enters files of its source. Should the claim be lost, a file that another run entered is found when it is written.
@@ -53,6 +54,14 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         foreach ((int at, LedgerEntry entry) in found)
             entries[asked[at]] = entry;
         return entries;
+    }
+
+    /// <summary>Files of one key, and so of one logger, are written one after the other; whatever has no rows yet goes anywhere.</summary>
+    public int LaneOf(FileRows<TRow> file, int lanes)
+    {
+        ReadOnlySpan<TRow> rows = file.Rows.RowSpan;
+        int parts = rows.Length == 0 ? SqlServerKeyParts<TRow>.All : _parts.Of(rows[0]);
+        return parts == SqlServerKeyParts<TRow>.All ? Lanes.ByPath(file.File, lanes) : SqlServerKeyParts<TRow>.Lane(parts, lanes);
     }
 
     public async Task<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)

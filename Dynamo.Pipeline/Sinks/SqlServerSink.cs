@@ -40,6 +40,9 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     /// <summary>As <see cref="SqlServerSinkOptions.Writers"/> says, or once prepared as many as the table's indexes allow.</summary>
     public int MaxWriters => _session?.Plan.Writers ?? _db.Options.Writers;
 
+    /// <inheritdoc/>
+    public int BatchRows => _session?.Plan.BatchRows ?? SqlServerPlan.CompressedRows;
+
     private SqlServerSession<TRow> Session => _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
 
     /// <inheritdoc/>
@@ -66,6 +69,12 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     /// <inheritdoc/>
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken) =>
         await Session.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>By the first key of its first row, as the locks of the table tell keys apart.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="lanes">How many writers there are.</param>
+    /// <returns>The writer, from 0 on.</returns>
+    public int LaneOf(FileRows<TRow> file, int lanes) => Session.LaneOf(file, lanes);
 
     /// <inheritdoc/>
     public async ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)

@@ -5,6 +5,8 @@ namespace Dynamo.Pipeline;
 /// <summary>How a <see cref="SqlServerSink{TRow}"/> writes. Immutable; a value out of range is refused by name when it is set.</summary>
 public sealed record SqlServerSinkOptions
 {
+    private const int MostWriters = 16;
+
     /// <summary>What happens to a row whose key is there already. Default: <see cref="DuplicatePolicy.LastWins"/>.</summary>
     public DuplicatePolicy Duplicates
     {
@@ -42,9 +44,10 @@ public sealed record SqlServerSinkOptions
     public string? Procedure { get; init => field = value is null ? null : SqlName.Checked(value); }
 
     /// <summary>
-    /// Batches that may be written at once. Default: 4. Rows are staged side by side; what changes the tables takes turns, so that two writers never meet in a key.
+    /// Batches that may be written at once. Default: 4. Each writer gets keys of its own, so that two never meet in a key. A table with triggers, with another unique index or with a
+    /// columnstore takes fewer; <see cref="SqlServerPlan"/> says why.
     /// </summary>
-    public int Writers { get; init => field = value is >= 1 and <= 64 ? value : throw new ArgumentOutOfRangeException(nameof(Writers), value, "Writers must be between 1 and 64."); } = 4;
+    public int Writers { get; init => field = value is >= 1 and <= MostWriters ? value : throw new ArgumentOutOfRangeException(nameof(Writers), value, $"Writers must be between 1 and {MostWriters}."); } = 4;
 
     /// <summary>How long one statement may take on the server. Default: 5 min. A merge of a very large streamed file is one statement.</summary>
     public TimeSpan CommandTimeout { get; init => field = Bounded(value); } = TimeSpan.FromMinutes(5);

@@ -9,7 +9,8 @@ internal sealed class SqlServerTarget<TRow>
         Name = SqlServerText.Quote(options.Schema, map.Name);
         Columns = [.. map.Columns.Select(c => SqlServerColumn<TRow>.For(c, table.Find(c.Name)!))];
         Table = table;
-        Plan = SqlServerPlan.For(table, options);
+        Parts = new SqlServerKeyParts<TRow>(Keys);
+        Plan = SqlServerPlan.For(table, [.. Keys.Select(c => c.Target.Name)], Parts.Column, options);
     }
 
     public RowMap<TRow> Map { get; }
@@ -23,7 +24,9 @@ internal sealed class SqlServerTarget<TRow>
 
     public SqlServerColumn<TRow>[] Columns { get; }
 
-    public bool HasKey => Columns.Any(c => c.Column.IsKey);
+    public IEnumerable<SqlServerColumn<TRow>> Keys => Columns.Where(c => c.Column.IsKey);
+
+    public SqlServerKeyParts<TRow> Parts { get; }
 
     /// <summary>A row that does not fit, with its coordinates; null for one that does.</summary>
     public Defect? Judge(TRow row, long line)

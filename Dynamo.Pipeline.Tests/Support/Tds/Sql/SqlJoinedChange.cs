@@ -68,7 +68,7 @@ internal static class SqlJoinedChange
         for (int at = 0; at < tokens.Count;)
         {
             if (tokens[at].IsAny("LEFT", "RIGHT", "FULL")) throw ServerError.NotSupported("an outer join here");
-            if (tokens[at].IsAny(",", "INNER", "CROSS", "JOIN"))
+            if (tokens[at].IsAny(",", "INNER", "CROSS", "LOOP", "JOIN"))
             {
                 at++;
                 continue;

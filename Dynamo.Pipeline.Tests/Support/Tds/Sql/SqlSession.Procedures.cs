@@ -100,9 +100,10 @@ internal sealed partial class SqlSession
     {
         string resource = Named(arguments, "@Resource", 0) as string ?? "";
         int timeout = Named(arguments, "@LockTimeout", 3) is object milliseconds ? Convert.ToInt32(milliseconds, CultureInfo.InvariantCulture) : -1;
+        string mode = Named(arguments, "@LockMode", 1) as string ?? "";
         object owner = LockOwner(arguments, 2);
         if (owner == _transactionOwner && TransactionDepth == 0) throw new ServerError(1223, "Cannot acquire the application lock: a transaction is required.");
-        return _shared.AppLocks.Take(resource, owner, TimeSpan.FromMilliseconds(timeout), _cancellation);
+        return _shared.AppLocks.Take(resource, mode, owner, TimeSpan.FromMilliseconds(timeout), _cancellation);
     }
 
     private int ReleaseAppLock(IReadOnlyList<SqlArgument> arguments)

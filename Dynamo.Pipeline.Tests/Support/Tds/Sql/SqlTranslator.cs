@@ -122,7 +122,9 @@ internal static class SqlTranslator
 
     private static bool Hints(IReadOnlyList<SqlToken> tokens, ref int i)
     {
-        int behind = tokens[i].Is("OPTION") && i + 1 < tokens.Count && tokens[i + 1].Is("(") ? SqlClauses.Closing(tokens, i + 1) + 1 : SqlClauses.SkipHints(tokens, i);
+        // INNER LOOP JOIN: how to join is SQLite's own choice.
+        bool joins = tokens[i].Is("LOOP") && i + 1 < tokens.Count && tokens[i + 1].Is("JOIN");
+        int behind = joins ? i + 1 : tokens[i].Is("OPTION") && i + 1 < tokens.Count && tokens[i + 1].Is("(") ? SqlClauses.Closing(tokens, i + 1) + 1 : SqlClauses.SkipHints(tokens, i);
         if (behind == i) return false;
         i = behind;
         return true;
