@@ -47,7 +47,9 @@ internal static class CheckReport
     {
         json.WriteStartObject("sinkPlan");
         json.WriteNumber("writers", plan.Writers);
+        json.WriteBoolean("mergesSideBySide", plan.MergesSideBySide);
         json.WriteBoolean("locksTable", plan.LocksTable);
+        json.WriteNumber("batchRows", plan.BatchRows);
         json.WriteStartArray("reasons");
         foreach (string reason in plan.Reasons) json.WriteStringValue(reason);
         json.WriteEndArray();

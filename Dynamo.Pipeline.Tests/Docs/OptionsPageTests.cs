@@ -89,6 +89,7 @@ internal sealed class OptionsPageTests
     {
         _ when property == nameof(PipelineOptions.Readers) => "the number of processors",
         _ when property == nameof(SftpSourceOptions.Host) => "required",
+        null when property is nameof(PipelineOptions.BatchRows) or nameof(PipelineOptions.Writers) => "the sink's",
         null => "none",
         long bytes => bytes % (1 << 20) == 0 ? $"{bytes >> 20} MiB" : bytes.ToString("N0", CultureInfo.InvariantCulture),
         int count => count.ToString("N0", CultureInfo.InvariantCulture),

@@ -36,8 +36,9 @@ internal sealed class SqlServerHostTests
             Assert.That(before.StandardOutput, Does.Contain("has no tables yet, the first run creates them"), before.StandardError);
             Assert.That(touched, Is.False);
             Assert.That(run.ExitCode, Is.Zero, run.StandardError);
-            Assert.That(after.StandardOutput, Does.Contain("its tables fit").And.Contains("4 writers stage their batches side by side"));
+            Assert.That(after.StandardOutput, Does.Contain("its tables fit").And.Contains("4 writers: each merges keys of its own, told apart by Logger"));
             Assert.That(DynamoFolder.Json(json).GetProperty("sinkPlan").GetProperty("writers").GetInt32(), Is.EqualTo(4));
+            Assert.That(DynamoFolder.Json(json).GetProperty("sinkPlan").GetProperty("batchRows").GetInt32(), Is.EqualTo(102_400));
             Assert.That(DynamoFolder.Json(run).GetProperty("sink").GetString(), Does.StartWith("sqlserver:"));
         });
     }

@@ -3,7 +3,7 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline;
 
 /// <summary>Copies a batch straight into the table, in one transaction with its entries. Safe for concurrent use.</summary>
-internal sealed class SqlServerAppending<TRow>(SqlServerDb db, SqlServerTurns<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit, SqlServerStaging<TRow> staging)
+internal sealed class SqlServerAppending<TRow>(SqlServerTurns<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit, SqlServerStaging<TRow> staging)
 {
     /// <returns>False when nothing is written and the batch has to be staged: a row was refused, or a file turned out bad or known.</returns>
     public async Task<bool> TryAsync(SqlServerWriting<TRow> writing)
@@ -17,7 +17,7 @@ internal sealed class SqlServerAppending<TRow>(SqlServerDb db, SqlServerTurns<TR
 
     private async Task<bool> TryCopyAsync(SqlServerWriting<TRow> writing)
     {
-        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(db, writing.Connection, writing.Cancellation).ConfigureAwait(false);
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(writing.Connection, writing.Cancellation).ConfigureAwait(false);
         try
         {
             await turns.AppendAsync(writing.Connection, transaction, writing.Cancellation).ConfigureAwait(false);

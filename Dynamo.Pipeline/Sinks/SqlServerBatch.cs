@@ -20,7 +20,7 @@ internal sealed class SqlServerBatch<TRow>
         var turns = new SqlServerTurns<TRow>(db, target);
         _commit = new SqlServerCommit<TRow>(db, ledger, copy);
         _staging = new SqlServerStaging<TRow>(db, target, turns, copy, _commit);
-        _appending = new SqlServerAppending<TRow>(db, turns, copy, _commit, _staging);
+        _appending = new SqlServerAppending<TRow>(turns, copy, _commit, _staging);
     }
 
     public async Task<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)

@@ -10,12 +10,12 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
 {
     private readonly Dictionary<int, int> _foundBy = [];
 
-    /// <summary>The refused rows by their number, with the refusal.</summary>
+    /// <summary>The places of the refused rows, with the refusal.</summary>
     public Dictionary<long, SqlException> Found { get; } = [];
 
-    /// <param name="rows">All staged rows in order, with their file.</param>
+    /// <param name="rows">The places of all staged rows, in order.</param>
     /// <param name="error">Why they are refused as a whole.</param>
-    public async Task SearchAsync(IReadOnlyList<(long Sequence, int File)> rows, SqlException error)
+    public async Task SearchAsync(IReadOnlyList<long> rows, SqlException error)
     {
         if (rows.Count == 0 || IsLost(rows)) return;
         if (rows.Count == 1)
@@ -33,28 +33,28 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
         if (leftError is null && rightError is null && !IsLost(right)) await SearchTogetherAsync(rows, half, error).ConfigureAwait(false);
     }
 
-    private async Task SearchTogetherAsync(IReadOnlyList<(long Sequence, int File)> rows, int passes, SqlException error)
+    private async Task SearchTogetherAsync(IReadOnlyList<long> rows, int passes, SqlException error)
     {
         int least = passes, most = rows.Count - 1;
         while (least < most)
         {
             int middle = (least + most) / 2;
-            SqlException? refused = await merge.TryAsync(writing, rows[0].Sequence, rows[middle].Sequence).ConfigureAwait(false);
+            SqlException? refused = await merge.TryAsync(writing, rows[0], rows[middle]).ConfigureAwait(false);
             if (refused is null) least = middle + 1;
             else (most, error) = (middle, refused);
         }
         Add(rows[most], error);
     }
 
-    private Task<SqlException?> TryAsync((long Sequence, int File)[] rows) => merge.TryAsync(writing, rows[0].Sequence, rows[^1].Sequence);
+    private Task<SqlException?> TryAsync(long[] rows) => merge.TryAsync(writing, rows[0], rows[^1]);
 
     /// <summary>A file with more refused rows than it may have is lost anyhow.</summary>
-    private bool IsLost(IReadOnlyList<(long Sequence, int File)> rows) =>
-        rows[0].File == rows[^1].File && _foundBy.GetValueOrDefault(rows[0].File) > writing.MaxBadRows;
+    private bool IsLost(IReadOnlyList<long> rows) =>
+        StagedPlace.FileOf(rows[0]) == StagedPlace.FileOf(rows[^1]) && _foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])) > writing.MaxBadRows;
 
-    private void Add((long Sequence, int File) row, SqlException error)
+    private void Add(long row, SqlException error)
     {
-        Found[row.Sequence] = error;
-        _foundBy[row.File] = _foundBy.GetValueOrDefault(row.File) + 1;
+        Found[row] = error;
+        _foundBy[StagedPlace.FileOf(row)] = _foundBy.GetValueOrDefault(StagedPlace.FileOf(row)) + 1;
     }
 }

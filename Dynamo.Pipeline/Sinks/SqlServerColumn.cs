@@ -43,12 +43,12 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
     {
         private readonly Func<string, Misfit?> _fit = SqlServerFit.Text(target);
 
-        /// <summary>The last text that fitted. Names come many times in a row, as the same object; whoever races here asks once more than needed.</summary>
+        /// <summary>The last text that fitted. Names come many times in a row; whoever races here asks once more than needed.</summary>
         private string? _fits;
 
         public override Misfit? Judge(TRow row)
         {
-            if (column.Get(row) is { } text) return ReferenceEquals(text, _fits) ? null : Judge(text);
+            if (column.Get(row) is { } text) return text == _fits ? null : Judge(text);
             return Column.IsKey ? new Misfit("the key is missing") : Target.IsNullable ? null : Misfit.Null;
         }
 

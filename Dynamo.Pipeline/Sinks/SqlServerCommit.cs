@@ -17,9 +17,13 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     /// <summary>Whether a new attempt can find out what became of the last one.</summary>
     public bool IsInDoubt(IEnumerable<SourceFile> files) => files.Any(_inDoubt.ContainsKey);
 
-    /// <summary>Marks the files that are in the ledger, and waits for those that another transaction is about to enter.</summary>
+    /// <summary>
+    /// Marks the files that are in the ledger, and waits for those that another transaction is about to enter. Only where there is reason to ask: whoever lists files has asked
+    /// already, and should one have been entered since, the ledger's key refuses it.
+    /// </summary>
     public async Task FindKnownAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
     {
+        if (!writing.IsContested) return;
         FileWork<TRow>[] offered = [.. writing.Ordered.Where(w => w.Outcome != FileOutcome.Deferred && !writing.Twins.Contains(w))];
         Dictionary<int, LedgerEntry> known = await ledger.FindAsync(db, writing.Connection, transaction, [.. offered.Select(w => w.File)], writing.Cancellation).ConfigureAwait(false);
         for (int i = 0; i < offered.Length; i++)
@@ -37,7 +41,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         }
         catch (SqlException error) when (error.Number is DuplicateKey or DuplicateIndex)
         {
-            writing.IsCommitting = false;
+            (writing.IsContested, writing.IsCommitting) = (true, false);
             return false;
         }
         writing.Cancellation.ThrowIfCancellationRequested();
@@ -57,7 +61,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     public async Task<FileResult[]?> ResolveAsync(SqlConnection connection, SourceFile[] files, CancellationToken cancellationToken)
     {
         if (!IsInDoubt(files)) return null;
-        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(db, connection, cancellationToken).ConfigureAwait(false);
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
         try
         {
             Dictionary<int, LedgerEntry> found = await ledger.FindAsync(db, connection, transaction, files, cancellationToken).ConfigureAwait(false);

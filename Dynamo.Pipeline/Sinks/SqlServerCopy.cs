@@ -44,7 +44,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
             using SqlBulkCopy copy = Bulk(writing.Connection, How(staged), transaction, table);
             copy.NotifyAfter = RowsPerNotice;
             copy.SqlRowsCopied += (_, _) => stall.Restart();
-            Map(copy, reader, staged);
+            Map(copy, writing, staged);
             await EndAsync(heard => copy.WriteToServerAsync(reader, heard), stall.Token).ConfigureAwait(false);
         }
         if (feed.Fault is { } fault) throw new SourceFaultException(fault);
@@ -78,16 +78,18 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     private SqlBulkCopyOptions How(bool staged) => staged ? SqlBulkCopyOptions.TableLock
         : SqlBulkCopyOptions.CheckConstraints | SqlBulkCopyOptions.FireTriggers | (target.Plan.LocksTable ? SqlBulkCopyOptions.TableLock : SqlBulkCopyOptions.Default);
 
-    private void Map(SqlBulkCopy copy, StagedRowReader<TRow> reader, bool staged)
+    /// <summary>Every column on the wire costs. A row's line is known here unless its file is streamed, its file is known in any case; only a procedure asks for both.</summary>
+    private void Map(SqlBulkCopy copy, SqlServerWriting<TRow> writing, bool staged)
     {
         foreach (SqlServerColumn<TRow> column in target.Columns)
             copy.ColumnMappings.Add(column.Column.Name, staged ? column.Column.Name : column.Target.Name);
         if (!staged) return;
-        for (int i = target.Columns.Length; i < reader.FieldCount; i++)
-            copy.ColumnMappings.Add(reader.GetName(i), reader.GetName(i));
+        copy.ColumnMappings.Add(StagedRowReader<TRow>.SequenceColumn, StagedRowReader<TRow>.SequenceColumn);
+        if (db.Options.Procedure is not null || writing.Works.Any(w => w.Rows.IsStreamed)) copy.ColumnMappings.Add(StagedRowReader<TRow>.LineColumn, StagedRowReader<TRow>.LineColumn);
+        if (db.Options.Procedure is not null) copy.ColumnMappings.Add(StagedRowReader<TRow>.FileColumn, StagedRowReader<TRow>.FileColumn);
     }
 
-    /// <summary>The stall's token bounds it: 0 is no time-out.</summary>
+    /// <summary>The stall's token bounds it: 0 is no time-out. Rows stream without <c>EnableStreaming</c> as well: that is about single values too long for memory, and asks of each whether it is null.</summary>
     private static SqlBulkCopy Bulk(SqlConnection connection, SqlBulkCopyOptions options, SqlTransaction? transaction, string table) =>
-        new(connection, options, transaction) { DestinationTableName = table, EnableStreaming = true, BulkCopyTimeout = 0 };
+        new(connection, options, transaction) { DestinationTableName = table, BulkCopyTimeout = 0 };
 }

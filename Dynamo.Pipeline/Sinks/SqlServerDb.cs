@@ -7,6 +7,9 @@ namespace Dynamo.Pipeline;
 /// <summary>Opens connections and turns what SqlClient throws into errors that say what to do. Safe for concurrent use.</summary>
 internal sealed class SqlServerDb
 {
+    /// <summary>Twice SqlClient's own: each packet costs this side as much as some forty rows. An encrypted connection takes at most 16,383.</summary>
+    private const int PacketSize = 16_000;
+
     private readonly string _connection, _alone;
     private readonly ResiliencePipeline _retry;
 
@@ -20,6 +23,7 @@ internal sealed class SqlServerDb
             Enlist = false,
             PersistSecurityInfo = false,
         };
+        if (!builder.ShouldSerialize("Packet Size")) builder.PacketSize = PacketSize;
         if (!builder.ShouldSerialize("Application Name")) builder.ApplicationName = "dynamo";
         _connection = builder.ConnectionString;
         builder.Pooling = false;

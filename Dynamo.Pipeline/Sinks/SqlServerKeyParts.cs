@@ -16,6 +16,7 @@ internal sealed class SqlServerKeyParts<TRow>
     private readonly Func<TRow, string?>? _text;
     private readonly Func<TRow, long>? _number;
     private readonly bool _exact;
+    private Known _last = new("", Of("", exact: true));
 
     /// <param name="keys">The key columns.</param>
     public SqlServerKeyParts(IEnumerable<SqlServerColumn<TRow>> keys)
@@ -35,9 +36,17 @@ internal sealed class SqlServerKeyParts<TRow>
 
     /// <summary>The part of a row, or all of them where it could be any.</summary>
     public int Of(TRow row) =>
-        _text is not null ? Of(_text(row) ?? "", _exact)
+        _text is not null ? OfLast(_text(row) ?? "")
         : _number is not null ? Part((uint)_number(row).GetHashCode())
         : All;
+
+    /// <summary>Loggers come many times in a row.</summary>
+    private int OfLast(string text)
+    {
+        Known last = _last;
+        if (last.Text != text) _last = last = new Known(text, Of(text, _exact));
+        return last.Parts;
+    }
 
     /// <param name="text">A key's text.</param>
     /// <param name="exact">Whether the table tells all letters apart.</param>
@@ -71,4 +80,7 @@ internal sealed class SqlServerKeyParts<TRow>
     /// <summary>Others have pairs of letters that count as one, or as another pair.</summary>
     private static bool IsKnown(string? collation) => IsExact(collation)
         || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
+
+    /// <summary>One object, so that writers that race here never see one's text with another's part.</summary>
+    private sealed record Known(string Text, int Parts);
 }

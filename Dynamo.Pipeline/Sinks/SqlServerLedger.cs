@@ -93,7 +93,7 @@ public sealed class SqlServerLedger
     {
         string rejects = $"DELETE FROM {SqlServerText.Quote(_db.Options.Schema, _db.Options.RejectTable)} WHERE Source = @source AND Path = @path "
             + $"AND RunId IN (SELECT RunId FROM {Ledger} WHERE FileKey = @key AND {Quarantined})";
-        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(_db, connection, cancellationToken).ConfigureAwait(false);
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
         try
         {
             int forgotten = 0;

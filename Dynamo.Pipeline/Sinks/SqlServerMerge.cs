@@ -16,14 +16,15 @@ internal sealed record SqlServerMerged(long Inserted, IReadOnlyDictionary<(int F
 /// <summary>Runs the merge inside a transaction, or a part of it in one that is undone, to find the rows that the server refuses.</summary>
 internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerMergeSql<TRow> sql, SqlServerTurns<TRow> turns)
 {
-    public async Task<SqlServerMerged> RunAsync(SqlConnection connection, SqlTransaction transaction, CancellationToken cancellationToken)
+    public async Task<SqlServerMerged> RunAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
     {
-        SqlCommand command = db.Command(connection, transaction, sql.Merge);
+        CancellationToken cancellationToken = writing.Cancellation;
+        SqlCommand command = db.Command(writing.Connection, transaction, sql.Merge);
         await using (command.ConfigureAwait(false))
         {
             DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
-                return db.Options.Procedure is null ? await ReadAsync(reader, cancellationToken).ConfigureAwait(false) : await ReadFilesAsync(reader, cancellationToken).ConfigureAwait(false);
+                return db.Options.Procedure is null ? await ReadAsync(writing, reader).ConfigureAwait(false) : await ReadFilesAsync(reader, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -32,12 +33,12 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
     public async Task<SqlException?> TryAsync(SqlServerWriting<TRow> writing, long from, long to)
     {
         (SqlConnection connection, CancellationToken cancellationToken) = (writing.Connection, writing.Cancellation);
-        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(db, connection, cancellationToken).ConfigureAwait(false);
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
         try
         {
             await turns.MergeAsync(connection, transaction, writing.Parts, cancellationToken).ConfigureAwait(false);
             await db.ExecuteAsync(connection, transaction, SqlServerMergeSql<TRow>.Keep(from, to), cancellationToken).ConfigureAwait(false);
-            await RunAsync(connection, transaction, cancellationToken).ConfigureAwait(false);
+            await RunAsync(writing, transaction).ConfigureAwait(false);
             return null;
         }
         catch (SqlException error) when (SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
@@ -51,29 +52,18 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
     }
 
     /// <summary>A staged row as the defect it is.</summary>
-    public async Task<(int File, Defect Defect)> DescribeAsync(SqlConnection connection, long sequence, SqlException error, CancellationToken cancellationToken)
-    {
-        SqlCommand command = db.Command(connection, null, sql.Row(sequence));
-        await using (command.ConfigureAwait(false))
+    public async Task<Defect> DescribeAsync(SqlServerWriting<TRow> writing, long place, SqlException error) =>
+        (await db.QueryAsync(writing.Connection, null, sql.Row(place), row => new Defect($"the database refused the row: {error.Message}")
         {
-            DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                var defect = new Defect($"the database refused the row: {error.Message}")
-                {
-                    Line = reader.GetInt64(1),
-                    Column = target.Columns.FirstOrDefault(c => error.Message.Contains($"'{c.Target.Name}'", StringComparison.OrdinalIgnoreCase))?.Column.Name,
-                    RawText = Show(reader, 2, keysOnly: false),
-                    Remedy = "Correct the row, or the table's constraint or trigger, and retry the file",
-                };
-                return (reader.GetInt32(0), defect);
-            }
-        }
-    }
+            Line = LineOf(writing, place, row, 0),
+            Column = target.Columns.FirstOrDefault(c => error.Message.Contains($"'{c.Target.Name}'", StringComparison.OrdinalIgnoreCase))?.Column.Name,
+            RawText = Show(row, 1, keysOnly: false),
+            Remedy = "Correct the row, or the table's constraint or trigger, and retry the file",
+        }, writing.Cancellation).ConfigureAwait(false))[0];
 
-    private async Task<SqlServerMerged> ReadAsync(DbDataReader reader, CancellationToken cancellationToken)
+    private async Task<SqlServerMerged> ReadAsync(SqlServerWriting<TRow> writing, DbDataReader reader)
     {
+        CancellationToken cancellationToken = writing.Cancellation;
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         long inserted = Convert.ToInt64(reader.GetValue(0), CultureInfo.InvariantCulture);
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
@@ -84,7 +74,7 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
         // The last result, and any error behind it, must be read to the end.
         if (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                duplicates.Add((reader.GetInt32(0), reader.GetInt32(1), Duplicate(reader)));
+                duplicates.Add((StagedPlace.FileOf(reader.GetInt64(0)), reader.GetInt32(1), Duplicate(writing, reader)));
         return new SqlServerMerged(inserted, met, duplicates);
     }
 
@@ -107,50 +97,15 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
 
     private static long Whole(DbDataReader reader, int at) => Convert.ToInt64(reader.GetValue(at), CultureInfo.InvariantCulture);
 
-    private Defect Duplicate(DbDataReader reader) => new("a row with the same key is there already")
+    private Defect Duplicate(SqlServerWriting<TRow> writing, DbDataReader reader) => new("a row with the same key is there already")
     {
-        Line = reader.GetInt64(2), Found = Show(reader, 3, keysOnly: true), Expected = "a new key", RawText = Show(reader, 3, keysOnly: false),
+        Line = LineOf(writing, reader.GetInt64(0), reader, 2), Found = Show(reader, 3, keysOnly: true), Expected = "a new key", RawText = Show(reader, 3, keysOnly: false),
     };
+
+    /// <summary>The line of a row in memory is known; only that of a streamed one was staged with it.</summary>
+    private static long LineOf(SqlServerWriting<TRow> writing, long place, DbDataReader reader, int at) =>
+        reader.IsDBNull(at) ? writing.Ordered[StagedPlace.FileOf(place)].Rows.Rows.LineSpan[(int)StagedPlace.RowOf(place)] : reader.GetInt64(at);
 
     private string Show(DbDataReader reader, int first, bool keysOnly) => string.Join(", ",
         target.Columns.Select((c, i) => (c, i)).Where(c => c.c.Column.IsKey || !keysOnly).Select(c => SqlServerColumn<TRow>.Shown(reader.GetValue(first + c.i)) ?? "NULL"));
-}
-
-/// <summary>Transactions whose end never hides the first error.</summary>
-internal static class SqlServerTransaction
-{
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
-
-    public static async Task<SqlTransaction> BeginAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
-    {
-        var transaction = (SqlTransaction)await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            // Any error ends the whole transaction, whichever kind it is: half a statement is never kept.
-            await db.ExecuteAsync(connection, transaction, "SET XACT_ABORT ON; SET NOCOUNT ON", cancellationToken).ConfigureAwait(false);
-            return transaction;
-        }
-        catch
-        {
-            await UndoAsync(transaction).ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    /// <summary>Rolls back what the server has not rolled back itself. Never throws, and waits only so long: a connection that is stuck is closed by its owner.</summary>
-    public static Task UndoAsync(SqlTransaction transaction) => Task.WhenAny(Task.Run(() => Undo(transaction)), Task.Delay(s_patience));
-
-    private static void Undo(SqlTransaction transaction)
-    {
-        try
-        {
-            if (transaction.Connection is not null) transaction.Rollback();
-            transaction.Dispose();
-        }
-#pragma warning disable CA1031 // The transaction is gone, the connection is broken, or SqlClient trips over either (a NullReferenceException was seen): the server rolls back all the same.
-        catch (Exception)
-#pragma warning restore CA1031
-        {
-        }
-    }
 }

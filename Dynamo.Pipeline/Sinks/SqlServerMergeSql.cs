@@ -8,7 +8,9 @@ internal sealed class SqlServerMergeSql<TRow>
 {
     public const string Staging = "#StagedRow", Meetings = "#StagedMeeting";
 
-    private const string File = StagedRowReader<TRow>.FileColumn, Line = StagedRowReader<TRow>.LineColumn, Sequence = StagedRowReader<TRow>.SequenceColumn;
+    private const string Line = StagedRowReader<TRow>.LineColumn, Sequence = StagedRowReader<TRow>.SequenceColumn;
+
+    private static readonly string s_file = StagedPlace.FileSql(Sequence);
 
     private readonly SqlServerTarget<TRow> _target;
     private readonly SqlServerSinkOptions _options;
@@ -29,8 +31,8 @@ internal sealed class SqlServerMergeSql<TRow>
 
     /// <summary>Both tables, for the session. They are filled outside any transaction: a transaction that is undone leaves the rows there for the next attempt.</summary>
     public string Create => $"""
-        CREATE TABLE {Staging} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, {File} int NOT NULL, {Line} bigint NOT NULL, {Sequence} bigint NOT NULL);
-        CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, {File} int NOT NULL, Kind int NOT NULL)
+        CREATE TABLE {Staging} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, {Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL);
+        CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, Kind int NOT NULL, PRIMARY KEY ({Sequence}, Kind))
         """;
 
     /// <summary>
@@ -43,11 +45,11 @@ internal sealed class SqlServerMergeSql<TRow>
 
     public static string Drop(IEnumerable<long> rows) => $"DELETE FROM {Staging} WHERE {Sequence} IN ({string.Join(", ", rows.Select(r => r.ToString(System.Globalization.CultureInfo.InvariantCulture)))})";
 
-    public static string DropFiles(IEnumerable<int> files) => $"DELETE FROM {Staging} WHERE {File} IN ({string.Join(", ", files.Select(f => f.ToString(System.Globalization.CultureInfo.InvariantCulture)))})";
+    public static string DropFiles(IEnumerable<int> files) => $"DELETE FROM {Staging} WHERE {s_file} IN ({string.Join(", ", files.Select(f => f.ToString(System.Globalization.CultureInfo.InvariantCulture)))})";
 
-    public string Row(long sequence) => FormattableString.Invariant($"SELECT {File}, {Line}, {string.Join(", ", _target.Columns.Select(Own))} FROM {Staging} WHERE {Sequence} = {sequence}");
+    public string Row(long sequence) => FormattableString.Invariant($"SELECT {Line}, {string.Join(", ", _target.Columns.Select(Own))} FROM {Staging} WHERE {Sequence} = {sequence}");
 
-    public static string Sequences => $"SELECT {Sequence}, {File} FROM {Staging} ORDER BY {Sequence}";
+    public static string Sequences => $"SELECT {Sequence} FROM {Staging} ORDER BY {Sequence}";
 
     private string Insert => $"INSERT INTO {_target.Name}{(_target.Plan.MergesSideBySide ? " WITH (ROWLOCK)" : "")} ({Filled}) SELECT {Values} FROM {Staging} AS s";
 
@@ -56,7 +58,7 @@ internal sealed class SqlServerMergeSql<TRow>
     private string Values => string.Join(", ", _target.Columns.Select(Staged).Concat(_options.Constants.Values.Select(SqlServerText.Literal)));
 
     private static string Report(string kind = "Kind", string which = "") =>
-        $"SELECT @inserted AS Inserted; SELECT {File}, {kind} AS Kind, COUNT_BIG(*) AS Met FROM {Meetings}{which} GROUP BY {File}, {kind};";
+        $"SELECT @inserted AS Inserted; SELECT {s_file} AS StagedFile, {kind} AS Kind, COUNT_BIG(*) AS Met FROM {Meetings}{which} GROUP BY {s_file}, {kind};";
 
     /// <summary>
     /// The table's side of a join. Where merges go side by side, rows are looked up one by one and locked one by one, whatever the optimiser would like better: a scan, or a lock of
@@ -75,10 +77,10 @@ internal sealed class SqlServerMergeSql<TRow>
             """;
         return $"""
             DECLARE @twice bigint, @met bigint, @inserted bigint;
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT d.{Sequence}, d.{File}, {Case(changed, 2)}
-              FROM (SELECT {Sequence}, {File}, ROW_NUMBER() OVER ({_partition}) AS Place{before} FROM {Staging}) AS d WHERE d.Place > 1;
+            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT d.{Sequence}, {Case(changed, 2)}
+              FROM (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition}) AS Place{before} FROM {Staging}) AS d WHERE d.Place > 1;
             SET @twice = @@ROWCOUNT;
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT s.{Sequence}, s.{File}, CASE WHEN EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}) THEN 4 ELSE {Case(differs, 0)} END
+            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT s.{Sequence}, CASE WHEN EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}) THEN 4 ELSE {Case(differs, 0)} END
               FROM {Staging} AS s {Met()};
             SET @met = @@ROWCOUNT;
             IF @twice > 0
@@ -93,11 +95,11 @@ internal sealed class SqlServerMergeSql<TRow>
     private string FirstWins()
     {
         string rows = _options.Duplicates != DuplicatePolicy.Reject ? "" :
-            $"SELECT m.{File}, m.Kind, s.{Line}, {string.Join(", ", _target.Columns.Select(c => $"s.{Own(c)}"))} FROM {Meetings} AS m INNER JOIN {Staging} AS s ON s.{Sequence} = m.{Sequence} ORDER BY m.{Sequence};";
+            $"SELECT m.{Sequence}, m.Kind, s.{Line}, {string.Join(", ", _target.Columns.Select(c => $"s.{Own(c)}"))} FROM {Meetings} AS m INNER JOIN {Staging} AS s ON s.{Sequence} = m.{Sequence} ORDER BY m.{Sequence};";
         return $"""
             DECLARE @inserted bigint;
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT s.{Sequence}, s.{File}, 0 FROM {Staging} AS s {Met()};
-            INSERT INTO {Meetings} ({Sequence}, {File}, Kind) SELECT d.{Sequence}, d.{File}, 1 FROM (SELECT {Sequence}, {File}, ROW_NUMBER() OVER ({_partition}) AS Place FROM {Staging}) AS d
+            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT s.{Sequence}, 0 FROM {Staging} AS s {Met()};
+            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT d.{Sequence}, 1 FROM (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition}) AS Place FROM {Staging}) AS d
               WHERE d.Place > 1 AND NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = d.{Sequence});
             {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
             SET @inserted = @@ROWCOUNT;

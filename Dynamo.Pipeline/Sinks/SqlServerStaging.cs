@@ -42,7 +42,7 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
     private async Task<bool> TryMergeAsync(SqlServerWriting<TRow> writing)
     {
         SqlException refusal;
-        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(db, writing.Connection, writing.Cancellation).ConfigureAwait(false);
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(writing.Connection, writing.Cancellation).ConfigureAwait(false);
         try
         {
             await turns.MergeAsync(writing.Connection, transaction, writing.Parts, writing.Cancellation).ConfigureAwait(false);
@@ -65,7 +65,7 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
 
     private async Task<bool> IsMergedAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
     {
-        SqlServerMerged merged = await Merge.RunAsync(writing.Connection, transaction, writing.Cancellation).ConfigureAwait(false);
+        SqlServerMerged merged = await Merge.RunAsync(writing, transaction).ConfigureAwait(false);
         if (!new SqlServerVerdicts<TRow>(writing.Ordered, merged, db.Options.Duplicates, writing.MaxBadRows).Apply()) return false;
         return merged.Inserted == writing.Ordered.Where(w => w.IsLoading).Sum(w => w.Inserted) ? true : throw Unbalanced();
     }
@@ -78,14 +78,14 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
     private async Task<bool> LeaveOutAsync(SqlServerWriting<TRow> writing)
     {
         if (await Merge.TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
-        List<(long, int)> rows = await db.QueryAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => (r.GetInt64(0), r.GetInt32(1)), writing.Cancellation).ConfigureAwait(false);
+        List<long> rows = await db.QueryAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
         var search = new SqlServerBisection<TRow>(Merge, writing);
         await search.SearchAsync(rows, error).ConfigureAwait(false);
-        foreach ((long sequence, SqlException reason) in search.Found.OrderBy(f => f.Key))
+        foreach ((long place, SqlException reason) in search.Found.OrderBy(f => f.Key))
         {
-            (int file, Defect defect) = await Merge.DescribeAsync(writing.Connection, sequence, reason, writing.Cancellation).ConfigureAwait(false);
-            writing.Ordered[file].Count(defect);
-            writing.Ordered[file].Ordinal--;
+            FileWork<TRow> work = writing.Ordered[StagedPlace.FileOf(place)];
+            work.Count(await Merge.DescribeAsync(writing, place, reason).ConfigureAwait(false));
+            work.Ordinal--;
         }
         foreach (long[] dropped in search.Found.Keys.Chunk(MostInAList))
             await db.ExecuteAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Drop(dropped), writing.Cancellation).ConfigureAwait(false);

@@ -15,6 +15,9 @@ internal sealed class SqlServerTurns<TRow>(SqlServerDb db, SqlServerTarget<TRow>
     /// <summary>From so many parts on, one lock of the table costs less.</summary>
     private const int Most = SqlServerKeyParts<TRow>.Count / 2;
 
+    /// <summary>Any error ends the whole transaction, whichever kind it is: half a statement is never kept.</summary>
+    private const string Settings = "SET XACT_ABORT ON; SET NOCOUNT ON;";
+
     private readonly string _lock = SqlServerText.LockName("write", target.Name);
 
     /// <summary>Waits for the turn of a merge that touches these parts.</summary>
@@ -38,7 +41,7 @@ internal sealed class SqlServerTurns<TRow>(SqlServerDb db, SqlServerTarget<TRow>
 
     private async Task TakeAsync(SqlConnection connection, SqlTransaction transaction, string statements, CancellationToken cancellationToken)
     {
-        List<long> got = await db.QueryAsync(connection, transaction, $"DECLARE @got int; {statements} SELECT @got", r => SqlServerQueries.Whole(r, 0), cancellationToken).ConfigureAwait(false);
+        List<long> got = await db.QueryAsync(connection, transaction, $"{Settings} DECLARE @got int; {statements} SELECT @got", r => SqlServerQueries.Whole(r, 0), cancellationToken).ConfigureAwait(false);
         if (got[0] < 0) throw new SinkException($"Another writer of {target.Name} in {db.Name} took longer than CommandTimeout.") { IsTransient = true };
     }
 }

@@ -38,6 +38,9 @@ internal sealed class SqlServerWriting<TRow>
     /// <summary>Whether the rows are in: from then on nothing is a row's fault.</summary>
     public bool IsCommitting { get; set; }
 
+    /// <summary>Whether another run entered one of the files.</summary>
+    public bool IsContested { get; set; }
+
     /// <summary>Refusals for which no row was found.</summary>
     public int Fruitless { get; set; }
 

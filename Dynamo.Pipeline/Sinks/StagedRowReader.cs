@@ -5,8 +5,8 @@ using System.Diagnostics.CodeAnalysis;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Rows on their way into a staging table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the file's ordinal in the batch, the line, and a
-/// running number that keeps the order. Rows are pulled when they are asked for, so a streamed file is never held as a whole. For one bulk copy, by one thread at a time.
+/// Rows on their way into a staging table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's <see cref="StagedPlace"/>, which keeps the order,
+/// its line, and its file's place in the batch; what of it is not mapped is not asked for. Rows are pulled when they are asked for, so a streamed file is never held as a whole. For one bulk copy, by one thread at a time.
 /// </summary>
 /// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
 /// <param name="portions">Portions of rows with their file's ordinal.</param>
@@ -24,7 +24,10 @@ internal sealed class StagedRowReader<TRow>(
     private readonly IAsyncEnumerator<(int File, RowBatch<TRow> Rows)> _portions = portions.GetAsyncEnumerator(cancellationToken);
     private RowBatch<TRow>? _portion;
     private TRow _row = default!;
-    private int _at, _fileAt;
+    private int _at, _fileAt = -1, _length;
+
+    /// <summary>Rows of the file in portions before this one, also those that were not admitted.</summary>
+    private long _before;
     private bool _closed;
 
     // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the next row is asked for.
@@ -56,8 +59,9 @@ internal sealed class StagedRowReader<TRow>(
         do
         {
             if (!await _portions.MoveNextAsync().ConfigureAwait(false)) return false;
-            (_fileAt, _portion) = _portions.Current;
-            _at = -1;
+            (int file, RowBatch<TRow> portion) = _portions.Current;
+            _before = file == _fileAt ? _before + _length : 0;
+            (_fileAt, _portion, _length, _at) = (file, portion, portion.RowSpan.Length, -1);
         }
         while (!HasNext());
         return true;
@@ -82,9 +86,9 @@ internal sealed class StagedRowReader<TRow>(
 
     public override object GetValue(int ordinal) => ordinal < _values.Length ? _values[ordinal].Of(_row) : (ordinal - _values.Length) switch
     {
-        0 => _file.Holding(_fileAt),
+        0 => _sequence.Holding(StagedPlace.Of(_fileAt, _before + _at)),
         1 => _line.Holding(_portion!.LineSpan[_at]),
-        _ => _sequence.Holding(RowsRead),
+        _ => _file.Holding(_fileAt),
     };
 
     public override bool IsDBNull(int ordinal) => GetValue(ordinal) is DBNull;
@@ -92,9 +96,9 @@ internal sealed class StagedRowReader<TRow>(
     public override string GetName(int ordinal) => (ordinal - _values.Length) switch
     {
         < 0 => columns[ordinal].Name,
-        0 => FileColumn,
+        0 => SequenceColumn,
         1 => LineColumn,
-        _ => SequenceColumn,
+        _ => FileColumn,
     };
 
     public override int GetOrdinal(string name)
@@ -108,7 +112,7 @@ internal sealed class StagedRowReader<TRow>(
     [return: DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicProperties)]
     public override Type GetFieldType(int ordinal)
     {
-        if (ordinal >= _values.Length) return ordinal == _values.Length ? typeof(int) : typeof(long);
+        if (ordinal >= _values.Length) return ordinal == FieldCount - 1 ? typeof(int) : typeof(long);
         return columns[ordinal].Kind switch
         {
             ColumnKind.Text => typeof(string),

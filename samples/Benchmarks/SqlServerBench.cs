@@ -10,13 +10,14 @@ internal static class SqlServerBench
 
     /// <param name="connection">A connection string, or <c>endpoint</c>: the tests' own endpoint in a process of its own, for the costs of this side.</param>
     /// <param name="count">How many rows the bulk ways write.</param>
-    public static async Task<int> RunAsync(string connection, int count)
+    /// <param name="only">Measures the ways with this in their name alone, beside the bare one; for a profiler.</param>
+    public static async Task<int> RunAsync(string connection, int count, string only = "")
     {
         using Process? endpoint = connection == "endpoint" ? Start() : null;
         var ways = new SqlServerWays(endpoint is null ? connection : (await endpoint.StandardOutput.ReadLineAsync())!);
         try
         {
-            await MeasureAsync(ways, count);
+            await MeasureAsync(ways, count, only);
         }
         finally
         {
@@ -34,29 +35,32 @@ internal static class SqlServerBench
         await Console.In.ReadToEndAsync();
     }
 
-    private static async Task MeasureAsync(SqlServerWays ways, int count)
+    private static async Task MeasureAsync(SqlServerWays ways, int count, string only)
     {
         Reading[] rows = Rows(count, 0), few = Rows(Math.Min(SingleRows, count), 0), changed = Rows(count, 1);
         IReadOnlyList<FileRows<Reading>[]> files = SqlServerWays.Batches(rows), others = SqlServerWays.Batches(changed);
         var figures = new List<Figure>();
+        (string Name, Reading[] Rows, Func<Task> Work, bool Fresh)[] all =
+        [
+            ("bare SqlBulkCopy", rows, () => ways.BareAsync(rows), true),
+            ("ours, append", rows, () => ways.OursAsync(files, append: true, "a"), true),
+            ("ours, upsert into an empty table", rows, () => ways.OursAsync(files, append: false, "u"), true),
+            ("ours, upsert over the same keys", rows, () => ways.OursAsync(others, append: false, "c"), false),
+            ("Dapper over a list", few, () => ways.DapperAsync(few), true),
+            ("a parameterised insert a row", few, () => ways.RowByRowAsync(few), true),
+        ];
         for (int i = 0; i <= Repeat; i++)
         {
             // The first round opens connections and compiles; it is not counted.
-            List<Figure> round =
-            [
-                await TimeAsync("bare SqlBulkCopy", ways, rows, () => ways.BareAsync(rows)),
-                await TimeAsync("ours, append", ways, rows, () => ways.OursAsync(files, append: true, "a")),
-                await TimeAsync("ours, upsert into an empty table", ways, rows, () => ways.OursAsync(files, append: false, "u")),
-                await TimeAsync("ours, upsert over the same keys", ways, rows, () => ways.OursAsync(others, append: false, "c"), fresh: false),
-                await TimeAsync("Dapper over a list", ways, few, () => ways.DapperAsync(few)),
-                await TimeAsync("a parameterised insert a row", ways, few, () => ways.RowByRowAsync(few)),
-            ];
+            List<Figure> round = [];
+            foreach ((string name, Reading[] written, Func<Task> work, bool fresh) in all)
+                if (name == all[0].Name || name.Contains(only, StringComparison.Ordinal)) round.Add(await TimeAsync(name, ways, written, work, fresh));
             if (i > 0) figures.AddRange(round);
         }
         Print(figures);
     }
 
-    private static async Task<Figure> TimeAsync(string name, SqlServerWays ways, Reading[] rows, Func<Task> work, bool fresh = true)
+    private static async Task<Figure> TimeAsync(string name, SqlServerWays ways, Reading[] rows, Func<Task> work, bool fresh)
     {
         if (fresh) await ways.MakeAsync();
         GC.Collect();

@@ -128,7 +128,7 @@ internal sealed partial class TdsSession
         string sql = Encoding.Unicode.GetString(_message.Rest());
         _endpoint.Counts.AddBatch(sql);
         Strike(TdsMoment.Request, sql);
-        if (!_sql.TryDescribeForBulk(sql, response)) _sql.RunBatch(sql, new(StringComparer.OrdinalIgnoreCase), response, Cancellation);
+        if (!_sql.TryDescribeForBulk(sql, response, Cancellation)) _sql.RunBatch(sql, new(StringComparer.OrdinalIgnoreCase), response, Cancellation);
         Strike(TdsMoment.RequestDone, sql);
         response.End();
     }

@@ -9,8 +9,9 @@ internal sealed partial class SqlSession
 
     /// <summary>Answers SqlBulkCopy's opening batch, which asks for @@TRANCOUNT, the columns (under FMTONLY) and their collations in one go.</summary>
     /// <returns>False when this is another batch.</returns>
-    public bool TryDescribeForBulk(string sql, ISqlOutput output)
+    public bool TryDescribeForBulk(string sql, ISqlOutput output, CancellationToken cancellationToken)
     {
+        _cancellation = cancellationToken;
         if (!sql.Contains("SET FMTONLY ON", StringComparison.OrdinalIgnoreCase) || !sql.Contains("sp_tablecollations_100", StringComparison.OrdinalIgnoreCase)) return false;
         List<SqlToken> tokens = SqlTokenizer.Cut(sql);
         int at = tokens.FindIndex(t => t.Is("FROM")) + 1;
@@ -18,15 +19,22 @@ internal sealed partial class SqlSession
         output.Columns([new TdsColumn("", TdsType.Int, Nullable: false)]);
         output.Row([(long)TransactionDepth]);
         output.StatementDone(SqlCommandKind.Select, 1);
-        output.Columns([.. SqlCatalogue.Columns(_store, table).Select(c => c.ToColumn())]);
+        output.Columns([.. Described(table).Select(c => c.ToColumn())]);
         output.StatementDone(SqlCommandKind.Select, 0);
         TableCollations(table, new Scope([], output));
         return true;
     }
 
+    /// <summary>What is read of the store inside a transaction must stay true until its end: nobody else may write from then on.</summary>
+    private List<SqlTableColumn> Described(string table)
+    {
+        EnterWriter(touchesBase: !SqlNames.IsTemporary(table), writes: false);
+        return SqlCatalogue.Columns(_store, table);
+    }
+
     private int TableCollations(string table, Scope scope)
     {
-        List<SqlTableColumn> columns = SqlCatalogue.Columns(_store, SqlNames.Flat(table));
+        List<SqlTableColumn> columns = Described(SqlNames.Flat(table));
         scope.Output.Columns([new("colid", TdsType.Int), new("name", TdsType.SysName), new("tds_collation", new TdsType(TdsKind.Binary, 5)), new("collation", TdsType.SysName)]);
         for (int i = 0; i < columns.Count; i++)
         {
@@ -41,7 +49,7 @@ internal sealed partial class SqlSession
     private void PrepareBulk(List<SqlToken> tokens, Scope scope)
     {
         int at = 2;
-        SqlCatalogue.Columns(_store, SqlNames.Read(tokens, ref at));
+        Described(SqlNames.Read(tokens, ref at));
         _bulk = tokens;
         Done(scope);
     }
@@ -56,7 +64,7 @@ internal sealed partial class SqlSession
         string table = SqlNames.Read(tokens, ref at);
         List<SqlToken> list = tokens[(at + 1)..SqlClauses.Closing(tokens, at)];
         List<string> names = SqlClauses.SplitCommas(list).ConvertAll(p => p[0].Value);
-        List<SqlTableColumn> columns = SqlCatalogue.Columns(_store, table);
+        List<SqlTableColumn> columns = Described(table);
         List<SqlTableColumn> targets = names.ConvertAll(n => columns.Find(c => c.Name.Equals(n, StringComparison.OrdinalIgnoreCase)) ?? throw new ServerError(207, $"Invalid column name '{n}'."));
         bool leaves = EnterWriter(!SqlNames.IsTemporary(table), writes: true);
         return new SqlBulkInsert(_store, table, targets, tokens.Exists(t => t.Is("CHECK_CONSTRAINTS")), tokens.Exists(t => t.Is("FIRE_TRIGGERS")), () =>
