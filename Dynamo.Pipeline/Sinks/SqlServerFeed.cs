@@ -45,7 +45,7 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
             return false;
         }
         work.Ordinal++;
-        Parts |= target.Parts.Of(row);
+        if (target.Plan.MergesSideBySide) Parts |= target.Parts.Of(row);
         return true;
     }
 

@@ -81,8 +81,14 @@ internal sealed class StagedRowReader<TRow>(
         return false;
     }
 
-    /// <summary>Not there: the rows may come from a file that is still being fetched, and no thread waits for it.</summary>
-    public override bool Read() => throw new NotSupportedException("Rows are read asynchronously: use WriteToServerAsync.");
+    /// <summary>For rows in memory. Those of a file that is still being fetched are awaited: no thread waits for them.</summary>
+    public override bool Read()
+    {
+        if (HasNext()) return true;
+        cancellationToken.ThrowIfCancellationRequested();
+        Task<bool> next = NextPortionAsync();
+        return next.IsCompleted ? next.GetAwaiter().GetResult() : throw new NotSupportedException("These rows are read asynchronously: use WriteToServerAsync.");
+    }
 
     public override object GetValue(int ordinal) => ordinal < _values.Length ? _values[ordinal].Of(_row) : (ordinal - _values.Length) switch
     {

@@ -31,6 +31,8 @@ public sealed class InvalidUdtException : SystemException
         : base(message, innerException)
     {
     }
+
+    public static InvalidUdtException Create(Type udtType, string resourceReason) => new($"{udtType} is no user-defined type of SQL Server: {resourceReason}");
 }
 
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Struct, AllowMultiple = false, Inherited = true)]

@@ -43,6 +43,7 @@ internal static class SqlServerBench
         (string Name, Reading[] Rows, Func<Task> Work, bool Fresh)[] all =
         [
             ("bare SqlBulkCopy", rows, () => ways.BareAsync(rows), true),
+            ("bare SqlBulkCopy, blocking", rows, () => ways.BareAsync(rows, blocking: true), true),
             ("ours, append", rows, () => ways.OursAsync(files, append: true, "a"), true),
             ("ours, upsert into an empty table", rows, () => ways.OursAsync(files, append: false, "u"), true),
             ("ours, upsert over the same keys", rows, () => ways.OursAsync(others, append: false, "c"), false),

@@ -38,12 +38,13 @@ internal sealed class SqlServerWays(string connection)
     }
 
     /// <summary>Bare, from a reader made for these rows, in batches of the same size, each its own transaction.</summary>
-    public async Task BareAsync(Reading[] rows)
+    public async Task BareAsync(Reading[] rows, bool blocking = false)
     {
         using var copy = new SqlBulkCopy(connection, SqlBulkCopyOptions.UseInternalTransaction) { DestinationTableName = s_table.Name, BatchSize = RowsPerBatch, BulkCopyTimeout = 0, EnableStreaming = true };
         await using var reader = new HandWrittenReader(rows);
         for (int i = 0; i < reader.FieldCount; i++) copy.ColumnMappings.Add(reader.GetName(i), reader.GetName(i));
-        await copy.WriteToServerAsync(reader);
+        if (blocking) copy.WriteToServer(reader);
+        else await copy.WriteToServerAsync(reader);
     }
 
     /// <summary>A prepared statement a row, in one transaction.</summary>
