@@ -10,7 +10,11 @@ internal sealed class SqlServerDb
     /// <summary>Twice SqlClient's own: each packet costs this side as much as some forty rows. An encrypted connection takes at most 16,383.</summary>
     private const int PacketSize = 16_000;
 
+    /// <summary>Where SqlClient itself failed before the server said anything.</summary>
+    private const int NoServerError = 0;
+
     private readonly string _connection, _alone;
+    private readonly bool _takesToken;
     private readonly ResiliencePipeline _retry;
 
     public SqlServerDb(string connectionString, SqlServerSinkOptions options)
@@ -25,6 +29,7 @@ internal sealed class SqlServerDb
         };
         if (!builder.ShouldSerialize("Packet Size")) builder.PacketSize = PacketSize;
         if (!builder.ShouldSerialize("Application Name")) builder.ApplicationName = "dynamo";
+        _takesToken = builder.Authentication is not (SqlAuthenticationMethod.NotSpecified or SqlAuthenticationMethod.SqlPassword);
         _connection = builder.ConnectionString;
         builder.Pooling = false;
         _alone = builder.ConnectionString;
@@ -54,12 +59,17 @@ internal sealed class SqlServerDb
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
             return connection;
         }
-        catch
+        catch (Exception error)
         {
             await connection.DisposeAsync().ConfigureAwait(false);
+            if (_takesToken && error is SqlException { Number: NoServerError } or not (SqlException or OperationCanceledException or InvalidOperationException or IOException)) throw NoToken(error);
             throw;
         }
     }
+
+    /// <summary>Whoever gets tokens throws exceptions of its own, with pages of text.</summary>
+    private SinkException NoToken(Exception error) => new(
+        $"Entra gave no token for {Name}: {error.Message.Split('\n', 2)[0].TrimEnd()} Check that this machine has the managed identity, or the application's id and secret, and that Entra can be reached from here.", error);
 
     /// <summary>Closes a connection; one that does not answer is closed in the background and never used again.</summary>
     public static async ValueTask CloseAsync(SqlConnection connection, bool isStuck)

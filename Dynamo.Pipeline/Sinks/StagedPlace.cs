@@ -12,5 +12,5 @@ internal static class StagedPlace
     public static long RowOf(long place) => place & ((1L << RowBits) - 1);
 
     /// <summary>The file's place, of a number in this column.</summary>
-    public static string FileSql(string column) => FormattableString.Invariant($"CAST({column} / {1L << RowBits} AS int)");
+    public static string FileSql(string column) => FormattableString.Invariant($"CAST({column} / CAST({1L << RowBits} AS bigint) AS int)");
 }

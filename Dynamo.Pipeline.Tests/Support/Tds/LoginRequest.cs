@@ -6,6 +6,9 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>LOGIN7: [MS-TDS] 2.2.6.4.</summary>
 internal sealed record LoginRequest(string Host, string User, string Password, string Application, string Database, int PacketSize)
 {
+    /// <summary>In the place of user and password.</summary>
+    public string? Token { get; init; }
+
     public static LoginRequest Parse(ReadOnlySpan<byte> message)
     {
         // The fixed part is 36 bytes; then pairs of offset and length in characters: host, user, password, application, server, unused, library, language, database.

@@ -30,6 +30,9 @@ internal sealed class TdsEndpoint : IAsyncDisposable
 
     public string User { get; } = "importer";
 
+    /// <summary>Logs in without user and password.</summary>
+    public const string Token = "a token";
+
     public string Password { get; } = "S3cret-Pässword";
 
     public TdsStore Store { get; } = new();
@@ -74,7 +77,7 @@ internal sealed class TdsEndpoint : IAsyncDisposable
         foreach ((TdsSession session, Thread _) in _sessions.Values) session.Cut(reset: true);
     }
 
-    public bool Accepts(LoginRequest login) => login.User == User && login.Password == Password;
+    public bool Accepts(LoginRequest login) => login.Token is null ? login.User == User && login.Password == Password : login.Token == Token;
 
     public async ValueTask DisposeAsync()
     {

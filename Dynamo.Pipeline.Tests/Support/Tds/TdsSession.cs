@@ -82,6 +82,13 @@ internal sealed partial class TdsSession : IDisposable
         if (type != 0x10) return false;
         LoginRequest login = LoginRequest.Parse(login7);
         _endpoint.Counts.AddLogin(login);
+        if (FederatedLogin.IsWanted(login7))
+        {
+            FederatedLogin.Ask(_writer);
+            (type, byte[] token) = ReadWholeMessage();
+            if (type != 0x08) return false;
+            login = login with { Token = FederatedLogin.Token(token) };
+        }
         try
         {
             Strike(TdsMoment.Login);
@@ -104,6 +111,7 @@ internal sealed partial class TdsSession : IDisposable
         _writer.Environment(1, "test", "master");
         _writer.Environment(7, TdsTypeInfo.Collation, []);
         _writer.LoginAck();
+        if (login.Token is not null) FederatedLogin.Acknowledge(_writer);
         _writer.Environment(4, $"{packetSize}", "4096");
         _writer.Done(0xFD, Tokens.DoneStatus.Final);
         _writer.Finish();
