@@ -22,11 +22,11 @@ internal static class Composition
         ? new CsvFormat<Reading>(settings.Format.Format)
         : new FormatByPattern<Reading>(settings.Formats.Select(choice => (choice.Files!, (IFileFormat<Reading>)new CsvFormat<Reading>(choice.Format))));
 
-    public static SqliteSink<Reading> Sink(HostSettings settings) => Checked("table", () => new SqliteSink<Reading>(settings.Database, Table(settings), settings.Sqlite));
+    /// <exception cref="SettingsException">The settings of the database do not go together.</exception>
+    public static IStore Store(HostSettings settings) => settings.UsesSqlServer ? new SqlServerStore(settings, Table(settings)) : new SqliteStore(settings, Table(settings));
 
-    public static SqliteLedger Ledger(HostSettings settings) => new(settings.Database, settings.Sqlite);
-
-    public static SqliteInspection<Reading> Inspection(HostSettings settings) => Checked("table", () => new SqliteInspection<Reading>(settings.Database, Table(settings), settings.Sqlite));
+    /// <summary>The statements that create the tables. Needs no connection string.</summary>
+    public static string Schema(HostSettings settings) => settings.UsesSqlServer ? SqlServerDdl.Of(Table(settings), settings.SqlServer) : SqliteDdl.Of(Table(settings), settings.Sqlite);
 
     public static RowMap<Reading> Table(HostSettings settings)
     {
@@ -34,7 +34,8 @@ internal static class Composition
         return Checked("table", () => ReadingTable.Named(table.Name, table.Logger, table.Channel, table.Timestamp, table.Value));
     }
 
-    private static T Checked<T>(string key, Func<T> make)
+    /// <summary>What the library refuses is a wrong setting.</summary>
+    internal static T Checked<T>(string key, Func<T> make)
     {
         try
         {

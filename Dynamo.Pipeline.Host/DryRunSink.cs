@@ -4,13 +4,12 @@ namespace Dynamo.Pipeline.Host;
 /// Counts what would be written, for <c>--dry-run</c>. Asks the ledger of the real database, where there is one, which files are known; which of the
 /// rows would be new is not found out.
 /// </summary>
-internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
+internal sealed class DryRunSink(IStore store) : IBatchSink<Reading>
 {
-    private readonly SqliteInspection<Reading> _database = Composition.Inspection(settings);
     private readonly ThrowAwaySink<Reading> _counted = new();
     private string _source = "";
 
-    public string Name => "sqlite:" + Path.GetFullPath(settings.Database);
+    public string Name => store.Name;
 
     public int MaxWriters => 1;
 
@@ -20,16 +19,12 @@ internal sealed class DryRunSink(HostSettings settings) : IBatchSink<Reading>
         return _counted.PrepareAsync(run, cancellationToken);
     }
 
-    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<LedgerEntry?[]>([.. _database.LookUp(_source, files, cancellationToken)]);
+    public async ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        await store.LookUpAsync(_source, files, cancellationToken);
 
     public ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken) => _counted.WriteAsync(files, cancellationToken);
 
     public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    public ValueTask DisposeAsync()
-    {
-        _database.Dispose();
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

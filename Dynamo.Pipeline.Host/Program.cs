@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Host;
 
+Cultures.Choose(args);
 NativeHeap.Share();
 return (int)await DynamoHost.MainAsync(args);

@@ -20,8 +20,11 @@ public sealed record PipelineOptions
     /// </summary>
     public int FilesPerMessage { get; init => field = AtLeast(1, value); } = 100;
 
-    /// <summary>Rows that a batch, and so a transaction, collects at most. Default 20,000. Fewer: rows are visible sooner, and commits cost more.</summary>
-    public int BatchRows { get; init => field = AtLeast(1, value); } = 20_000;
+    /// <summary>
+    /// Rows that a batch, and so a transaction, collects at most. Default: what suits the sink, 20,000 for SQLite and 102,400 for SQL Server (<see cref="IBatchSink{TRow}.BatchRows"/>).
+    /// Fewer: rows are visible sooner, and commits cost more.
+    /// </summary>
+    public int? BatchRows { get; init => field = value is { } rows ? AtLeast(1, rows) : null; }
 
     /// <summary>Files that a batch collects at most, however few rows they have. Default 4,000: some 2 KB of objects each.</summary>
     public int BatchFiles { get; init => field = AtLeast(1, value); } = 4_000;
@@ -32,8 +35,11 @@ public sealed record PipelineOptions
     /// </summary>
     public TimeSpan BatchWait { get; init => field = Positive(value); } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Batches written at the same time, as far as the sink allows (<see cref="IBatchSink{TRow}.MaxWriters"/>; SQLite allows one). Default 1.</summary>
-    public int Writers { get; init => field = AtLeast(1, value); } = 1;
+    /// <summary>
+    /// Batches written at the same time, at most. Default: as many as the sink allows (<see cref="IBatchSink{TRow}.MaxWriters"/>): SQLite one, SQL Server up to four. Each writer collects
+    /// batches of its own, so more writers make smaller batches of the same <see cref="BytesInFlight"/>.
+    /// </summary>
+    public int? Writers { get; init => field = value is { } writers ? AtLeast(1, writers) : null; }
 
     /// <summary>
     /// Files larger than this many bytes are streamed: their rows are parsed while the sink writes, alone in their transaction, in constant memory.

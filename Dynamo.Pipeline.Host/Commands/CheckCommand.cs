@@ -28,12 +28,12 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
         HostSettings settings = Settings.Read(parsed);
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
         await using IFileSource source = Composition.Source(settings);
-        using SqliteInspection<Reading> database = Composition.Inspection(settings);
-        database.Check();
+        IStore store = Composition.Store(settings);
+        StoreTrial database = await store.CheckAsync(context.Stopping);
         ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, context.Stopping) : null;
         FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), context.Stopping);
-        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, database.Exists, trial, files)));
-        else CheckReport.Write(context.Out, settings, database.Exists, trial, files);
+        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files)));
+        else CheckReport.Write(context.Out, settings, store, database, trial, files);
         return (int)(files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0) ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 }

@@ -30,10 +30,10 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         HostSettings settings = Settings.Read(parsed);
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
         await using IFileSource source = Composition.Source(settings);
-        using SqliteInspection<Reading> database = Composition.Inspection(settings);
-        using IDisposable claim = database.Claim(source.Name);
+        IStore store = Composition.Store(settings);
+        await using IAsyncDisposable claim = await store.ClaimAsync(source.Name, context.Stopping);
 
-        IReadOnlyList<Retried> retried = await Retries.RunAsync(source.Name, Composition.Quarantine(source), Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
+        IReadOnlyList<Retried> retried = await Retries.RunAsync(source.Name, Composition.Quarantine(source), store, parsed.GetValue(_files) ?? [], context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);

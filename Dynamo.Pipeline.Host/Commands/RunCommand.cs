@@ -43,10 +43,11 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         bool dryRun = parsed.GetValue(_dryRun);
         using RunTrace? trace = RunTrace.To(parsed.GetValue(_trace));
         if (trace is not null) settings = settings with { Pipeline = settings.Pipeline with { Trace = trace.Recorder } };
-        var report = new RunReport(settings, isSample, dryRun);
+        IStore store = Composition.Store(settings);
+        var report = new RunReport(settings, store, isSample, dryRun);
         try
         {
-            PipelineResult result = await ImportAsync(settings, dryRun, json || quiet ? null : context, context);
+            PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context);
             ExitCode code = RunReport.Code(result);
             if (json) context.Out.WriteLine(RunJson.Of(report, result, code, null));
             else if (!quiet || code != ExitCode.Ok) report.Write(context.Out, result);
@@ -61,11 +62,11 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    private static async Task<PipelineResult> ImportAsync(HostSettings settings, bool dryRun, CommandContext? shown, CommandContext context)
+    private static async Task<PipelineResult> ImportAsync(HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
     {
         await using IFileSource origin = Composition.Source(settings);
         IFileSource source = dryRun ? new UntouchedSource(origin) : origin;
-        await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(settings) : Composition.Sink(settings);
+        await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(store) : store.Sink();
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);
         return await FilePipeline.From(source).Read(Composition.Format(settings)).WriteTo(sink, settings.Pipeline).RunAsync(progress, context.Stopping);
     }

@@ -11,7 +11,7 @@ internal sealed class SchemaCommand : Command, ISettingsCommand, IExamples
         SetAction(parsed =>
         {
             HostSettings settings = Settings.Read(parsed);
-            context.Out.Write(SqliteDdl.Of(Composition.Table(settings), settings.Sqlite));
+            context.Out.Write(Composition.Schema(settings));
             return (int)ExitCode.Ok;
         });
     }

@@ -9,26 +9,27 @@ internal static class CheckReport
     private const int ShownRows = 3;
     private const int ShownDefects = 5;
 
-    public static void Write(TextWriter to, HostSettings settings, bool hasDatabase, ServerTrial? trial, FirstFiles first)
+    public static void Write(TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
     {
-        string database = Shown.Path(Path.GetFullPath(settings.Database));
         to.WriteLine("settings  fine");
         to.WriteLine($"source    {settings.ShownSource}: {Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")} like {settings.Folder.Pattern}");
         trial?.Write(to);
-        to.WriteLine(hasDatabase ? $"sink      {database}: its tables fit" : $"sink      {database}: does not exist yet, the first run creates it");
+        to.WriteLine($"sink      {store.Shown}: {(database.IsReady ? "its tables fit" : settings.UsesSqlServer ? "has no tables yet, the first run creates them" : "does not exist yet, the first run creates it")}");
+        foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
         to.WriteLine("Nothing was changed.");
     }
 
-    public static void WriteJson(Utf8JsonWriter json, HostSettings settings, bool hasDatabase, ServerTrial? trial, FirstFiles first)
+    public static void WriteJson(Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
     {
         json.WriteString("source", settings.SourceName);
         trial?.WriteJson(json);
         json.WriteNumber("listed", first.Listed);
         json.WriteBoolean("listedAll", !first.HasMore);
-        json.WriteString("sink", "sqlite:" + Path.GetFullPath(settings.Database));
-        json.WriteBoolean("sinkExists", hasDatabase);
+        json.WriteString("sink", store.Name);
+        json.WriteBoolean("sinkExists", database.IsReady);
+        if (database.Plan is { } plan) Write(json, plan);
         json.WriteStartArray("files");
         foreach (CheckedFile file in first.Files)
         {
@@ -40,6 +41,19 @@ internal static class CheckReport
             json.WriteEndObject();
         }
         json.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter json, SqlServerPlan plan)
+    {
+        json.WriteStartObject("sinkPlan");
+        json.WriteNumber("writers", plan.Writers);
+        json.WriteBoolean("mergesSideBySide", plan.MergesSideBySide);
+        json.WriteBoolean("locksTable", plan.LocksTable);
+        json.WriteNumber("batchRows", plan.BatchRows);
+        json.WriteStartArray("reasons");
+        foreach (string reason in plan.Reasons) json.WriteStringValue(reason);
+        json.WriteEndArray();
+        json.WriteEndObject();
     }
 
     private static void Write(TextWriter to, CheckedFile file)

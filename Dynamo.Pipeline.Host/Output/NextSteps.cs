@@ -3,10 +3,10 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>What a person may want to do after a run, as commands to copy.</summary>
 internal static class NextSteps
 {
-    public static IReadOnlyList<(string Command, string What)> After(HostSettings settings, PipelineResult result, bool isSample, bool isDryRun)
+    public static IReadOnlyList<(string Command, string What)> After(HostSettings settings, IStore store, PipelineResult result, bool isSample, bool isDryRun)
     {
         if (result.WasCancelled) return [];
-        string dynamo = SampleInbox.CommandName(), sink = isSample ? "" : $" --sink \"sqlite:{Shown.Path(Path.GetFullPath(settings.Database))}\"";
+        string dynamo = SampleInbox.CommandName(), sink = isSample ? "" : $" --sink {store.Argument}";
         var next = new List<(string, string)>();
         if (isSample && !isDryRun) next.Add((Query(settings), "looks at the readings"));
         if (isSample && !isDryRun) next.Add(($"{dynamo} status", "shows what was imported, and what is in quarantine"));

@@ -12,7 +12,7 @@ internal static class RunJson
         JsonText.Optional(json, "error", error is null ? null : Secret.Free(error));
         json.WriteBoolean("dryRun", report.IsDryRun);
         json.WriteString("source", report.SourceName);
-        json.WriteString("sink", "sqlite:" + report.Database);
+        json.WriteString("sink", report.SinkName);
         Files(json, result.Books);
         Rows(json, result.Books);
         json.WriteNumber("bytes", result.Books.Bytes);

@@ -1,13 +1,13 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>What a run did, for a person at three in the morning: the books, then what needs attention and why, then what to do.</summary>
-internal sealed class RunReport(HostSettings settings, bool isSample, bool isDryRun)
+internal sealed class RunReport(HostSettings settings, IStore store, bool isSample, bool isDryRun)
 {
     private const int ShownFiles = 20;
 
     public string SourceName { get; } = settings.SourceName;
 
-    public string Database { get; } = Path.GetFullPath(settings.Database);
+    public string SinkName => store.Name;
 
     public bool IsDryRun => isDryRun;
 
@@ -33,7 +33,7 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
     private string Headline(PipelineResult result, bool failed)
     {
         RunBooks books = result.Books;
-        string from = settings.ShownSource, into = Shown.Path(Database), time = Shown.Time(result.Elapsed);
+        string from = settings.ShownSource, into = store.Shown, time = Shown.Time(result.Elapsed);
         string what = isSample ? $"the bundled samples in {from}" : from;
         if (failed) return $"Not finished after {time}: {what} into {into}. What is counted as loaded is safe; the next run imports the rest.";
         if (result.WasCancelled) return $"Stopped after {time}: {what} into {into}. What was read is {(isDryRun ? "counted" : "committed")}; the next run imports the rest.";
@@ -107,7 +107,7 @@ internal sealed class RunReport(HostSettings settings, bool isSample, bool isDry
 
     private void WriteNext(TextWriter to, PipelineResult result)
     {
-        IReadOnlyList<(string Command, string What)> next = NextSteps.After(settings, result, isSample, isDryRun);
+        IReadOnlyList<(string Command, string What)> next = NextSteps.After(settings, store, result, isSample, isDryRun);
         if (next.Count == 0) return;
         to.WriteLine();
         to.WriteLine("Next:");

@@ -7,32 +7,32 @@ internal sealed class SinkStatus
 {
     private const int ShownQuarantined = 20;
 
-    private readonly string _database;
+    private readonly IStore _store;
     private readonly DateTime _now;
     private readonly IReadOnlyList<ImportedRun> _runs;
     private readonly LedgerTotals _totals;
     private readonly DateTime? _newest;
     private readonly IReadOnlyList<(string Path, Defect Defect, DateTime Since)> _quarantined;
 
-    private SinkStatus(string database, IReadOnlyList<ImportedRun> runs, LedgerTotals totals, DateTime? newest, IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
-        (_database, _now, _runs, _totals, _newest, _quarantined) = (database, DateTime.UtcNow, runs, totals, newest, quarantined);
+    private SinkStatus(IStore store, IReadOnlyList<ImportedRun> runs, LedgerTotals totals, DateTime? newest, IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
+        (_store, _now, _runs, _totals, _newest, _quarantined) = (store, DateTime.UtcNow, runs, totals, newest, quarantined);
 
     /// <exception cref="SinkException">The database is missing or cannot be read.</exception>
     public static async Task<SinkStatus> ReadAsync(HostSettings settings, int runs, CancellationToken cancellationToken)
     {
-        SqliteLedger ledger = Composition.Ledger(settings);
-        var quarantined = await ledger.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
+        IStore store = Composition.Store(settings);
+        var quarantined = await store.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
         return new SinkStatus(
-            Path.GetFullPath(settings.Database),
-            await ledger.RunsAsync(runs, cancellationToken),
-            await ledger.TotalsAsync(null, cancellationToken),
-            await ledger.NewestAsync(Composition.Table(settings), cancellationToken),
+            store,
+            await store.RunsAsync(runs, cancellationToken),
+            await store.TotalsAsync(cancellationToken),
+            await store.NewestAsync(cancellationToken),
             [.. quarantined.Select(file => (file.File.Path, file.Defect, file.QuarantinedUtc))]);
     }
 
     public void Write(TextWriter to)
     {
-        to.WriteLine($"{Shown.Path(_database)}, {Shown.Count(new FileInfo(_database).Length)} bytes");
+        to.WriteLine(_store.Bytes is { } bytes ? $"{_store.Shown}, {Shown.Count(bytes)} bytes" : _store.Shown);
         to.WriteLine();
         to.WriteLine($"  files    {Shown.Count(_totals.Loaded)} loaded, {Shown.Count(_totals.Quarantined)} in quarantine");
         to.WriteLine($"  rows     {Shown.Count(_totals.Rows)} read, {Shown.Count(_totals.Rejected)} of them rejected");
@@ -43,7 +43,7 @@ internal sealed class SinkStatus
 
     public void WriteJson(Utf8JsonWriter json)
     {
-        json.WriteString("sink", "sqlite:" + _database);
+        json.WriteString("sink", _store.Name);
         json.WriteStartObject("totals");
         json.WriteNumber("loaded", _totals.Loaded);
         json.WriteNumber("quarantined", _totals.Quarantined);

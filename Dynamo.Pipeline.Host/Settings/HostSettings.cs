@@ -5,6 +5,7 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed record HostSettings
 {
+
     public static HostSettings Default { get; } = new();
 
     /// <summary>The folder or address to import, as it was given. Default <see langword="null"/>: the bundled samples, when nothing else was said either.</summary>
@@ -28,6 +29,15 @@ internal sealed record HostSettings
     public string Database { get; init; } = "dynamo.db";
 
     public SqliteSinkOptions Sqlite { get; init; } = new();
+
+    /// <summary>Whether rows go into SQL Server rather than into <see cref="Database"/>.</summary>
+    public bool UsesSqlServer { get; init; }
+
+    public string? SqlServerConnection { get; init; }
+
+    public string? SqlServerPassword { get; init; }
+
+    public SqlServerSinkOptions SqlServer { get; init; } = new();
 
     public TableSettings Table { get; init; } = new();
 

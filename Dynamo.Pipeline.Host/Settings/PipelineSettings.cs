@@ -14,11 +14,11 @@ internal static class PipelineSettings
         Setting.One("chunk", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { FilesPerMessage = SettingText.Count(text) } })
             with { Option = "--chunk", ValueName = "FILES", Help = "Files handed to a reader at once. Default: 100." },
         Setting.One("batchRows", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchRows = SettingText.Count(text) } })
-            with { Option = "--batch-rows", ValueName = "ROWS", Help = "Rows collected for one transaction. Default: 20000." },
+            with { Option = "--batch-rows", ValueName = "ROWS", Help = "Rows collected for one transaction. Default: 20000 for SQLite, 102400 for SQL Server." },
         Setting.One("batchFiles", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchFiles = SettingText.Count(text) } }),
         Setting.One("batchWait", DurationAllowed, (s, text) => s with { Pipeline = s.Pipeline with { BatchWait = SettingText.Duration(text) } }),
         Setting.One("writers", CountAllowed, (s, text) => s with { Pipeline = s.Pipeline with { Writers = SettingText.Count(text) } })
-            with { Option = "--writers", ValueName = "N", Help = "Transactions written at once, where the sink allows it (SQLite: one). Default: 1." },
+            with { Option = "--writers", ValueName = "N", Help = "Transactions written at once, at most. Default: what the sink allows (SQLite: 1, SQL Server: up to 4)." },
         Setting.One("maxBadRows", "a whole number, 0 or more", (s, text) => s with { Pipeline = s.Pipeline with { MaxBadRows = SettingText.Count(text) } })
             with { Option = "--max-bad-rows", ValueName = "ROWS", Help = "Bad rows a file may have; one more quarantines it whole. Default: 100." },
         Setting.One("streamAbove", SizeAllowed, (s, text) => s with { Pipeline = s.Pipeline with { StreamAbove = SettingText.Size(text) } }),

@@ -266,7 +266,7 @@ public abstract class BatchSinkContract
         await using IBatchSink<Reading> one = NewSink(), two = NewSink();
         await one.PrepareAsync(Run(source: "folder:/one"), default);
         await two.PrepareAsync(Run(source: "folder:/two"), default);
-        await Task.WhenAll(Task.Run(() => WriteMany(one, "one")), Task.Run(() => WriteMany(two, "two")));
+        await Task.WhenAll(Task.Run(() => WriteMany(one, "one")), Task.Run(() => WriteMany(two, "two"))).WaitAsync(TimeSpan.FromSeconds(45));
         Assert.That(StoredReadings(), Has.Count.EqualTo(2 * 30 * 50));
 
         static async Task WriteMany(IBatchSink<Reading> sink, string name)

@@ -11,7 +11,7 @@ internal sealed class OptionsPageTests
     private static readonly string s_page = Repository.Read("docs/options.md");
 
     private static IEnumerable<TestCaseData> Options() =>
-        from options in new object[] { new PipelineOptions(), new FolderSourceOptions(), new SftpSourceOptions { Host = "host" }, new SqliteSinkOptions() }
+        from options in new object[] { new PipelineOptions(), new FolderSourceOptions(), new SftpSourceOptions { Host = "host" }, new SqliteSinkOptions(), new SqlServerSinkOptions() }
         from property in options.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
         select new TestCaseData(options.GetType().Name, property.Name, Shown(property.Name, property.GetValue(options))).SetArgDisplayNames(options.GetType().Name, property.Name);
 
@@ -89,11 +89,13 @@ internal sealed class OptionsPageTests
     {
         _ when property == nameof(PipelineOptions.Readers) => "auto",
         _ when property == nameof(SftpSourceOptions.Host) => "required",
+        null when property is nameof(PipelineOptions.BatchRows) or nameof(PipelineOptions.Writers) => "the sink's",
         null => "none",
         long bytes => bytes % (1 << 20) == 0 ? $"{bytes >> 20} MiB" : bytes.ToString("N0", CultureInfo.InvariantCulture),
         int count => count.ToString("N0", CultureInfo.InvariantCulture),
         TimeSpan time => time.TotalMilliseconds < 1000 ? $"{time.TotalMilliseconds} ms" : time.TotalMinutes >= 1 && time.Seconds == 0 ? $"{time.TotalMinutes} min" : $"{time.TotalSeconds} s",
         Encoding encoding => encoding.WebName.ToUpperInvariant(),
+        IReadOnlyDictionary<string, string> => "none",
         TimeProvider => "the system's clock",
         bool flag => flag ? "`true`" : "`false`",
         _ => $"`{value}`",

@@ -25,6 +25,20 @@ internal abstract class CrashContract
     /// <summary>The arguments that make this inbox the source.</summary>
     protected abstract string[] Source(string inbox);
 
+    /// <summary>The arguments that make the sink, of which this folder has one of its own.</summary>
+    protected virtual string[] Sink(string folder) => ["--sink", $"sqlite:{Path.Combine(folder, "readings.db")}"];
+
+    /// <summary>What the process finds in its environment.</summary>
+    protected virtual IReadOnlyDictionary<string, string?>? Variables(string folder) => null;
+
+    protected virtual void AssertLoaded(ImportOracle oracle, string folder, string context) => oracle.AssertLoaded(Path.Combine(folder, "readings.db"), context);
+
+    /// <summary>Whether the sink has its tables.</summary>
+    protected virtual bool HasDatabase(string folder) => File.Exists(Path.Combine(folder, "readings.db"));
+
+    /// <summary>Whether the sink is being written to.</summary>
+    protected virtual bool HasRows(string folder) => new FileInfo(Path.Combine(folder, "readings.db-wal")) is { Exists: true, Length: > 100_000 };
+
     [OneTimeSetUp]
     public void Generate()
     {
@@ -57,7 +71,7 @@ internal abstract class CrashContract
                 stages[stage] = stages.GetValueOrDefault(stage) + 1;
             }
             await RunToTheEndAsync(folder, token);
-            _oracle.AssertComplete(Path.Combine(folder, "readings.db"), Path.Combine(folder, "inbox"), context);
+            AssertComplete(folder, context);
             Directory.Delete(folder, recursive: true);
         }
         TestContext.Out.WriteLine($"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: {string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
@@ -73,8 +87,14 @@ internal abstract class CrashContract
 
             Assert.That(both.Select(run => run.ExitCode), Has.Some.EqualTo(1), "one imports, and reports the bad files");
             Assert.That(both.Select(run => run.ExitCode), Has.All.AnyOf(0, 1, 5), "the other is refused, or comes when the first is done");
-            _oracle.AssertComplete(Path.Combine(folder, "readings.db"), Path.Combine(folder, "inbox"), $"round {round}");
+            AssertComplete(folder, $"round {round}");
         }
+    }
+
+    private void AssertComplete(string folder, string context)
+    {
+        AssertLoaded(_oracle, folder, context);
+        _oracle.AssertSettled(Path.Combine(folder, "inbox"), context);
     }
 
     private string Fresh(string name)
@@ -91,9 +111,9 @@ internal abstract class CrashContract
     }
 
     private string[] Arguments(string folder) =>
-        ["run", .. Source(Path.Combine(folder, "inbox")), "--sink", $"sqlite:{Path.Combine(folder, "readings.db")}", "--after", "archive", "--batch-rows", "1000", "--json"];
+        ["run", .. Source(Path.Combine(folder, "inbox")), .. Sink(folder), "--after", "archive", "--batch-rows", "1000", "--json"];
 
-    private async Task<DynamoResult> RunAsync(string folder, CancellationToken token) => await DynamoProcess.RunAsync(Arguments(folder), cancellationToken: token);
+    private async Task<DynamoResult> RunAsync(string folder, CancellationToken token) => await DynamoProcess.RunAsync(Arguments(folder), null, Variables(folder), token);
 
     private async Task<TimeSpan> RunToTheEndAsync(string folder, CancellationToken token)
     {
@@ -104,17 +124,17 @@ internal abstract class CrashContract
     }
 
     /// <summary>What a run does that can be seen from outside: each is waited for in turn, so that no stage is left to chance.</summary>
-    private static Func<string, bool> Condition(int turn) => (turn % 4) switch
+    private Func<string, bool> Condition(int turn) => (turn % 4) switch
     {
-        0 => folder => File.Exists(Path.Combine(folder, "readings.db")),
-        1 => folder => new FileInfo(Path.Combine(folder, "readings.db-wal")) is { Exists: true, Length: > 100_000 },
+        0 => HasDatabase,
+        1 => HasRows,
         2 => folder => Directory.Exists(Path.Combine(folder, "inbox", "archive")),
         _ => folder => Directory.Exists(Path.Combine(folder, "inbox", "quarantine")),
     };
 
     private async Task<string> KillAsync(string folder, Func<string, bool>? when, TimeSpan after, CancellationToken token)
     {
-        using Process process = DynamoProcess.Start(Arguments(folder));
+        using Process process = DynamoProcess.Start(Arguments(folder), null, Variables(folder));
         Task ended = process.WaitForExitAsync(token);
         if (when is null)
             await Task.WhenAny(ended, Task.Delay(after, token));
@@ -125,10 +145,10 @@ internal abstract class CrashContract
         return process.ExitCode is 0 or 1 ? AfterItsEnd : Stage(folder);
     }
 
-    private static string Stage(string folder)
+    private string Stage(string folder)
     {
         string archive = Path.Combine(folder, "inbox", "archive");
-        if (!File.Exists(Path.Combine(folder, "readings.db"))) return "before the database";
+        if (!HasDatabase(folder)) return "before the database";
         if (!Directory.Exists(archive)) return "before the first archive";
         return Directory.EnumerateFiles(Path.Combine(folder, "inbox")).Any() ? "while archiving" : "after the last archive";
     }

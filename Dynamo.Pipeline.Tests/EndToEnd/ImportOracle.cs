@@ -22,13 +22,17 @@ internal sealed class ImportOracle
     public void AssertComplete(string database, string inbox, string context)
     {
         AssertLoaded(database, context);
+        AssertSettled(inbox, context);
+    }
+
+    /// <summary>Every file is where it belongs.</summary>
+    public void AssertSettled(string inbox, string context) =>
         Assert.Multiple(() =>
         {
             Assert.That(Names(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
             Assert.That(Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)), Is.EqualTo(_bad), $"quarantine; {context}");
             Assert.That(Names(inbox), Is.Empty, $"inbox; {context}");
         });
-    }
 
     /// <summary>lost = doubled = unexpected = ∅, and every file once in the ledger.</summary>
     public void AssertLoaded(string database, string context)
@@ -36,20 +40,24 @@ internal sealed class ImportOracle
         using var connection = new SqliteConnection($"Data Source={database};Mode=ReadOnly;Pooling=False");
         List<Reading> stored = [.. connection.Query("select Logger, Channel, TimestampUtc, Value from Reading")
             .Select(row => new Reading((string)row.Logger, (string)row.Channel, Utc((string)row.TimestampUtc), (double)row.Value))];
+        AssertLoaded(stored, connection.Query<(string, string)>("select Path, Outcome from ImportedFile"), context);
+        Assert.That(connection.ExecuteScalar<string>("pragma integrity_check"), Is.EqualTo("ok"), context);
+    }
+
+    /// <summary>lost = doubled = unexpected = ∅, and every file once in the ledger.</summary>
+    public void AssertLoaded(IReadOnlyCollection<Reading> stored, IEnumerable<(string Path, string Outcome)> ledger, string context)
+    {
         var set = stored.ToHashSet();
+        ILookup<string, string> entries = ledger.ToLookup(entry => entry.Outcome, entry => entry.Path);
         Assert.Multiple(() =>
         {
             Assert.That(_expected.Except(set), Is.Empty, $"lost; {context}");
             Assert.That(set.Except(_expected), Is.Empty, $"unexpected; {context}");
             Assert.That(stored, Has.Count.EqualTo(set.Count), $"doubled; {context}");
-            Assert.That(Ledger(connection, "loaded"), Is.EqualTo(_good), $"ledger; {context}");
-            Assert.That(Ledger(connection, "quarantined"), Is.EqualTo(_bad), $"ledger; {context}");
-            Assert.That(connection.ExecuteScalar<string>("pragma integrity_check"), Is.EqualTo("ok"), context);
+            Assert.That(Sorted(entries["loaded"]), Is.EqualTo(_good), $"ledger; {context}");
+            Assert.That(Sorted(entries["quarantined"]), Is.EqualTo(_bad), $"ledger; {context}");
         });
     }
-
-    private static List<string> Ledger(SqliteConnection connection, string outcome) =>
-        Sorted(connection.Query<string>("select Path from ImportedFile where Outcome = @outcome", new { outcome }));
 
     private static List<string> Names(string folder) =>
         Directory.Exists(folder) ? Sorted(Directory.EnumerateFiles(folder).Select(path => Path.GetFileName(path))) : [];

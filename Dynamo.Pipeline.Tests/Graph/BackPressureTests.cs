@@ -5,7 +5,7 @@ internal sealed class BackPressureTests
 {
     /// <summary>The formula of docs/how-it-works.md, counted and not timed.</summary>
     private static int Bound(PipelineOptions options, int through = 0) =>
-        (2 * (options.Readers ?? Math.Max(8, 2 * Environment.ProcessorCount)) * options.FilesPerMessage) + (options.FilesPerMessage * (through + 1)) + (options.BatchFiles * (2 + options.Writers));
+        (2 * (options.Readers ?? Math.Max(8, 2 * Environment.ProcessorCount)) * options.FilesPerMessage) + (options.FilesPerMessage * (through + (options.Writers ?? 1))) + (3 * options.BatchFiles * (options.Writers ?? 1));
 
     [Test]
     public async Task With_a_shut_gate_the_number_of_opened_files_stops_at_the_documented_bound([Values(1, 3)] int readers, [Values(1, 10)] int chunk, [Values(1, 2)] int writers, CancellationToken token)

@@ -50,6 +50,31 @@ internal sealed class GraphTests
     }
 
     [Test]
+    public async Task Files_of_one_lane_are_never_written_at_the_same_time_and_the_lanes_are([Values(1, 10)] int batchFiles, CancellationToken token)
+    {
+        static int Lane(FileRows<int> file, int lanes) => int.Parse(file.File.Path[..6], System.Globalization.CultureInfo.InvariantCulture) % lanes;
+        await using var source = MemorySource.Of(300);
+        var busy = new System.Collections.Concurrent.ConcurrentDictionary<int, bool>();
+        var together = new TaskCompletionSource();
+        await using var sink = new MemorySink<int>
+        {
+            MaxWriters = 3, OnLane = Lane,
+            OnWrite = async (files, cancel) =>
+            {
+                int lane = files.Select(file => Lane(file, 3)).Distinct().Single();
+                Assert.That(busy.TryAdd(lane, true), Is.True, "the lane is being written already");
+                if (busy.Count == 3) together.TrySetResult();
+                await together.Task.WaitAsync(cancel);
+                Assert.That(busy.TryRemove(lane, out _), Is.True);
+            },
+        };
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, new PipelineOptions { FilesPerMessage = 1, BatchFiles = batchFiles }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That((result.Books.Loaded, sink.Rows.Count), Is.EqualTo((300, 300)));
+    }
+
+    [Test]
     public async Task A_lone_file_is_written_when_it_has_waited_long_enough(CancellationToken token)
     {
         var listedAll = new TaskCompletionSource();

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The real <c>dynamo</c>, as built beside the tests.</summary>
+/// <summary>The real <c>dynamo</c>, as built beside the tests, or the published one that DYNAMO_TEST_PROGRAM names.</summary>
 internal static partial class DynamoProcess
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
@@ -80,8 +80,8 @@ internal static partial class DynamoProcess
 
     private static Process Begin(IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment, string? script = null)
     {
-        string[] command = [Dotnet(), Path.Combine(AppContext.BaseDirectory, "dynamo.dll"), .. arguments];
-        if (script is not null) command = ["sh", "-c", script, .. command];
+        string[] program = Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM") is { } published ? [published] : [Dotnet(), Path.Combine(AppContext.BaseDirectory, "dynamo.dll")];
+        string[] command = script is null ? [.. program, .. arguments] : ["sh", "-c", script, .. program, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,

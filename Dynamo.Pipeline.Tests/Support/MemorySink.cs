@@ -13,6 +13,11 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
     /// <summary>Called when a run begins.</summary>
     public Func<CancellationToken, ValueTask> OnPrepare { get; init; } = _ => ValueTask.CompletedTask;
 
+    /// <summary>Which writer gets a file.</summary>
+    public Func<FileRows<TRow>, int, int> OnLane { get; init; } = (file, lanes) => Lanes.ByPath(file.File, lanes);
+
+    public int LaneOf(FileRows<TRow> file, int lanes) => OnLane(file, lanes);
+
     /// <summary>Called before each batch is written.</summary>
     public Func<IReadOnlyList<FileRows<TRow>>, CancellationToken, ValueTask> OnWrite { get; init; } = (_, _) => ValueTask.CompletedTask;
 

@@ -10,8 +10,20 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     /// <summary>The sink's identity, free of secrets, such as <c>sqlite:/data/readings.db</c>.</summary>
     string Name { get; }
 
-    /// <summary>How many batches can be written at once. 1 for SQLite, which has one writer.</summary>
+    /// <summary>How many batches can be written at once. 1 for SQLite, which has one writer. Asked once prepared.</summary>
     int MaxWriters { get; }
+
+    /// <summary>Rows that suit one transaction, for who leaves <see cref="PipelineOptions.BatchRows"/> open. Asked once prepared. Default: 20,000.</summary>
+    int BatchRows => 20_000;
+
+    /// <summary>
+    /// Which of the writers gets a file. A writer writes one batch after the other, so files of one lane never meet each other; files of different lanes may be written at the same
+    /// time. Asked once prepared, when there are several writers. Default: by the path, evenly.
+    /// </summary>
+    /// <param name="file">The file, with its rows unless it is streamed.</param>
+    /// <param name="lanes">How many writers there are.</param>
+    /// <returns>The writer, from 0 on.</returns>
+    int LaneOf(FileRows<TRow> file, int lanes) => Lanes.ByPath(file.File, lanes);
 
     /// <summary>
     /// Claims the sink for one source, checks the tables (creating missing ones where that is configured), and opens a row in the run table.
@@ -55,3 +67,9 @@ public interface IBatchSink<TRow> : IAsyncDisposable
 /// <param name="Version">The library's version.</param>
 /// <param name="MaxBadRows">How many rejected rows a file may have and still be loaded.</param>
 public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows);
+
+/// <summary>Lanes for files of which nothing else is known.</summary>
+internal static class Lanes
+{
+    public static int ByPath(SourceFile file, int lanes) => (int)((uint)file.Path.GetHashCode(StringComparison.Ordinal) % (uint)lanes);
+}

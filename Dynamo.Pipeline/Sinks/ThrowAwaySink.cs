@@ -13,8 +13,8 @@ public sealed class ThrowAwaySink<TRow> : IBatchSink<TRow>
     /// <summary><c>nowhere:</c></summary>
     public string Name => "nowhere:";
 
-    /// <summary>Any number.</summary>
-    public int MaxWriters => int.MaxValue;
+    /// <summary>One for each processor.</summary>
+    public int MaxWriters => Environment.ProcessorCount;
 
     /// <inheritdoc/>
     public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)

@@ -20,11 +20,14 @@ public enum TuningStage
 /// <param name="Writers">See <see cref="PipelineOptions.Writers"/>.</param>
 public readonly record struct TuningCell(TuningStage Stage, int? Readers, int FilesPerMessage, int BatchRows, int Writers)
 {
+    /// <summary>What a sink recommends that says nothing else (<see cref="IBatchSink{TRow}.BatchRows"/>).</summary>
+    internal const int DefaultBatchRows = 20_000;
+
     /// <summary>A cell of the read step, which has no batches to speak of.</summary>
     /// <param name="readers">See <see cref="PipelineOptions.Readers"/>; <see langword="null"/> is auto.</param>
     /// <param name="filesPerMessage">See <see cref="PipelineOptions.FilesPerMessage"/>.</param>
     /// <returns>The cell.</returns>
-    public static TuningCell Read(int? readers, int filesPerMessage) => new(TuningStage.Read, readers, filesPerMessage, s_default.BatchRows, s_default.Writers);
+    public static TuningCell Read(int? readers, int filesPerMessage) => new(TuningStage.Read, readers, filesPerMessage, s_default.BatchRows ?? DefaultBatchRows, s_default.Writers ?? 1);
 
     private static readonly PipelineOptions s_default = new();
 

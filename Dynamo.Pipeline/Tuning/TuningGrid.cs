@@ -21,7 +21,7 @@ public sealed record TuningGrid
     public int CurveRuns { get; init => field = AtLeastOne(value); } = 5;
 
     /// <summary>Batch rows of the whole pipeline. Default: that of <see cref="PipelineOptions"/> alone.</summary>
-    public IReadOnlyList<int> BatchRows { get; init => field = Each(value, rows => rows); } = [new PipelineOptions().BatchRows];
+    public IReadOnlyList<int> BatchRows { get; init => field = Each(value, rows => rows); } = [TuningCell.DefaultBatchRows];
 
     /// <summary>Writers of the whole pipeline; counts that the sink does not allow are left out. Default: 1.</summary>
     public IReadOnlyList<int> Writers { get; init => field = Each(value, count => count); } = [1];

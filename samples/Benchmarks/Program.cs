@@ -23,6 +23,11 @@ switch (args)
     case ["formats", ..]:
         await FormatCosts.RunAsync(Number(args, 1, 300));
         return 0;
+    case ["sqlserver", string connection, ..]:
+        return await SqlServerBench.RunAsync(connection, Number(args, 2, 1_000_000), args.Length > 3 ? args[3] : "");
+    case ["sqlserver-endpoint"]:
+        await SqlServerBench.ServeAsync();
+        return 0;
     case ["parts", ..]:
         BenchmarkSwitcher.FromAssembly(typeof(ReadStep).Assembly).Run(args[1..]);
         return 0;
@@ -38,6 +43,7 @@ switch (args)
               memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
               sftp FOLDER [REPEAT [HOST]]              SFTP clients and imports against an sshd of our own, near and 20 ms away
               formats [PASSES]                         nanoseconds a value for several formats, best of many passes
+              sqlserver CONNECTION|endpoint [ROWS [WAY]] rows a second into SQL Server beside SqlBulkCopy, Dapper and single inserts; this side's CPU and allocation
               parts [--filter …]                       BenchmarkDotNet on the parts
             See README.md beside this program.
             """);

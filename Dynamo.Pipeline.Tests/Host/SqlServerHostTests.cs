@@ -1,0 +1,174 @@
+using System.Text.Json;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary><c>dynamo</c> with SQL Server as its sink.</summary>
+[CancelAfter(120_000)]
+internal sealed class SqlServerHostTests
+{
+    private const string Good = "L1,flow,2025-01-01T00:00:00Z,1.5";
+
+    private DynamoFolder _folder = null!;
+    private SqlServerTestDatabase _database = null!;
+
+    [SetUp]
+    public void MakeFolder() => (_folder, _database) = (new DynamoFolder(), new SqlServerTestDatabase());
+
+    [TearDown]
+    public async Task Remove()
+    {
+        _folder.Dispose();
+        await _database.DisposeAsync();
+    }
+
+    [Test]
+    public async Task Check_says_what_there_is_and_how_it_would_be_written_and_changes_nothing(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+
+        DynamoResult before = await RunAsync(token, "check");
+        bool touched = _database.HasTable(_database.Options.LedgerTable);
+        DynamoResult run = await RunAsync(token, "run", "--json"), after = await RunAsync(token, "check"), json = await RunAsync(token, "check", "--json");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(before.StandardOutput, Does.Contain("has no tables yet, the first run creates them"), before.StandardError);
+            Assert.That(touched, Is.False);
+            Assert.That(run.ExitCode, Is.Zero, run.StandardError);
+            Assert.That(after.StandardOutput, Does.Contain("its tables fit").And.Contains("4 writers: each merges keys of its own, told apart by Logger"));
+            Assert.That(DynamoFolder.Json(json).GetProperty("sinkPlan").GetProperty("writers").GetInt32(), Is.EqualTo(4));
+            Assert.That(DynamoFolder.Json(json).GetProperty("sinkPlan").GetProperty("batchRows").GetInt32(), Is.EqualTo(102_400));
+            Assert.That(DynamoFolder.Json(run).GetProperty("sink").GetString(), Does.StartWith("sqlserver:"));
+        });
+    }
+
+    [Test]
+    public async Task A_bad_file_is_shown_by_status_and_offered_again_by_retry(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        _folder.PutText("b.csv", "");
+        DynamoResult first = await RunAsync(token, "run", "--json"), again = await RunAsync(token, "run", "--json");
+        JsonElement status = DynamoFolder.Json(await _folder.RunAsync(_database.Variables, token, "status", "--sink", "sqlserver", "--json"));
+        DynamoResult shown = await _folder.RunAsync(_database.Variables, token, "status", "--sink", "sqlserver");
+        DynamoResult retry = await RunAsync(token, "retry"), third = await RunAsync(token, "run", "--json");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((first.ExitCode, again.ExitCode, retry.ExitCode, third.ExitCode), Is.EqualTo((1, 0, 0, 1)), first.StandardError + retry.StandardError + third.StandardError);
+            Assert.That(status.GetProperty("totals").GetProperty("loaded").GetInt64(), Is.EqualTo(1));
+            Assert.That(status.GetProperty("quarantined")[0].GetProperty("file").GetString(), Is.EqualTo("b.csv"));
+            Assert.That(status.GetProperty("runs").GetArrayLength(), Is.EqualTo(2));
+            Assert.That(status.GetProperty("newestReadingUtc").GetDateTime(), Is.EqualTo(new DateTime(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc)));
+            Assert.That(shown.StandardOutput, Does.Contain("1 loaded, 1 in quarantine").And.Contains("b.csv"), shown.StandardError);
+            Assert.That(retry.StandardOutput, Does.Contain("The next run reads again:").And.Contains("b.csv"));
+        });
+    }
+
+    [Test]
+    public async Task A_dry_run_asks_the_ledger_and_writes_nothing(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        DynamoResult first = await RunAsync(token, "run", "--dry-run", "--json");
+        bool touched = _database.HasTable(_database.Map.Name);
+        await RunAsync(token, "run");
+        DynamoResult second = await RunAsync(token, "run", "--dry-run", "--json");
+
+        Assert.That(DynamoFolder.Json(first).GetProperty("files").GetProperty("loaded").GetInt64(), Is.EqualTo(1), first.StandardError);
+        Assert.That(touched, Is.False);
+        Assert.That(DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(1), second.StandardError);
+    }
+
+    [Test]
+    public async Task Status_before_the_first_run_says_so(CancellationToken token)
+    {
+        DynamoResult status = await _folder.RunAsync(_database.Variables, token, "status", "--sink", "sqlserver");
+
+        Assert.That(status.ExitCode, Is.EqualTo(4));
+        Assert.That(status.StandardError, Does.Contain("Run an import first"));
+    }
+
+    [Test]
+    public async Task Schema_prints_the_statements_without_a_connection(CancellationToken token)
+    {
+        DynamoResult schema = await _folder.RunAsync(token, "schema", "--sink", "sqlserver");
+
+        Assert.That(schema.ExitCode, Is.Zero, schema.StandardError);
+        Assert.That(schema.StandardOutput, Does.Contain("CREATE TABLE [dbo].[Reading]").And.Contains("datetime2(7)"));
+    }
+
+    [Test]
+    public async Task The_connection_string_comes_from_a_file_and_the_password_from_the_environment(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        var connection = new SqlConnectionStringBuilder(_database.ConnectionString);
+        string password = connection.Password;
+        connection.Remove("Password");
+        await File.WriteAllTextAsync(_folder["dynamo.json"], JsonSerializer.Serialize(new { source = "inbox", sink = "sqlserver", sqlserver = new { connection = connection.ConnectionString } }), token);
+        Dictionary<string, string?> variables = _database.Variables;
+        variables.Remove("DYNAMO_SINK");
+        variables["DYNAMO__SQLSERVER__PASSWORD"] = password;
+
+        DynamoResult run = await _folder.RunAsync(variables, token, "run", "--config", "dynamo.json");
+
+        Assert.That(run.ExitCode, Is.Zero, run.StandardError);
+        Assert.That(_database.Readings(), Has.Count.EqualTo(1));
+    }
+
+    [TestCase("Server=127.0.0.1,1;Passwort=hunter2", "onnection string")]
+    [TestCase("Server=127.0.0.1,1;Password=\"hunter2", "onnection string")]
+    public async Task A_connection_string_that_cannot_be_read_is_refused_without_being_shown(string connection, string said, CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        foreach (string variable in new[] { "DYNAMO_SINK", "DYNAMO__SQLSERVER__CONNECTION" })
+        {
+            DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { [variable] = connection }, token, "run", "--source", "inbox", "--sink", "sqlserver");
+
+            Assert.That(run.ExitCode, Is.EqualTo(2), run.StandardError);
+            Assert.That(run.StandardError + run.StandardOutput, Does.Contain(said).And.Not.Contains("hunter2"));
+        }
+    }
+
+    [Test]
+    public async Task A_wrong_password_exits_4_and_is_not_shown(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        var connection = new SqlConnectionStringBuilder(_database.ConnectionString) { Password = "hunter2" };
+
+        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink", "sqlserver", "--json", "--verbose");
+
+        Assert.That(run.ExitCode, Is.EqualTo(4), run.StandardError);
+        Assert.That(run.StandardError, Does.Contain("Check the user, the password"));
+        Assert.That(run.StandardError + run.StandardOutput, Does.Not.Contain("hunter2"));
+    }
+
+    [Test]
+    public async Task The_connection_is_encrypted_unless_said_otherwise_and_a_certificate_nobody_trusts_is_refused([Values] bool trusted, CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        await using var endpoint = new TdsEndpoint();
+        SqlConnectionStringBuilder connection = endpoint.Connect();
+        connection.Remove("Encrypt");
+        connection.TrustServerCertificate = trusted;
+
+        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink", "sqlserver");
+
+        Assert.That(run.ExitCode, Is.EqualTo(trusted ? 0 : 4), run.StandardError);
+        if (!trusted) Assert.That(run.StandardError, Does.Contain("certificate"));
+        Assert.That(endpoint.Counts.Logins, trusted ? Is.GreaterThan(0) : Is.Zero);
+    }
+
+    [Test]
+    public async Task Without_a_connection_string_it_says_where_to_put_it(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+
+        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlserver");
+
+        Assert.That(run.ExitCode, Is.EqualTo(2));
+        Assert.That(run.StandardError, Does.Contain("DYNAMO_SINK").And.Contains("sqlserver:connection"));
+    }
+
+    private Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
+        _folder.RunAsync(_database.Variables, token, [arguments[0], "--source", "inbox", "--sink", "sqlserver", .. arguments[1..]]);
+}

@@ -1,0 +1,158 @@
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>The sink on an endpoint that fails on command.</summary>
+public sealed class SqlServerFailureTests
+{
+    private static readonly DateTime s_noon = new(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
+
+    private SqlServerTestDatabase _database = null!;
+
+    private TdsEndpoint Endpoint => _database.Endpoint!;
+
+    [SetUp]
+    public void MakeDatabase() => _database = new SqlServerTestDatabase(endpointOnly: true);
+
+    [TearDown]
+    public async Task RemoveDatabase() => await _database.DisposeAsync();
+
+    private static FileRows<Reading> File(string name, int rows = 50)
+    {
+        var batch = new RowBatch<Reading>();
+        for (int i = 0; i < rows; i++) batch.Add(new Reading(name, "flow", s_noon.AddMinutes(i), i), i + 2);
+        return new FileRows<Reading>(new SourceFile(name, 100, s_noon), batch);
+    }
+
+    private async Task<SqlServerSink<Reading>> PreparedAsync(string? connection = null, bool append = false)
+    {
+        var sink = new SqlServerSink<Reading>(connection ?? _database.ConnectionString, _database.Map, _database.Options with { Append = append });
+        await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), default);
+        return sink;
+    }
+
+    /// <summary>As the pipeline does: again after a transient error.</summary>
+    private static async Task<FileResult[]> WriteAsync(SqlServerSink<Reading> sink, FileRows<Reading>[] files, int attempts = 10)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await sink.WriteAsync(files, default);
+            }
+            catch (SinkException error) when (error.IsTransient && attempt < attempts)
+            {
+            }
+        }
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_commit_whose_answer_is_lost_is_resolved_by_the_ledger_and_counted_once(
+        [Values(TdsMoment.BeforeCommit, TdsMoment.DuringCommit, TdsMoment.AfterCommit, TdsMoment.CommitAnswered)] TdsMoment moment, [Values] bool append)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
+        Endpoint.FailNext(moment, TdsFault.Drop);
+        FileResult[] results = await WriteAsync(sink, [File("a.csv"), File("b.csv")]);
+        Assert.That(results.Select(r => (r.Outcome, r.Inserted)), Is.EqualTo(new[] { (FileOutcome.Loaded, 50L), (FileOutcome.Loaded, 50L) }));
+        Assert.That(_database.Readings(), Has.Count.EqualTo(100));
+        Assert.That(_database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Options.LedgerTable}"), Is.EqualTo(2));
+    }
+
+    [TestCase(1205), TestCase(40501), TestCase(10928)]
+    [CancelAfter(120_000)]
+    public async Task A_transient_error_of_the_server_leaves_nothing_and_the_batch_can_be_written_again(int number)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+        foreach (string place in new[] { "INSERT INTO [dbo].[Reading", "insert bulk [dbo].[ImportedFile" })
+        {
+            Endpoint.FailNext(TdsMoment.Request, TdsFault.Error(number), place);
+            FileRows<Reading> file = File(place);
+            SinkException error = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([file], default))!;
+            Assert.That(error.IsTransient, Is.True, error.ToString());
+            Assert.That(error.InnerException, Is.InstanceOf<SqlException>());
+            Assert.That((await sink.WriteAsync([file], default))[0].Inserted, Is.EqualTo(50));
+        }
+        Assert.That(_database.Readings(), Has.Count.EqualTo(100));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_connection_that_drops_in_the_middle_of_the_rows_is_transient([Values] bool append)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
+        Endpoint.FailNext(TdsMoment.BulkRows, TdsFault.Drop, afterRows: 20);
+        FileRows<Reading> file = File("a.csv");
+        SinkException error = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([file], default))!;
+        Assert.That(error.IsTransient, Is.True, error.ToString());
+        Assert.That(error.Message, Does.Not.Contain(Endpoint.Password));
+        Assert.That((await sink.WriteAsync([file], default))[0].Inserted, Is.EqualTo(50));
+        Assert.That(_database.Readings(), Has.Count.EqualTo(50));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_server_that_does_not_go_on_ends_the_bulk_copy_after_the_stall_time()
+    {
+        await using var sink = new SqlServerSink<Reading>(_database.ConnectionString, _database.Map, _database.Options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
+        await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), default);
+        Endpoint.FailNext(TdsMoment.BulkEnd, TdsFault.NoAnswer);
+        SinkException error = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([File("a.csv")], default).AsTask().WaitAsync(TimeSpan.FromSeconds(30)))!;
+        Assert.That(error.IsTransient, Is.True, error.ToString());
+        Endpoint.CutAll();
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Missing_rights_and_a_wrong_password_are_no_data_and_no_reason_to_try_again()
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+        Endpoint.FailNext(TdsMoment.Request, TdsFault.Error(229), "INSERT INTO [dbo].[Reading");
+        SinkException denied = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([File("a.csv")], default))!;
+        Assert.That((denied.IsTransient, denied.Message.Contains("Grant", StringComparison.Ordinal)), Is.EqualTo((false, true)), denied.ToString());
+        var wrong = new SqlConnectionStringBuilder(_database.ConnectionString) { Password = "wr0ng-secret" };
+        SinkException login = Assert.ThrowsAsync<SinkException>(() => PreparedAsync(wrong.ConnectionString))!;
+        Assert.That((login.IsTransient, login.ToString().Contains("wr0ng", StringComparison.Ordinal)), Is.EqualTo((false, false)), login.ToString());
+    }
+
+    [TestCase(true, 40), TestCase(false, 80)]
+    [CancelAfter(560_000)]
+    public async Task A_connection_cut_at_any_byte_loses_nothing_and_doubles_nothing(bool append, int cuts)
+    {
+        // DYNAMO_TEST_CUTS=10 makes ten times as many.
+        cuts *= int.Parse(Environment.GetEnvironmentVariable("DYNAMO_TEST_CUTS") ?? "1", System.Globalization.CultureInfo.InvariantCulture);
+        await using var proxy = new CuttingProxy(Endpoint.Port);
+        var through = new SqlConnectionStringBuilder(_database.ConnectionString) { DataSource = $"127.0.0.1,{proxy.Port}" };
+        await using SqlServerSink<Reading> sink = await PreparedAsync(through.ConnectionString, append);
+        await WriteAsync(sink, [File("warm", 20)]);
+        long before = proxy.Passed;
+        await WriteAsync(sink, [File("whole", 20), File("whole2", 20)]);
+        long whole = proxy.Passed - before;
+        int seed = Random.Shared.Next();
+        TestContext.Out.WriteLine($"seed {seed}, {cuts} cuts within {whole} bytes");
+        var random = new Random(seed);
+        for (int round = 0; round < cuts; round++)
+        {
+            proxy.CutAfter(random.NextInt64(1, whole + 1));
+            FileResult[] results = await WriteAsync(sink, [File($"{round}-a", 20), File($"{round}-b", 20)]);
+            Assert.That(results.Select(r => (r.Outcome, r.Inserted)), Is.All.EqualTo((FileOutcome.Loaded, 20L)), $"seed {seed}, round {round}");
+        }
+        List<Reading> stored = _database.Readings();
+        Assert.That((stored.Count, stored.Distinct().Count()), Is.EqualTo(((cuts * 40) + 60, (cuts * 40) + 60)), $"seed {seed}");
+        Assert.That(_database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Options.LedgerTable}"), Is.EqualTo((cuts * 2) + 3), $"seed {seed}");
+        Assert.That(Endpoint.Counts.Logins, Is.GreaterThan(cuts / 2), "the proxy did cut");
+    }
+
+    [Test, CancelAfter(300_000)]
+    public async Task Four_writers_with_the_same_keys_never_deadlock()
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        Task writers = Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
+        {
+            for (int i = 0; i < 25; i++)
+                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Rows)], patience.Token);
+        })));
+        if (await Task.WhenAny(writers, Task.Delay(TimeSpan.FromSeconds(50))) != writers)
+            Assert.Fail("stuck after: " + string.Join("\n", Endpoint.Counts.Statements.TakeLast(12).Select(t => t[..Math.Min(t.Length, 150)])));
+        await writers;
+        Assert.That(_database.Readings(), Has.Count.EqualTo(50));
+        Assert.That(_database.Scalar<long>($"SELECT SUM(Inserted) FROM {_database.Options.LedgerTable}"), Is.EqualTo(50));
+    }
+}

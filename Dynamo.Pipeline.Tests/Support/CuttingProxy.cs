@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>Stands between a client and a server on the loopback and cuts the connection, with a reset on both sides, after so many bytes. Safe for concurrent use.</summary>
+internal sealed class CuttingProxy : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly int _target;
+    private readonly Task _accepting;
+    private long _left = long.MaxValue;
+
+    /// <param name="target">The server's port.</param>
+    public CuttingProxy(int target)
+    {
+        _target = target;
+        _listener.Start();
+        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        _accepting = AcceptAsync();
+    }
+
+    public int Port { get; }
+
+    /// <summary>How many bytes, both directions together, have passed.</summary>
+    public long Passed { get; private set; }
+
+    /// <summary>The connection that carries the n-th byte from now on is cut there; later ones live.</summary>
+    public void CutAfter(long bytes) => Interlocked.Exchange(ref _left, bytes);
+
+    public async ValueTask DisposeAsync()
+    {
+        _listener.Stop();
+        await _accepting;
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true) _ = ForwardAsync(await _listener.AcceptSocketAsync());
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException or InvalidOperationException)
+        {
+            // The listener has been stopped.
+        }
+    }
+
+    private async Task ForwardAsync(Socket client)
+    {
+        using Socket near = client;
+        using var far = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        near.NoDelay = true;
+        try
+        {
+            await far.ConnectAsync(IPAddress.Loopback, _target);
+            await Task.WhenAny(PumpAsync(near, far), PumpAsync(far, near));
+        }
+        catch (SocketException)
+        {
+            // The server is gone; so is the client, with the end of this method.
+        }
+    }
+
+    private async Task PumpAsync(Socket from, Socket to)
+    {
+        byte[] buffer = new byte[16 * 1024];
+        try
+        {
+            while (await from.ReceiveAsync(buffer) is var count && count > 0)
+            {
+                long left = Interlocked.Add(ref _left, -count);
+                int allowed = left >= 0 ? count : (int)Math.Max(0, count + left);
+                await to.SendAsync(buffer.AsMemory(0, allowed));
+                Passed += allowed;
+                if (left > 0) continue;
+                Interlocked.Exchange(ref _left, long.MaxValue);
+                from.LingerState = to.LingerState = new LingerOption(enable: true, seconds: 0);
+                return;
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            // One side has gone; the other goes with the end of the forwarding.
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using Microsoft.Data.SqlClient;
+using Polly;
+using Polly.Retry;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>Opens connections and turns what SqlClient throws into errors that say what to do. Safe for concurrent use.</summary>
+internal sealed class SqlServerDb
+{
+    /// <summary>Twice SqlClient's own: each packet costs this side as much as some forty rows. An encrypted connection takes at most 16,383.</summary>
+    private const int PacketSize = 16_000;
+
+    /// <summary>Where SqlClient itself failed before the server said anything.</summary>
+    private const int NoServerError = 0;
+
+    private readonly string _connection, _alone;
+    private readonly bool _takesToken;
+    private readonly ResiliencePipeline _retry;
+
+    public SqlServerDb(string connectionString, SqlServerSinkOptions options)
+    {
+        Options = options;
+        var builder = new SqlConnectionStringBuilder(connectionString)
+        {
+            // A connection that comes back by itself has lost its temporary tables and locks: a new attempt must know.
+            ConnectRetryCount = 0,
+            Enlist = false,
+            PersistSecurityInfo = false,
+        };
+        if (!builder.ShouldSerialize("Packet Size")) builder.PacketSize = PacketSize;
+        if (!builder.ShouldSerialize("Application Name")) builder.ApplicationName = "dynamo";
+        _takesToken = builder.Authentication is not (SqlAuthenticationMethod.NotSpecified or SqlAuthenticationMethod.SqlPassword);
+        _connection = builder.ConnectionString;
+        builder.Pooling = false;
+        _alone = builder.ConnectionString;
+        Name = $"sqlserver:{builder.DataSource}/{builder.InitialCatalog}";
+        _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.Clock }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
+                MaxRetryAttempts = options.Retries, Delay = options.RetryDelay, MaxDelay = TimeSpan.FromSeconds(30), BackoffType = DelayBackoffType.Exponential, UseJitter = true,
+            })
+            .Build();
+    }
+
+    public SqlServerSinkOptions Options { get; }
+
+    /// <summary>Server and database, without user or password.</summary>
+    public string Name { get; }
+
+    public int CommandSeconds => SqlServerText.Seconds(Options.CommandTimeout);
+
+    /// <summary>An open connection. A lasting one is not pooled: its session ends with it.</summary>
+    public async Task<SqlConnection> OpenAsync(bool lasting, CancellationToken cancellationToken)
+    {
+        var connection = new SqlConnection(lasting ? _alone : _connection);
+        try
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch (Exception error)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            if (_takesToken && error is SqlException { Number: NoServerError } or not (SqlException or OperationCanceledException or InvalidOperationException or IOException)) throw NoToken(error);
+            throw;
+        }
+    }
+
+    /// <summary>Whoever gets tokens throws exceptions of its own, with pages of text.</summary>
+    private SinkException NoToken(Exception error) => new(
+        $"Entra gave no token for {Name}: {error.Message.Split('\n', 2)[0].TrimEnd()} Check that this machine has the managed identity, or the application's id and secret, and that Entra can be reached from here.", error);
+
+    /// <summary>Closes a connection; one that does not answer is closed in the background and never used again.</summary>
+    public static async ValueTask CloseAsync(SqlConnection connection, bool isStuck)
+    {
+        if (!isStuck)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            return;
+        }
+        SqlConnection.ClearPool(connection);
+        _ = Task.Run(connection.Dispose);
+    }
+
+    /// <summary>Runs an idempotent step on a connection of its own, again after transient errors.</summary>
+    public async Task<T> RetryAsync<T>(string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken) =>
+        await _retry.ExecuteAsync(async token => await GuardAsync(doing, async () =>
+        {
+            SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+                return await step(connection, token).ConfigureAwait(false);
+        }, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+
+    public async Task<T> GuardAsync<T>(string doing, Func<Task<T>> step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await step().ConfigureAwait(false);
+        }
+        catch (Exception error) when (Translated(error, doing, cancellationToken) is { } known)
+        {
+            throw known;
+        }
+    }
+
+    /// <summary>What an error of SqlClient means, or null for one that is not SqlClient's.</summary>
+    public Exception? Translated(Exception error, string doing, CancellationToken cancellationToken) => error switch
+    {
+        // SqlClient reports our own cancellation as an error of the server.
+        SqlException or OperationCanceledException or InvalidOperationException or TimeoutException when cancellationToken.IsCancellationRequested => new OperationCanceledException(error.Message, error, cancellationToken),
+        SqlException sql => SqlServerFault.Of(sql, Name, doing),
+        OperationCanceledException or TimeoutException => new SinkException($"{Name} made no progress while {doing}. The same batch can be written again.", error) { IsTransient = true },
+        // A closed connection, an exhausted pool, and on a connection that broke now and then a null reference in SqlClient itself.
+        InvalidOperationException or IOException or ObjectDisposedException or NullReferenceException => new SinkException($"The connection to {Name} broke while {doing}: {error.Message}", error) { IsTransient = true },
+        _ => null,
+    };
+
+    public SqlCommand Command(SqlConnection connection, SqlTransaction? transaction, string sql) => SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
+}

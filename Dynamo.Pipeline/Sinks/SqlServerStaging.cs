@@ -1,0 +1,109 @@
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// Stages a batch outside any transaction; one transaction then merges it and writes its entries. It is undone and made again without what it found to be bad, on the rows that
+/// are still staged, until nothing bad is left. Safe for concurrent use.
+/// </summary>
+internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerTurns<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit)
+{
+    private const int MostAttempts = 10_000, MostFruitless = 5, MostInAList = 1000;
+
+    private readonly SqlServerMergeSql<TRow> _sql = new(target, db.Options);
+
+    private SqlServerMerge<TRow> Merge => new(db, target, _sql, turns);
+
+    public async Task WriteAsync(SqlServerWriting<TRow> writing)
+    {
+        await db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation).ConfigureAwait(false);
+        if (writing.Ordered.Any(w => w.IsLoading)) writing.Parts = await copy.StageAsync(writing).ConfigureAwait(false);
+        await MergeUntilGoodAsync(writing).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes the entries of files none of which is to be loaded.</summary>
+    public async Task CondemnAsync(SqlServerWriting<TRow> writing)
+    {
+        await db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation).ConfigureAwait(false);
+        await MergeUntilGoodAsync(writing).ConfigureAwait(false);
+    }
+
+    private async Task MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
+    {
+        for (int attempt = 0; attempt < MostAttempts; attempt++)
+        {
+            await DropBadFilesAsync(writing).ConfigureAwait(false);
+            if (await TryMergeAsync(writing).ConfigureAwait(false)) return;
+        }
+        throw new SinkException($"{db.Name} refused a batch again and again, but none of its rows alone. Look at the triggers of {target.Name}.");
+    }
+
+    /// <summary>One transaction: true when it is committed, false when it has to be made again with what was learnt.</summary>
+    private async Task<bool> TryMergeAsync(SqlServerWriting<TRow> writing)
+    {
+        SqlException refusal;
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(writing.Connection, writing.Cancellation).ConfigureAwait(false);
+        try
+        {
+            await turns.MergeAsync(writing.Connection, transaction, writing.Parts, writing.Cancellation).ConfigureAwait(false);
+            await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
+            foreach (int[] known in writing.Places(w => w is { IsKnown: true, Ordinal: > 0 }).Chunk(MostInAList))
+                await db.ExecuteAsync(writing.Connection, transaction, SqlServerMergeSql<TRow>.DropFiles(known), writing.Cancellation).ConfigureAwait(false);
+            return (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false)) && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
+        }
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        {
+            refusal = error;
+        }
+        finally
+        {
+            await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
+        }
+        if (!await LeaveOutAsync(writing).ConfigureAwait(false) && ++writing.Fruitless > MostFruitless) throw refusal;
+        return false;
+    }
+
+    private async Task<bool> IsMergedAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
+    {
+        SqlServerMerged merged = await Merge.RunAsync(writing, transaction).ConfigureAwait(false);
+        if (!new SqlServerVerdicts<TRow>(writing.Ordered, merged, db.Options.Duplicates, writing.MaxBadRows).Apply()) return false;
+        return merged.Inserted == writing.Ordered.Where(w => w.IsLoading).Sum(w => w.Inserted) ? true : throw Unbalanced();
+    }
+
+    private SinkException Unbalanced() => db.Options.Procedure is { } procedure
+        ? new SinkException($"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
+        : new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
+
+    /// <summary>Leaves the refused rows out; false when there are none, for what another program did to the table meanwhile was the reason.</summary>
+    private async Task<bool> LeaveOutAsync(SqlServerWriting<TRow> writing)
+    {
+        if (await Merge.TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
+        List<long> rows = await db.QueryAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
+        var search = new SqlServerBisection<TRow>(Merge, writing);
+        await search.SearchAsync(rows, error).ConfigureAwait(false);
+        foreach ((long place, SqlException reason) in search.Found.OrderBy(f => f.Key))
+        {
+            FileWork<TRow> work = writing.Ordered[StagedPlace.FileOf(place)];
+            work.Count(await Merge.DescribeAsync(writing, place, reason).ConfigureAwait(false));
+            work.Ordinal--;
+        }
+        foreach (long[] dropped in search.Found.Keys.Chunk(MostInAList))
+            await db.ExecuteAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Drop(dropped), writing.Cancellation).ConfigureAwait(false);
+        foreach (FileWork<TRow> work in writing.Ordered.Where(w => w.IsLoading && w.Rejected > 0))
+        {
+            (work.Inserted, work.Updated, work.Unchanged) = (work.Ordinal, 0, 0);
+            work.JudgeLate(writing.MaxBadRows);
+        }
+        return search.Found.Count > 0;
+    }
+
+    /// <summary>Files that turned out bad have no staged rows any more.</summary>
+    private async Task DropBadFilesAsync(SqlServerWriting<TRow> writing)
+    {
+        int[] bad = writing.Places(w => w is { Outcome: not FileOutcome.Loaded, Ordinal: > 0 });
+        foreach (int[] some in bad.Chunk(MostInAList))
+            await db.ExecuteAsync(writing.Connection, null, SqlServerMergeSql<TRow>.DropFiles(some), writing.Cancellation).ConfigureAwait(false);
+        foreach (int i in bad)
+            writing.Ordered[i].Ordinal = 0;
+    }
+}

@@ -1,0 +1,29 @@
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>Transactions whose end never hides the first error.</summary>
+internal static class SqlServerTransaction
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    public static async Task<SqlTransaction> BeginAsync(SqlConnection connection, CancellationToken cancellationToken) =>
+        (SqlTransaction)await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Rolls back what the server has not rolled back itself. Never throws, and waits only so long: a connection that is stuck is closed by its owner.</summary>
+    public static Task UndoAsync(SqlTransaction transaction) => Task.WhenAny(Task.Run(() => Undo(transaction)), Task.Delay(s_patience));
+
+    private static void Undo(SqlTransaction transaction)
+    {
+        try
+        {
+            if (transaction.Connection is not null) transaction.Rollback();
+            transaction.Dispose();
+        }
+#pragma warning disable CA1031 // The transaction is gone, the connection is broken, or SqlClient trips over either (a NullReferenceException was seen): the server rolls back all the same.
+        catch (Exception)
+#pragma warning restore CA1031
+        {
+        }
+    }
+}
