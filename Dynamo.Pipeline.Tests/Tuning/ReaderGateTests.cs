@@ -24,10 +24,10 @@ internal sealed class ReaderGateTests
         Task[] readers = [.. Enumerable.Range(0, 100).Select(_ => gate.EnterAsync(default))];
         int left = 0;
 
-        // Each reader takes 30 ms for a chunk, however many there are.
+        // Each reader takes 150 ms for a chunk, however many there are.
         for (int round = 0; round < 10; round++)
         {
-            time.Advance(TimeSpan.FromMilliseconds(30));
+            time.Advance(TimeSpan.FromMilliseconds(150));
             for (int inside = readers.Count(reader => reader.IsCompleted) - left; inside > 0; inside--, left++) gate.Leave(1_000);
         }
 

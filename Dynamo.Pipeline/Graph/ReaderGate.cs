@@ -6,8 +6,8 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
 {
-    /// <summary>A measurement is at least this long, and every reader has had two chunks in it, or it says nothing.</summary>
-    private static readonly TimeSpan s_window = TimeSpan.FromMilliseconds(50);
+    /// <summary>A measurement is at least this long, and every reader has had two chunks in it, or it says nothing. Trying costs a little, so that a run of a moment goes without.</summary>
+    private static readonly TimeSpan s_window = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
     private readonly Queue<TaskCompletionSource> _waiting = new();
