@@ -30,6 +30,24 @@ public sealed class SqliteSinkTests : BatchSinkContract
     }
 
     [Test, CancelAfter(60_000)]
+    public async Task A_long_run_fills_the_database_while_it_goes_on_and_its_wal_stays_short(CancellationToken token)
+    {
+        await using var sink = (SqliteSink<Reading>)NewSink();
+        await sink.PrepareAsync(Run(), token);
+        long written = 0;
+        for (int batch = 0; batch < 400 && written < 32 << 20; batch++)
+        {
+            await sink.WriteAsync([File($"{batch}.csv", Enumerable.Range(batch * 5_000, 5_000).Select(minute => R("A", minute, 1)))], token);
+            written = new FileInfo(_database.Path).Length;
+            // A moment for the copying beside it, which would not be waited for.
+            await Task.Delay(2, token);
+        }
+
+        Assert.That(written, Is.GreaterThanOrEqualTo(32 << 20), "nothing was copied into the database before the end of the run");
+        Assert.That(new FileInfo(_database.Path + "-wal").Length, Is.LessThan(written));
+    }
+
+    [Test, CancelAfter(60_000)]
     public async Task A_run_that_was_not_ended_is_closed_as_interrupted_by_the_next()
     {
         await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1)));

@@ -1,9 +1,9 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>Everything one run holds open, from the claim to the statements. Made by <see cref="OpenAsync"/>, which leaves nothing open when it fails.</summary>
-internal sealed class SqliteSession<TRow> : IDisposable
+internal sealed class SqliteSession<TRow> : IAsyncDisposable
 {
-    /// <summary>A fifth of the time of the default (1,000 pages) goes into copying hot pages again and again; this bounds the WAL at some 64 MB.</summary>
+    /// <summary>Where the copying beside the writer does not keep up, the writer copies as well: this bounds the WAL at some 64 MB.</summary>
     private const int CheckpointPages = 16_000;
 
     private const int CacheKibibytes = 16 * 1024;
@@ -17,6 +17,7 @@ internal sealed class SqliteSession<TRow> : IDisposable
     private SqliteRejectWriter? _rejects;
     private SqliteRowWriter<TRow>? _rows;
     private SqliteBatch<TRow>? _batch;
+    private SqliteCheckpoints? _checkpoints;
 
     private SqliteSession(SqliteSinkOptions options, SqliteClaim claim, SqliteDb db) => (_options, _claim, _db) = (options, claim, db);
 
@@ -35,7 +36,7 @@ internal sealed class SqliteSession<TRow> : IDisposable
         }
         catch
         {
-            session?.Dispose();
+            if (session is not null) await session.DisposeAsync().ConfigureAwait(false);
             claim.Dispose();
             throw;
         }
@@ -46,6 +47,7 @@ internal sealed class SqliteSession<TRow> : IDisposable
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
         FileWork<TRow>[] works = await _batch!.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        _checkpoints!.Committed();
         foreach (FileWork<TRow> work in works)
             if (work.Outcome != FileOutcome.Deferred) _reader!.Remember(work.File);
         return [.. works.Select(w => w.Result())];
@@ -66,8 +68,9 @@ internal sealed class SqliteSession<TRow> : IDisposable
     }
 
     /// <summary>Leaves one file behind: the WAL goes into the database. Where that fails (disk full, another reader), it stays valid beside it.</summary>
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        if (_checkpoints is not null) await _checkpoints.DisposeAsync().ConfigureAwait(false);
         _reader?.Dispose();
         _ledger?.Dispose();
         _rejects?.Dispose();
@@ -93,6 +96,7 @@ internal sealed class SqliteSession<TRow> : IDisposable
         {
             _db.Rollback();
         }
+        _checkpoints = new SqliteCheckpoints(_db.Path);
         _reader = new SqliteLedgerReader(_db.Path, _options, run.Source);
         _ledger = new SqliteLedgerWriter(_db, _options, run.Source, _runId);
         _rejects = new SqliteRejectWriter(_db, _options, run, _runId);

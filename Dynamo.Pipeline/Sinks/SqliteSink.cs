@@ -82,7 +82,7 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
         }
         finally
         {
-            Close();
+            await CloseAsync().ConfigureAwait(false);
             _oneWriter.Release();
         }
     }
@@ -98,7 +98,7 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
         if (!await _oneWriter.WaitAsync(s_longestWrite).ConfigureAwait(false)) return;
         try
         {
-            Close();
+            await CloseAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -106,5 +106,5 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
         }
     }
 
-    private void Close() => Interlocked.Exchange(ref _session, null)?.Dispose();
+    private ValueTask CloseAsync() => Interlocked.Exchange(ref _session, null)?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
