@@ -77,11 +77,16 @@ public sealed class SftpSource : IFileSource
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
-    public async ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
+    public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(file);
         byte[] path = _place.Encode(_place.PathOf(file));
-        if (file.Size <= Math.Min(wholeUpTo, Array.MaxLength - 1)) return await _opening.WholeAsync(file, path, cancellationToken).ConfigureAwait(false);
+        return new ValueTask<FileContent>(file.Size <= Math.Min(wholeUpTo, Array.MaxLength - 1)
+            ? _opening.WholeAsync(file, path, cancellationToken) : StreamAsync(file, path, cancellationToken));
+    }
+
+    private async Task<FileContent> StreamAsync(SourceFile file, byte[] path, CancellationToken cancellationToken)
+    {
         SftpFileStream stream = await _opening.StreamAsync(file, path, 0, cancellationToken).ConfigureAwait(false);
         return new FileContent(new SftpResumingStream(stream, (offset, token) => _opening.StreamAsync(file, path, offset, token)));
     }

@@ -114,10 +114,10 @@ public sealed partial record SftpSourceOptions
 
     /// <summary>
     /// Files each reader asks for at once, 1 to 1,000. Default 256. How many of them are really under way is decided by the distance to the server (64
-    /// nearby, up to 1,000 on each connection at 20 ms) and by how many it allows. Fewer use less memory and leave a long line empty.
+    /// nearby, 1,500 on each connection at 20 ms, 2,000 at most) and by how many it allows. Fewer use less memory and leave a long line empty.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Below 1 or above 1,000.</exception>
-    public int OpensInFlight { get; init => field = Within(value, 1, SftpWindow.Widest, nameof(OpensInFlight)); } = 256;
+    public int OpensInFlight { get; init => field = Within(value, 1, 1000, nameof(OpensInFlight)); } = 256;
 
     /// <summary>How long a connection may take until the server is ready, up to a day. Default 30 seconds; then it counts as unreachable.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline;
 /// thread is woken in between, because the steps run on the connection's reader thread. One byte more than listed is asked for, in case it is longer. A file that may be
 /// written right now gets a last look, an FSTAT: the server works in order, so that one behind the last READ tells whether what was read is what was listed.
 /// </summary>
-internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook) : SftpRequest
+internal sealed class SftpFetch(SftpLine line, SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook) : SftpRequest, ISftpEntrant
 {
     private const int ReadsAhead = 32;
 
@@ -20,19 +20,62 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
     private bool _isRead;
     private DiskStat? _now;
     private bool _isOver;
+    private CancellationTokenRegistration _cancellation;
+
+    /// <summary>The file it fetches.</summary>
+    public SourceFile File => file;
+
+    /// <summary>Its path, encoded.</summary>
+    public byte[] Path => path;
+
+    /// <summary>Where it is fetched.</summary>
+    public SftpConnection Connection => connection;
+
+    /// <summary>Called, on the connection's reader thread, when the attempt failed: it sees to it that <see cref="Complete"/> or <see cref="Fault"/> is called. Without it, the content fails.</summary>
+    public Action<SftpFetch, Exception>? Failed { get; init; }
+
+    /// <summary>Gives up.</summary>
+    public CancellationToken Cancellation { get; private set; }
 
     /// <summary>After the OPEN was refused: whether others were open, so that the refusal may be for want of handles.</summary>
     public bool OthersWereOpen { get; private set; }
 
-    /// <summary>Sends the OPEN; the place in the connection's window, entered by the caller with its weight, is given back at the end.</summary>
+    /// <summary>Sends the OPEN as soon as there is a place in the connection's window; nobody is woken for it.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>
     /// The content. Fails with <see cref="SftpStatusException"/> (what the server answered), <see cref="FileChangedException"/> or
     /// <see cref="SftpConnectionException"/>.
     /// </returns>
-    public Task<FileContent> RunAsync()
+    public Task<FileContent> RunAsync(CancellationToken cancellationToken)
     {
-        connection.SendOpen(this, path);
+        Cancellation = cancellationToken;
+        _cancellation = cancellationToken.UnsafeRegister(static (fetch, token) => ((SftpFetch)fetch!)._completion.TrySetCanceled(token), this);
+        connection.Files.Enter(weight, this);
         return _completion.Task;
+    }
+
+    public bool HasGivenUp => _completion.Task.IsCompleted;
+
+    public void Enter()
+    {
+        if (HasGivenUp) connection.Files.Leave(weight, opened: false);
+        else connection.SendOpen(this, path);
+    }
+
+    /// <summary>The content came, perhaps by another attempt.</summary>
+    public void Complete(FileContent content)
+    {
+        _cancellation.Unregister();
+        if (!_completion.TrySetResult(content)) content.Dispose();
+    }
+
+    /// <summary>No attempt can help.</summary>
+    public void Fault(Exception error)
+    {
+        _cancellation.Unregister();
+        _completion.TrySetException(error);
+        // Whoever was cancelled meanwhile does not look at it any more.
+        _ = _completion.Task.Exception;
     }
 
     public override void Answer(byte type, SftpReader body)
@@ -47,9 +90,13 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
         if (_isOver) return;
         _isOver = true;
         connection.Files.Leave(weight, _handle is not null);
-        _completion.TrySetException(cause);
-        // Whoever was cancelled meanwhile does not look at it any more.
-        _ = _completion.Task.Exception;
+        Fails(cause);
+    }
+
+    private void Fails(Exception error)
+    {
+        if (Failed is { } failed && !HasGivenUp) failed(this, error);
+        else Fault(error);
     }
 
     private void NotOpened(SftpStatus status)
@@ -57,7 +104,7 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
         _isOver = true;
         if (status.Code == SftpCode.Failure) OthersWereOpen = connection.Files.LeaveRefused(weight);
         else connection.Files.Leave(weight, opened: false);
-        _completion.TrySetException(new SftpStatusException(status));
+        Fails(new SftpStatusException(status));
     }
 
     private void Opened(byte[] handle)
@@ -122,7 +169,7 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
     {
         if (_isOver) return;
         Close();
-        _completion.TrySetException(new SftpStatusException(status));
+        Fails(new SftpStatusException(status));
     }
 
     private void Finish()
@@ -131,12 +178,13 @@ internal sealed class SftpFetch(SftpConnection connection, SourceFile file, byte
         try
         {
             FolderChange.Check(file, _now!.Value, _received);
-            _completion.TrySetResult(FileContent.Rented(_buffer!, _size));
+            line.Progressed();
+            Complete(FileContent.Rented(_buffer!, _size));
         }
         catch (FileChangedException e)
         {
             ArrayPool<byte>.Shared.Return(_buffer!);
-            _completion.TrySetException(e);
+            Fault(e);
         }
     }
 

@@ -19,6 +19,9 @@ internal sealed class SftpLine(string name, int reconnects, TimeProvider time, F
     /// <summary>How busy it is: one that never had a connection counts as idle, or it would never get one; one that lost it is left alone.</summary>
     public int Pending => Volatile.Read(ref _live)?.Pending ?? (Volatile.Read(ref _connecting) is null ? 0 : int.MaxValue);
 
+    /// <summary>The connection, or <see langword="null"/> while there is none that works.</summary>
+    public SftpConnection? Live => Volatile.Read(ref _live) is { Cause: null } live ? live : null;
+
     /// <summary>The connection, or a new one.</summary>
     /// <exception cref="SourceException">There is none to be had.</exception>
     public ValueTask<SftpConnection> GetAsync(CancellationToken cancellationToken)

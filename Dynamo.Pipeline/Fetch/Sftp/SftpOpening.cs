@@ -12,21 +12,41 @@ internal sealed class SftpOpening(SftpLines lines, SftpSourceOptions options)
     // What a stream reads ahead is its own affair; this bounds how many are open.
     private const long StreamWeight = 64 * 1024;
 
-    /// <summary>Fetches a file whole.</summary>
-    public async Task<FileContent> WholeAsync(SourceFile file, byte[] path, CancellationToken cancellationToken)
+    /// <summary>Fetches a file whole. Nearly always at the first attempt, and then without a task of its own.</summary>
+    public Task<FileContent> WholeAsync(SourceFile file, byte[] path, CancellationToken cancellationToken)
     {
-        for (int refusals = 0; ;)
+        SftpLine line = lines.LeastBusy();
+        if (line.Live is not { } connection) return AgainAsync(file, path, 0, cancellationToken);
+        return new SftpFetch(line, connection, file, path, file.Size, lastLook: !HasRested(file)) { Failed = Recover }.RunAsync(cancellationToken);
+    }
+
+    private void Recover(SftpFetch fetch, Exception error) => _ = Task.Run(() => RecoverAsync(fetch, error));
+
+    private async Task RecoverAsync(SftpFetch fetch, Exception error)
+    {
+        try
+        {
+            if (error is SftpStatusException refused && !fetch.OthersWereOpen) throw await JudgeAsync(fetch.Connection, fetch.File, fetch.Path, refused).ConfigureAwait(false);
+            fetch.Complete(await AgainAsync(fetch.File, fetch.Path, fetch.OthersWereOpen ? 1 : 0, fetch.Cancellation).ConfigureAwait(false));
+        }
+        catch (Exception e)
+        {
+            fetch.Fault(e);
+        }
+    }
+
+    /// <summary>Attempt after attempt, each over whichever connection there is.</summary>
+    private async Task<FileContent> AgainAsync(SourceFile file, byte[] path, int refusals, CancellationToken cancellationToken)
+    {
+        while (true)
         {
             SftpLine line = lines.LeastBusy();
             SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
             long weight = refusals < RefusalsUntilAlone ? file.Size : SftpWindow.MostBytes + 1;
-            await connection.Files.EnterAsync(weight, cancellationToken).ConfigureAwait(false);
-            var fetch = new SftpFetch(connection, file, path, weight, lastLook: !HasRested(file));
+            var fetch = new SftpFetch(line, connection, file, path, weight, lastLook: !HasRested(file));
             try
             {
-                FileContent content = await fetch.RunAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
-                line.Progressed();
-                return content;
+                return await fetch.RunAsync(cancellationToken).ConfigureAwait(false);
             }
             catch (SftpStatusException) when (fetch.OthersWereOpen)
             {

@@ -54,7 +54,7 @@ internal sealed class SshProcess : SftpTransport
         try
         {
             // With its children: a ProxyJump's ssh would hold the pipes open.
-            _process.Kill(entireProcessTree: true);
+            _process.Kill(entireProcessTree: MayHaveChildren());
         }
         catch (Exception e) when (e is InvalidOperationException or Win32Exception or NotSupportedException)
         {
@@ -73,6 +73,19 @@ internal sealed class SshProcess : SftpTransport
     {
         Abort();
         _process.Dispose();
+    }
+
+    /// <summary>Linux says at once (proc_pid_task_children(5); the client has one thread). To look through all processes of the machine for them takes long, as the end of a run goes.</summary>
+    private bool MayHaveChildren()
+    {
+        try
+        {
+            return !OperatingSystem.IsLinux() || File.ReadAllText($"/proc/{_process.Id}/task/{_process.Id}/children").Length > 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
     }
 
     /// <summary>Reads to the end, so that a talkative client never blocks, and keeps the last words.</summary>
