@@ -18,6 +18,9 @@ public abstract class BatchSinkContract
     /// <summary>Makes the database refuse the value, with a constraint or trigger of its own. The tables exist.</summary>
     protected abstract void RefuseValue(double value);
 
+    /// <summary>The shortest time the database tells apart.</summary>
+    protected virtual TimeSpan Finest => TimeSpan.FromTicks(1);
+
     protected static RunStart Run(int maxBadRows = 100, string source = Source) => new(source, Noon, "host", "1.0", maxBadRows);
 
     protected static Reading R(string logger, int minute, double value, string channel = "flow") => new(logger, channel, Noon.AddMinutes(minute), value);
@@ -52,7 +55,7 @@ public abstract class BatchSinkContract
     [Test, CancelAfter(60_000)]
     public async Task New_rows_are_inserted_and_read_back_as_they_were()
     {
-        Reading[] rows = [new("A \"1'; --", "flöw", Noon.AddTicks(1), -1.5e-300), new("😀", "p", DateTime.MinValue.ToUniversalTime(), double.MaxValue), R("B", 0, 0)];
+        Reading[] rows = [new("A \"1'; --", "flöw", Noon + Finest, -1.5e-300), new("😀", "p", DateTime.MinValue.ToUniversalTime(), double.MaxValue), R("B", 0, 0)];
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", rows));
         Assert.That(Counts(results[0]), Is.EqualTo((3L, 0L, 0L, 0L)));
         Assert.That(StoredReadings(), Is.EquivalentTo(rows));

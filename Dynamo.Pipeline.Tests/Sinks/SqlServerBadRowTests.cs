@@ -71,7 +71,8 @@ public sealed class SqlServerBadRowTests
     public async Task A_check_constraint()
     {
         FileResult bad = await OnlyOneIsLeftOutAsync(r => r with { Value = -1 }, define: $"ALTER TABLE {_database.Map.Name} ADD CONSTRAINT CK_{_database.Map.Name} CHECK (Value >= 0)");
-        Assert.That(bad.Rejects[0].Problem, Does.Contain("CK_"));
+        // Servers spell names in their own case.
+        Assert.That(bad.Rejects[0].Problem, Does.Contain("CK_").IgnoreCase);
     }
 
     [Test, CancelAfter(300_000)]

@@ -99,6 +99,23 @@ public sealed class SqlServerFailureTests
         Endpoint.CutAll();
     }
 
+    [Test, CancelAfter(120_000)]
+    public async Task A_batch_that_is_cancelled_while_the_server_is_silent_ends_and_can_be_written_again_when_the_connections_are_cut([Values] bool append)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
+        using var cancel = new CancellationTokenSource();
+        Endpoint.FailNext(TdsMoment.BulkEnd, TdsFault.NoAnswer);
+        Task<FileResult[]> writing = sink.WriteAsync([File("a.csv")], cancel.Token).AsTask();
+        await Task.Delay(TimeSpan.FromSeconds(1));
+
+        await cancel.CancelAsync();
+        Assert.That(async () => await writing.WaitAsync(TimeSpan.FromSeconds(40)), Throws.InstanceOf<OperationCanceledException>());
+        Endpoint.CutAll();
+        FileResult[] again = await WriteAsync(sink, [File("a.csv")]).WaitAsync(TimeSpan.FromSeconds(40));
+
+        Assert.That((again[0].Outcome, again[0].Inserted, _database.Readings().Count), Is.EqualTo((FileOutcome.Loaded, 50L, 50)));
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task Missing_rights_and_a_wrong_password_are_no_data_and_no_reason_to_try_again()
     {

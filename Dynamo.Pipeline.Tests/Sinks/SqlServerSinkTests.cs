@@ -22,6 +22,8 @@ public sealed class SqlServerSinkTests : BatchSinkContract
     protected override long StoredRejects(string path) => _database.Rejects(path);
 
     protected override void RefuseValue(double value) => _database.RefuseValue(value);
+
+    protected override TimeSpan Finest => _database.Finest;
 }
 
 /// <summary>The contract with rows that go straight into the table.</summary>
@@ -46,4 +48,6 @@ public sealed class SqlServerAppendTests : BatchSinkContract
     protected override long StoredRejects(string path) => _database.Rejects(path);
 
     protected override void RefuseValue(double value) => _database.RefuseValue(value);
+
+    protected override TimeSpan Finest => _database.Finest;
 }

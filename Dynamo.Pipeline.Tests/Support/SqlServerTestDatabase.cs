@@ -72,6 +72,23 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
         return connection.Query<T>(sql, values).AsList();
     }
 
+    /// <summary>Whether the server takes a statement: servers that speak TDS do not all know the same.</summary>
+    public bool Takes(string sql)
+    {
+        try
+        {
+            Execute(sql);
+            return true;
+        }
+        catch (SqlException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The shortest time that <c>datetime2(7)</c> tells apart: some servers keep microseconds.</summary>
+    public TimeSpan Finest => TimeSpan.FromTicks(Scalar<string>("SELECT CONVERT(nvarchar(40), CAST('2026-01-01T00:00:00.0000001' AS datetime2(7)))")!.EndsWith('1') ? 1 : TimeSpan.TicksPerMicrosecond);
+
     public List<Reading> Readings() =>
         [.. Query<(string Logger, string Channel, DateTime At, double Value)>($"SELECT Logger, Channel, TimestampUtc, Value FROM {Map.Name}")
             .Select(r => new Reading(r.Logger, r.Channel, DateTime.SpecifyKind(r.At, DateTimeKind.Utc), r.Value))];

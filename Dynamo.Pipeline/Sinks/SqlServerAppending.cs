@@ -8,11 +8,16 @@ internal sealed class SqlServerAppending<TRow>(SqlServerTurns<TRow> turns, SqlSe
     /// <returns>False when nothing is written and the batch has to be staged: a row was refused, or a file turned out bad or known.</returns>
     public async Task<bool> TryAsync(SqlServerWriting<TRow> writing)
     {
-        if (await TryCopyAsync(writing).ConfigureAwait(false)) return true;
+        try
+        {
+            if (await TryCopyAsync(writing).ConfigureAwait(false)) return true;
+        }
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        {
+            return false;
+        }
         // A streamed file that turned out bad is not read again: only its entry and rejects are written.
-        if (writing.Works is not [{ Rows.IsStreamed: true, Outcome: not FileOutcome.Loaded }]) return false;
-        await staging.CondemnAsync(writing).ConfigureAwait(false);
-        return true;
+        return writing.Works is [{ Rows.IsStreamed: true, Outcome: not FileOutcome.Loaded }] && !writing.IsOvertaken && await staging.CondemnAsync(writing).ConfigureAwait(false);
     }
 
     private async Task<bool> TryCopyAsync(SqlServerWriting<TRow> writing)
@@ -25,10 +30,6 @@ internal sealed class SqlServerAppending<TRow>(SqlServerTurns<TRow> turns, SqlSe
             if (writing.Ordered.Any(w => w.IsLoading)) await copy.AppendAsync(writing, transaction).ConfigureAwait(false);
             // What is in the table already cannot be taken out of it file by file.
             return !writing.Ordered.Any(w => w.Ordinal > 0 && !w.IsLoading) && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
-        }
-        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
-        {
-            return false;
         }
         finally
         {

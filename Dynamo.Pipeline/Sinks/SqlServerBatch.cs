@@ -25,14 +25,14 @@ internal sealed class SqlServerBatch<TRow>
 
     public async Task<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
-        bool append = _db.Options.Append;
+        bool append = _db.Options.Append, isContested = false;
         for (int resolutions = 0; ; resolutions++)
         {
             FileWork<TRow>[] works = [.. files.Select(f => new FileWork<TRow>(f))];
             try
             {
-                if (await _db.GuardAsync("writing a batch", () => AttemptAsync(works, append, cancellationToken), cancellationToken).ConfigureAwait(false) is { } results) return results;
-                append = false;
+                if (await _db.GuardAsync("writing a batch", () => AttemptAsync(works, append, isContested, cancellationToken), cancellationToken).ConfigureAwait(false) is { } results) return results;
+                (append, isContested) = (false, true);
             }
             catch (SourceFaultException error)
             {
@@ -45,24 +45,25 @@ internal sealed class SqlServerBatch<TRow>
         }
     }
 
-    /// <summary>One connection's worth of attempts; null when rows that were to be appended must be staged.</summary>
-    private async Task<FileResult[]?> AttemptAsync(FileWork<TRow>[] works, bool append, CancellationToken cancellationToken)
+    /// <summary>One connection's worth of attempts; null when rows that were to be appended must be staged, or another run entered one of the files.</summary>
+    private async Task<FileResult[]?> AttemptAsync(FileWork<TRow>[] works, bool append, bool isContested, CancellationToken cancellationToken)
     {
         SqlConnection connection = await _db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
         bool isStuck = false;
         try
         {
             if (await _commit.ResolveAsync(connection, [.. works.Select(w => w.File)], cancellationToken).ConfigureAwait(false) is { } results) return results;
-            var writing = new SqlServerWriting<TRow>(works, _maxBadRows, connection, cancellationToken);
-            if (append && !await _appending.TryAsync(writing).ConfigureAwait(false)) return null;
-            if (!append) await _staging.WriteAsync(writing).ConfigureAwait(false);
-            return [.. works.Select(w => w.Result())];
+            var writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
+            if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false)) return [.. works.Select(w => w.Result())];
+            // The server refused a bulk copy; some take no other one from that connection.
+            SqlConnection.ClearPool(connection);
+            return null;
         }
         catch (Exception error) when (error is SqlException or InvalidOperationException or StalledConnectionException)
         {
             isStuck = error is StalledConnectionException;
             // The next attempt is not to get this connection out of the pool.
-            if (error is not SqlException sql || SqlServerFault.Judge(sql) == SqlServerVerdict.Transient) SqlConnection.ClearPool(connection);
+            SqlConnection.ClearPool(connection);
             throw;
         }
         finally

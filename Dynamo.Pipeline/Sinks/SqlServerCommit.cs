@@ -41,7 +41,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         }
         catch (SqlException error) when (error.Number is DuplicateKey or DuplicateIndex)
         {
-            (writing.IsContested, writing.IsCommitting) = (true, false);
+            writing.IsOvertaken = true;
             return false;
         }
         writing.Cancellation.ThrowIfCancellationRequested();

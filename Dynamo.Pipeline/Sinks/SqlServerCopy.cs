@@ -14,9 +14,9 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     /// <summary>How long SqlClient may take to hear a cancellation.</summary>
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
 
-    /// <summary>Copies a batch's rows into the staging table of the session.</summary>
+    /// <summary>Copies a batch's rows into the staging table of the session, or into one of its shape in a transaction.</summary>
     /// <returns>The parts of the keys it touches.</returns>
-    public Task<int> StageAsync(SqlServerWriting<TRow> writing) => CopyAsync(writing, null, SqlServerMergeSql<TRow>.Staging, staged: true);
+    public Task<int> StageAsync(SqlServerWriting<TRow> writing, SqlTransaction? transaction = null, string table = SqlServerMergeSql<TRow>.Staging) => CopyAsync(writing, transaction, table, staged: true);
 
     /// <summary>Copies a batch's rows into the table itself, checks and triggers included.</summary>
     public Task AppendAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction) => CopyAsync(writing, transaction, target.Name, staged: false);

@@ -6,9 +6,6 @@ namespace Dynamo.Pipeline;
 /// <summary>Looks into the tables a <see cref="SqlServerSink{TRow}"/> keeps, while a run writes or not. Safe for concurrent use.</summary>
 public sealed class SqlServerLedger
 {
-    /// <summary>The server's error for a table that is not there.</summary>
-    private const int NoSuchTable = 208;
-
     private const string Quarantined = "Outcome = N'quarantined'";
 
     private readonly SqlServerDb _db;
@@ -122,11 +119,16 @@ public sealed class SqlServerLedger
         {
             return await _db.RetryAsync("reading its status", (connection, token) => _db.QueryAsync(connection, null, sql, row, token, parameters), cancellationToken).ConfigureAwait(false);
         }
-        catch (SinkException error) when (error.InnerException is SqlException { Number: NoSuchTable })
+        catch (SinkException error) when (error is { IsTransient: false, InnerException: SqlException })
         {
+            // Servers do not agree on the error for a table that is not there.
+            if (await HasTablesAsync(cancellationToken).ConfigureAwait(false)) throw;
             throw new SinkException($"{_db.Name} has no tables of an import in the schema {_db.Options.Schema} yet. Run an import first, or name another database, schema or tables.", error);
         }
     }
+
+    private Task<bool> HasTablesAsync(CancellationToken cancellationToken) => _db.RetryAsync("looking for its tables", async (connection, token) =>
+        (await _db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", r => !r.IsDBNull(0), token, ("@name", Ledger)).ConfigureAwait(false))[0], cancellationToken);
 
     private static (string, object?)[] Named(string? source) => source is null ? [] : [("@source", source)];
 

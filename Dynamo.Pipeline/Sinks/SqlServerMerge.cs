@@ -56,10 +56,13 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
         (await db.QueryAsync(writing.Connection, null, sql.Row(place), row => new Defect($"the database refused the row: {error.Message}")
         {
             Line = LineOf(writing, place, row, 0),
-            Column = target.Columns.FirstOrDefault(c => error.Message.Contains($"'{c.Target.Name}'", StringComparison.OrdinalIgnoreCase))?.Column.Name,
+            Column = target.Columns.FirstOrDefault(c => Names(error.Message, c.Target.Name))?.Column.Name,
             RawText = Show(row, 1, keysOnly: false),
             Remedy = "Correct the row, or the table's constraint or trigger, and retry the file",
         }, writing.Cancellation).ConfigureAwait(false))[0];
+
+    private static bool Names(string message, string column) =>
+        message.Contains($"'{column}'", StringComparison.OrdinalIgnoreCase) || message.Contains($"\"{column}\"", StringComparison.OrdinalIgnoreCase);
 
     private async Task<SqlServerMerged> ReadAsync(SqlServerWriting<TRow> writing, DbDataReader reader)
     {

@@ -29,11 +29,19 @@ internal sealed class SqlServerMergeSql<TRow>
             : options.Duplicates == DuplicatePolicy.LastWins ? LastWins() : FirstWins();
     }
 
-    /// <summary>Both tables, for the session. They are filled outside any transaction: a transaction that is undone leaves the rows there for the next attempt.</summary>
+    /// <summary>
+    /// Both tables, for the session. They are filled outside any transaction: a transaction that is undone leaves the rows there for the next attempt. Answers how many of their
+    /// columns the catalogue lists; see <see cref="SqlServerLanding{TRow}"/>.
+    /// </summary>
     public string Create => $"""
-        CREATE TABLE {Staging} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, {Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL);
-        CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, Kind int NOT NULL, PRIMARY KEY ({Sequence}, Kind))
+        {CreateLike(Staging)};
+        CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, Kind int NOT NULL, PRIMARY KEY ({Sequence}, Kind));
+        SELECT COUNT(*) FROM tempdb.sys.columns WHERE object_id = OBJECT_ID('tempdb..{Staging}')
         """;
+
+    /// <summary>A table of the staging table's shape.</summary>
+    public string CreateLike(string name) =>
+        $"CREATE TABLE {name} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, {Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL)";
 
     /// <summary>
     /// Merges what is staged. First result: the rows that were new. Second: by file, the rows that met another one, by kind (last wins: 0 same values, 1 other values; otherwise:

@@ -31,6 +31,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         if (_options.Procedure is { } procedure) return await CheckAsync(connection, procedure, cancellationToken).ConfigureAwait(false);
         if (await ReadAsync(connection, map.Name, cancellationToken).ConfigureAwait(false) is not { } rows)
             return _options.CreateTables ? null : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
+        rows = await rows.SpelledAsync(db, connection, SqlServerText.Quote(_options.Schema, map.Name), cancellationToken).ConfigureAwait(false);
         foreach (RowColumn<TRow> column in map.Columns)
             CheckColumn(column, rows);
         CheckOthers(rows);

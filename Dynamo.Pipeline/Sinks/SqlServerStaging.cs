@@ -14,26 +14,35 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
 
     private SqlServerMerge<TRow> Merge => new(db, target, _sql, turns);
 
-    public async Task WriteAsync(SqlServerWriting<TRow> writing)
+    private SqlServerLanding<TRow> Landing => new(db, _sql, copy);
+
+    /// <returns>False when another run was faster to enter one of the files: nothing is written, and the next attempt asks which.</returns>
+    public async Task<bool> WriteAsync(SqlServerWriting<TRow> writing)
     {
-        await db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation).ConfigureAwait(false);
-        if (writing.Ordered.Any(w => w.IsLoading)) writing.Parts = await copy.StageAsync(writing).ConfigureAwait(false);
-        await MergeUntilGoodAsync(writing).ConfigureAwait(false);
+        bool isListed = await CreateAsync(writing).ConfigureAwait(false);
+        if (writing.Ordered.Any(w => w.IsLoading)) writing.Parts = await (isListed ? copy.StageAsync(writing) : Landing.StageAsync(writing)).ConfigureAwait(false);
+        return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
     /// <summary>Writes the entries of files none of which is to be loaded.</summary>
-    public async Task CondemnAsync(SqlServerWriting<TRow> writing)
+    /// <returns>As <see cref="WriteAsync"/>.</returns>
+    public async Task<bool> CondemnAsync(SqlServerWriting<TRow> writing)
     {
-        await db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation).ConfigureAwait(false);
-        await MergeUntilGoodAsync(writing).ConfigureAwait(false);
+        await CreateAsync(writing).ConfigureAwait(false);
+        return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
-    private async Task MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
+    /// <returns>Whether the catalogue lists the staging table.</returns>
+    private async Task<bool> CreateAsync(SqlServerWriting<TRow> writing) =>
+        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation).ConfigureAwait(false))[0] > 0;
+
+    private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
     {
         for (int attempt = 0; attempt < MostAttempts; attempt++)
         {
             await DropBadFilesAsync(writing).ConfigureAwait(false);
-            if (await TryMergeAsync(writing).ConfigureAwait(false)) return;
+            if (await TryMergeAsync(writing).ConfigureAwait(false)) return true;
+            if (writing.IsOvertaken) return false;
         }
         throw new SinkException($"{db.Name} refused a batch again and again, but none of its rows alone. Look at the triggers of {target.Name}.");
     }

@@ -71,6 +71,27 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
         return new SqlServerTable(columns, [.. indexes, .. heads.Where(h => keys.All(k => k.Id != h.Id)).Select(h => h.Index)], (int)triggers[0]);
     }
 
+    /// <summary>
+    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's catalogue keeps it.
+    /// </summary>
+    /// <param name="db">The database.</param>
+    /// <param name="connection">An open connection.</param>
+    /// <param name="table">The quoted name with its schema.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<SqlServerTable> SpelledAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
+    {
+        SqlCommand command = db.Command(connection, null, $"SELECT TOP (0) * FROM {table}");
+        await using (command.ConfigureAwait(false))
+        {
+            SqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                string[] names = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.GetName)];
+                return this with { Columns = [.. Columns.Select(c => names.Contains(c.Name) ? c : c with { Name = names.FirstOrDefault(n => n.Equals(c.Name, StringComparison.OrdinalIgnoreCase), c.Name) })] };
+            }
+        }
+    }
+
     /// <summary>As wide as a map allows: what a procedure is handed.</summary>
     public static SqlServerTable Of<TRow>(RowMap<TRow> map) => new([.. map.Columns.Select(c => c.Kind switch
     {

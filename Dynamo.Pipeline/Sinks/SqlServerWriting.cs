@@ -5,8 +5,9 @@ namespace Dynamo.Pipeline;
 /// <summary>What one attempt at a batch works on: its files, in the order in which they count as written, on one connection. For one thread at a time.</summary>
 internal sealed class SqlServerWriting<TRow>
 {
-    public SqlServerWriting(FileWork<TRow>[] works, int maxBadRows, SqlConnection connection, CancellationToken cancellation)
+    public SqlServerWriting(FileWork<TRow>[] works, int maxBadRows, bool isContested, SqlConnection connection, CancellationToken cancellation)
     {
+        IsContested = isContested;
         (Works, Connection, Cancellation, MaxBadRows) = (works, connection, cancellation, maxBadRows);
         Ordered = [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)];
         var seen = new HashSet<SourceFile>();
@@ -38,8 +39,11 @@ internal sealed class SqlServerWriting<TRow>
     /// <summary>Whether the rows are in: from then on nothing is a row's fault.</summary>
     public bool IsCommitting { get; set; }
 
-    /// <summary>Whether another run entered one of the files.</summary>
-    public bool IsContested { get; set; }
+    /// <summary>Whether another run may have entered one of the files since they were looked up.</summary>
+    public bool IsContested { get; }
+
+    /// <summary>Whether another run entered one of the files during this attempt.</summary>
+    public bool IsOvertaken { get; set; }
 
     /// <summary>Refusals for which no row was found.</summary>
     public int Fruitless { get; set; }
