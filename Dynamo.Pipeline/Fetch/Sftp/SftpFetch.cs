@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline;
 /// thread is woken in between, because the steps run on the connection's reader thread. One byte more than listed is asked for, in case it is longer. A file that may be
 /// written right now gets a last look, an FSTAT: the server works in order, so that one behind the last READ tells whether what was read is what was listed.
 /// </summary>
-internal sealed class SftpFetch(SftpLine line, SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook) : SftpRequest, ISftpEntrant
+internal sealed partial class SftpFetch(SftpLine line, SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook) : SftpRequest, ISftpEntrant
 {
     private const int ReadsAhead = 32;
 
@@ -193,36 +193,5 @@ internal sealed class SftpFetch(SftpLine line, SftpConnection connection, Source
         _isOver = true;
         connection.SendClose(_handle);
         connection.Files.Leave(weight, opened: true);
-    }
-
-    /// <summary>The FSTAT behind the last READ; a server that refuses it leaves the size as the only witness.</summary>
-    private sealed class LastLook(SftpFetch fetch) : SftpRequest
-    {
-        public override void Answer(byte type, SftpReader body)
-        {
-            if (type == SftpProtocol.Attrs) fetch.Looked(body.Attributes());
-            else if (type == SftpProtocol.Status) fetch.Looked(null);
-            else throw Unexpected(type, "FSTAT");
-        }
-
-        public override void Fail(Exception cause) => fetch.Fail(cause);
-    }
-
-    /// <summary>One READ of the file.</summary>
-    private sealed class Chunk(SftpFetch fetch, int offset, int length) : SftpRequest
-    {
-        public int Offset => offset;
-
-        public int Length => length;
-
-        public override void Answer(byte type, SftpReader body)
-        {
-            if (type == SftpProtocol.Data) fetch.Take(this, body.Bytes());
-            else if (type != SftpProtocol.Status) throw Unexpected(type, "READ");
-            else if (body.Status() is { Code: not SftpCode.EndOfFile } status) fetch.Refused(status);
-            else fetch.TakeEnd(this);
-        }
-
-        public override void Fail(Exception cause) => fetch.Fail(cause);
     }
 }
