@@ -11,15 +11,11 @@ public sealed class StagedRowReaderTests
     private static readonly RowMap<Sample> s_map = RowMap<Sample>.Table("Sample").Key("Name", s => s.Name).Column("Number", s => s.Number).Column("Value", s => s.Value)
         .Column("At", s => s.At).Column("Note", s => s.Note).Column("Count", s => s.Count).Column("Level", s => s.Level).Column("Seen", s => s.Seen);
 
-    private static async IAsyncEnumerable<(int, RowBatch<Sample>)> Portions(params (int File, Sample[] Rows)[] portions)
+    private static StagedPiece<Sample> Piece(int file, long before, params Sample[] rows)
     {
-        foreach ((int file, Sample[] rows) in portions)
-        {
-            await Task.Yield();
-            var batch = new RowBatch<Sample>();
-            for (int i = 0; i < rows.Length; i++) batch.Add(rows[i], i + 2);
-            yield return (file, batch);
-        }
+        var batch = new RowBatch<Sample>();
+        for (int i = 0; i < rows.Length; i++) batch.Add(rows[i], i + 2);
+        return new(file, batch, before);
     }
 
     [Test, CancelAfter(60_000)]
@@ -35,9 +31,9 @@ public sealed class StagedRowReaderTests
         var noon = new DateTime(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
         Sample full = new("flöw 😀", long.MaxValue, -1e300, noon.AddTicks(7), new string('n', 10_000), 5, 0.1, noon);
         Sample sparse = new("b", -1, 0, noon, null, null, null, null);
-        await using var reader = new StagedRowReader<Sample>(s_map.Columns, Portions((0, [full, sparse]), (1, []), (2, [sparse]), (2, [full])), cancellationToken);
-        using var copy = new SqlBulkCopy(connection) { DestinationTableName = "#Stage", EnableStreaming = true };
-        await copy.WriteToServerAsync(reader, cancellationToken);
+        using var reader = new StagedRowReader<Sample>(s_map.Columns, [Piece(0, 0, full, sparse), Piece(1, 0), Piece(2, 0, sparse), Piece(2, 1, full)], (_, _, _) => true, cancellationToken);
+        using var copy = new SqlBulkCopy(connection) { DestinationTableName = "#Stage" };
+        copy.WriteToServer(reader);
 
         var stored = await connection.QueryAsync<(string, long, double, DateTime, string?, long?, double?)>("SELECT Name, Number, Value, [At], Note, [Count], Level FROM #Stage ORDER BY StagedSequence");
         Assert.That(stored, Is.EqualTo(new[] { full, sparse, sparse, full }.Select(s => (s.Name, s.Number, s.Value, s.At, s.Note, s.Count, s.Level))));

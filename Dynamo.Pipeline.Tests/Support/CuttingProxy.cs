@@ -9,7 +9,9 @@ internal sealed class CuttingProxy : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly int _target;
     private readonly Task _accepting;
+    private readonly CancellationTokenSource _thaw = new();
     private long _left = long.MaxValue;
+    private volatile bool _freezes;
 
     /// <param name="target">The server's port.</param>
     public CuttingProxy(int target)
@@ -28,10 +30,21 @@ internal sealed class CuttingProxy : IAsyncDisposable
     /// <summary>The connection that carries the n-th byte from now on is cut there; later ones live.</summary>
     public void CutAfter(long bytes) => Interlocked.Exchange(ref _left, bytes);
 
+    /// <summary>As <see cref="CutAfter"/>, but that connection stays open and carries nothing any more, until <see cref="CutFrozen"/>.</summary>
+    public void FreezeAfter(long bytes)
+    {
+        _freezes = true;
+        CutAfter(bytes);
+    }
+
+    /// <summary>Cuts what is frozen.</summary>
+    public void CutFrozen() => _thaw.Cancel();
+
     public async ValueTask DisposeAsync()
     {
         _listener.Stop();
         await _accepting;
+        _thaw.Dispose();
     }
 
     private async Task AcceptAsync()
@@ -51,6 +64,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
         using Socket near = client;
         using var far = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         near.NoDelay = true;
+        near.ReceiveBufferSize = far.SendBufferSize = 64 * 1024;
         try
         {
             await far.ConnectAsync(IPAddress.Loopback, _target);
@@ -75,6 +89,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
                 Passed += allowed;
                 if (left > 0) continue;
                 Interlocked.Exchange(ref _left, long.MaxValue);
+                if (_freezes) await Task.WhenAny(Task.Delay(Timeout.Infinite, _thaw.Token));
                 from.LingerState = to.LingerState = new LingerOption(enable: true, seconds: 0);
                 return;
             }

@@ -33,7 +33,7 @@ internal sealed class SqlServerAppending<TRow>(SqlServerTurns<TRow> turns, SqlSe
         }
         finally
         {
-            await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
+            await SqlServerTransaction.UndoAsync(transaction, writing.Abandoned is not null).ConfigureAwait(false);
         }
     }
 }

@@ -49,11 +49,11 @@ internal sealed class SqlServerBatch<TRow>
     private async Task<FileResult[]?> AttemptAsync(FileWork<TRow>[] works, bool append, bool isContested, CancellationToken cancellationToken)
     {
         SqlConnection connection = await _db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
-        bool isStuck = false;
+        SqlServerWriting<TRow>? writing = null;
         try
         {
             if (await _commit.ResolveAsync(connection, [.. works.Select(w => w.File)], cancellationToken).ConfigureAwait(false) is { } results) return results;
-            var writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
+            writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
             if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false)) return [.. works.Select(w => w.Result())];
             // The server refused a bulk copy; some take no other one from that connection.
             SqlConnection.ClearPool(connection);
@@ -61,14 +61,13 @@ internal sealed class SqlServerBatch<TRow>
         }
         catch (Exception error) when (error is SqlException or InvalidOperationException or StalledConnectionException)
         {
-            isStuck = error is StalledConnectionException;
             // The next attempt is not to get this connection out of the pool.
             SqlConnection.ClearPool(connection);
             throw;
         }
         finally
         {
-            await SqlServerDb.CloseAsync(connection, isStuck).ConfigureAwait(false);
+            await SqlServerDb.CloseAsync(connection, writing?.Abandoned).ConfigureAwait(false);
         }
     }
 }

@@ -37,7 +37,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         FileWork<TRow>[] entered = [.. writing.Ordered.Where(w => w.Outcome != FileOutcome.Deferred && !w.IsKnown)];
         try
         {
-            await ledger.WriteAsync(copy, writing.Connection, transaction, entered, writing.Cancellation).ConfigureAwait(false);
+            await ledger.WriteAsync(copy, writing, transaction, entered).ConfigureAwait(false);
         }
         catch (SqlException error) when (error.Number is DuplicateKey or DuplicateIndex)
         {
@@ -48,7 +48,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         foreach (FileWork<TRow> work in entered)
             _inDoubt[work.File] = work.Result();
         // Not to be cancelled: a cancelled commit is one more in doubt.
-        await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+        await SqlServerTransaction.CommitAsync(db, transaction, CancellationToken.None).ConfigureAwait(false);
         foreach (FileWork<TRow> work in entered)
             _inDoubt.TryRemove(work.File, out _);
         return true;

@@ -6,13 +6,14 @@ namespace Dynamo.Pipeline;
 /// <summary>The server did not answer in time. Whatever is asked of the connection would wait for that answer: it is closed without anybody waiting for it.</summary>
 internal sealed class StalledConnectionException() : TimeoutException("The server did not answer.");
 
-/// <summary>Bulk copies, all of them awaited, mapped by name, and bounded by progress instead of time.</summary>
+/// <summary>
+/// Bulk copies, mapped by name, and bounded by progress instead of time: the server is to answer for each <see cref="SqlServerPlan.RowsAtOnce"/> rows within the stall time. They block a
+/// thread of their own: asynchronously, SqlClient makes two tasks a row, which cost as much as all the rest, and waits for the server's answer on a thread all the same.
+/// </summary>
 internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
 {
-    private const int RowsPerNotice = 10_000;
-
-    /// <summary>How long SqlClient may take to hear a cancellation.</summary>
-    private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
+    /// <summary>How long a copy may take to hear a cancellation between two rows, and SqlClient to tell the server of its own time-out and hear its answer (5 s).</summary>
+    private static readonly TimeSpan s_hearing = TimeSpan.FromSeconds(2), s_attention = TimeSpan.FromSeconds(10);
 
     /// <summary>Copies a batch's rows into the staging table of the session, or into one of its shape in a transaction.</summary>
     /// <returns>The parts of the keys it touches.</returns>
@@ -22,59 +23,66 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     public Task AppendAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction) => CopyAsync(writing, transaction, target.Name, staged: false);
 
     /// <summary>A few rows of our own, for the ledger and the rejects.</summary>
-    public async Task WriteAsync(SqlConnection connection, SqlTransaction transaction, string table, DataTable rows, CancellationToken cancellationToken)
+    public async Task WriteAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction, string table, DataTable rows)
     {
         if (rows.Rows.Count == 0) return;
-        using SqlBulkCopy copy = Bulk(connection, SqlBulkCopyOptions.CheckConstraints, transaction, table);
-        copy.BulkCopyTimeout = db.CommandSeconds;
-        foreach (DataColumn column in rows.Columns)
-            copy.ColumnMappings.Add(column.ColumnName, column.ColumnName);
-        await copy.WriteToServerAsync(rows, cancellationToken).ConfigureAwait(false);
+        await UseAsync(writing, Bulk(writing, SqlBulkCopyOptions.CheckConstraints, transaction, table), copy =>
+        {
+            foreach (DataColumn column in rows.Columns)
+                copy.ColumnMappings.Add(column.ColumnName, column.ColumnName);
+            return RunAsync(writing, copy, () => copy.WriteToServer(rows));
+        }).ConfigureAwait(false);
     }
 
     private async Task<int> CopyAsync(SqlServerWriting<TRow> writing, SqlTransaction? transaction, string table, bool staged)
     {
-        using var stall = new SqlServerStall(db.Options.StallTimeout, db.Options.Clock, writing.Cancellation);
-        var feed = new SqlServerFeed<TRow>(writing.Ordered, target, writing.MaxBadRows, stall);
-        var reader = new StagedRowReader<TRow>(target.Map.Columns, feed.ReadAsync(writing.Cancellation), writing.Cancellation, feed.Admit);
-        await using (reader.ConfigureAwait(false))
+        var feed = new SqlServerFeed<TRow>(writing.Ordered, target, writing.MaxBadRows);
+        await UseAsync(writing, Bulk(writing, How(staged), transaction, table), async copy =>
         {
-            using SqlBulkCopy copy = Bulk(writing.Connection, How(staged), transaction, table);
-            copy.NotifyAfter = RowsPerNotice;
-            copy.SqlRowsCopied += (_, _) => stall.Restart();
             Map(copy, writing, staged);
-            await EndAsync(writing.Works.Any(w => w.Rows.IsStreamed)
-                ? heard => Task.Run(() => copy.WriteToServerAsync(reader, heard), CancellationToken.None)
-                : _ => Task.Factory.StartNew(() => copy.WriteToServer(reader), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default), stall.Token).ConfigureAwait(false);
-        }
-        if (feed.Fault is { } fault) throw new SourceFaultException(fault);
+            await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(writing.Cancellation).ConfigureAwait(false))
+            {
+                using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit, writing.Cancellation);
+                await RunAsync(writing, copy, () => copy.WriteToServer(reader)).ConfigureAwait(false);
+            }
+        }).ConfigureAwait(false);
         return feed.Parts;
     }
 
-    /// <summary>
-    /// SqlClient waits for the server's last word without hearing a cancellation, and without giving its thread back: then the connection is given up. Rows in memory are
-    /// written by a thread of their own: asynchronously, SqlClient makes two tasks a row, which cost as much as all the rest. Those of a stream are awaited.
-    /// </summary>
-    private static async Task EndAsync(Func<CancellationToken, Task> copy, CancellationToken stopping)
+    /// <summary>A copy that was given up needs all it has until it ends, or the connection cannot be closed then.</summary>
+    private static async Task UseAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Func<SqlBulkCopy, Task> use)
     {
-        using var heard = new CancellationTokenSource();
-        Task copying = copy(heard.Token);
+        try
+        {
+            await use(copy).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (writing.Abandoned is null) ((IDisposable)copy).Dispose();
+        }
+    }
+
+    /// <summary>SqlClient bounds how long it waits for an answer, but hears no cancellation then; and it sends rows for ever to a server that takes none. In both cases the connection is given up.</summary>
+    private async Task RunAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Action write)
+    {
+        TimeSpan longest = db.Options.StallTimeout + s_attention;
+        using var quiet = new CancellationTokenSource(longest, db.Options.Clock);
+        copy.SqlRowsCopied += Restart;
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(quiet.Token, writing.Cancellation);
+        Task copying = Task.Factory.StartNew(write, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using (stopping.Register(stopped.SetResult))
+        using (stopping.Token.Register(stopped.SetResult))
             await Task.WhenAny(copying, stopped.Task).ConfigureAwait(false);
+        if (!copying.IsCompleted) await Task.WhenAny(copying, Task.Delay(s_hearing, CancellationToken.None)).ConfigureAwait(false);
+        copy.SqlRowsCopied -= Restart;
         if (!copying.IsCompleted)
         {
-            // What SqlClient does on a cancellation may block as well.
-            _ = Task.Run(heard.Cancel, CancellationToken.None);
-            await Task.WhenAny(copying, Task.Delay(s_grace, CancellationToken.None)).ConfigureAwait(false);
-        }
-        // A copy that heard it leaves its connection waiting for the server all the same.
-        if (stopping.IsCancellationRequested && !copying.IsCompletedSuccessfully)
-        {
-            _ = copying.ContinueWith(static late => late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+            writing.Abandoned = copying;
             throw new StalledConnectionException();
         }
         await copying.ConfigureAwait(false);
+
+        void Restart(object? sender, SqlRowsCopiedEventArgs e) => quiet.CancelAfter(longest);
     }
 
     private SqlBulkCopyOptions How(bool staged) => staged ? SqlBulkCopyOptions.TableLock
@@ -91,7 +99,9 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         if (db.Options.Procedure is not null) copy.ColumnMappings.Add(StagedRowReader<TRow>.FileColumn, StagedRowReader<TRow>.FileColumn);
     }
 
-    /// <summary>The stall's token bounds it: 0 is no time-out. Rows stream without <c>EnableStreaming</c> as well: that is about single values too long for memory, and asks of each whether it is null.</summary>
-    private static SqlBulkCopy Bulk(SqlConnection connection, SqlBulkCopyOptions options, SqlTransaction? transaction, string table) =>
-        new(connection, options, transaction) { DestinationTableName = table, BulkCopyTimeout = 0 };
+    /// <summary>Rows stream without <c>EnableStreaming</c> as well: that is about single values too long for memory, and asks of each whether it is null.</summary>
+    private SqlBulkCopy Bulk(SqlServerWriting<TRow> writing, SqlBulkCopyOptions options, SqlTransaction? transaction, string table) => new(writing.Connection, options, transaction)
+    {
+        DestinationTableName = table, BatchSize = target.Plan.RowsAtOnce, NotifyAfter = target.Plan.RowsAtOnce, BulkCopyTimeout = SqlServerText.Seconds(db.Options.StallTimeout),
+    };
 }

@@ -71,16 +71,16 @@ internal sealed class SqlServerDb
     private SinkException NoToken(Exception error) => new(
         $"Entra gave no token for {Name}: {error.Message.Split('\n', 2)[0].TrimEnd()} Check that this machine has the managed identity, or the application's id and secret, and that Entra can be reached from here.", error);
 
-    /// <summary>Closes a connection; one that does not answer is closed in the background and never used again.</summary>
-    public static async ValueTask CloseAsync(SqlConnection connection, bool isStuck)
+    /// <summary>Closes a connection; one that somebody is still writing to is closed when he is done, for SqlClient closes no socket that it is waiting at.</summary>
+    public static ValueTask CloseAsync(SqlConnection connection, Task? abandoned)
     {
-        if (!isStuck)
+        if (abandoned is null) return connection.DisposeAsync();
+        _ = abandoned.ContinueWith(late =>
         {
-            await connection.DisposeAsync().ConfigureAwait(false);
-            return;
-        }
-        SqlConnection.ClearPool(connection);
-        _ = Task.Run(connection.Dispose);
+            _ = late.Exception;
+            connection.Dispose();
+        }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Runs an idempotent step on a connection of its own, again after transient errors.</summary>

@@ -3,37 +3,41 @@ using System.Runtime.ExceptionServices;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>
-/// The rows of a batch on their way into a bulk copy, those that do not fit left out and counted. An error of a source ends the rows and is kept, so that it never passes
-/// through SqlClient. Rows of a file come in one stretch, in the order of the files.
-/// </summary>
-internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, SqlServerTarget<TRow> target, int maxBadRows, SqlServerStall stall)
-{
-    /// <summary>What went wrong at the source.</summary>
-    public ExceptionDispatchInfo? Fault { get; private set; }
+/// <summary>Rows of one file that are in memory.</summary>
+/// <param name="File">The file's place in the batch.</param>
+/// <param name="Rows">The rows.</param>
+/// <param name="Before">Rows of the file before these.</param>
+internal readonly record struct StagedPiece<TRow>(int File, RowBatch<TRow> Rows, long Before);
 
+/// <summary>
+/// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in memory: all files that are, or a piece of a
+/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one stretch, in the order of the files.
+/// </summary>
+internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, SqlServerTarget<TRow> target, int maxBadRows)
+{
     /// <summary>The parts of the keys that were admitted.</summary>
     public int Parts { get; private set; }
 
-    public async IAsyncEnumerable<(int File, RowBatch<TRow> Rows)> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>What one bulk copy takes, after the other; the one before is over when the next is asked for.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var held = new List<StagedPiece<TRow>>();
         for (int i = 0; i < works.Count; i++)
         {
-            FileWork<TRow> work = works[i];
-            if (!work.IsLoading) continue;
-            IAsyncEnumerator<RowBatch<TRow>> portions = work.Rows.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
-            await using (portions.ConfigureAwait(false))
+            if (!works[i].IsLoading) continue;
+            if (!works[i].Rows.IsStreamed)
             {
-                while (work.Rejected <= maxBadRows && await NextAsync(work, portions).ConfigureAwait(false))
-                {
-                    foreach (Defect reject in portions.Current.Rejects)
-                        work.Count(reject);
-                    yield return (i, portions.Current);
-                }
+                Count(works[i], works[i].Rows.Rows);
+                held.Add(new(i, works[i].Rows.Rows, 0));
+                continue;
             }
-            if (Fault is not null) yield break;
-            Judge(work);
+            await foreach (StagedPiece<TRow> piece in StreamAsync(i, cancellationToken).ConfigureAwait(false))
+                yield return [piece];
+            Judge(works[i]);
         }
+        if (held.Count > 0) yield return held;
+        foreach (StagedPiece<TRow> piece in held)
+            Judge(works[piece.File]);
     }
 
     public bool Admit(int file, TRow row, long line)
@@ -49,6 +53,36 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
         return true;
     }
 
+    /// <summary>Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.</summary>
+    private async IAsyncEnumerable<StagedPiece<TRow>> StreamAsync(int file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        FileWork<TRow> work = works[file];
+        var rows = new RowBatch<TRow>();
+        long before = 0;
+        IAsyncEnumerator<RowBatch<TRow>> portions = work.Rows.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using (portions.ConfigureAwait(false))
+        {
+            while (work.Rejected <= maxBadRows && await NextAsync(work, portions).ConfigureAwait(false))
+            {
+                RowBatch<TRow> portion = portions.Current;
+                Count(work, portion);
+                for (int i = 0; i < portion.Rows.Count; i++)
+                    rows.Add(portion.Rows[i], portion.Lines[i]);
+                if (rows.Count < target.Plan.BatchRows) continue;
+                yield return new(file, rows, before);
+                before += rows.Count;
+                rows.Clear();
+            }
+        }
+        if (work.IsLoading && rows.Count > 0) yield return new(file, rows, before);
+    }
+
+    private static void Count(FileWork<TRow> work, RowBatch<TRow> rows)
+    {
+        foreach (Defect reject in rows.Rejects)
+            work.Count(reject);
+    }
+
     /// <summary>Whatever was staged counts as new until the server has said otherwise.</summary>
     private void Judge(FileWork<TRow> work)
     {
@@ -57,10 +91,8 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
         work.JudgeLate(maxBadRows);
     }
 
-    /// <summary>The time a source takes is not the bulk copy's.</summary>
-    private async ValueTask<bool> NextAsync(FileWork<TRow> work, IAsyncEnumerator<RowBatch<TRow>> portions)
+    private static async ValueTask<bool> NextAsync(FileWork<TRow> work, IAsyncEnumerator<RowBatch<TRow>> portions)
     {
-        stall.Pause();
         try
         {
             return await portions.MoveNextAsync().ConfigureAwait(false);
@@ -75,11 +107,7 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            Fault = ExceptionDispatchInfo.Capture(e);
-        }
-        finally
-        {
-            stall.Restart();
+            throw new SourceFaultException(ExceptionDispatchInfo.Capture(e));
         }
         return false;
     }
@@ -89,23 +117,4 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
 internal sealed class SourceFaultException(ExceptionDispatchInfo fault) : Exception(fault.SourceException.Message, fault.SourceException)
 {
     public void Rethrow() => fault.Throw();
-}
-
-/// <summary>Cancels what makes no progress for too long; time spent elsewhere does not count.</summary>
-internal sealed class SqlServerStall(TimeSpan longest, TimeProvider clock, CancellationToken stopping) : IDisposable
-{
-    private readonly CancellationTokenSource _quiet = new(longest, clock);
-    private CancellationTokenSource? _either;
-
-    public CancellationToken Token => (_either ??= CancellationTokenSource.CreateLinkedTokenSource(_quiet.Token, stopping)).Token;
-
-    public void Pause() => _quiet.CancelAfter(Timeout.InfiniteTimeSpan);
-
-    public void Restart() => _quiet.CancelAfter(longest);
-
-    public void Dispose()
-    {
-        _either?.Dispose();
-        _quiet.Dispose();
-    }
 }

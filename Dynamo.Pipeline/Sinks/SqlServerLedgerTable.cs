@@ -45,11 +45,11 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     }
 
     /// <summary>Writes the entries and rejects of these files, with their final counts.</summary>
-    public async Task WriteAsync<TRow>(SqlServerCopy<TRow> copy, SqlConnection connection, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works, CancellationToken cancellationToken)
+    public async Task WriteAsync<TRow>(SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works)
     {
         using DataTable entries = Entries(works), rejects = Rejects(works);
-        await copy.WriteAsync(connection, transaction, _ledger, entries, cancellationToken).ConfigureAwait(false);
-        await copy.WriteAsync(connection, transaction, _rejects, rejects, cancellationToken).ConfigureAwait(false);
+        await copy.WriteAsync(writing, transaction, _ledger, entries).ConfigureAwait(false);
+        await copy.WriteAsync(writing, transaction, _rejects, rejects).ConfigureAwait(false);
     }
 
     private async Task FindAsync(SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files, int from, int shape,

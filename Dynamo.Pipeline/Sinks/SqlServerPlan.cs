@@ -11,6 +11,9 @@ public sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lock
     /// <summary>Fewer rows at once go to a columnstore's row store first and are compressed later.</summary>
     internal const int CompressedRows = 102_400;
 
+    /// <summary>Rows of a batch that the server takes, and answers for, at once.</summary>
+    internal int RowsAtOnce { get; private init; }
+
     /// <param name="table">What the catalogue says.</param>
     /// <param name="key">The map's key columns.</param>
     /// <param name="divided">The column by which keys can be told apart, or null.</param>
@@ -18,6 +21,7 @@ public sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lock
     internal static SqlServerPlan For(SqlServerTable table, IReadOnlyCollection<string> key, string? divided, SqlServerSinkOptions options)
     {
         bool columnstore = table.Indexes.Any(i => i.IsColumnstore), clustered = table.Indexes.Any(i => i.IsClustered && !i.IsColumnstore);
+        int rows = columnstore ? CompressedRows : 10_000;
         bool locks = options.Append && table.Indexes.Count == 0 && table.Triggers == 0;
         string? turns = options.Append ? null : WhyInTurns(table, key, divided, options);
         int writers = Math.Min(options.Writers, turns is null ? int.MaxValue : columnstore ? 1 : 2);
@@ -33,11 +37,11 @@ public sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lock
                 ? $"batches of {CompressedRows:N0} rows: from there on a columnstore compresses them at once; with small files that takes a larger BytesInFlight"
                 : $"batches of up to {CompressedRows:N0} rows: each costs some ten round trips, whatever it holds",
         };
-        if (table.Triggers > 0) reasons.Add($"{(table.Triggers == 1 ? "a trigger" : $"{table.Triggers} triggers")} will fire, once a batch and not once a row");
+        if (table.Triggers > 0) reasons.Add($"{(table.Triggers == 1 ? "a trigger" : $"{table.Triggers} triggers")} will fire, {(options.Append ? $"once for up to {rows:N0} rows" : "once a batch")} and not once a row");
         if (!options.Append && options.Procedure is null && !clustered && !columnstore) reasons.Add("the table has no clustered index: updates look rows up in the heap");
         int others = table.Indexes.Count(i => !i.IsClustered && !i.IsColumnstore && !i.IsUnique);
         if (others > 0) reasons.Add($"{(others == 1 ? "one more index is" : $"{others} more indexes are")} maintained with every batch");
-        return new SqlServerPlan(writers, turns is null && !options.Append, locks, CompressedRows, reasons);
+        return new SqlServerPlan(writers, turns is null && !options.Append, locks, CompressedRows, reasons) { RowsAtOnce = rows };
     }
 
     /// <summary>What could make two merges wait for each other although their keys differ; null where nothing can.</summary>

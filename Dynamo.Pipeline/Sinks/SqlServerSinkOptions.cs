@@ -52,7 +52,10 @@ public sealed record SqlServerSinkOptions
     /// <summary>How long one statement may take on the server. Default: 5 min. A merge of a very large streamed file is one statement.</summary>
     public TimeSpan CommandTimeout { get; init => field = Bounded(value); } = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long a bulk copy may make no progress. Default: 2 min. It may take any time as a whole; the time it waits for rows of a source does not count.</summary>
+    /// <summary>
+    /// How long the server may take over each 10,000 rows of a bulk copy, 102,400 where the table is a columnstore. Default: 2 min. As a whole it may take any time; the time it waits
+    /// for rows of a source does not count.
+    /// </summary>
     public TimeSpan StallTimeout { get; init => field = Bounded(value); } = TimeSpan.FromMinutes(2);
 
     /// <summary>How often opening, looking up and closing a run are tried again after a transient error. Default: 5. Batches are tried again by the pipeline.</summary>

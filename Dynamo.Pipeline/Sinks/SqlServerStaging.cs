@@ -66,7 +66,7 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
         }
         finally
         {
-            await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
+            await SqlServerTransaction.UndoAsync(transaction, writing.Abandoned is not null).ConfigureAwait(false);
         }
         if (!await LeaveOutAsync(writing).ConfigureAwait(false) && ++writing.Fruitless > MostFruitless) throw refusal;
         return false;

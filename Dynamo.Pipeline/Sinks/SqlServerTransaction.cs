@@ -10,8 +10,15 @@ internal static class SqlServerTransaction
     public static async Task<SqlTransaction> BeginAsync(SqlConnection connection, CancellationToken cancellationToken) =>
         (SqlTransaction)await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
 
-    /// <summary>Rolls back what the server has not rolled back itself. Never throws, and waits only so long: a connection that is stuck is closed by its owner.</summary>
-    public static Task UndoAsync(SqlTransaction transaction) => Task.WhenAny(Task.Run(() => Undo(transaction)), Task.Delay(s_patience));
+    /// <summary>
+    /// Commits by a statement: it has the statements' time-out, and what it leaves can be closed. SqlClient's own commit takes the time-out of connecting, and keeps the socket, and
+    /// with it the server's locks, when no answer comes.
+    /// </summary>
+    public static Task CommitAsync(SqlServerDb db, SqlTransaction transaction, CancellationToken cancellationToken) =>
+        db.ExecuteAsync(transaction.Connection, transaction, "COMMIT TRANSACTION", cancellationToken);
+
+    /// <summary>Rolls back what the server has not rolled back itself, but on a connection that was given up: it is closed by its owner. Never throws, and waits only so long.</summary>
+    public static Task UndoAsync(SqlTransaction transaction, bool isAbandoned = false) => isAbandoned ? Task.CompletedTask : Task.WhenAny(Task.Run(() => Undo(transaction)), Task.Delay(s_patience));
 
     private static void Undo(SqlTransaction transaction)
     {

@@ -45,6 +45,9 @@ internal sealed class SqlServerWriting<TRow>
     /// <summary>Whether another run entered one of the files during this attempt.</summary>
     public bool IsOvertaken { get; set; }
 
+    /// <summary>A bulk copy that the server does not let go on or end: the connection is its own until it ends.</summary>
+    public Task? Abandoned { get; set; }
+
     /// <summary>Refusals for which no row was found.</summary>
     public int Fruitless { get; set; }
 

@@ -5,29 +5,22 @@ using System.Diagnostics.CodeAnalysis;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Rows on their way into a staging table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's <see cref="StagedPlace"/>, which keeps the order,
-/// its line, and its file's place in the batch; what of it is not mapped is not asked for. Rows are pulled when they are asked for, so a streamed file is never held as a whole. For one bulk copy, by one thread at a time.
+/// Rows on their way into a table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's <see cref="StagedPlace"/>, which keeps the order, its
+/// line, and its file's place in the batch; what of it is not mapped is not asked for. For one bulk copy, by one thread at a time.
 /// </summary>
 /// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
-/// <param name="portions">Portions of rows with their file's ordinal.</param>
-/// <param name="cancellationToken">Ends the pulling.</param>
-/// <param name="admits">Says of a row (its file, itself, its line) whether it is to be sent; null sends all.</param>
+/// <param name="pieces">The rows.</param>
+/// <param name="admits">Says of a row (its file, itself, its line) whether it is to be sent.</param>
+/// <param name="cancellationToken">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
 internal sealed class StagedRowReader<TRow>(
-    IReadOnlyList<RowColumn<TRow>> columns, IAsyncEnumerable<(int File, RowBatch<TRow> Rows)> portions, CancellationToken cancellationToken,
-    Func<int, TRow, long, bool>? admits = null) : DbDataReader
+    IReadOnlyList<RowColumn<TRow>> columns, IReadOnlyList<StagedPiece<TRow>> pieces, Func<int, TRow, long, bool> admits, CancellationToken cancellationToken) : DbDataReader
 {
     public const string FileColumn = "StagedFile", LineColumn = "StagedLine", SequenceColumn = "StagedSequence";
 
-    private static readonly Task<bool> s_there = Task.FromResult(true);
-
     private readonly StagedValue<TRow>[] _values = [.. columns.Select(StagedValue<TRow>.For)];
-    private readonly IAsyncEnumerator<(int File, RowBatch<TRow> Rows)> _portions = portions.GetAsyncEnumerator(cancellationToken);
-    private RowBatch<TRow>? _portion;
+    private StagedPiece<TRow> _piece = new(-1, new RowBatch<TRow>(), 0);
     private TRow _row = default!;
-    private int _at, _fileAt = -1, _length;
-
-    /// <summary>Rows of the file in portions before this one, also those that were not admitted.</summary>
-    private long _before;
+    private int _at = -1, _next;
     private bool _closed;
 
     // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the next row is asked for.
@@ -52,49 +45,35 @@ internal sealed class StagedRowReader<TRow>(
 
     public override object this[string name] => GetValue(GetOrdinal(name));
 
-    public override Task<bool> ReadAsync(CancellationToken cancellationToken) => HasNext() ? s_there : NextPortionAsync();
-
-    private async Task<bool> NextPortionAsync()
+    public override bool Read()
     {
-        do
+        cancellationToken.ThrowIfCancellationRequested();
+        while (!HasNext())
         {
-            if (!await _portions.MoveNextAsync().ConfigureAwait(false)) return false;
-            (int file, RowBatch<TRow> portion) = _portions.Current;
-            _before = file == _fileAt ? _before + _length : 0;
-            (_fileAt, _portion, _length, _at) = (file, portion, portion.RowSpan.Length, -1);
+            if (_next == pieces.Count) return false;
+            (_piece, _at) = (pieces[_next++], -1);
         }
-        while (!HasNext());
         return true;
     }
 
     private bool HasNext()
     {
-        if (_portion is not { } portion) return false;
-        ReadOnlySpan<TRow> rows = portion.RowSpan;
+        ReadOnlySpan<TRow> rows = _piece.Rows.RowSpan;
         while (++_at < rows.Length)
         {
             _row = rows[_at];
-            if (admits is not null && !admits(_fileAt, _row, portion.LineSpan[_at])) continue;
+            if (!admits(_piece.File, _row, _piece.Rows.LineSpan[_at])) continue;
             RowsRead++;
             return true;
         }
         return false;
     }
 
-    /// <summary>For rows in memory. Those of a file that is still being fetched are awaited: no thread waits for them.</summary>
-    public override bool Read()
-    {
-        if (HasNext()) return true;
-        cancellationToken.ThrowIfCancellationRequested();
-        Task<bool> next = NextPortionAsync();
-        return next.IsCompleted ? next.GetAwaiter().GetResult() : throw new NotSupportedException("These rows are read asynchronously: use WriteToServerAsync.");
-    }
-
     public override object GetValue(int ordinal) => ordinal < _values.Length ? _values[ordinal].Of(_row) : (ordinal - _values.Length) switch
     {
-        0 => _sequence.Holding(StagedPlace.Of(_fileAt, _before + _at)),
-        1 => _line.Holding(_portion!.LineSpan[_at]),
-        _ => _file.Holding(_fileAt),
+        0 => _sequence.Holding(StagedPlace.Of(_piece.File, _piece.Before + _at)),
+        1 => _line.Holding(_piece.Rows.LineSpan[_at]),
+        _ => _file.Holding(_piece.File),
     };
 
     public override bool IsDBNull(int ordinal) => GetValue(ordinal) is DBNull;
@@ -141,13 +120,6 @@ internal sealed class StagedRowReader<TRow>(
     public override bool NextResult() => false;
 
     public override void Close() => _closed = true;
-
-    public override async ValueTask DisposeAsync()
-    {
-        _closed = true;
-        await _portions.DisposeAsync().ConfigureAwait(false);
-        await base.DisposeAsync().ConfigureAwait(false);
-    }
 
     public override string GetString(int ordinal) => (string)GetValue(ordinal);
 

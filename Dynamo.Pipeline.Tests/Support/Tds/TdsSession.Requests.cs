@@ -128,6 +128,11 @@ internal sealed partial class TdsSession
         string sql = Encoding.Unicode.GetString(_message.Rest());
         _endpoint.Counts.AddBatch(sql);
         Strike(TdsMoment.Request, sql);
+        if (sql == "COMMIT TRANSACTION")
+        {
+            Commit(response);
+            return;
+        }
         if (!_sql.TryDescribeForBulk(sql, response, Cancellation)) _sql.RunBatch(sql, new(StringComparer.OrdinalIgnoreCase), response, Cancellation);
         Strike(TdsMoment.RequestDone, sql);
         response.End();
