@@ -159,6 +159,35 @@ internal sealed class SqlServerHostTests
     }
 
     [Test]
+    public async Task A_server_that_is_gone_ends_the_run_and_the_next_one_loads_the_rest(CancellationToken token)
+    {
+        await using var database = new SqlServerTestDatabase(endpointOnly: true);
+        await using var proxy = new CuttingProxy(database.Endpoint!.Port);
+        for (int i = 0; i < 400; i++) _folder.Put($"{i:D3}.csv", $"L{i},flow,2025-01-01T00:00:00Z,1.5");
+        Dictionary<string, string?> direct = database.Variables, through = database.Variables;
+        through["DYNAMO_SINK"] = new SqlConnectionStringBuilder(database.ConnectionString) { DataSource = $"127.0.0.1,{proxy.Port}" }.ConnectionString;
+        through["DYNAMO__WRITERETRIES"] = "1";
+        proxy.CutAfter(300_000);
+
+        Task<DynamoResult> running = _folder.RunAsync(through, token, "run", "--source", "inbox", "--sink", "sqlserver", "--batch-rows", "20");
+        await Task.WhenAny(running, proxy.HasCut);
+        proxy.Leave();
+        DynamoResult first = await running;
+        int loaded = database.Ledger().Count;
+        DynamoResult second = await _folder.RunAsync(direct, token, "run", "--source", "inbox", "--sink", "sqlserver", "--json");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((first.ExitCode, second.ExitCode), Is.EqualTo((4, 0)), first.StandardError + second.StandardError);
+            Assert.That(first.StandardOutput, Does.Contain("What is counted as loaded is safe"));
+            Assert.That(first.StandardError, Does.Contain("sqlserver:127.0.0.1").And.Not.Contains(database.Endpoint!.Password));
+            Assert.That(loaded, Is.InRange(1, 399));
+            Assert.That(DynamoFolder.Json(second).GetProperty("files").GetProperty("loaded").GetInt32(), Is.EqualTo(400 - loaded));
+            Assert.That(database.Readings().Distinct().Count(), Is.EqualTo(400));
+        });
+    }
+
+    [Test]
     public async Task Without_a_connection_string_it_says_where_to_put_it(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

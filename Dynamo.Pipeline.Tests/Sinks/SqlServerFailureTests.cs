@@ -128,7 +128,7 @@ public sealed class SqlServerFailureTests
         Assert.That((login.IsTransient, login.ToString().Contains("wr0ng", StringComparison.Ordinal)), Is.EqualTo((false, false)), login.ToString());
     }
 
-    [TestCase(true, 40), TestCase(false, 80)]
+    [TestCase(true, 200), TestCase(false, 300)]
     [CancelAfter(560_000)]
     public async Task A_connection_cut_at_any_byte_loses_nothing_and_doubles_nothing(bool append, int cuts)
     {

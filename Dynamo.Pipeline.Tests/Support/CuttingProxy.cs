@@ -10,6 +10,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
     private readonly int _target;
     private readonly Task _accepting;
     private readonly CancellationTokenSource _thaw = new();
+    private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously), _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _left = long.MaxValue;
     private volatile bool _freezes;
 
@@ -40,9 +41,19 @@ internal sealed class CuttingProxy : IAsyncDisposable
     /// <summary>Cuts what is frozen.</summary>
     public void CutFrozen() => _thaw.Cancel();
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends with the first cut.</summary>
+    public Task HasCut => _cut.Task;
+
+    /// <summary>Cuts all connections and refuses new ones.</summary>
+    public void Leave()
     {
         _listener.Stop();
+        _gone.TrySetResult();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Leave();
         await _accepting;
         _thaw.Dispose();
     }
@@ -68,7 +79,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
         try
         {
             await far.ConnectAsync(IPAddress.Loopback, _target);
-            await Task.WhenAny(PumpAsync(near, far), PumpAsync(far, near));
+            await Task.WhenAny(PumpAsync(near, far), PumpAsync(far, near), _gone.Task);
         }
         catch (SocketException)
         {
@@ -90,6 +101,7 @@ internal sealed class CuttingProxy : IAsyncDisposable
                 if (left > 0) continue;
                 Interlocked.Exchange(ref _left, long.MaxValue);
                 if (_freezes) await Task.WhenAny(Task.Delay(Timeout.Infinite, _thaw.Token));
+                _cut.TrySetResult();
                 from.LingerState = to.LingerState = new LingerOption(enable: true, seconds: 0);
                 return;
             }
