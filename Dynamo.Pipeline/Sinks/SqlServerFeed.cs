@@ -11,7 +11,8 @@ internal readonly record struct StagedPiece<TRow>(int File, RowBatch<TRow> Rows,
 
 /// <summary>
 /// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in memory: all files that are, or a piece of a
-/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one stretch, in the order of the files.
+/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one stretch, in
+/// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as the last one is said by its place.
 /// </summary>
 internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, SqlServerTarget<TRow> target, int maxBadRows)
 {
@@ -22,7 +23,7 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
     public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var held = new List<StagedPiece<TRow>>();
-        for (int i = 0; i < works.Count; i++)
+        foreach (int i in Enumerable.Range(0, works.Count).OrderBy(i => works[i].File.Path, StringComparer.Ordinal))
         {
             if (!works[i].IsLoading) continue;
             if (!works[i].Rows.IsStreamed)

@@ -62,7 +62,7 @@ public sealed class SqlServerInspection<TRow>
     {
         var entries = new LedgerEntry?[files.Count];
         string table = SqlServerText.Quote(_db.Options.Schema, _db.Options.LedgerTable);
-        if (await SqlServerTable.ReadAsync(_db, connection, table, cancellationToken).ConfigureAwait(false) is null) return entries;
+        if (!await _db.HasAsync(connection, table, cancellationToken).ConfigureAwait(false)) return entries;
         var ledger = new SqlServerLedgerTable(_db.Options, source, runId: 0);
         foreach ((int at, LedgerEntry entry) in await ledger.FindAsync(_db, connection, null, files, cancellationToken).ConfigureAwait(false))
             entries[at] = entry;

@@ -127,8 +127,7 @@ public sealed class SqlServerLedger
         }
     }
 
-    private Task<bool> HasTablesAsync(CancellationToken cancellationToken) => _db.RetryAsync("looking for its tables", async (connection, token) =>
-        (await _db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", r => !r.IsDBNull(0), token, ("@name", Ledger)).ConfigureAwait(false))[0], cancellationToken);
+    private Task<bool> HasTablesAsync(CancellationToken cancellationToken) => _db.RetryAsync("looking for its tables", (connection, token) => _db.HasAsync(connection, Ledger, token), cancellationToken);
 
     private static (string, object?)[] Named(string? source) => source is null ? [] : [("@source", source)];
 

@@ -22,7 +22,7 @@ internal sealed class SqlServerMergeSql<TRow>
         (_target, _options) = (target, options);
         _keys = [.. target.Keys];
         _values = [.. target.Columns.Where(c => !c.Column.IsKey)];
-        _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}"));
+        _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}{SameHour(c)}"));
         _partition = $"PARTITION BY {string.Join(", ", _keys.Select(Own))} ORDER BY {Sequence}";
         Merge = options.Procedure is { } procedure ? $"EXEC {SqlServerText.Quote(options.Schema, procedure)}"
             : _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert}; SET @inserted = @@ROWCOUNT; {Report()}"
@@ -123,6 +123,10 @@ internal sealed class SqlServerMergeSql<TRow>
     /// <summary>The staged value as the table's type, so that both sides of a comparison are the same.</summary>
     private static string Staged(SqlServerColumn<TRow> column) =>
         column.Target.Type is "nvarchar" or "bigint" or "float" || column.Target is { Type: "datetime2", Scale: 7 } ? $"s.{Own(column)}" : $"CAST(s.{Own(column)} AS {column.Target.Declared})";
+
+    /// <summary>For a server that finds equal whole numbers by their hash, but not equal times. Minutes of all the years that a <c>datetime2</c> has are more than an <c>int</c> holds.</summary>
+    private string SameHour(SqlServerColumn<TRow> column) =>
+        _target.Table.HashesTimes || column.Target.Type != "datetime2" ? "" : $" AND DATEDIFF(hour, '20000101', t.{Table(column)}) = DATEDIFF(hour, '20000101', {Staged(column)})";
 
     private static string StagedType(SqlServerColumn<TRow> column) => column.Column.Kind switch
     {

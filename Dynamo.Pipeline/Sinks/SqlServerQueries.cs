@@ -23,6 +23,10 @@ internal static class SqlServerQueries
         return rows;
     }
 
+    /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
+    public static async Task<bool> HasAsync(this SqlServerDb db, SqlConnection connection, string name, CancellationToken cancellationToken) =>
+        (await db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", row => !row.IsDBNull(0), cancellationToken, ("@name", name)).ConfigureAwait(false))[0];
+
     public static async Task<int> ExecuteAsync(
         this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {

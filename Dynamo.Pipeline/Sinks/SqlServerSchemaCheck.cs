@@ -15,7 +15,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     {
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options))
         {
-            if (await ReadAsync(connection, table, cancellationToken).ConfigureAwait(false) is not null) continue;
+            if (await db.HasAsync(connection, Quoted(table), cancellationToken).ConfigureAwait(false)) continue;
             if (!_options.CreateTables) throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
             await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
             if (table == _options.RejectTable) await CreateAsync(connection, SqlServerSchema.RejectIndex(_options), cancellationToken).ConfigureAwait(false);
@@ -29,9 +29,9 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Where(t => t.Table != map.Name))
             await CheckOwnAsync(connection, table, sql, cancellationToken).ConfigureAwait(false);
         if (_options.Procedure is { } procedure) return await CheckAsync(connection, procedure, cancellationToken).ConfigureAwait(false);
-        if (await ReadAsync(connection, map.Name, cancellationToken).ConfigureAwait(false) is not { } rows)
+        if (await SqlServerTable.ReadAsync(db, connection, Quoted(map.Name), cancellationToken).ConfigureAwait(false) is not { } rows)
             return _options.CreateTables ? null : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
-        rows = await rows.SpelledAsync(db, connection, SqlServerText.Quote(_options.Schema, map.Name), cancellationToken).ConfigureAwait(false);
+        rows = await rows.SpelledAsync(db, connection, Quoted(map.Name), cancellationToken).ConfigureAwait(false);
         foreach (RowColumn<TRow> column in map.Columns)
             CheckColumn(column, rows);
         CheckOthers(rows);
@@ -41,13 +41,12 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
 
     private async Task<SqlServerTarget<TRow>> CheckAsync(SqlConnection connection, string procedure, CancellationToken cancellationToken)
     {
-        string name = SqlServerText.Quote(_options.Schema, procedure);
-        List<bool> found = await db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", r => !r.IsDBNull(0), cancellationToken, ("@name", name)).ConfigureAwait(false);
-        return found[0] ? new SqlServerTarget<TRow>(map, SqlServerTable.Of(map), _options) : throw Misfit($"the procedure {name} is missing, or this user may not see it");
+        string name = Quoted(procedure);
+        return await db.HasAsync(connection, name, cancellationToken).ConfigureAwait(false) ? new SqlServerTarget<TRow>(map, SqlServerTable.Of(map), _options)
+            : throw Misfit($"the procedure {name} is missing, or this user may not see it");
     }
 
-    private Task<SqlServerTable?> ReadAsync(SqlConnection connection, string table, CancellationToken cancellationToken) =>
-        SqlServerTable.ReadAsync(db, connection, SqlServerText.Quote(_options.Schema, table), cancellationToken);
+    private string Quoted(string name) => SqlServerText.Quote(_options.Schema, name);
 
     private async Task CreateAsync(SqlConnection connection, string sql, CancellationToken cancellationToken)
     {
@@ -92,13 +91,14 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
 
     private async Task CheckOwnAsync(SqlConnection connection, string table, string sql, CancellationToken cancellationToken)
     {
-        if (await ReadAsync(connection, table, cancellationToken).ConfigureAwait(false) is not { } found)
+        List<SqlServerTableColumn> found = await SqlServerTable.ColumnsAsync(db, connection, Quoted(table), cancellationToken).ConfigureAwait(false);
+        if (found.Count == 0)
         {
             if (_options.CreateTables) return;
             throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
         }
         foreach (string line in sql.Split('\n').Skip(1).Select(l => l.Trim()).Where(l => l.Length > 1 && !l.StartsWith("CONSTRAINT", StringComparison.Ordinal)))
-            if (found.Find(line.Split(' ')[0]) is null) throw Misfit($"the table {table} is not ours: it has no column {line.Split(' ')[0]}. Name another table in the options");
+            if (!found.Any(c => c.Name.Equals(line.Split(' ')[0], StringComparison.OrdinalIgnoreCase))) throw Misfit($"the table {table} is not ours: it has no column {line.Split(' ')[0]}. Name another table in the options");
     }
 
     private static bool Takes(string type, ColumnKind kind) => kind switch

@@ -50,9 +50,12 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
         WHERE i.object_id = OBJECT_ID(@table) AND k.is_included_column = 0 ORDER BY i.index_id, k.key_ordinal
         """;
 
-    private const string TriggersSql = "SELECT COUNT(*) FROM sys.triggers WHERE parent_id = OBJECT_ID(@table) AND is_disabled = 0";
+    private const string TriggersSql = "SELECT COUNT(*), CAST(SERVERPROPERTY('Babelfish') AS int) FROM sys.triggers WHERE parent_id = OBJECT_ID(@table) AND is_disabled = 0";
 
     private const string HeadsSql = "SELECT i.index_id, i.name, i.type_desc FROM sys.indexes AS i WHERE i.object_id = OBJECT_ID(@table) AND i.type_desc LIKE '%COLUMNSTORE%'";
+
+    /// <summary>Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a key and compares every time with every other.</summary>
+    public bool HashesTimes { get; private init; } = true;
 
     /// <summary>Reads it, or null when there is no such table.</summary>
     /// <param name="db">The database.</param>
@@ -61,15 +64,19 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<SqlServerTable?> ReadAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
     {
-        List<SqlServerTableColumn> columns = await db.QueryAsync(connection, null, ColumnsSql, ColumnOf, cancellationToken, ("@table", table)).ConfigureAwait(false);
+        List<SqlServerTableColumn> columns = await ColumnsAsync(db, connection, table, cancellationToken).ConfigureAwait(false);
         if (columns.Count == 0) return null;
         var keys = await db.QueryAsync(connection, null, IndexesSql, r => (Index: IndexOf(r), Id: Whole(r, 0), Unique: Truth(r, 3), Filter: Truth(r, 4), Column: r.GetString(5)),
             cancellationToken, ("@table", table)).ConfigureAwait(false);
         var heads = await db.QueryAsync(connection, null, HeadsSql, r => (Index: IndexOf(r), Id: Whole(r, 0)), cancellationToken, ("@table", table)).ConfigureAwait(false);
-        List<long> triggers = await db.QueryAsync(connection, null, TriggersSql, r => Whole(r, 0), cancellationToken, ("@table", table)).ConfigureAwait(false);
+        var others = await db.QueryAsync(connection, null, TriggersSql, r => (Triggers: (int)Whole(r, 0), IsBabelfish: !r.IsDBNull(1) && Whole(r, 1) == 1), cancellationToken, ("@table", table)).ConfigureAwait(false);
         IEnumerable<SqlServerIndex> indexes = keys.GroupBy(k => k.Id).Select(g => g.First().Index with { IsUnique = g.First().Unique, IsFiltered = g.First().Filter, Columns = [.. g.Select(k => k.Column)] });
-        return new SqlServerTable(columns, [.. indexes, .. heads.Where(h => keys.All(k => k.Id != h.Id)).Select(h => h.Index)], (int)triggers[0]);
+        return new SqlServerTable(columns, [.. indexes, .. heads.Where(h => keys.All(k => k.Id != h.Id)).Select(h => h.Index)], others[0].Triggers) { HashesTimes = !others[0].IsBabelfish };
     }
+
+    /// <summary>The columns alone; none when there is no such table.</summary>
+    public static Task<List<SqlServerTableColumn>> ColumnsAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken) =>
+        db.QueryAsync(connection, null, ColumnsSql, ColumnOf, cancellationToken, ("@table", table));
 
     /// <summary>
     /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's catalogue keeps it.
