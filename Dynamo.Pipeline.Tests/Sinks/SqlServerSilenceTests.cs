@@ -3,6 +3,7 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>A server that falls silent on one connection and lives on: the batch ends, the server's locks are given back, and the next attempt gets through.</summary>
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.Children)]
 public sealed class SqlServerSilenceTests
 {
     private static readonly DateTime s_noon = new(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
@@ -87,11 +88,11 @@ public sealed class SqlServerSilenceTests
         select new object[] { silence.Item1, silence.Item2, append, cancelled };
 
     [Test, CancelAfter(120_000)]
-    public async Task A_server_that_takes_no_more_rows_is_given_up_and_the_rows_are_written_when_its_connection_is_gone([Values] bool append)
+    public async Task A_server_that_takes_no_more_rows_is_given_up_and_the_rows_are_written_when_its_connection_is_gone()
     {
         await using var proxy = new CuttingProxy(Endpoint.Port);
         var through = new SqlConnectionStringBuilder(_database.ConnectionString) { DataSource = $"127.0.0.1,{proxy.Port}" };
-        await using SqlServerSink<Reading> sink = await PreparedAsync(append, through.ConnectionString, commandSeconds: 20);
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: true, through.ConnectionString, commandSeconds: 20);
         // More than all buffers on the way hold, in one answer's worth of rows.
         FileRows<Reading> file = File(60_000, new string('n', 200));
         proxy.FreezeAfter(500_000);
