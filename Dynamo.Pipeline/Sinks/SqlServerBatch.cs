@@ -59,7 +59,7 @@ internal sealed class SqlServerBatch<TRow>
             SqlConnection.ClearPool(connection);
             return null;
         }
-        catch (Exception error) when (error is SqlException or InvalidOperationException or StalledConnectionException)
+        catch (Exception error) when (error is SqlException or InvalidOperationException or StalledConnectionException or OperationCanceledException)
         {
             // The next attempt is not to get this connection out of the pool.
             SqlConnection.ClearPool(connection);

@@ -40,7 +40,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         await UseAsync(writing, Bulk(writing, How(staged), transaction, table), async copy =>
         {
             Map(copy, writing, staged);
-            await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(writing.Cancellation).ConfigureAwait(false))
+            await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(byName: staged || target.Table.Triggers == 0, writing.Cancellation).ConfigureAwait(false))
             {
                 using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit, writing.Cancellation);
                 await RunAsync(writing, copy, () => copy.WriteToServer(reader)).ConfigureAwait(false);
@@ -65,7 +65,8 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     /// <summary>SqlClient bounds how long it waits for an answer, but hears no cancellation then; and it sends rows for ever to a server that takes none. In both cases the connection is given up.</summary>
     private async Task RunAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Action write)
     {
-        TimeSpan longest = db.Options.StallTimeout + s_attention;
+        // Between two notices are an answer, the next request and its rows, each of which SqlClient allows the stall time.
+        TimeSpan longest = (3 * db.Options.StallTimeout) + s_attention;
         using var quiet = new CancellationTokenSource(longest, db.Options.Clock);
         copy.SqlRowsCopied += Restart;
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(quiet.Token, writing.Cancellation);

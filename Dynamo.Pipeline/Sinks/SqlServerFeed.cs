@@ -19,11 +19,11 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
     /// <summary>The parts of the keys that were admitted.</summary>
     public int Parts { get; private set; }
 
-    /// <summary>What one bulk copy takes, after the other; the one before is over when the next is asked for.</summary>
-    public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger sees the rows as they come.</summary>
+    public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync(bool byName, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var held = new List<StagedPiece<TRow>>();
-        foreach (int i in Enumerable.Range(0, works.Count).OrderBy(i => works[i].File.Path, StringComparer.Ordinal))
+        foreach (int i in Enumerable.Range(0, works.Count).OrderBy(i => byName ? works[i].File.Path : "", StringComparer.Ordinal))
         {
             if (!works[i].IsLoading) continue;
             if (!works[i].Rows.IsStreamed)
@@ -69,7 +69,7 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
                 Count(work, portion);
                 for (int i = 0; i < portion.Rows.Count; i++)
                     rows.Add(portion.Rows[i], portion.Lines[i]);
-                if (rows.Count < target.Plan.BatchRows) continue;
+                if (rows.Count < target.Plan.RowsAtOnce) continue;
                 yield return new(file, rows, before);
                 before += rows.Count;
                 rows.Clear();
