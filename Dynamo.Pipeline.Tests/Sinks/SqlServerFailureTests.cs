@@ -117,6 +117,30 @@ public sealed class SqlServerFailureTests
     }
 
     [Test, CancelAfter(60_000)]
+    public async Task An_error_of_closing_a_streamed_file_is_the_sources_and_not_the_servers([Values] bool append)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
+        var file = new FileRows<Reading>(new SourceFile("a.csv", 100, s_noon), _ => Stream());
+        Assert.That(async () => await sink.WriteAsync([file], default), Throws.InstanceOf<IOException>().With.Message.EqualTo("the handle is gone"));
+        Assert.That(_database.Readings(), Is.Empty);
+
+        static async IAsyncEnumerable<RowBatch<Reading>> Stream()
+        {
+            try
+            {
+                await Task.Yield();
+                yield return File("a.csv").Rows;
+            }
+            finally
+            {
+                Close();
+            }
+        }
+
+        static void Close() => throw new IOException("the handle is gone");
+    }
+
+    [Test, CancelAfter(60_000)]
     public async Task Missing_rights_and_a_wrong_password_are_no_data_and_no_reason_to_try_again()
     {
         await using SqlServerSink<Reading> sink = await PreparedAsync();

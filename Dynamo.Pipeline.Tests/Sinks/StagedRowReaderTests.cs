@@ -31,7 +31,7 @@ public sealed class StagedRowReaderTests
         var noon = new DateTime(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
         Sample full = new("flöw 😀", long.MaxValue, -1e300, noon.AddTicks(7), new string('n', 10_000), 5, 0.1, noon);
         Sample sparse = new("b", -1, 0, noon, null, null, null, null);
-        using var reader = new StagedRowReader<Sample>(s_map.Columns, [Piece(0, 0, full, sparse), Piece(1, 0), Piece(2, 0, sparse), Piece(2, 1, full)], (_, _, _) => true, cancellationToken);
+        using var reader = new StagedRowReader<Sample>(s_map.Columns, [Piece(0, 0, full, sparse), Piece(1, 0), Piece(2, 0, sparse), Piece(2, 1, full)], (_, _, _) => true);
         using var copy = new SqlBulkCopy(connection) { DestinationTableName = "#Stage" };
         copy.WriteToServer(reader);
 

@@ -47,8 +47,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         writing.Cancellation.ThrowIfCancellationRequested();
         foreach (FileWork<TRow> work in entered)
             _inDoubt[work.File] = work.Result();
-        // Not to be cancelled: a cancelled commit is one more in doubt.
-        await SqlServerTransaction.CommitAsync(db, transaction, CancellationToken.None).ConfigureAwait(false);
+        await SqlServerTransaction.CommitAsync(db, transaction).ConfigureAwait(false);
         foreach (FileWork<TRow> work in entered)
             _inDoubt.TryRemove(work.File, out _);
         return true;

@@ -36,13 +36,13 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
 
     private async Task<int> CopyAsync(SqlServerWriting<TRow> writing, SqlTransaction? transaction, string table, bool staged)
     {
-        var feed = new SqlServerFeed<TRow>(writing.Ordered, target, writing.MaxBadRows);
+        var feed = new SqlServerFeed<TRow>(writing, target);
         await UseAsync(writing, Bulk(writing, How(staged), transaction, table), async copy =>
         {
             Map(copy, writing, staged);
-            await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(byName: staged || target.Table.Triggers == 0, writing.Cancellation).ConfigureAwait(false))
+            await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(byName: staged || target.Table.Triggers == 0).ConfigureAwait(false))
             {
-                using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit, writing.Cancellation);
+                using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit);
                 await RunAsync(writing, copy, () => copy.WriteToServer(reader)).ConfigureAwait(false);
             }
         }).ConfigureAwait(false);

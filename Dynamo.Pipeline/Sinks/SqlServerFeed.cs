@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 
 namespace Dynamo.Pipeline;
@@ -14,36 +13,39 @@ internal readonly record struct StagedPiece<TRow>(int File, RowBatch<TRow> Rows,
 /// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one stretch, in
 /// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as the last one is said by its place.
 /// </summary>
-internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, SqlServerTarget<TRow> target, int maxBadRows)
+internal sealed class SqlServerFeed<TRow>(SqlServerWriting<TRow> writing, SqlServerTarget<TRow> target)
 {
+    private readonly FileWork<TRow>[] _works = writing.Ordered;
+
     /// <summary>The parts of the keys that were admitted.</summary>
     public int Parts { get; private set; }
 
     /// <summary>What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger sees the rows as they come.</summary>
-    public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync(bool byName, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync(bool byName)
     {
         var held = new List<StagedPiece<TRow>>();
-        foreach (int i in Enumerable.Range(0, works.Count).OrderBy(i => byName ? works[i].File.Path : "", StringComparer.Ordinal))
+        foreach (int i in Enumerable.Range(0, _works.Length).OrderBy(i => byName ? _works[i].File.Path : "", StringComparer.Ordinal))
         {
-            if (!works[i].IsLoading) continue;
-            if (!works[i].Rows.IsStreamed)
+            if (!_works[i].IsLoading) continue;
+            if (!_works[i].Rows.IsStreamed)
             {
-                Count(works[i], works[i].Rows.Rows);
-                held.Add(new(i, works[i].Rows.Rows, 0));
+                Count(_works[i], _works[i].Rows.Rows);
+                held.Add(new(i, _works[i].Rows.Rows, 0));
                 continue;
             }
-            await foreach (StagedPiece<TRow> piece in StreamAsync(i, cancellationToken).ConfigureAwait(false))
+            await foreach (StagedPiece<TRow> piece in StreamAsync(i).ConfigureAwait(false))
                 yield return [piece];
-            Judge(works[i]);
+            Judge(_works[i]);
         }
         if (held.Count > 0) yield return held;
         foreach (StagedPiece<TRow> piece in held)
-            Judge(works[piece.File]);
+            Judge(_works[piece.File]);
     }
 
     public bool Admit(int file, TRow row, long line)
     {
-        FileWork<TRow> work = works[file];
+        writing.ThrowIfOver();
+        FileWork<TRow> work = _works[file];
         if (target.Judge(row, line) is { } defect)
         {
             work.Count(defect);
@@ -55,15 +57,16 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
     }
 
     /// <summary>Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.</summary>
-    private async IAsyncEnumerable<StagedPiece<TRow>> StreamAsync(int file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<StagedPiece<TRow>> StreamAsync(int file)
     {
-        FileWork<TRow> work = works[file];
+        FileWork<TRow> work = _works[file];
         var rows = new RowBatch<TRow>();
         long before = 0;
-        IAsyncEnumerator<RowBatch<TRow>> portions = work.Rows.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
-        await using (portions.ConfigureAwait(false))
+        IAsyncEnumerator<RowBatch<TRow>> portions = work.Rows.ReadAsync(writing.Cancellation).GetAsyncEnumerator(writing.Cancellation);
+        bool isRead = false;
+        try
         {
-            while (work.Rejected <= maxBadRows && await NextAsync(work, portions).ConfigureAwait(false))
+            while (work.Rejected <= writing.MaxBadRows && await NextAsync(work, portions).ConfigureAwait(false))
             {
                 RowBatch<TRow> portion = portions.Current;
                 Count(work, portion);
@@ -74,8 +77,26 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
                 before += rows.Count;
                 rows.Clear();
             }
+            isRead = true;
+        }
+        finally
+        {
+            await CloseAsync(portions, isRead).ConfigureAwait(false);
         }
         if (work.IsLoading && rows.Count > 0) yield return new(file, rows, before);
+    }
+
+    /// <summary>An error of the source, unless another one is on its way, which it must not hide.</summary>
+    private static async ValueTask CloseAsync(IAsyncEnumerator<RowBatch<TRow>> portions, bool isRead)
+    {
+        try
+        {
+            await portions.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            if (isRead) throw new SourceFaultException(ExceptionDispatchInfo.Capture(e));
+        }
     }
 
     private static void Count(FileWork<TRow> work, RowBatch<TRow> rows)
@@ -89,7 +110,7 @@ internal sealed class SqlServerFeed<TRow>(IReadOnlyList<FileWork<TRow>> works, S
     {
         if (!work.IsLoading) return;
         work.Inserted = work.Ordinal;
-        work.JudgeLate(maxBadRows);
+        work.JudgeLate(writing.MaxBadRows);
     }
 
     private static async ValueTask<bool> NextAsync(FileWork<TRow> work, IAsyncEnumerator<RowBatch<TRow>> portions)

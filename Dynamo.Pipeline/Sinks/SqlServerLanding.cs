@@ -19,7 +19,7 @@ internal sealed class SqlServerLanding<TRow>(SqlServerDb db, SqlServerMergeSql<T
             await db.ExecuteAsync(connection, transaction, sql.CreateLike(table), cancellationToken).ConfigureAwait(false);
             int parts = await copy.StageAsync(writing, transaction, table).ConfigureAwait(false);
             await db.ExecuteAsync(connection, transaction, $"INSERT INTO {SqlServerMergeSql<TRow>.Staging} SELECT * FROM {table}; DROP TABLE {table}", cancellationToken).ConfigureAwait(false);
-            await SqlServerTransaction.CommitAsync(db, transaction, cancellationToken).ConfigureAwait(false);
+            await SqlServerTransaction.CommitAsync(db, transaction).ConfigureAwait(false);
             return parts;
         }
         finally

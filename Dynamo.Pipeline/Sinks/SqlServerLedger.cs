@@ -100,7 +100,7 @@ public sealed class SqlServerLedger
                 await _db.ExecuteAsync(connection, transaction, rejects, cancellationToken, ("@source", source), ("@path", file.Path), key).ConfigureAwait(false);
                 forgotten += await ForgottenAsync(connection, transaction, key, cancellationToken).ConfigureAwait(false);
             }
-            await SqlServerTransaction.CommitAsync(_db, transaction, cancellationToken).ConfigureAwait(false);
+            await SqlServerTransaction.CommitAsync(_db, transaction).ConfigureAwait(false);
             return forgotten;
         }
         finally

@@ -15,7 +15,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     {
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options))
         {
-            if (await db.HasAsync(connection, Quoted(table), cancellationToken).ConfigureAwait(false)) continue;
+            if ((await SqlServerTable.ColumnsAsync(db, connection, Quoted(table), cancellationToken).ConfigureAwait(false)).Count > 0) continue;
             if (!_options.CreateTables) throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
             await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
             if (table == _options.RejectTable) await CreateAsync(connection, SqlServerSchema.RejectIndex(_options), cancellationToken).ConfigureAwait(false);

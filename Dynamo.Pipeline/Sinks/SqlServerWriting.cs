@@ -48,6 +48,13 @@ internal sealed class SqlServerWriting<TRow>
     /// <summary>A bulk copy that the server does not let go on or end: the connection is its own until it ends.</summary>
     public Task? Abandoned { get; set; }
 
+    /// <summary>For whoever still sends rows: is there anybody who wants them?</summary>
+    public void ThrowIfOver()
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        if (Abandoned is not null) throw new OperationCanceledException("The copy was given up.");
+    }
+
     /// <summary>Refusals for which no row was found.</summary>
     public int Fruitless { get; set; }
 

@@ -10,10 +10,9 @@ namespace Dynamo.Pipeline;
 /// </summary>
 /// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
 /// <param name="pieces">The rows.</param>
-/// <param name="admits">Says of a row (its file, itself, its line) whether it is to be sent.</param>
-/// <param name="cancellationToken">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
+/// <param name="admits">Says of a row (its file, itself, its line) whether it is to be sent; what it throws ends the reading.</param>
 internal sealed class StagedRowReader<TRow>(
-    IReadOnlyList<RowColumn<TRow>> columns, IReadOnlyList<StagedPiece<TRow>> pieces, Func<int, TRow, long, bool> admits, CancellationToken cancellationToken) : DbDataReader
+    IReadOnlyList<RowColumn<TRow>> columns, IReadOnlyList<StagedPiece<TRow>> pieces, Func<int, TRow, long, bool> admits) : DbDataReader
 {
     public const string FileColumn = "StagedFile", LineColumn = "StagedLine", SequenceColumn = "StagedSequence";
 
@@ -47,7 +46,6 @@ internal sealed class StagedRowReader<TRow>(
 
     public override bool Read()
     {
-        cancellationToken.ThrowIfCancellationRequested();
         while (!HasNext())
         {
             if (_next == pieces.Count) return false;
