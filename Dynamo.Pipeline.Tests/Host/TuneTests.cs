@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using System.Diagnostics;
 using System.Text.Json;
 
