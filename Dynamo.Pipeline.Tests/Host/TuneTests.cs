@@ -1,6 +1,6 @@
-using Dynamo.Pipeline.Host;
 using System.Diagnostics;
 using System.Text.Json;
+using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
