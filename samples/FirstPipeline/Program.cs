@@ -1,9 +1,9 @@
-// The first pipeline: the sample inbox into SQLite, with a block that checks every reading and one that looks at what was committed.
+// The first pipeline: the sample inbox into SQLite, with one block that checks every reading and one that looks at committed readings.
 using System.Threading.Tasks.Dataflow;
 using Dynamo.Pipeline;
 using Dynamo.Pipeline.Sqlite;
 
-// "inbox" and "readings.db" are beside the built program, or in the folder that is named.
+// "inbox" and "readings.db" are beside the built program, or in the folder given as an argument.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
 var low = new Dictionary<string, Reading>();
 
