@@ -38,7 +38,7 @@ internal sealed class SqlServerDb
         builder.Pooling = false;
         _alone = builder.ConnectionString;
         Name = $"sqlserver:{builder.DataSource}/{builder.InitialCatalog}";
-        _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.Clock }
+        _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
             .AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),

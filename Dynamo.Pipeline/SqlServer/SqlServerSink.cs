@@ -77,7 +77,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public int LaneOf(FileRows<TRow> file, int lanes) => Session.LaneOf(file, lanes);
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         try

@@ -74,7 +74,7 @@ public sealed record SqlServerSinkOptions
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
     /// <summary>Where the time comes from, for the ledger and the waiting. Default: the system's clock.</summary>
-    public TimeProvider Clock { get; init => field = value ?? throw new ArgumentNullException(nameof(Clock)); } = TimeProvider.System;
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
 
     private static TimeSpan Bounded(TimeSpan value, [CallerMemberName] string name = "") =>
         value > TimeSpan.Zero && value <= TimeSpan.FromDays(1) ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be more than zero and at most one day.");

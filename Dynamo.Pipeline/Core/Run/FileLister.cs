@@ -4,7 +4,7 @@ using System.Threading.Tasks.Dataflow;
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>list → chunk: asks the ledger which files are new, and hands these to the readers in chunks, as far as the byte budget allows.</summary>
-internal sealed class FileLister<TRow>(IBatchSink<TRow> sink, PipelineRun run, ByteBudget budget, ITargetBlock<CommittedBatch<TRow>> settle)
+internal sealed class FileLister<TRow>(IBatchSink<TRow> sink, PipelineRun run, ByteBudget budget, ITargetBlock<CommittedBatch<TRow>> complete)
 {
     /// <summary>Files per question to the ledger: enough to pay for the call, few enough that the first file is soon read.</summary>
     private const int LookUpFiles = 500;
@@ -21,7 +21,7 @@ internal sealed class FileLister<TRow>(IBatchSink<TRow> sink, PipelineRun run, B
         {
             await foreach (SourceFile file in listing.FilesAsync().ConfigureAwait(false))
             {
-                run.Books.CountListed();
+                run.Counter.Listed();
                 run.Progressed();
                 if (file.DeferReason is { } reason)
                     run.Defer(file, reason);
@@ -69,17 +69,17 @@ internal sealed class FileLister<TRow>(IBatchSink<TRow> sink, PipelineRun run, B
         _chunkWeight = 0;
     }
 
-    /// <summary>A run that was killed between commit and archive is finished here: files the ledger knows are settled again, which is idempotent.</summary>
+    /// <summary>A run that was killed between commit and archive is finished here: files the ledger knows are completed again, which is idempotent.</summary>
     private async Task CompleteKnownAsync(LedgerEntry?[] known)
     {
         var results = new List<FileResult>();
         for (int i = 0; i < known.Length; i++)
         {
             if (known[i] is not { } entry) continue;
-            run.Books.CountKnown(entry);
+            run.Counter.Known(entry);
             results.Add(new FileResult(_listed[i], FileOutcome.AlreadyLoaded) { Defect = entry.Defect });
         }
-        if (results.Count > 0) await run.SendAsync(settle, new CommittedBatch<TRow>([], results)).ConfigureAwait(false);
+        if (results.Count > 0) await run.SendAsync(complete, new CommittedBatch<TRow>([], results)).ConfigureAwait(false);
     }
 }
 
@@ -116,7 +116,7 @@ internal sealed class StartedListing : IAsyncDisposable
     {
         if (_asked) return;
         await _cancellation.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAny(EndAsync(), Task.Delay(_options.StopDeadline, _options.Time, CancellationToken.None)).ConfigureAwait(false);
+        await Task.WhenAny(EndAsync(), Task.Delay(_options.StopDeadline, _options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
     }
 
     private async Task EndAsync()

@@ -92,6 +92,10 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         {
             defect = bad.Defect;
         }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
         catch (FileChangedException changed)
         {
             run.Defer(file, changed.Message);
@@ -112,12 +116,30 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         do
         {
             rows.Clear();
-            more = await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+            more = await ReadPortionAsync(file, reader, rows, cancellationToken).ConfigureAwait(false);
             run.Progressed();
             yield return rows;
         }
         while (more);
     }
+
+    private static async ValueTask<bool> ReadPortionAsync(SourceFile file, IRowReader<TRow> reader, RowBatch<TRow> rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+    }
+
+    /// <summary>Neither what a file may be like nor what a source may do: an error in the format's own code.</summary>
+    private static bool IsOfTheFormat(Exception error) =>
+        error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException or IOException or OutOfMemoryException);
+
+    private static PipelineException Named(SourceFile file, Exception error) => new($"The format failed at {file.Path}: {error.Message}", error);
 
     private static async ValueTask DisposeAsync(ValueTask<FileContent>? abandoned)
     {

@@ -18,7 +18,7 @@ internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
 
     /// <summary>For a run with <see cref="PipelineOptions.Readers"/> auto. A distant source has a window of its own: there, all readers fill it from the beginning.</summary>
     public static ReaderGate For(IFileSource source, PipelineOptions options) =>
-        new(new ReaderController(source.OpensInFlight > 1 ? MostOf(source) : Environment.ProcessorCount, MostOf(source)), options.Time);
+        new(new ReaderController(source.OpensInFlight > 1 ? MostOf(source) : Environment.ProcessorCount, MostOf(source)), options.TimeProvider);
 
     /// <summary>The most readers that there may be: a share may want several for each processor, a server far away many.</summary>
     public static int MostOf(IFileSource source) => Math.Max(source.OpensInFlight > 1 ? 16 : 1, 4 * Environment.ProcessorCount);
