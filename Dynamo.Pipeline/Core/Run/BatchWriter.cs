@@ -4,8 +4,15 @@ using Polly.Retry;
 
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>write: one batch, one transaction, again as a whole after a transient error. What is committed is counted and sent on to be settled.</summary>
-internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, RowBatcher<TRow> batcher, ITargetBlock<CommittedBatch<TRow>> settle)
+/// <summary>
+/// The step "write": writes one batch in one transaction. After a transient error it writes the whole batch again.
+/// Counts what is committed and sends it on, so that its files are completed at the source.
+/// </summary>
+internal sealed class BatchWriter<TRow>(
+    IBatchSink<TRow> sink,
+    PipelineRun run,
+    RowBatcher<TRow> batcher,
+    ITargetBlock<CommittedBatch<TRow>> complete)
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
@@ -25,7 +32,7 @@ internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, 
             run.Count(results[i]);
         }
         run.Progressed();
-        await run.SendAsync(settle, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
+        await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
     }
 
     private static ResiliencePipeline Retry(PipelineOptions options) => options.WriteRetries == 0
