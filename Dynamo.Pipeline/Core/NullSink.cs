@@ -36,7 +36,7 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
     /// <returns>A completed task.</returns>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
+    private static async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
     {
         long good = 0, rejected = 0;
         var rejects = new List<Defect>();
@@ -60,7 +60,7 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
         return Judge(file, good, rejects, rejected);
     }
 
-    private FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
+    private static FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
     {
         long bad = rejected ?? rejects.Count;
         return file.Defect is { } defect

@@ -1,4 +1,4 @@
-namespace Dynamo.Pipeline.Files;
+namespace Dynamo.Pipeline;
 
 /// <summary>A stream that is read once, from its beginning to its end, into spans and memory.</summary>
 internal abstract class ForwardStream : Stream
