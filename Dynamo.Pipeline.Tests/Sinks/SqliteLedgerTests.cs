@@ -62,8 +62,8 @@ public sealed class SqliteLedgerTests
         File.CreateSymbolicLink(link, _database.Path);
         using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default);
         using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default);
-        using IDisposable claim = direct.Claim("s");
-        Assert.That(() => linked.Claim("s"), Throws.InstanceOf<AlreadyRunningException>());
+        using IDisposable claim = direct.Lease("s");
+        Assert.That(() => linked.Lease("s"), Throws.InstanceOf<AlreadyRunningException>());
     }
 
     [Test, CancelAfter(60_000)]

@@ -1,6 +1,7 @@
 // The first pipeline: the sample inbox into SQLite, with a block that checks every reading and one that looks at what was committed.
 using System.Threading.Tasks.Dataflow;
 using Dynamo.Pipeline;
+using Dynamo.Pipeline.Sqlite;
 
 // "inbox" and "readings.db" are beside the built program, or in the folder that is named.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
