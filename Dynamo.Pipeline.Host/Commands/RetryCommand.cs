@@ -31,7 +31,7 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
         await using IFileSource source = Composition.Source(settings);
         IStore store = Composition.Store(settings);
-        await using IAsyncDisposable claim = await store.ClaimAsync(source.Name, context.Stopping);
+        await using IAsyncDisposable claim = await store.LeaseAsync(source.Name, context.Stopping);
 
         IReadOnlyList<Retried> retried = await Retries.RunAsync(source.Name, Composition.Quarantine(source), store, parsed.GetValue(_files) ?? [], context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));

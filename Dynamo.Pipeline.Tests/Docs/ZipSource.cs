@@ -34,7 +34,7 @@ internal sealed class ZipSource(string archive) : IFileSource
         return copy is MemoryStream memory ? new FileContent(memory.GetBuffer().AsMemory(0, (int)memory.Length)) : new FileContent(copy);
     }
 
-    public ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

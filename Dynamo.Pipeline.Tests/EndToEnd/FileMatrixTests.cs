@@ -208,7 +208,7 @@ internal sealed class FileMatrixTests
             return streaming is null ? content : new FileContent(new CountedStream(content.Stream!, streaming));
         }
 
-        public ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken) => source.SettleAsync(files, cancellationToken);
+        public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken) => source.CompleteAsync(files, cancellationToken);
 
         public ValueTask DisposeAsync() => source.DisposeAsync();
     }

@@ -156,7 +156,7 @@ internal sealed class LargeImportTests
         public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken) =>
             ValueTask.FromResult(new FileContent(new CountedStream(new Repeated(s_header, s_rows, size), _ => read())));
 
-        public ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -151,7 +151,7 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         };
         await using var source = new FolderSource(linkInTheSource ? other : one, options);
 
-        await source.SettleAsync([.. (await ListAsync(source)).Select(file => new SettledFile(file, null))], default);
+        await source.CompleteAsync([.. (await ListAsync(source)).Select(file => new CompletedFile(file, null))], default);
 
         Assert.That(Inbox.Files(), Does.Contain("real/inbox/old/a.csv"));
         Assert.That(await ListAsync(source), Is.Empty);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 

@@ -62,8 +62,8 @@ public sealed class SqliteLedgerTests
         File.CreateSymbolicLink(link, _database.Path);
         using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default);
         using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default);
-        using IDisposable claim = direct.Claim("s");
-        Assert.That(() => linked.Claim("s"), Throws.InstanceOf<AlreadyRunningException>());
+        using IDisposable claim = direct.Lease("s");
+        Assert.That(() => linked.Lease("s"), Throws.InstanceOf<AlreadyRunningException>());
     }
 
     [Test, CancelAfter(60_000)]
@@ -85,6 +85,6 @@ public sealed class SqliteLedgerTests
         await using var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default);
         await sink.PrepareAsync(new RunStart("s", s_noon, "h", "v", 3), default);
         await sink.WriteAsync(files, default);
-        await sink.EndRunAsync("completed", new RunBooks(), default);
+        await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
     }
 }

@@ -14,7 +14,7 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
 
     public int Opened => Volatile.Read(ref _opened);
 
-    public List<SettledFile> Settled { get; } = [];
+    public List<CompletedFile> Settled { get; } = [];
 
     /// <summary>Called at each open, before the content is given.</summary>
     public Func<SourceFile, CancellationToken, ValueTask> OnOpen { get; init; } = (_, _) => ValueTask.CompletedTask;
@@ -55,7 +55,7 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
         return bytes.Length > wholeUpTo ? new FileContent(new MemoryStream(bytes)) : new FileContent(bytes);
     }
 
-    public ValueTask SettleAsync(IReadOnlyList<SettledFile> settled, CancellationToken cancellationToken)
+    public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> settled, CancellationToken cancellationToken)
     {
         Settled.AddRange(settled);
         return ValueTask.CompletedTask;

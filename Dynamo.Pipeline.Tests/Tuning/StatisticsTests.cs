@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using FsCheck;
 using FsCheck.Fluent;
 

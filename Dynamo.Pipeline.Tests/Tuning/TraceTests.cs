@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using System.Text.Json;
 
 namespace Dynamo.Pipeline.Tests;

@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;

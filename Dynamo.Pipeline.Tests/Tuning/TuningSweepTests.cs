@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 [TestFixture, CancelAfter(60_000)]

@@ -9,7 +9,7 @@ internal static class Allocations
 
     public static async Task RunAsync(string folder, int repeat)
     {
-        await ReportAsync("read step", folder, repeat, _ => new ThrowAwaySink<Reading>());
+        await ReportAsync("read step", folder, repeat, _ => new NullSink<Reading>());
         string work = Directory.CreateTempSubdirectory("dynamo-allocations-").FullName;
         await ReportAsync("whole pipeline", folder, repeat, i => new SqliteSink<Reading>(Path.Combine(work, $"{i}.db"), ReadingTable.Default));
         Directory.Delete(work, recursive: true);

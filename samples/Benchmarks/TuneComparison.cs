@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using System.Globalization;
 using System.Text;
 

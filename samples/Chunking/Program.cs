@@ -1,6 +1,7 @@
 // Chunking: a chunk that holds a slow file keeps the files behind it waiting while other readers have nothing to do. The published Figure 5, from a measured run: writes two pictures.
 using System.Text;
 using Dynamo.Pipeline;
+using Dynamo.Pipeline.Host;
 
 // The files and the pictures go into a folder beside the built program, or into the one that is named.
 string folder = args.Length > 0 ? args[0] : Path.Join(AppContext.BaseDirectory, "chunking");
@@ -23,7 +24,7 @@ async Task<Timeline> RecordAsync(string title, int chunk)
 {
     var trace = new TraceRecorder();
     await using var source = new FolderSource(inbox, new FolderSourceOptions { SettleTime = TimeSpan.Zero });
-    await using var sink = new ThrowAwaySink<Reading>();
+    await using var sink = new NullSink<Reading>();
     await FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default))
         .WriteTo(sink, new PipelineOptions { Readers = readers, FilesPerMessage = chunk, Trace = trace })
         .RunAsync();

@@ -1,6 +1,7 @@
 // The first pipeline: the sample inbox into SQLite, with a block that checks every reading and one that looks at what was committed.
 using System.Threading.Tasks.Dataflow;
 using Dynamo.Pipeline;
+using Dynamo.Pipeline.Sqlite;
 
 // "inbox" and "readings.db" are beside the built program, or in the folder that is named.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
@@ -36,7 +37,7 @@ void Analyse(CommittedBatch<Reading> batch)
     foreach ((FileRows<Reading> file, FileResult verdict) in batch.Files.Zip(batch.Results))
     {
         if (verdict.Outcome != FileOutcome.Loaded) continue;
-        foreach (Reading reading in file.Rows.Rows.Where(r => r.Channel == "pressure"))
+        foreach (Reading reading in file.Batch.Rows.Where(r => r.Channel == "pressure"))
         {
             if (!low.TryGetValue(reading.Logger, out Reading lowest) || reading.Value < lowest.Value) low[reading.Logger] = reading;
         }

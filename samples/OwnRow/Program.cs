@@ -1,5 +1,6 @@
 // A row, a CSV shape and a table of one's own: the same pipeline, with the same ledger, rejects and quarantine.
 using Dynamo.Pipeline;
+using Dynamo.Pipeline.Sqlite;
 
 // "events" and "pumps.db" are beside the built program, or in the folder that is named.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;

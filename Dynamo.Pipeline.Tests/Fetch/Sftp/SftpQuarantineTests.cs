@@ -119,7 +119,7 @@ public sealed class SftpQuarantineTests
         File.SetLastWriteTimeUtc(_inbox[path], s_time);
         if (source.Options.DoneMarker is { } marker) await File.WriteAllTextAsync(_inbox[path + marker], "", token);
         SourceFile file = (await ListAsync(source, token)).Single();
-        await source.SettleAsync([new SettledFile(file, s_broken)], token);
+        await source.CompleteAsync([new CompletedFile(file, s_broken)], token);
         return file;
     }
 

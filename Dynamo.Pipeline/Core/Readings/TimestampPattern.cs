@@ -1,0 +1,307 @@
+using System.Globalization;
+using System.Text;
+
+namespace Dynamo.Pipeline.Readings;
+
+/// <summary>One way to write a timestamp. Immutable, thread-safe.</summary>
+internal abstract class TimestampPattern
+{
+    /// <summary>Makes the pattern for a format: one of the words, digits and separators that are read from bytes, or what only the platform can read.</summary>
+    public static TimestampPattern Of(string format, char decimalSeparator) => format.ToLowerInvariant() switch
+    {
+        TimestampFormat.Iso => new IsoPattern(),
+        TimestampFormat.Epoch => new EpochPattern(TimeSpan.TicksPerSecond, decimalSeparator),
+        "epochms" => new EpochPattern(TimeSpan.TicksPerMillisecond, decimalSeparator),
+        "epochus" => new EpochPattern(TimeSpan.TicksPerMicrosecond, decimalSeparator),
+        TimestampFormat.Excel => new ExcelPattern(decimalSeparator),
+        _ => DigitPattern.TryCompile(format) ?? (TimestampPattern)new PlatformPattern(format),
+    };
+
+    /// <summary>Reads a field that is not empty.</summary>
+    /// <param name="text">The field, trimmed.</param>
+    /// <param name="clock">The ticks of the date and time as written.</param>
+    /// <param name="offset">The ticks of the offset, or <see langword="null"/> when there is none.</param>
+    /// <returns>What is wrong with it.</returns>
+    public abstract TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset);
+
+    private sealed class IsoPattern : TimestampPattern
+    {
+        public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset) => IsoTimestamp.Read(text, out clock, out offset);
+    }
+
+    /// <summary>Names of months and days, in English.</summary>
+    private sealed class PlatformPattern(string format) : TimestampPattern
+    {
+        private const int Longest = 100;
+
+        private readonly bool _hasOffset = TimestampFormat.HasOffset(format);
+
+        public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
+        {
+            (clock, offset) = (0, null);
+            Span<char> buffer = stackalloc char[Longest];
+            if (text.Length > Longest || !Encoding.UTF8.TryGetChars(text, buffer, out int length)) return TimestampProblem.Unreadable;
+            if (!_hasOffset)
+            {
+                bool read = DateTime.TryParseExact(buffer[..length], format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime local);
+                clock = local.Ticks;
+                return read ? TimestampProblem.None : TimestampProblem.Unreadable;
+            }
+            if (!DateTimeOffset.TryParseExact(buffer[..length], format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset stamp))
+                return TimestampProblem.Unreadable;
+            (clock, offset) = (stamp.Ticks, stamp.Offset.Ticks);
+            return TimestampProblem.None;
+        }
+    }
+}
+
+/// <summary>A number of units since 1970-01-01T00:00:00Z, decimals allowed.</summary>
+internal sealed class EpochPattern(long ticksPerUnit, char decimalSeparator) : TimestampPattern
+{
+    public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
+    {
+        (clock, offset) = (0, 0);
+        if (!TickCount.TryRead(text, ticksPerUnit, (byte)decimalSeparator, out long ticks)) return TimestampProblem.Unreadable;
+        if (ticks > DateTime.MaxValue.Ticks || ticks < -DateTime.UnixEpoch.Ticks) return TimestampProblem.OutOfRange;
+        clock = DateTime.UnixEpoch.Ticks + ticks;
+        return TimestampProblem.None;
+    }
+}
+
+/// <summary>Days since 1899-12-30, as spreadsheets count them from March 1900 on; local time, to the millisecond.</summary>
+internal sealed class ExcelPattern(char decimalSeparator) : TimestampPattern
+{
+    private static readonly long s_start = new DateTime(1899, 12, 30).Ticks;
+
+    // Before, spreadsheets count a 29 February 1900 that never was.
+    private const long FirstDay = 61 * TimeSpan.TicksPerDay;
+
+    public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
+    {
+        (clock, offset) = (0, null);
+        if (!TickCount.TryRead(text, TimeSpan.TicksPerDay, (byte)decimalSeparator, out long ticks)) return TimestampProblem.Unreadable;
+        if (ticks < FirstDay || ticks > DateTime.MaxValue.Ticks - s_start) return TimestampProblem.OutOfRange;
+        const long ms = TimeSpan.TicksPerMillisecond;
+        clock = s_start + ((ticks + (ms / 2)) / ms * ms);
+        return TimestampProblem.None;
+    }
+}
+
+/// <summary>Reads a decimal number of units as ticks, exactly as far as ticks go.</summary>
+internal static class TickCount
+{
+    private const int MostDigits = 18;
+
+    public static bool TryRead(ReadOnlySpan<byte> text, long ticksPerUnit, byte point, out long ticks)
+    {
+        ticks = 0;
+        bool negative = text is [(byte)'-', ..];
+        if (negative) text = text[1..];
+        int dot = text.IndexOf(point);
+        if (dot < 0 && point != '.') dot = text.IndexOf((byte)'.');
+        ReadOnlySpan<byte> whole = dot < 0 ? text : text[..dot], decimals = dot < 0 ? default : text[(dot + 1)..];
+        if (whole.Length is 0 or > MostDigits || (dot >= 0 && decimals.IsEmpty) || !TryDigits(whole, out long units)) return false;
+        if (decimals.Length > MostDigits) decimals = TryDigits(decimals[MostDigits..], out _) || decimals.Length > 64 ? decimals[..MostDigits] : default;
+        if (dot >= 0 && (decimals.IsEmpty || !TryDigits(decimals, out _))) return false;
+        if (units > long.MaxValue / 2 / ticksPerUnit)
+        {
+            // Further than any date: the caller says so.
+            ticks = negative ? long.MinValue / 2 : long.MaxValue / 2;
+            return true;
+        }
+        ticks = (units * ticksPerUnit) + Fraction(decimals, ticksPerUnit);
+        if (negative) ticks = -ticks;
+        return true;
+    }
+
+    private static bool TryDigits(ReadOnlySpan<byte> text, out long value)
+    {
+        value = 0;
+        foreach (byte b in text)
+        {
+            if (!char.IsAsciiDigit((char)b)) return false;
+            value = unchecked((value * 10) + (b - '0'));
+        }
+        return true;
+    }
+
+    /// <summary>The ticks of the decimals, the last one rounded.</summary>
+    private static long Fraction(ReadOnlySpan<byte> decimals, long ticksPerUnit)
+    {
+        if (decimals.IsEmpty) return 0;
+        TryDigits(decimals, out long value);
+        decimal share = value;
+        for (int i = 0; i < decimals.Length; i++) share /= 10;
+        return (long)decimal.Round(share * ticksPerUnit, MidpointRounding.AwayFromZero);
+    }
+}
+
+/// <summary>
+/// A format of digits, separators and an offset, compiled to steps over bytes: several times as fast as the platform's parser, and able to say what is
+/// wrong. Takes what the platform takes for the same format, and an offset in any of the forms of ISO 8601.
+/// </summary>
+internal sealed class DigitPattern : TimestampPattern
+{
+    private enum Part { Literal, Year, ShortYear, Month, Day, Hour, HalfDayHour, Minute, Second, Fraction, OptionalFraction, HalfDay, Offset }
+
+    private readonly Step[] _steps;
+
+    private DigitPattern(Step[] steps) => _steps = steps;
+
+    /// <summary>Compiles a format, or gives null when only the platform knows what it means.</summary>
+    public static DigitPattern? TryCompile(string format)
+    {
+        var steps = new List<Step>();
+        for (int i = 0; i < format.Length;)
+        {
+            int run = 1;
+            while (i + run < format.Length && format[i + run] == format[i]) run++;
+            if (Of(format, i, ref run) is not { } step) return null;
+            steps.Add(step);
+            i += run;
+        }
+        // Twice the same part, such as the day's number and again, is for the platform to compare.
+        bool doubled = steps.Where(s => s.Part != Part.Literal).GroupBy(s => s.Part is Part.HalfDayHour ? Part.Hour : s.Part is Part.ShortYear ? Part.Year : s.Part).Any(g => g.Count() > 1);
+        return doubled ? null : new DigitPattern([.. steps]);
+    }
+
+    public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
+    {
+        (clock, offset) = (0, null);
+        var parts = new Parts { Year = 1, Month = 1, Day = 1 };
+        int at = 0;
+        foreach (Step step in _steps)
+            if (!TryStep(step, text, ref at, ref parts)) return TimestampProblem.Unreadable;
+        if (at != text.Length) return TimestampProblem.Unreadable;
+        offset = parts.Offset;
+        return parts.ToTicks(out clock);
+    }
+
+    private static bool TryStep(in Step step, ReadOnlySpan<byte> text, ref int at, ref Parts parts)
+    {
+        switch (step.Part)
+        {
+            case Part.Literal:
+                if (at >= text.Length || text[at] != step.Least) return false;
+                at++;
+                return true;
+            case Part.Year: return TryNumber(text, ref at, step, out parts.Year);
+            case Part.ShortYear:
+                if (!TryNumber(text, ref at, step, out parts.Year)) return false;
+                parts.Year += parts.Year < 50 ? 2000 : 1900;
+                return true;
+            case Part.Month: return TryNumber(text, ref at, step, out parts.Month);
+            case Part.Day: return TryNumber(text, ref at, step, out parts.Day);
+            case Part.Hour: return TryNumber(text, ref at, step, out parts.Hour);
+            case Part.HalfDayHour:
+                parts.IsHalfDay = true;
+                return TryNumber(text, ref at, step, out parts.Hour);
+            case Part.Minute: return TryNumber(text, ref at, step, out parts.Minute);
+            case Part.Second: return TryNumber(text, ref at, step, out parts.Second);
+            case Part.Fraction or Part.OptionalFraction: return TryFraction(text, ref at, step, ref parts);
+            case Part.HalfDay: return TryHalfDay(text, ref at, ref parts);
+            default: return TryOffset(text, ref at, ref parts);
+        }
+    }
+
+    private static bool TryNumber(ReadOnlySpan<byte> text, ref int at, in Step step, out int value)
+    {
+        value = 0;
+        int start = at;
+        while (at < text.Length && at - start < step.Most && (uint)(text[at] - '0') <= 9)
+            value = (value * 10) + (text[at++] - '0');
+        return at - start >= step.Least;
+    }
+
+    private static bool TryFraction(ReadOnlySpan<byte> text, ref int at, in Step step, ref Parts parts)
+    {
+        bool withPoint = step.Part == Part.OptionalFraction;
+        if (withPoint && (at >= text.Length || text[at] != '.')) return true;
+        if (withPoint) at++;
+        int start = at;
+        if (!TryNumber(text, ref at, step, out int digits)) return false;
+        parts.Fraction = digits;
+        for (int i = at - start; i < 7; i++) parts.Fraction *= 10;
+        return true;
+    }
+
+    private static bool TryHalfDay(ReadOnlySpan<byte> text, ref int at, ref Parts parts)
+    {
+        if (at + 2 > text.Length || (text[at + 1] | 0x20) != 'm' || (text[at] | 0x20) is not ('a' or 'p')) return false;
+        parts.IsAfternoon = (text[at] | 0x20) == 'p';
+        at += 2;
+        return true;
+    }
+
+    /// <summary>The offset ends the text or stands before a literal that is in none.</summary>
+    private static bool TryOffset(ReadOnlySpan<byte> text, ref int at, ref Parts parts)
+    {
+        int end = at;
+        while (end < text.Length && (text[end] is (byte)'+' or (byte)'-' or (byte)':' or (byte)'Z' or (byte)'z' || char.IsAsciiDigit((char)text[end]))) end++;
+        if (!IsoTimestamp.TryReadOffset(text[at..end], out parts.Offset) || parts.Offset is null) return false;
+        at = end;
+        return true;
+    }
+
+    private static Step? Of(string format, int at, ref int run)
+    {
+        char c = format[at];
+        Step? step = (c, run) switch
+        {
+            ('y', 4) => new Step(Part.Year, 4, 4),
+            ('y', 2) => new Step(Part.ShortYear, 2, 2),
+            ('M', 1 or 2) => new Step(Part.Month, run, 2),
+            ('d', 1 or 2) => new Step(Part.Day, run, 2),
+            ('H', 1 or 2) => new Step(Part.Hour, run, 2),
+            ('h', 1 or 2) => new Step(Part.HalfDayHour, run, 2),
+            ('m', 1 or 2) => new Step(Part.Minute, run, 2),
+            ('s', 1 or 2) => new Step(Part.Second, run, 2),
+            ('f', <= 7) => new Step(Part.Fraction, run, run),
+            ('t', 2) => new Step(Part.HalfDay, 0, 0),
+            ('z', <= 3) or ('Z', 1) => new Step(Part.Offset, 0, 0),
+            _ => null,
+        };
+        if (step is not null) return step;
+        if (c == '.' && run == 1 && format.AsSpan(at + 1).StartsWith("F"))
+        {
+            while (at + run < format.Length && format[at + run] == 'F') run++;
+            return run - 1 <= 7 ? new Step(Part.OptionalFraction, 1, run - 1) : null;
+        }
+        if (c is '\'' or '"' && run == 1 && at + 2 < format.Length && format[at + 2] == c && format[at + 1] is > ' ' and <= '~' and not '\\')
+        {
+            run = 3;
+            return new Step(Part.Literal, format[at + 1], 0);
+        }
+        run = 1;
+        // A space in a format is any number of them to the platform; a percent sign and letters mean something else.
+        bool plain = c is > ' ' and <= '~' && !char.IsAsciiLetter(c) && c is not ('%' or '\\' or '\'' or '"');
+        return plain || c is ' ' or 'T' ? new Step(Part.Literal, c, 0) : null;
+    }
+
+    private readonly record struct Step(Part Part, int Least, int Most);
+
+    private struct Parts
+    {
+        public int Year, Month, Day, Hour, Minute, Second;
+        public long Fraction;
+        public bool IsHalfDay, IsAfternoon;
+        public long? Offset;
+
+        public TimestampProblem ToTicks(out long ticks)
+        {
+            ticks = 0;
+            if (IsHalfDay)
+            {
+                if (Hour > 12) return TimestampProblem.NoSuchTime;
+                Hour = (Hour % 12) + (IsAfternoon ? 12 : 0);
+            }
+            if (Year < 1 || Month is < 1 or > 12 || Day < 1 || Day > DateTime.DaysInMonth(Year, Month)) return TimestampProblem.NoSuchDate;
+            if (Hour == 24) return TimestampProblem.Hour24;
+            if (Second == 60) return TimestampProblem.LeapSecond;
+            if (Hour > 23 || Minute > 59 || Second > 59) return TimestampProblem.NoSuchTime;
+            if (Offset is long.MaxValue) return TimestampProblem.NoSuchOffset;
+            ticks = new DateTime(Year, Month, Day, Hour, Minute, Second).Ticks + Fraction;
+            return TimestampProblem.None;
+        }
+    }
+}

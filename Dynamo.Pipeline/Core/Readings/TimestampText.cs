@@ -1,0 +1,155 @@
+using System.Text;
+
+namespace Dynamo.Pipeline.Readings;
+
+/// <summary>Reads timestamps as a format describes them, to UTC or, where they have no offset, to local time. Thread-safe.</summary>
+internal sealed class TimestampText
+{
+    private readonly TimestampPattern[] _patterns;
+    private readonly bool _iso;
+
+    public TimestampText(IReadOnlyList<string> formats, char decimalSeparator = '.')
+    {
+        _iso = formats.Count == 0 || (formats.Count == 1 && formats[0].Equals(TimestampFormat.Iso, StringComparison.OrdinalIgnoreCase));
+        _patterns = _iso ? [] : [.. formats.Select(format => TimestampPattern.Of(format, decimalSeparator))];
+        Expected = string.Join(" or ", _iso ? ["ISO 8601 such as 2026-01-31T12:00:00"] : formats.Select(TimestampFormat.Describe));
+    }
+
+    /// <summary>What a timestamp should look like.</summary>
+    public string Expected { get; }
+
+    /// <summary>Reads a field.</summary>
+    /// <param name="text">The field, trimmed.</param>
+    /// <param name="ticks">The ticks of the timestamp, in UTC or, with <see cref="TimestampProblem.Local"/>, in local time.</param>
+    /// <returns>What is wrong with it; <see cref="TimestampProblem.Local"/> when nothing is but that it has no offset.</returns>
+    public TimestampProblem Read(ReadOnlySpan<byte> text, out long ticks)
+    {
+        ticks = 0;
+        if (text.IsEmpty) return TimestampProblem.Empty;
+        TimestampProblem problem = _iso ? IsoTimestamp.Read(text, out long clock, out long? offset) : ReadPatterns(text, out clock, out offset);
+        if (problem != TimestampProblem.None) return problem;
+        ticks = clock - offset.GetValueOrDefault();
+        if (offset is null) return TimestampProblem.Local;
+        return ticks < 0 || ticks > DateTime.MaxValue.Ticks ? TimestampProblem.OutOfRange : TimestampProblem.None;
+    }
+
+    private TimestampProblem ReadPatterns(ReadOnlySpan<byte> text, out long clock, out long? offset)
+    {
+        // The first pattern that finds nothing but an impossible date says more than one that finds nothing at all.
+        TimestampProblem worst = TimestampProblem.Unreadable;
+        foreach (TimestampPattern pattern in _patterns)
+        {
+            TimestampProblem problem = pattern.Read(text, out clock, out offset);
+            if (problem == TimestampProblem.None) return problem;
+            if (worst == TimestampProblem.Unreadable) worst = problem;
+        }
+        (clock, offset) = (0, null);
+        return worst;
+    }
+}
+
+/// <summary>The words that a list of timestamp formats may hold beside patterns, and what makes a pattern usable.</summary>
+internal static class TimestampFormat
+{
+    public const string Iso = "iso";
+    public const string Epoch = "epoch";
+    public const string EpochMilliseconds = "epochMs";
+    public const string EpochMicroseconds = "epochUs";
+    public const string Excel = "excel";
+
+    private static readonly string[] s_words = [Iso, Epoch, EpochMilliseconds, EpochMicroseconds, Excel];
+
+    public static bool IsWord(string format) => s_words.Contains(format, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Refuses what would read another time than is written.</summary>
+    public static string Checked(string format)
+    {
+        if (IsWord(format)) return format;
+        string bare = WithoutQuoted(format);
+        string? problem =
+            !"yMd".All(bare.Contains) ? "needs year, month and day (y, M, d)"
+            : bare.Contains('K') ? "must have no K, which stands for the machine's zone; an offset is zzz"
+            : bare.Contains('h') && !bare.Contains('t') ? "has a twelve-hour clock (h) and nothing that tells morning from afternoon (tt)"
+            : bare.Contains('m') && !bare.Contains('h') && !bare.Contains('H') ? "has minutes (m) and no hour (H); months are M"
+            : null;
+        return problem is null
+            ? format
+            : throw new ArgumentException($"TimestampFormats: '{format}' {problem}. Words are {string.Join(", ", s_words)}.", nameof(format));
+    }
+
+    /// <summary>Whether a pattern holds <c>z</c> or <c>Z</c> outside of quotes and escapes.</summary>
+    public static bool HasOffset(string format) => !IsWord(format) && WithoutQuoted(format).Contains('z', StringComparison.OrdinalIgnoreCase);
+
+    public static string Describe(string format) => format.ToLowerInvariant() switch
+    {
+        Iso => "ISO 8601 such as 2026-01-31T12:00:00",
+        Epoch => "seconds since 1970",
+        "epochms" => "milliseconds since 1970",
+        "epochus" => "microseconds since 1970",
+        Excel => "a spreadsheet's date such as 46053.5",
+        _ => format,
+    };
+
+    private static string WithoutQuoted(string format)
+    {
+        var bare = new StringBuilder(format.Length);
+        char quoted = '\0';
+        for (int i = 0; i < format.Length; i++)
+        {
+            char c = format[i];
+            if (c == '\\') i++;
+            else if (quoted != '\0') quoted = c == quoted ? '\0' : quoted;
+            else if (c is '\'' or '"') quoted = c;
+            else bare.Append(c);
+        }
+        return bare.ToString();
+    }
+}
+
+/// <summary>Why a timestamp cannot be taken.</summary>
+internal enum TimestampProblem
+{
+    None,
+    Empty,
+    Unreadable,
+    NoSuchDate,
+    NoSuchTime,
+    Hour24,
+    LeapSecond,
+    NoSuchOffset,
+    NoZone,
+    Gap,
+    Fold,
+    OutOfRange,
+
+    /// <summary>Nothing is wrong, but the ticks are those of a local time.</summary>
+    Local,
+}
+
+/// <summary>The words for it.</summary>
+internal static class TimestampProblems
+{
+    public static string Text(this TimestampProblem problem) => problem switch
+    {
+        TimestampProblem.Empty => "the timestamp is empty",
+        TimestampProblem.NoSuchDate => "the timestamp's date does not exist",
+        TimestampProblem.NoSuchTime => "the timestamp's time of day does not exist",
+        TimestampProblem.Hour24 => "the timestamp's hour is 24",
+        TimestampProblem.LeapSecond => "the timestamp is a leap second, which the database cannot hold",
+        TimestampProblem.NoSuchOffset => "the timestamp's offset does not exist",
+        TimestampProblem.NoZone => "the timestamp has no offset, and the format has no zone",
+        TimestampProblem.Gap => "the timestamp does not exist: clocks in the zone were put forward over it",
+        TimestampProblem.Fold => "the timestamp exists twice: clocks in the zone were put back over it, and the file's order does not tell which one is meant",
+        TimestampProblem.OutOfRange => "the timestamp is outside the years 1 to 9999",
+        _ => "the timestamp cannot be read",
+    };
+
+    public static string? Remedy(this TimestampProblem problem) => problem switch
+    {
+        TimestampProblem.Hour24 => "Midnight is 00:00 of the next day",
+        TimestampProblem.NoZone => "Set the zone of the source in the format, such as Europe/Brussels or UTC",
+        TimestampProblem.Gap => "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; or set Gap to Earlier or Later",
+        TimestampProblem.Fold => "Have the logger write offsets or UTC; or set Fold to Earlier or Later",
+        _ => null,
+    };
+}

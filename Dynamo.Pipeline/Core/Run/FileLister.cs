@@ -1,0 +1,128 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Dataflow;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>list → chunk: asks the ledger which files are new, and hands these to the readers in chunks, as far as the byte budget allows.</summary>
+internal sealed class FileLister<TRow>(IBatchSink<TRow> sink, PipelineRun run, ByteBudget budget, ITargetBlock<CommittedBatch<TRow>> complete)
+{
+    /// <summary>Files per question to the ledger: enough to pay for the call, few enough that the first file is soon read.</summary>
+    private const int LookUpFiles = 500;
+
+    private readonly PipelineOptions _options = run.Options;
+    private readonly List<SourceFile> _listed = new(LookUpFiles);
+    private readonly List<SourceFile> _chunk = [];
+    private long _chunkWeight;
+
+    /// <summary>Lists the source to its end, or until the run is asked to stop, and completes the readers' block.</summary>
+    public async Task ListAsync(StartedListing listing, ITargetBlock<SourceFile[]> read)
+    {
+        try
+        {
+            await foreach (SourceFile file in listing.FilesAsync().ConfigureAwait(false))
+            {
+                run.Counter.Listed();
+                run.Progressed();
+                if (file.DeferReason is { } reason)
+                    run.Defer(file, reason);
+                else
+                    _listed.Add(file);
+                if (_listed.Count == LookUpFiles) await OfferAsync(read).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (run.Stopping.IsCancellationRequested)
+        {
+            // What was listed so far is imported; the next run lists the rest.
+        }
+        await OfferAsync(read).ConfigureAwait(false);
+        await SendAsync(read).ConfigureAwait(false);
+        run.ListingDone = !run.Stopping.IsCancellationRequested;
+        read.Complete();
+    }
+
+    private async Task OfferAsync(ITargetBlock<SourceFile[]> read)
+    {
+        if (_listed.Count == 0) return;
+        LedgerEntry?[] known = await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
+        await CompleteKnownAsync(known).ConfigureAwait(false);
+        for (int i = 0; i < _listed.Count; i++)
+        {
+            if (known[i] is null) await ChunkAsync(_listed[i], read).ConfigureAwait(false);
+        }
+        _listed.Clear();
+    }
+
+    private async Task ChunkAsync(SourceFile file, ITargetBlock<SourceFile[]> read)
+    {
+        _chunk.Add(file);
+        _chunkWeight += ByteBudget.Weigh(file, _options.StreamAbove);
+        if (_chunk.Count >= _options.FilesPerMessage || _chunkWeight >= _options.BytesInFlight / 4)
+            await SendAsync(read).ConfigureAwait(false);
+    }
+
+    private async Task SendAsync(ITargetBlock<SourceFile[]> read)
+    {
+        if (_chunk.Count == 0) return;
+        await budget.TakeAsync(_chunkWeight, run.Aborting).ConfigureAwait(false);
+        await run.SendAsync(read, _chunk.ToArray()).ConfigureAwait(false);
+        _chunk.Clear();
+        _chunkWeight = 0;
+    }
+
+    /// <summary>A run that was killed between commit and archive is finished here: files the ledger knows are completed again, which is idempotent.</summary>
+    private async Task CompleteKnownAsync(LedgerEntry?[] known)
+    {
+        var results = new List<FileResult>();
+        for (int i = 0; i < known.Length; i++)
+        {
+            if (known[i] is not { } entry) continue;
+            run.Counter.Known(entry);
+            results.Add(new FileResult(_listed[i], FileOutcome.AlreadyLoaded) { Defect = entry.Defect });
+        }
+        if (results.Count > 0) await run.SendAsync(complete, new CommittedBatch<TRow>([], results)).ConfigureAwait(false);
+    }
+}
+
+/// <summary>
+/// A listing that has begun while the sink is still being prepared: a folder is read, or a server connected, in the time it takes to open a database. What it finds first
+/// waits until it is asked for. Disposing ends a listing that nobody asked for; one that ignores its cancellation is waited for no longer than the stop deadline.
+/// </summary>
+internal sealed class StartedListing : IAsyncDisposable
+{
+    private readonly PipelineOptions _options;
+    private readonly CancellationTokenSource _cancellation;
+    private readonly IAsyncEnumerator<SourceFile> _files;
+    private readonly Task<bool> _first;
+    private bool _asked;
+
+    public StartedListing(IFileSource source, PipelineRun run)
+    {
+        _options = run.Options;
+        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping);
+        _files = source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
+        _first = Task.Run(() => _files.MoveNextAsync().AsTask(), CancellationToken.None);
+    }
+
+    /// <summary>The files; to be asked for once.</summary>
+    public async IAsyncEnumerable<SourceFile> FilesAsync()
+    {
+        _asked = true;
+        await using ConfiguredAsyncDisposable ending = _files.ConfigureAwait(false);
+        for (bool more = await _first.ConfigureAwait(false); more; more = await _files.MoveNextAsync().ConfigureAwait(false))
+            yield return _files.Current;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_asked) return;
+        await _cancellation.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAny(EndAsync(), Task.Delay(_options.StopDeadline, _options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
+    }
+
+    private async Task EndAsync()
+    {
+        await ((Task)_first).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _files.DisposeAsync().ConfigureAwait(false);
+        _cancellation.Dispose();
+    }
+}

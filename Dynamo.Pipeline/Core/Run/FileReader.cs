@@ -1,0 +1,155 @@
+using System.Runtime.CompilerServices;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// read_file: opens, parses and closes the files of a chunk. Where the source is distant, it keeps several opens under way ahead of the one it parses.
+/// A bad file is a result, a changed one is deferred; only a broken source is an error.
+/// </summary>
+internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> format, PipelineRun run, ByteBudget budget, ReaderGate? gate)
+{
+    /// <summary>Rows of a streamed file in memory at once, and rows of any file after which too many bad ones end the reading.</summary>
+    private const int Portion = 4_096;
+
+    /// <summary>A row of the usual long format has some 40 bytes. Room for all rows at once is half the memory of room that doubles.</summary>
+    private const int BytesOfARow = 40;
+
+    private readonly PipelineOptions _options = run.Options;
+
+    /// <summary>Reads a chunk, when its turn has come.</summary>
+    public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
+    {
+        if (gate is null) return await ReadChunkAsync(chunk).ConfigureAwait(false);
+        await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
+        try
+        {
+            return await ReadChunkAsync(chunk).ConfigureAwait(false);
+        }
+        finally
+        {
+            gate.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+        }
+    }
+
+    private async Task<IEnumerable<FileRows<TRow>>> ReadChunkAsync(SourceFile[] chunk)
+    {
+        using TraceLane? lane = _options.Trace?.Reads(chunk);
+        var read = new List<FileRows<TRow>>(chunk.Length);
+        var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
+        int next = 0;
+#pragma warning disable CA2012 // Each is awaited once: by its file, or below when the chunk is given up. As tasks they would be an allocation a file.
+        try
+        {
+            foreach (SourceFile file in chunk)
+            {
+                for (; next < chunk.Length && opening.Count < source.OpensInFlight; next++)
+                    opening.Enqueue(IsStreamed(chunk[next]) ? null : OpenAsync(chunk[next]));
+                if (await ReadAsync(file, opening.Dequeue()).ConfigureAwait(false) is { } rows) read.Add(rows);
+                lane?.Finished(file);
+                run.Progressed();
+            }
+        }
+        finally
+        {
+            while (opening.TryDequeue(out ValueTask<FileContent>? abandoned))
+                await DisposeAsync(abandoned).ConfigureAwait(false);
+        }
+#pragma warning restore CA2012
+        return read;
+    }
+
+    private bool IsStreamed(SourceFile file) => file.Size > _options.StreamAbove;
+
+    /// <summary>An exception thrown before the first await is the file's as well, not the chunk's.</summary>
+    private ValueTask<FileContent> OpenAsync(SourceFile file)
+    {
+        try
+        {
+            return source.OpenAsync(file, _options.StreamAbove, run.Aborting);
+        }
+        catch (Exception error)
+        {
+            return ValueTask.FromException<FileContent>(error);
+        }
+    }
+
+    private ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, ValueTask<FileContent>? opening) =>
+        opening is { } content ? ReadWholeAsync(file, content) : new(Streamed(file));
+
+    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token));
+
+    private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
+    {
+        var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
+        Defect? defect = null;
+        try
+        {
+            using FileContent content = await opening.ConfigureAwait(false);
+            using IRowReader<TRow> reader = format.Open(file, content);
+            while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false) && rows.Rejects.Count <= _options.MaxBadRows) { }
+        }
+        catch (BadFileException bad)
+        {
+            defect = bad.Defect;
+        }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+        catch (FileChangedException changed)
+        {
+            run.Defer(file, changed.Message);
+            budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+            return null;
+        }
+        var result = new FileRows<TRow>(file, rows);
+        if (defect is not null) result.Quarantine(defect);
+        return result;
+    }
+
+    private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        using IRowReader<TRow> reader = format.Open(file, content);
+        var rows = new RowBatch<TRow>(Portion);
+        bool more;
+        do
+        {
+            rows.Clear();
+            more = await ReadPortionAsync(file, reader, rows, cancellationToken).ConfigureAwait(false);
+            run.Progressed();
+            yield return rows;
+        }
+        while (more);
+    }
+
+    private static async ValueTask<bool> ReadPortionAsync(SourceFile file, IRowReader<TRow> reader, RowBatch<TRow> rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+    }
+
+    /// <summary>Neither what a file may be like nor what a source may do: an error in the format's own code.</summary>
+    private static bool IsOfTheFormat(Exception error) =>
+        error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException or IOException or OutOfMemoryException);
+
+    private static PipelineException Named(SourceFile file, Exception error) => new($"The format failed at {file.Path}: {error.Message}", error);
+
+    private static async ValueTask DisposeAsync(ValueTask<FileContent>? abandoned)
+    {
+        try
+        {
+            if (abandoned is { } content) (await content.ConfigureAwait(false)).Dispose();
+        }
+        catch (Exception)
+        {
+            // The chunk failed already; that error is the one to report.
+        }
+    }
+}

@@ -1,0 +1,248 @@
+using System.Reflection;
+using System.Runtime.ExceptionServices;
+using System.Threading.Tasks.Dataflow;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// One run: its books, its first error, and its two ways to end early. <see cref="Stopping"/> (the caller's token) ends the listing, and what was read is written;
+/// <see cref="Aborting"/> ends every block at once, after a fault or when the stop deadline has passed. Thread-safe.
+/// </summary>
+internal sealed class PipelineRun : IDisposable
+{
+    private const int NotableFiles = 200;
+
+    private readonly CancellationTokenSource _abort;
+    private readonly CancellationTokenRegistration _stopDeadline;
+    private readonly List<FileResult> _notable = [];
+    private readonly DateTimeOffset _started;
+    private readonly long _startedAt;
+    private ExceptionDispatchInfo? _fault;
+    private long _moves;
+    private IReadOnlyList<(IDataflowBlock Block, string Name)> _users = [];
+
+    public PipelineRun(PipelineOptions options, CancellationToken stopping)
+    {
+        (Options, Stopping) = (options, stopping);
+        _started = options.TimeProvider.GetUtcNow();
+        _startedAt = options.TimeProvider.GetTimestamp();
+        _abort = new CancellationTokenSource(Timeout.InfiniteTimeSpan, options.TimeProvider);
+        Aborting = _abort.Token;
+        _stopDeadline = stopping.Register(() => _abort.CancelAfter(options.StopDeadline));
+    }
+
+    public PipelineOptions Options { get; }
+
+    public RunCounter Counter { get; } = new();
+
+    public CancellationToken Stopping { get; }
+
+    public CancellationToken Aborting { get; }
+
+    /// <summary>All blocks of the run.</summary>
+    public IReadOnlyList<IDataflowBlock> Blocks { get; private set; } = [];
+
+    /// <summary>Whether the source was listed to its end.</summary>
+    public bool ListingDone { get; set; }
+
+    /// <summary>Whether everything that was listed went through.</summary>
+    private bool IsComplete { get; set; }
+
+    /// <summary>Grows whenever anything moves.</summary>
+    public long Moves => Volatile.Read(ref _moves);
+
+    public void Progressed() => Interlocked.Increment(ref _moves);
+
+    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone);
+
+    public PipelineResult Result()
+    {
+        lock (_notable)
+            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), !IsComplete && Stopping.IsCancellationRequested, [.. _notable]);
+    }
+
+    public RunStart Describe(string source)
+    {
+        string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows);
+    }
+
+    public ExecutionDataflowBlockOptions Block(int parallel = 1, int capacity = 1) =>
+        new() { MaxDegreeOfParallelism = parallel, BoundedCapacity = capacity, CancellationToken = Aborting, EnsureOrdered = false, SingleProducerConstrained = false };
+
+    /// <summary>Keeps the first error and aborts every block.</summary>
+    public void Fail(Exception error)
+    {
+        Exception original = error is AggregateException many ? many.Flatten().InnerExceptions[0] : error;
+        if (original is OperationCanceledException && Aborting.IsCancellationRequested) return;
+        if (Interlocked.CompareExchange(ref _fault, ExceptionDispatchInfo.Capture(Named(original)), null) is null) _abort.Cancel();
+    }
+
+    public void Defer(SourceFile file, string reason)
+    {
+        Counter.Deferred();
+        Note(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(reason) });
+    }
+
+    public void Count(FileResult result)
+    {
+        Counter.Add(result);
+        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0 || result.Flagged > 0) Note(result);
+    }
+
+    /// <summary>Sends to a bounded block, waiting for room. A block that declines has ended: so does this run, with that block's own error if it has one.</summary>
+    public async Task SendAsync<T>(ITargetBlock<T> target, T message)
+    {
+        if (await target.SendAsync(message, Aborting).ConfigureAwait(false)) return;
+        // A block that fails declines at once, and is faulted only when its last message is through.
+        Task delay = Task.Delay(Options.StopDeadline, Options.TimeProvider, Aborting);
+        await Task.WhenAny(target.Completion, delay).ConfigureAwait(false);
+        if (target.Completion.IsFaulted) Fail(target.Completion.Exception);
+        Aborting.ThrowIfCancellationRequested();
+        throw new PipelineException(
+            $"A linked block ({NameOf(target)}) completed before the pipeline did and declined a message. Blocks must not be completed by their owner.");
+    }
+
+    public Func<TIn, Task<TOut>> Guard<TIn, TOut>(Func<TIn, Task<TOut>> step) => async input =>
+    {
+        TOut? output = default;
+        await GuardAsync(async () => output = await step(input).ConfigureAwait(false)).ConfigureAwait(false);
+        return output!;
+    };
+
+    public Func<TIn, Task> Guard<TIn>(Func<TIn, Task> step) => input => GuardAsync(step, input);
+
+    /// <summary>
+    /// Runs a step so that its error is the run's first. A cancellation that is not ours is somebody's time-out: inside a block it would silently drop the message, so it is made an error.
+    /// </summary>
+    public Task GuardAsync(Func<Task> step) => GuardAsync(static step => step(), step);
+
+    private async Task GuardAsync<TIn>(Func<TIn, Task> step, TIn input)
+    {
+        try
+        {
+            await step(input).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException timeout) when (!Aborting.IsCancellationRequested)
+        {
+            var error = new TimeoutException($"An operation was cancelled by itself, most likely a time-out: {timeout.Message}", timeout);
+            Fail(error);
+            throw error;
+        }
+        catch (Exception error)
+        {
+            Fail(error);
+            throw;
+        }
+    }
+
+    /// <summary>Aborts the run when any of these blocks fails. An error of a user's own block names the block and what it was working on.</summary>
+    public void Watch(
+        IReadOnlyList<IDataflowBlock> ours, IReadOnlyList<IDataflowBlock> through, IReadOnlyList<IDataflowBlock> afterCommit)
+    {
+        _users = [.. through.Select((block, i) => (block, $"block {i + 1} of those linked with Through")),
+            .. afterCommit.Select((block, i) => (block, $"block {i + 1} of those linked with AfterCommit"))];
+        Blocks = [.. ours, .. through, .. afterCommit];
+        foreach (IDataflowBlock block in Blocks)
+        {
+            block.Completion.ContinueWith(
+                done => Fail(done.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>The error with the name of the user's block it comes from. Our own blocks report their errors themselves, or pass on those of a user's.</summary>
+    private Exception Named(Exception original)
+    {
+        if (original is PipelineException) return original;
+        foreach ((IDataflowBlock block, string name) in _users)
+        {
+            if (block.Completion.Exception?.Flatten().InnerExceptions.Contains(original) != true) continue;
+            // Dataflow's own note of the message that a delegate failed at.
+            string at = original.Data["DataflowMessageValue"] is string message ? $" at {message}" : "";
+            return new PipelineException($"{char.ToUpperInvariant(name[0])}{name[1..]} ({NameOf(block)}) failed{at}: {original.Message}", original);
+        }
+        return original;
+    }
+
+    private static string NameOf(IDataflowBlock block) => block.GetType().Name is var name && name.IndexOf('`', StringComparison.Ordinal) is var at and > 0 ? name[..at] : block.GetType().Name;
+
+    private void Note(FileResult result)
+    {
+        lock (_notable)
+        {
+            if (_notable.Count < NotableFiles) _notable.Add(result);
+        }
+    }
+
+    /// <summary>Waits for all, and after an abort for at most the stop deadline: a block that ignores its cancellation must not make a hang of an error.</summary>
+    public async Task CompletedAsync(IReadOnlyList<Task> tasks)
+    {
+        Task all = Task.WhenAll(tasks);
+        var aborted = new TaskCompletionSource();
+        using (Aborting.Register(aborted.SetResult))
+            await Task.WhenAny(all, aborted.Task).ConfigureAwait(false);
+        if (Aborting.IsCancellationRequested)
+            await Task.WhenAny(all, Task.Delay(Options.StopDeadline, Options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
+        else
+            await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (all.IsFaulted) Fail(all.Exception);
+        _fault?.Throw();
+        IsComplete = ListingDone && all.IsCompletedSuccessfully;
+    }
+
+    /// <summary>Runs the import and closes the run's row in the sink, whatever happened; the first error is never hidden by a second one.</summary>
+    public async Task<PipelineResult> RecordAsync<TRow>(IBatchSink<TRow> sink, Func<Task> import)
+    {
+        RunOutcome outcome = RunOutcome.Failed;
+        try
+        {
+            await import().ConfigureAwait(false);
+            if (IsComplete) Counter.Books().Check();
+            outcome = IsComplete ? RunOutcome.Completed : RunOutcome.Cancelled;
+        }
+        catch (Exception error)
+        {
+            throw WithResult(error);
+        }
+        finally
+        {
+            await EndAsync(sink, outcome).ConfigureAwait(false);
+        }
+        return Result();
+    }
+
+    private async Task EndAsync<TRow>(IBatchSink<TRow> sink, RunOutcome outcome)
+    {
+        // A completed run waits for the database as long as the sink does; one that ends early has a deadline of its own.
+        using var deadline = new CancellationTokenSource(outcome == RunOutcome.Completed ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.TimeProvider);
+        try
+        {
+            await sink.EndRunAsync(outcome, Counter.Books(), outcome == RunOutcome.Completed ? Aborting : deadline.Token).ConfigureAwait(false);
+        }
+        catch (Exception error) when (outcome == RunOutcome.Failed && error is not OutOfMemoryException)
+        {
+            // The run failed already, most likely for the same reason.
+        }
+        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        {
+            // What is committed is safe. The next run finds this one open and closes it as interrupted.
+        }
+        catch (Exception error)
+        {
+            throw WithResult(error);
+        }
+    }
+
+    private PipelineException WithResult(Exception error)
+    {
+        PipelineException known = error as PipelineException ?? new PipelineException(error.Message, error);
+        known.Result ??= Result();
+        return known;
+    }
+
+    public void Dispose()
+    {
+        _stopDeadline.Dispose();
+        _abort.Dispose();
+    }
+}
