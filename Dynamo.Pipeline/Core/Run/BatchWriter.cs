@@ -4,8 +4,15 @@ using Polly.Retry;
 
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>write: one batch, one transaction, again as a whole after a transient error. What is committed is counted and sent on to be completed.</summary>
-internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, RowBatcher<TRow> batcher, ITargetBlock<CommittedBatch<TRow>> complete)
+/// <summary>
+/// The step "write": writes one batch in one transaction. After a transient error it writes the whole batch again.
+/// Counts what is committed and sends it on, so that its files are completed at the source.
+/// </summary>
+internal sealed class BatchWriter<TRow>(
+    IBatchSink<TRow> sink,
+    PipelineRun run,
+    RowBatcher<TRow> batcher,
+    ITargetBlock<CommittedBatch<TRow>> complete)
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
@@ -29,7 +36,9 @@ internal sealed class BatchWriter<TRow>(IBatchSink<TRow> sink, PipelineRun run, 
         await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
     }
 
-    /// <summary>A streamed file comes alone; a sink that lets its error pass has rolled back, and is asked again once the file is condemned.</summary>
+    /// <summary>
+    /// A streamed file comes alone. A sink that lets its error pass has rolled back: it is called again when the file is to be quarantined.
+    /// </summary>
     private async ValueTask<FileResult[]> WriteOnceAsync(FileRows<TRow>[] files, CancellationToken cancellationToken)
     {
         try

@@ -2,8 +2,15 @@ using System.Threading.Tasks.Dataflow;
 
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>after commit: completes files at the source, then hands the batch to the linked blocks and gives its bytes back to the budget.</summary>
-internal sealed class Completion<TRow>(IFileSource source, PipelineRun run, ByteBudget budget, ITargetBlock<CommittedBatch<TRow>>[] afterCommit)
+/// <summary>
+/// The step "after commit": completes the files at the source, then sends the batch to the linked blocks
+/// and gives its bytes back to the budget.
+/// </summary>
+internal sealed class Completion<TRow>(
+    IFileSource source,
+    PipelineRun run,
+    ByteBudget budget,
+    ITargetBlock<CommittedBatch<TRow>>[] afterCommit)
 {
     public async Task CompleteAsync(CommittedBatch<TRow> batch)
     {

@@ -5,11 +5,17 @@ using System.Threading.Tasks.Dataflow;
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
-/// One run: its books, its first error, and its two ways to end early. <see cref="Stopping"/> (the caller's token) ends the listing, and what was read is written;
-/// <see cref="Aborting"/> ends every block at once, after a fault or when the stop deadline has passed. Thread-safe.
+/// The room Run holds the steps of one import, from listing to completion, for any source, format and sink;
+/// only the door, <c>FilePipeline</c>, calls it, and its steps run on any thread of the pool, several at once.
 /// </summary>
+/// <remarks>
+/// This type is the state that the steps share: the books, the first error and the two tokens that end a run early.
+/// <see cref="Stopping"/>, the caller's token, ends the listing; what was read by then is still written.
+/// <see cref="Aborting"/> ends every block at once, after a fault or when the stop deadline has passed. Thread-safe.
+/// </remarks>
 internal sealed class PipelineRun : IDisposable
 {
+    /// <summary>How many files a result names at most, so that a run over many bad files does not fill the memory.</summary>
     private const int NotableFiles = 200;
 
     private readonly CancellationTokenSource _abort;
@@ -45,10 +51,10 @@ internal sealed class PipelineRun : IDisposable
     /// <summary>Whether the source was listed to its end.</summary>
     public bool ListingDone { get; set; }
 
-    /// <summary>Whether everything that was listed went through.</summary>
+    /// <summary>Whether the source was listed to its end and every listed file went through all blocks.</summary>
     private bool IsComplete { get; set; }
 
-    /// <summary>Grows whenever anything moves.</summary>
+    /// <summary>A count that grows with every step of progress. The stall watchdog compares it with its last value.</summary>
     public long Moves => Volatile.Read(ref _moves);
 
     public void Progressed() => Interlocked.Increment(ref _moves);
@@ -57,20 +63,32 @@ internal sealed class PipelineRun : IDisposable
 
     public PipelineResult Result()
     {
+        bool cancelled = !IsComplete && Stopping.IsCancellationRequested;
         lock (_notable)
-            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), !IsComplete && Stopping.IsCancellationRequested, [.. _notable]);
+            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), cancelled, [.. _notable]);
     }
 
     public RunStart Describe(string source)
     {
-        string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+        string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown";
         return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows);
     }
 
-    public ExecutionDataflowBlockOptions Block(int parallel = 1, int capacity = 1) =>
-        new() { MaxDegreeOfParallelism = parallel, BoundedCapacity = capacity, CancellationToken = Aborting, EnsureOrdered = false, SingleProducerConstrained = false };
+    /// <summary>
+    /// The options of every block: bounded, ended by <see cref="Aborting"/>, and
+    /// unordered, so that a slow file holds no other back.
+    /// </summary>
+    public ExecutionDataflowBlockOptions Block(int parallel = 1, int capacity = 1) => new()
+    {
+        MaxDegreeOfParallelism = parallel,
+        BoundedCapacity = capacity,
+        CancellationToken = Aborting,
+        EnsureOrdered = false,
+        SingleProducerConstrained = false,
+    };
 
-    /// <summary>Keeps the first error and aborts every block.</summary>
+    /// <summary>Keeps the first error and aborts every block. Later errors are dropped: most of them follow from the first.</summary>
     public void Fail(Exception error)
     {
         Exception original = error is AggregateException many ? many.Flatten().InnerExceptions[0] : error;
@@ -87,10 +105,14 @@ internal sealed class PipelineRun : IDisposable
     public void Count(FileResult result)
     {
         Counter.Add(result);
-        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0 || result.Flagged > 0) Note(result);
+        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0 || result.Flagged > 0)
+            Note(result);
     }
 
-    /// <summary>Sends to a bounded block, waiting for room. A block that declines has ended: so does this run, with that block's own error if it has one.</summary>
+    /// <summary>
+    /// Sends to a bounded block and waits for room in it. A block that declines the message has ended, so the run fails:
+    /// with that block's own error, if it has one.
+    /// </summary>
     public async Task SendAsync<T>(ITargetBlock<T> target, T message)
     {
         if (await target.SendAsync(message, Aborting).ConfigureAwait(false)) return;
@@ -100,7 +122,8 @@ internal sealed class PipelineRun : IDisposable
         if (target.Completion.IsFaulted) Fail(target.Completion.Exception);
         Aborting.ThrowIfCancellationRequested();
         throw new PipelineException(
-            $"A linked block ({NameOf(target)}) completed before the pipeline did and declined a message. Blocks must not be completed by their owner.");
+            $"A linked block ({NameOf(target)}) completed before the pipeline did and declined a message. "
+            + "Only the pipeline may complete a linked block: remove the call of Complete or Fault.");
     }
 
     public Func<TIn, Task<TOut>> Guard<TIn, TOut>(Func<TIn, Task<TOut>> step) => async input =>
@@ -113,7 +136,8 @@ internal sealed class PipelineRun : IDisposable
     public Func<TIn, Task> Guard<TIn>(Func<TIn, Task> step) => input => GuardAsync(step, input);
 
     /// <summary>
-    /// Runs a step so that its error is the run's first. A cancellation that is not ours is somebody's time-out: inside a block it would silently drop the message, so it is made an error.
+    /// Runs a step and reports its error to the run. A cancellation that the run did not ask for is a time-out in the source,
+    /// the sink or a library. A block would silently drop the message on it, so it becomes a <see cref="TimeoutException"/>.
     /// </summary>
     public Task GuardAsync(Func<Task> step) => GuardAsync(static step => step(), step);
 
@@ -136,12 +160,14 @@ internal sealed class PipelineRun : IDisposable
         }
     }
 
-    /// <summary>Aborts the run when any of these blocks fails. An error of a user's own block names the block and what it was working on.</summary>
+    /// <summary>
+    /// Aborts the run when any of these blocks fails. An error of a user's own block names the block and what it was working on.
+    /// </summary>
     public void Watch(
         IReadOnlyList<IDataflowBlock> ours, IReadOnlyList<IDataflowBlock> through, IReadOnlyList<IDataflowBlock> afterCommit)
     {
-        _users = [.. through.Select((block, i) => (block, $"block {i + 1} of those linked with Through")),
-            .. afterCommit.Select((block, i) => (block, $"block {i + 1} of those linked with AfterCommit"))];
+        _users = [.. through.Select((block, i) => (block, $"Block {i + 1} of those linked with Through")),
+            .. afterCommit.Select((block, i) => (block, $"Block {i + 1} of those linked with AfterCommit"))];
         Blocks = [.. ours, .. through, .. afterCommit];
         foreach (IDataflowBlock block in Blocks)
         {
@@ -150,21 +176,24 @@ internal sealed class PipelineRun : IDisposable
         }
     }
 
-    /// <summary>The error with the name of the user's block it comes from. Our own blocks report their errors themselves, or pass on those of a user's.</summary>
+    /// <summary>
+    /// The error with the name of the user's block it comes from. Our own blocks report their errors themselves,
+    /// or pass on those of a user's block.
+    /// </summary>
     private Exception Named(Exception original)
     {
         if (original is PipelineException) return original;
         foreach ((IDataflowBlock block, string name) in _users)
         {
             if (block.Completion.Exception?.Flatten().InnerExceptions.Contains(original) != true) continue;
-            // Dataflow's own note of the message that a delegate failed at.
+            // Dataflow notes here the message at which a delegate failed.
             string at = original.Data["DataflowMessageValue"] is string message ? $" at {message}" : "";
-            return new PipelineException($"{char.ToUpperInvariant(name[0])}{name[1..]} ({NameOf(block)}) failed{at}: {original.Message}", original);
+            return new PipelineException($"{name} ({NameOf(block)}) failed{at}: {original.Message}", original);
         }
         return original;
     }
 
-    private static string NameOf(IDataflowBlock block) => block.GetType().Name is var name && name.IndexOf('`', StringComparison.Ordinal) is var at and > 0 ? name[..at] : block.GetType().Name;
+    private static string NameOf(IDataflowBlock block) => block.GetType().Name.Split('`')[0];
 
     private void Note(FileResult result)
     {
@@ -174,7 +203,10 @@ internal sealed class PipelineRun : IDisposable
         }
     }
 
-    /// <summary>Waits for all, and after an abort for at most the stop deadline: a block that ignores its cancellation must not make a hang of an error.</summary>
+    /// <summary>
+    /// Waits for all tasks; after an abort, for at most the stop deadline. Otherwise a block that ignores its cancellation
+    /// would turn an error into a hang.
+    /// </summary>
     public async Task CompletedAsync(IReadOnlyList<Task> tasks)
     {
         Task all = Task.WhenAll(tasks);
@@ -190,7 +222,9 @@ internal sealed class PipelineRun : IDisposable
         IsComplete = ListingDone && all.IsCompletedSuccessfully;
     }
 
-    /// <summary>Runs the import and closes the run's row in the sink, whatever happened; the first error is never hidden by a second one.</summary>
+    /// <summary>
+    /// Runs the import, then closes the run's row in the sink, also after an error. A second error never hides the first.
+    /// </summary>
     public async Task<PipelineResult> RecordAsync<TRow>(IBatchSink<TRow> sink, Func<Task> import)
     {
         RunOutcome outcome = RunOutcome.Failed;
@@ -213,15 +247,16 @@ internal sealed class PipelineRun : IDisposable
 
     private async Task EndAsync<TRow>(IBatchSink<TRow> sink, RunOutcome outcome)
     {
-        // A completed run waits for the database as long as the sink does; one that ends early has a deadline of its own.
-        using var deadline = new CancellationTokenSource(outcome == RunOutcome.Completed ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.TimeProvider);
+        // A completed run waits for the database as long as the sink does. A run that ends early waits for the stop deadline at most.
+        bool completed = outcome == RunOutcome.Completed;
+        using var deadline = new CancellationTokenSource(completed ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.TimeProvider);
         try
         {
-            await sink.EndRunAsync(outcome, Counter.Books(), outcome == RunOutcome.Completed ? Aborting : deadline.Token).ConfigureAwait(false);
+            await sink.EndRunAsync(outcome, Counter.Books(), completed ? Aborting : deadline.Token).ConfigureAwait(false);
         }
         catch (Exception error) when (outcome == RunOutcome.Failed && error is not OutOfMemoryException)
         {
-            // The run failed already, most likely for the same reason.
+            // The run has already failed, most likely for the same reason.
         }
         catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
         {

@@ -1,6 +1,9 @@
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>Reports progress from a timer, and once more at the end. A report that takes longer than the interval is not overtaken by the next.</summary>
+/// <summary>
+/// Reports progress from a timer, and once more at the end. Only one report runs at a time: if it takes longer
+/// than the interval, the next ones are skipped.
+/// </summary>
 internal sealed class ProgressReporter : IDisposable
 {
     private readonly PipelineRun _run;
