@@ -8,7 +8,7 @@ internal sealed class JsonLines : IFileFormat<Reading>
 
     public IRowReader<Reading> Open(SourceFile file, FileContent content) => new Reader(content);
 
-    private readonly record struct Line(string Logger, string Channel, DateTimeOffset Time, double Value)
+    private sealed record Line(string Logger, string Channel, DateTimeOffset Time, double Value)
     {
         public Reading ToReading() => new(Logger, Channel, Time.UtcDateTime, Value);
     }
@@ -23,7 +23,7 @@ internal sealed class JsonLines : IFileFormat<Reading>
             for (; rows.Count < limit; _line++)
             {
                 if (await _text.ReadLineAsync(cancellationToken) is not { } text) return false;
-                try { rows.Add(JsonSerializer.Deserialize<Line>(text, s_strict).ToReading(), _line); }
+                try { rows.Add(JsonSerializer.Deserialize<Line>(text, s_strict)?.ToReading() ?? throw new JsonException("null"), _line); }
                 catch (JsonException error) { rows.Reject(new Defect(error.Message) { Line = _line, RawText = text }); }
             }
             return true;
