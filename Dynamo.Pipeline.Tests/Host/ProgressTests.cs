@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Host;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -13,7 +14,7 @@ internal sealed class ProgressTests
         for (int file = 0; file < 1000; file++) books.Count(new FileResult(new SourceFile($"{file}.csv", 10, DateTime.UnixEpoch), FileOutcome.Loaded) { Inserted = 4 });
         books.CountRead(4000);
         var log = new StringWriter();
-        var progress = new LogProgress(log, new ManualTime(DateTime.UnixEpoch));
+        var progress = new LogProgress(log, new FakeTimeProvider(DateTime.UnixEpoch));
 
         foreach (double seconds in (double[])[0.2, 4.9, 5, 5.2, 9.9, 10])
             progress.Report(new PipelineProgress(books, TimeSpan.FromSeconds(seconds), ListingDone: seconds > 6));
