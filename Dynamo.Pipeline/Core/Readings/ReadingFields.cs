@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>What a field that should hold a value holds.</summary>
+/// <summary>The content of a field in which a value is expected.</summary>
 internal enum ValueState
 {
     Value,
@@ -8,7 +8,7 @@ internal enum ValueState
     Bad,
 }
 
-/// <summary>Reads the values of readings, and words what is wrong with them. Immutable.</summary>
+/// <summary>Reads the values of readings, and describes what is wrong with them. Immutable.</summary>
 internal sealed class ReadingFields
 {
     private readonly ReadingFormat _format;
@@ -43,7 +43,8 @@ internal sealed class ReadingFields
         bool otherSeparator = new ValueText(other).Read(text, out _) is null;
         string expected = _format.DecimalSeparator == '.' ? "a decimal number such as 12.5" : "a decimal number such as 12,5";
         string? remedy = otherSeparator ? $"If decimals follow '{other}', set DecimalSeparator in the format"
-            : problem is "is empty" or "is NaN, not a number" ? "If that is how the logger writes that it has no value, add it to NullTokens in the format"
+            : problem is "is empty" or "is NaN, not a number"
+                ? "If that is how the logger writes that it has no value, add it to NullTokens in the format"
             : null;
         return record.Defect(column, $"the value {problem}", expected, remedy);
     }
