@@ -80,7 +80,7 @@ public abstract class BatchSinkContract
     public async Task Within_a_batch_the_later_file_wins_whatever_the_order_it_comes_in()
     {
         FileRows<Reading> older = File("z.csv", R("A", 1, 1)), newer = File("a.csv", R("A", 1, 2));
-        newer = new FileRows<Reading>(newer.File with { ModifiedUtc = Noon.AddSeconds(1) }, newer.Rows);
+        newer = new FileRows<Reading>(newer.File with { ModifiedUtc = Noon.AddSeconds(1) }, newer.Batch);
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, newer, older);
         Assert.That(results.Select(r => (r.File.Path, r.Inserted, r.Updated)), Is.EqualTo(new[] { ("a.csv", 0L, 1L), ("z.csv", 1L, 0L) }));
         Assert.That(StoredReadings().Single().Value, Is.EqualTo(2));
@@ -259,7 +259,7 @@ public abstract class BatchSinkContract
         await first.PrepareAsync(Run(), default);
         Assert.That(async () => await second.PrepareAsync(Run(), default), Throws.InstanceOf<AlreadyRunningException>());
         await other.PrepareAsync(Run(source: "folder:/other"), default);
-        await first.EndRunAsync("completed", new RunBooks(), default);
+        await first.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
         await second.PrepareAsync(Run(), default);
     }
 

@@ -102,7 +102,7 @@ internal sealed class ExtendingTests
 
     private static FileRows<Reading> RefuseResetClocks(FileRows<Reading> file)
     {
-        if (file.Rows.Rows.Any(r => r.TimestampUtc.Year < 2000))
+        if (file.Batch.Rows.Any(r => r.TimestampUtc.Year < 2000))
             file.Quarantine(new Defect("the logger's clock was reset") { Remedy = "Set the clock, and correct the times in the file" });
         return file;
     }

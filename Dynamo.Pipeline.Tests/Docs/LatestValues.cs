@@ -5,7 +5,6 @@ internal sealed class LatestValues : IBatchSink<Reading>
 {
     private readonly Lock _transaction = new();
     private readonly Dictionary<SourceFile, LedgerEntry> _ledger = [];
-    private int _maxBadRows;
 
     public Dictionary<(string Logger, string Channel), Reading> Latest { get; } = [];
 
@@ -13,11 +12,7 @@ internal sealed class LatestValues : IBatchSink<Reading>
 
     public int MaxWriters => 1;
 
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
-    {
-        _maxBadRows = run.MaxBadRows;
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
@@ -32,7 +27,7 @@ internal sealed class LatestValues : IBatchSink<Reading>
         return [.. results];
     }
 
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -41,24 +36,12 @@ internal sealed class LatestValues : IBatchSink<Reading>
     {
         var latest = new Dictionary<(string, string), Reading>();
         long good = 0, rejected = 0;
+        await foreach (RowBatch<Reading> portion in file.ReadAsync(cancellationToken))
+        {
+            foreach (Reading row in portion.Rows) Keep(latest, row);
+            (good, rejected) = (good + portion.Rows.Count, rejected + portion.Rejects.Count);
+        }
         Defect? defect = file.Defect;
-        try
-        {
-            await foreach (RowBatch<Reading> portion in file.ReadAsync(cancellationToken))
-            {
-                foreach (Reading row in portion.Rows) Keep(latest, row);
-                (good, rejected) = (good + portion.Rows.Count, rejected + portion.Rejects.Count);
-            }
-        }
-        catch (BadFileException bad)
-        {
-            defect ??= bad.Defect;
-        }
-        catch (FileChangedException changed)
-        {
-            return new FileResult(file.File, FileOutcome.Deferred) { Defect = new Defect(changed.Message) };
-        }
-        if (rejected > _maxBadRows || (rejected > 0 && good == 0)) defect ??= new Defect($"{rejected} rows are bad");
         lock (_transaction)
         {
             if (!_ledger.TryAdd(file.File, new LedgerEntry(defect is null ? FileOutcome.Loaded : FileOutcome.Quarantined, defect)))

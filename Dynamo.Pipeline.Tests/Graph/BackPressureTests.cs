@@ -79,7 +79,7 @@ internal sealed class BackPressureTests
     {
         await using var source = MemorySource.Of(3, string.Concat(Enumerable.Repeat("x\n", 100_000)));
         var rejects = new List<int>();
-        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rejects.AddRange(files.Select(file => file.Rows.Rejects.Count)); return default; } };
+        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rejects.AddRange(files.Select(file => file.Batch.Rejects.Count)); return default; } };
 
         await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(token);
 

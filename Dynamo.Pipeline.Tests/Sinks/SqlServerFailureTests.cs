@@ -129,7 +129,7 @@ public sealed class SqlServerFailureTests
             try
             {
                 await Task.Yield();
-                yield return File("a.csv").Rows;
+                yield return File("a.csv").Batch;
             }
             finally
             {
@@ -188,7 +188,7 @@ public sealed class SqlServerFailureTests
         Task writers = Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
         {
             for (int i = 0; i < 25; i++)
-                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Rows)], patience.Token);
+                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Batch)], patience.Token);
         })));
         if (await Task.WhenAny(writers, Task.Delay(TimeSpan.FromSeconds(50))) != writers)
             Assert.Fail("stuck after: " + string.Join("\n", Endpoint.Counts.Statements.TakeLast(12).Select(t => t[..Math.Min(t.Length, 150)])));

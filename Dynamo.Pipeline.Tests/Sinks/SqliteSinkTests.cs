@@ -20,11 +20,11 @@ public sealed class SqliteSinkTests : BatchSinkContract
         await using var sink = (SqliteSink<Reading>)NewSink();
         await sink.PrepareAsync(Run(), default);
         FileResult[] results = await sink.WriteAsync([File("a.csv", R("A", 1, 1))], default);
-        var books = new RunBooks();
-        books.CountListed();
-        books.CountRead(1);
-        books.Count(results[0]);
-        await sink.EndRunAsync("completed", books, default);
+        var counter = new RunCounter();
+        counter.Listed();
+        counter.Read(1);
+        counter.Add(results[0]);
+        await sink.EndRunAsync(RunOutcome.Completed, counter.Books(), default);
         Assert.That(Directory.GetFiles(_database.Folder).Select(Path.GetExtension), Is.EquivalentTo(new[] { ".db", ".lock" }));
         Assert.That(_database.Query("SELECT Source || Outcome || Host || Listed || Loaded || RowsRead || RowsInserted || Bytes FROM ImportRun"), Is.EqualTo(new[] { Source + "completedhost1111100" }));
     }

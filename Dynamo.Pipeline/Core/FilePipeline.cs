@@ -47,6 +47,24 @@ public sealed class PipelineRows<TRow>
     public PipelineRows<TRow> Through(Func<ExecutionDataflowBlockOptions, IPropagatorBlock<FileRows<TRow>, FileRows<TRow>>> block) =>
         new(_source, _format, [.. _through, block ?? throw new ArgumentNullException(nameof(block))]);
 
+    /// <summary>
+    /// Sends every row through a function of your own, which changes it in place or says why it is to be rejected. Works on files in memory and on streamed ones.
+    /// An exception in it ends the run, with an error that names the file.
+    /// </summary>
+    /// <param name="transform">Gets each row that the reader accepted. One call at a time.</param>
+    /// <returns>The pipeline with the function.</returns>
+    public PipelineRows<TRow> Transform(RowTransform<TRow> transform)
+    {
+        ArgumentNullException.ThrowIfNull(transform);
+        return Through(options => new TransformBlock<FileRows<TRow>, FileRows<TRow>>(
+            file =>
+            {
+                file.Transform(transform);
+                return file;
+            },
+            options));
+    }
+
     /// <summary>Says where rows go.</summary>
     /// <param name="sink">The sink. The caller disposes it after the last run.</param>
     /// <param name="options">How to run; default <c>new PipelineOptions()</c>.</param>
@@ -80,11 +98,33 @@ public sealed partial class FilePipeline<TRow>
             throw new ArgumentException($"StreamAbove ({options.StreamAbove:N0}) must not exceed BytesInFlight ({options.BytesInFlight:N0}): such a file would never fit.", nameof(options));
     }
 
-    /// <summary>Links a block after commit: that is where analysis hangs. Every linked block gets every batch, and the run waits for all of them.</summary>
+    /// <summary>
+    /// Links a block after commit: that is where analysis hangs. Every linked block gets every batch that this run commits, and the run waits for all of them.
+    /// Best effort: after a crash, a block may not have seen the batches that were committed last; what must see every reading reads the database.
+    /// </summary>
     /// <param name="block">Makes the block; called once for each run, with the options that bound it and carry the run's cancellation.</param>
     /// <returns>The pipeline with the block.</returns>
     public FilePipeline<TRow> AfterCommit(Func<ExecutionDataflowBlockOptions, ITargetBlock<CommittedBatch<TRow>>> block) =>
         new(_source, _format, _through, _sink, _options, [.. _afterCommit, block ?? throw new ArgumentNullException(nameof(block))]);
+
+    /// <summary>
+    /// Calls a function after each commit, one batch at a time. Best effort, as with <see cref="AfterCommit(Func{ExecutionDataflowBlockOptions, ITargetBlock{CommittedBatch{TRow}}})"/>.
+    /// An exception in it ends the run; what is committed stays.
+    /// </summary>
+    /// <param name="action">Gets each batch.</param>
+    /// <returns>The pipeline with the function.</returns>
+    public FilePipeline<TRow> AfterCommit(Action<CommittedBatch<TRow>> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options));
+    }
+
+    /// <inheritdoc cref="AfterCommit(Action{CommittedBatch{TRow}})"/>
+    public FilePipeline<TRow> AfterCommit(Func<CommittedBatch<TRow>, Task> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options));
+    }
 
     /// <summary>
     /// Imports what the source lists, once, and returns when everything is committed and settled. Cancelling stops the listing, writes what was read, and
@@ -121,6 +161,6 @@ public sealed partial class FilePipeline<TRow>
         using var watchdog = new StallWatchdog(run, graph.Depths);
         using var reporter = new ProgressReporter(run, progress);
         Task list = run.GuardAsync(() => graph.Lister.ListAsync(listing, graph.Read));
-        await run.CompletedAsync([list, .. graph.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
+        await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
     }
 }

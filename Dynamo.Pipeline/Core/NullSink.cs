@@ -8,8 +8,6 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
 {
     private const int NotedRejects = 10;
 
-    private int _maxBadRows = int.MaxValue;
-
     /// <summary><c>nowhere:</c></summary>
     public string Name => "nowhere:";
 
@@ -17,11 +15,7 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
     public int MaxWriters => Environment.ProcessorCount;
 
     /// <inheritdoc/>
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
-    {
-        _maxBadRows = run.MaxBadRows;
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <inheritdoc/>
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => new(new LedgerEntry?[files.Count]);
@@ -31,18 +25,18 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
     {
         var results = new FileResult[files.Count];
         for (int i = 0; i < results.Length; i++)
-            results[i] = files[i].IsStreamed ? await CountStreamedAsync(files[i], cancellationToken).ConfigureAwait(false) : Judge(files[i], files[i].Rows.Rows.Count, files[i].Rows.Rejects);
+            results[i] = files[i].IsStreamed ? await CountStreamedAsync(files[i], cancellationToken).ConfigureAwait(false) : Judge(files[i], files[i].Batch.Rows.Count, files[i].Batch.Rejects);
         return results;
     }
 
     /// <inheritdoc/>
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>Nothing is held.</summary>
     /// <returns>A completed task.</returns>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
+    private static async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
     {
         long good = 0, rejected = 0;
         var rejects = new List<Defect>();
@@ -66,19 +60,11 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
         return Judge(file, good, rejects, rejected);
     }
 
-    private FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
+    private static FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
     {
         long bad = rejected ?? rejects.Count;
-        return (file.Defect ?? TooBad(good, bad, rejects)) is { } defect
+        return file.Defect is { } defect
             ? new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead }
             : new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = bad, Rejects = bad == 0 ? [] : [.. rejects.Take(NotedRejects)] };
-    }
-
-    /// <summary>The database sinks' rule: too many bad rows, or none but bad ones.</summary>
-    private Defect? TooBad(long good, long rejected, IReadOnlyList<Defect> rejects)
-    {
-        if (rejected <= _maxBadRows && (good > 0 || rejected == 0)) return null;
-        string problem = rejected > _maxBadRows ? $"more than {_maxBadRows} rows were rejected, the first: " : "no row could be loaded, the first: ";
-        return rejects[0] with { Problem = problem + rejects[0].Problem };
     }
 }

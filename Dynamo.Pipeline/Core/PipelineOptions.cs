@@ -83,7 +83,7 @@ public sealed record PipelineOptions
     public TraceRecorder? Trace { get; init; }
 
     /// <summary>The clock. Default: the system's. A test sets its own.</summary>
-    public TimeProvider Time { get; init => field = value ?? throw new ArgumentNullException(nameof(Time)); } = TimeProvider.System;
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
 
     private static int AtLeast(int least, int value, [CallerMemberName] string name = "") => (int)AtLeast((long)least, value, name);
 

@@ -16,7 +16,10 @@ public sealed class SqlServerInspection<TRow>
     /// <param name="connectionString">The connection string, as for <see cref="SqlServerSink{TRow}"/>.</param>
     /// <param name="map">The table and its columns.</param>
     /// <param name="options">As the run will have them; the defaults when null.</param>
-    /// <exception cref="ArgumentException">The connection string cannot be read, or two tables have the same name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although there is an <see cref="SqlServerSinkOptions.AccessTokenCallback"/>;
+    /// or two tables have the same name.
+    /// </exception>
     public SqlServerInspection(string connectionString, RowMap<TRow> map, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);

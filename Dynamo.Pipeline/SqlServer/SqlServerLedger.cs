@@ -14,7 +14,9 @@ public sealed class SqlServerLedger
     /// <summary>Names the database. Nothing is opened yet.</summary>
     /// <param name="connectionString">The connection string, as for <see cref="SqlServerSink{TRow}"/>.</param>
     /// <param name="options">The schema and the names of the tables; the defaults when null.</param>
-    /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although there is an <see cref="SqlServerSinkOptions.AccessTokenCallback"/>.
+    /// </exception>
     public SqlServerLedger(string connectionString, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);

@@ -92,7 +92,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         DataTable table = Table(("FileKey", SqlDbType.Binary), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Size", SqlDbType.BigInt), ("ModifiedUtc", SqlDbType.DateTime2), ("RunId", SqlDbType.BigInt),
             ("Outcome", SqlDbType.NVarChar), ("Rows", SqlDbType.BigInt), ("Inserted", SqlDbType.BigInt), ("Updated", SqlDbType.BigInt), ("Unchanged", SqlDbType.BigInt), ("Rejected", SqlDbType.BigInt), ("Reason", SqlDbType.NVarChar),
             ("ImportedUtc", SqlDbType.DateTime2));
-        DateTime now = options.Clock.GetUtcNow().UtcDateTime;
+        DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
             bool loaded = work.Outcome == FileOutcome.Loaded;

@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -23,7 +24,7 @@ internal static class SqlServerRun
         return ids[0];
     }
 
-    public static Task EndAsync(SqlServerDb db, SqlConnection connection, long runId, string outcome, RunBooks books, CancellationToken cancellationToken)
+    public static Task EndAsync(SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         long[] counts =
         [
@@ -33,6 +34,6 @@ internal static class SqlServerRun
         return db.ExecuteAsync(connection, null, $"""
             UPDATE {SqlServerText.Quote(db.Options.Schema, db.Options.RunTable)} SET Outcome = @outcome, EndedUtc = @ended, {string.Join(", ", Counts.Select(c => $"{c} = @{c}"))} WHERE RunId = @runId
             """, cancellationToken,
-            [("@runId", runId), ("@outcome", outcome), ("@ended", db.Options.Clock.GetUtcNow().UtcDateTime), .. Counts.Zip(counts, (name, count) => ($"@{name}", (object?)count))]);
+            [("@runId", runId), ("@outcome", LedgerOutcome.Of(outcome)), ("@ended", db.Options.TimeProvider.GetUtcNow().UtcDateTime), .. Counts.Zip(counts, (name, count) => ($"@{name}", (object?)count))]);
     }
 }

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Ledger;
+
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>The run's row.</summary>
@@ -32,15 +34,15 @@ internal static class SqliteRun
         close.Run("closing interrupted runs");
     }
 
-    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, string outcome, RunBooks books)
+    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome outcome, RunBooks books)
     {
         using SqliteStatement end = db.Prepare($"""
             UPDATE {SqliteSchema.Quote(options.RunTable)} SET Outcome = ?1, EndedUtc = ?2, Listed = ?3, Loaded = ?4, AlreadyLoaded = ?5, AlreadyQuarantined = ?6,
               Quarantined = ?7, Deferred = ?8, RowsRead = ?9, RowsInserted = ?10, RowsUpdated = ?11, RowsUnchanged = ?12, RowsRejected = ?13, RowsSkipped = ?14, RowsFlagged = ?15, Bytes = ?16
             WHERE RunId = ?17
             """);
-        end.Text(1, outcome);
-        end.Time(2, options.Clock.GetUtcNow().UtcDateTime);
+        end.Text(1, LedgerOutcome.Of(outcome));
+        end.Time(2, options.TimeProvider.GetUtcNow().UtcDateTime);
         ReadOnlySpan<long> counts =
         [
             books.Listed, books.Loaded, books.AlreadyLoaded, books.AlreadyQuarantined, books.Quarantined, books.Deferred,

@@ -72,7 +72,7 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     }
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         await _oneWriter.WaitAsync(cancellationToken).ConfigureAwait(false);

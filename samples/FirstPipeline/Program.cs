@@ -37,7 +37,7 @@ void Analyse(CommittedBatch<Reading> batch)
     foreach ((FileRows<Reading> file, FileResult verdict) in batch.Files.Zip(batch.Results))
     {
         if (verdict.Outcome != FileOutcome.Loaded) continue;
-        foreach (Reading reading in file.Rows.Rows.Where(r => r.Channel == "pressure"))
+        foreach (Reading reading in file.Batch.Rows.Where(r => r.Channel == "pressure"))
         {
             if (!low.TryGetValue(reading.Logger, out Reading lowest) || reading.Value < lowest.Value) low[reading.Logger] = reading;
         }

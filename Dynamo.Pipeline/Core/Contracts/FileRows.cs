@@ -16,17 +16,18 @@ public delegate Defect? RowTransform<TRow>(ref TRow row);
 /// <typeparam name="TRow">The row.</typeparam>
 public sealed class FileRows<TRow>
 {
-    private readonly RowBatch<TRow> _rows;
+    private readonly RowBatch<TRow> _batch;
     private readonly Func<CancellationToken, IAsyncEnumerable<RowBatch<TRow>>>? _stream;
     private List<RowTransform<TRow>>? _transforms;
     private List<Defect>? _flags;
+    private int? _maxBadRows;
 
     /// <summary>A file that is in memory.</summary>
     /// <param name="file">The file.</param>
     /// <param name="rows">Its rows and rejects.</param>
     public FileRows(SourceFile file, RowBatch<TRow> rows)
     {
-        (File, _rows) = (file, rows);
+        (File, _batch) = (file, rows);
         Count(rows);
     }
 
@@ -39,11 +40,11 @@ public sealed class FileRows<TRow>
     /// <summary>The file.</summary>
     public SourceFile File { get; }
 
-    /// <summary>Whether the rows come while the sink writes: <see cref="Rows"/> is empty then.</summary>
+    /// <summary>Whether the rows come while the sink writes: <see cref="Batch"/> is empty then.</summary>
     public bool IsStreamed => _stream is not null;
 
     /// <summary>The rows of a file in memory, with lines and rejects.</summary>
-    public RowBatch<TRow> Rows => _rows;
+    public RowBatch<TRow> Batch => _batch;
 
     /// <summary>Rows and rejects the reader found, before blocks and sink: one side of the books. Of a streamed file: those that came so far.</summary>
     public long RowsRead { get; private set; }
@@ -71,29 +72,57 @@ public sealed class FileRows<TRow>
         if (IsStreamed)
             (_transforms ??= []).Add(transform);
         else
-            _rows.Transform(transform);
+            Apply(transform, _batch);
     }
 
-    /// <summary>All rows in portions, for a sink. In memory: one portion. Streamed: a portion is valid until the next one is asked for.</summary>
+    /// <summary>All rows in portions, for a sink. In memory: one portion. Streamed: a portion is valid until the next one is asked for; a
+    /// condemned file has none.</summary>
     /// <param name="cancellationToken">Gives up reading.</param>
     /// <returns>The portions.</returns>
-    /// <exception cref="BadFileException">A streamed file turns out to be bad: roll back and quarantine it.</exception>
+    /// <exception cref="BadFileException">A streamed file turns out to be bad, or has too many bad rows: roll back and quarantine it.</exception>
     /// <exception cref="FileChangedException">A streamed file changed while it was read: roll back and defer it.</exception>
     public async IAsyncEnumerable<RowBatch<TRow>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (_stream is null)
         {
-            yield return _rows;
+            yield return _batch;
             yield break;
         }
+        if (Defect is not null) yield break;
         RowsRead = RowsSkipped = RowsFlagged = 0;
         _flags = null;
+        long good = 0, rejected = 0;
+        Defect? first = null;
         await foreach (RowBatch<TRow> rows in _stream(cancellationToken).ConfigureAwait(false))
         {
             Count(rows);
             foreach (RowTransform<TRow> transform in _transforms ?? [])
-                rows.Transform(transform);
+                Apply(transform, rows);
+            (good, rejected) = (good + rows.Rows.Count, rejected + rows.Rejects.Count);
+            first ??= rows.Rejects.Count > 0 ? rows.Rejects[0] : null;
             yield return rows;
+            if (rejected > _maxBadRows) break;
+        }
+        if (_maxBadRows is { } most && BadRows.Verdict(good, rejected, most, first) is { } verdict) throw new BadFileException(verdict);
+    }
+
+    /// <summary>Quarantines a file with too many bad rows: one in memory at once, a streamed one when they come.</summary>
+    internal void Judge(int maxBadRows)
+    {
+        _maxBadRows = maxBadRows;
+        if (IsStreamed || _batch.Rejects.Count == 0) return;
+        if (BadRows.Verdict(_batch.Rows.Count, _batch.Rejects.Count, maxBadRows, _batch.Rejects[0]) is { } verdict) Quarantine(verdict);
+    }
+
+    private void Apply(RowTransform<TRow> transform, RowBatch<TRow> rows)
+    {
+        try
+        {
+            rows.Transform(transform);
+        }
+        catch (Exception error) when (error is not (PipelineException or OperationCanceledException))
+        {
+            throw new PipelineException($"A transform of rows failed in {File.Path}: {error.Message}", error);
         }
     }
 
@@ -107,5 +136,5 @@ public sealed class FileRows<TRow>
 
     /// <summary>The path, the number of rows and the verdict.</summary>
     /// <returns>The text.</returns>
-    public override string ToString() => $"{File.Path} ({(IsStreamed ? "streamed" : $"{_rows.Rows.Count} rows")}{(Defect is null ? "" : ", to quarantine")})";
+    public override string ToString() => $"{File.Path} ({(IsStreamed ? "streamed" : $"{_batch.Rows.Count} rows")}{(Defect is null ? "" : ", to quarantine")})";
 }

@@ -42,9 +42,12 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes rows, rejects and ledger entries of these files in one transaction, or nothing at all. A file that meanwhile is in the ledger is left alone
-    /// (<see cref="FileOutcome.AlreadyLoaded"/>); a row the database refuses is rejected by name and costs neither its file nor its batch; a file with more rejects than
-    /// <see cref="RunStart.MaxBadRows"/>, or none but rejects, is quarantined whole. A streamed file comes alone.
+    /// Writes rows, rejects and ledger entries of these files in one transaction, or nothing at all. A file that is in the ledger by then is left alone
+    /// (<see cref="FileOutcome.AlreadyLoaded"/>). A row that the database refuses is rejected by name and costs neither its file nor its batch. A file with a
+    /// <see cref="FileRows{TRow}.Defect"/> is quarantined: ledger entry and rejects, no rows. A sink that refuses rows itself also quarantines a file with more
+    /// than <see cref="RunStart.MaxBadRows"/> rejects, or with nothing but rejects. A streamed file comes alone; when <see cref="FileRows{TRow}.ReadAsync"/>
+    /// throws <see cref="BadFileException"/> or <see cref="FileChangedException"/>, roll back and let it pass: the pipeline calls again with the defect, or defers
+    /// the file.
     /// </summary>
     /// <param name="files">The files, those to quarantine included.</param>
     /// <param name="cancellationToken">Rolls back.</param>
@@ -53,11 +56,11 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken);
 
     /// <summary>Closes the run's row with its books, and releases the claim.</summary>
-    /// <param name="outcome">How it ended: <c>completed</c>, <c>cancelled</c> or <c>failed</c>.</param>
-    /// <param name="books">The counts.</param>
+    /// <param name="outcome">How it ended.</param>
+    /// <param name="books">The counts at the end.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A task that completes when the row is written.</returns>
-    ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken);
+    ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken);
 }
 
 /// <summary>Who imports what: the opening of a run's row.</summary>
@@ -67,6 +70,19 @@ public interface IBatchSink<TRow> : IAsyncDisposable
 /// <param name="Version">The library's version.</param>
 /// <param name="MaxBadRows">How many rejected rows a file may have and still be loaded.</param>
 public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows);
+
+/// <summary>How a run ended.</summary>
+public enum RunOutcome
+{
+    /// <summary>Everything that was listed went through.</summary>
+    Completed,
+
+    /// <summary>It was stopped early by its caller; what was read is committed.</summary>
+    Cancelled,
+
+    /// <summary>It ended with an error; what is committed stays.</summary>
+    Failed,
+}
 
 /// <summary>Lanes for files of which nothing else is known.</summary>
 internal static class Lanes

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Csv;
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>What one attempt at writing a batch knows about one of its files. A new attempt begins with <see cref="Restart"/>.</summary>
@@ -54,25 +52,21 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     public void JudgeEarly(int maxBadRows)
     {
         if (Outcome != FileOutcome.Loaded || (Rows.Defect is null && Rows.IsStreamed)) return;
-        foreach (Defect reject in Rows.Rows.Rejects)
+        foreach (Defect reject in Rows.Batch.Rejects)
             Count(reject);
         if (Rows.Defect is { } defect) Quarantine(defect);
-        else if (Rows.Rows.Rows.Count == 0 || Rejected > maxBadRows) JudgeLate(maxBadRows);
+        else if (Rows.Batch.Rows.Count == 0 || Rejected > maxBadRows) JudgeLate(maxBadRows);
         Restart();
     }
 
-    /// <summary>Whether what was written must be taken back. Rows all of which were rejected make a bad file, however few they are.</summary>
-    public bool IsBad(int maxBadRows) => Rejected > maxBadRows || (Rejected > 0 && Inserted + Updated + Unchanged == 0);
+    /// <summary>Whether what was written must be taken back.</summary>
+    public bool IsBad(int maxBadRows) => BadRows.AreTooMany(Inserted + Updated + Unchanged, Rejected, maxBadRows);
 
     /// <summary>Quarantines the file when it is bad.</summary>
     public bool JudgeLate(int maxBadRows)
     {
         if (!IsBad(maxBadRows)) return false;
-        Defect first = Kept[0];
-        string problem = Rejected > maxBadRows
-            ? string.Create(CultureInfo.InvariantCulture, $"more than {maxBadRows} rows were rejected, the first: {first.Problem}")
-            : $"no row could be loaded, the first: {first.Problem}";
-        Quarantine(first with { Problem = problem });
+        Quarantine(BadRows.Verdict(Inserted + Updated + Unchanged, Rejected, maxBadRows, Kept[0])!);
         return true;
     }
 
@@ -106,4 +100,11 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 internal static class LedgerOutcome
 {
     public const string Loaded = "loaded", Quarantined = "quarantined";
+
+    public static string Of(RunOutcome outcome) => outcome switch
+    {
+        RunOutcome.Completed => "completed",
+        RunOutcome.Cancelled => "cancelled",
+        _ => "failed",
+    };
 }

@@ -22,11 +22,12 @@ internal sealed class BatchWriter<TRow>(
     {
         using TraceLane? lane = run.Options.Trace?.Writes(files);
         batcher.Took(files.Length);
-        FileResult[] results = await _retry.ExecuteAsync(token => sink.WriteAsync(files, token), run.Aborting).ConfigureAwait(false);
+        foreach (FileRows<TRow> file in files) file.Judge(run.Options.MaxBadRows);
+        FileResult[] results = await _retry.ExecuteAsync(token => WriteOnceAsync(files, token), run.Aborting).ConfigureAwait(false);
         batcher.Wrote();
         for (int i = 0; i < files.Length; i++)
         {
-            if (results[i].Outcome is FileOutcome.Loaded or FileOutcome.Quarantined) run.Books.CountRead(files[i].RowsRead);
+            if (results[i].Outcome is FileOutcome.Loaded or FileOutcome.Quarantined) run.Counter.Read(files[i].RowsRead);
             if (files[i].RowsSkipped + files[i].RowsFlagged > 0)
                 results[i] = results[i] with { Skipped = files[i].RowsSkipped, Flagged = files[i].RowsFlagged, Flags = files[i].Flags };
             run.Count(results[i]);
@@ -35,9 +36,29 @@ internal sealed class BatchWriter<TRow>(
         await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// A streamed file comes alone. A sink that lets its error pass has rolled back: it is called again when the file is to be quarantined.
+    /// </summary>
+    private async ValueTask<FileResult[]> WriteOnceAsync(FileRows<TRow>[] files, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        }
+        catch (BadFileException bad) when (files is [{ IsStreamed: true, Defect: null }])
+        {
+            files[0].Quarantine(bad.Defect);
+            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        }
+        catch (FileChangedException changed) when (files is [{ IsStreamed: true }])
+        {
+            return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(changed.Message) }];
+        }
+    }
+
     private static ResiliencePipeline Retry(PipelineOptions options) => options.WriteRetries == 0
         ? ResiliencePipeline.Empty
-        : new ResiliencePipelineBuilder { TimeProvider = options.Time }
+        : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
             .AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),

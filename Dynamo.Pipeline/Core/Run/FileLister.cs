@@ -28,7 +28,7 @@ internal sealed class FileLister<TRow>(
         {
             await foreach (SourceFile file in listing.FilesAsync().ConfigureAwait(false))
             {
-                run.Books.CountListed();
+                run.Counter.Listed();
                 run.Progressed();
                 if (file.DeferReason is { } reason)
                     run.Defer(file, reason);
@@ -86,7 +86,7 @@ internal sealed class FileLister<TRow>(
         for (int i = 0; i < known.Length; i++)
         {
             if (known[i] is not { } entry) continue;
-            run.Books.CountKnown(entry);
+            run.Counter.Known(entry);
             results.Add(new FileResult(_listed[i], FileOutcome.AlreadyLoaded) { Defect = entry.Defect });
         }
         if (results.Count > 0) await run.SendAsync(complete, new CommittedBatch<TRow>([], results)).ConfigureAwait(false);
@@ -127,7 +127,8 @@ internal sealed class StartedListing : IAsyncDisposable
     {
         if (_asked) return;
         await _cancellation.CancelAsync().ConfigureAwait(false);
-        await Task.WhenAny(EndAsync(), Task.Delay(_options.StopDeadline, _options.Time, CancellationToken.None)).ConfigureAwait(false);
+        Task deadline = Task.Delay(_options.StopDeadline, _options.TimeProvider, CancellationToken.None);
+        await Task.WhenAny(EndAsync(), deadline).ConfigureAwait(false);
     }
 
     private async Task EndAsync()

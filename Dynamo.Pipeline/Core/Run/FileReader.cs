@@ -95,9 +95,11 @@ internal sealed class FileReader<TRow>(
     {
         var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
         Defect? defect = null;
+        bool isOpen = false;
         try
         {
             using FileContent content = await opening.ConfigureAwait(false);
+            isOpen = true;
             using IRowReader<TRow> reader = format.Open(file, content);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && rows.Rejects.Count <= _options.MaxBadRows) { }
@@ -105,6 +107,10 @@ internal sealed class FileReader<TRow>(
         catch (BadFileException bad)
         {
             defect = bad.Defect;
+        }
+        catch (Exception error) when (isOpen && IsOfTheFormat(error))
+        {
+            throw Named(file, error);
         }
         catch (FileChangedException changed)
         {
@@ -127,12 +133,33 @@ internal sealed class FileReader<TRow>(
         do
         {
             rows.Clear();
-            more = await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+            more = await ReadPortionAsync(file, reader, rows, cancellationToken).ConfigureAwait(false);
             run.Progressed();
             yield return rows;
         }
         while (more);
     }
+
+    private static async ValueTask<bool> ReadPortionAsync(
+        SourceFile file, IRowReader<TRow> reader, RowBatch<TRow> rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+    }
+
+    /// <summary>Neither what a file may be like nor what a source may do: an error in the format's own code.</summary>
+    private static bool IsOfTheFormat(Exception error) =>
+        error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException
+            or IOException or OutOfMemoryException);
+
+    private static PipelineException Named(SourceFile file, Exception error) =>
+        new($"The format failed at {file.Path}: {error.Message}", error);
 
     private static async ValueTask DisposeAsync(ValueTask<FileContent>? abandoned)
     {

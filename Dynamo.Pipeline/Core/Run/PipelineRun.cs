@@ -25,24 +25,28 @@ internal sealed class PipelineRun : IDisposable
     private readonly long _startedAt;
     private ExceptionDispatchInfo? _fault;
     private long _moves;
+    private IReadOnlyList<(IDataflowBlock Block, string Name)> _users = [];
 
     public PipelineRun(PipelineOptions options, CancellationToken stopping)
     {
         (Options, Stopping) = (options, stopping);
-        _started = options.Time.GetUtcNow();
-        _startedAt = options.Time.GetTimestamp();
-        _abort = new CancellationTokenSource(Timeout.InfiniteTimeSpan, options.Time);
+        _started = options.TimeProvider.GetUtcNow();
+        _startedAt = options.TimeProvider.GetTimestamp();
+        _abort = new CancellationTokenSource(Timeout.InfiniteTimeSpan, options.TimeProvider);
         Aborting = _abort.Token;
         _stopDeadline = stopping.Register(() => _abort.CancelAfter(options.StopDeadline));
     }
 
     public PipelineOptions Options { get; }
 
-    public RunBooks Books { get; } = new();
+    public RunCounter Counter { get; } = new();
 
     public CancellationToken Stopping { get; }
 
     public CancellationToken Aborting { get; }
+
+    /// <summary>All blocks of the run.</summary>
+    public IReadOnlyList<IDataflowBlock> Blocks { get; private set; } = [];
 
     /// <summary>Whether the source was listed to its end.</summary>
     public bool ListingDone { get; set; }
@@ -55,13 +59,13 @@ internal sealed class PipelineRun : IDisposable
 
     public void Progressed() => Interlocked.Increment(ref _moves);
 
-    public PipelineProgress Progress() => new(Books, Options.Time.GetElapsedTime(_startedAt), ListingDone);
+    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone);
 
     public PipelineResult Result()
     {
         bool cancelled = !IsComplete && Stopping.IsCancellationRequested;
         lock (_notable)
-            return new PipelineResult(Books, Options.Time.GetElapsedTime(_startedAt), cancelled, [.. _notable]);
+            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), cancelled, [.. _notable]);
     }
 
     public RunStart Describe(string source)
@@ -89,28 +93,36 @@ internal sealed class PipelineRun : IDisposable
     {
         Exception original = error is AggregateException many ? many.Flatten().InnerExceptions[0] : error;
         if (original is OperationCanceledException && Aborting.IsCancellationRequested) return;
-        if (Interlocked.CompareExchange(ref _fault, ExceptionDispatchInfo.Capture(original), null) is null) _abort.Cancel();
+        if (Interlocked.CompareExchange(ref _fault, ExceptionDispatchInfo.Capture(Named(original)), null) is null) _abort.Cancel();
     }
 
     public void Defer(SourceFile file, string reason)
     {
-        Books.CountDeferred();
+        Counter.Deferred();
         Note(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(reason) });
     }
 
     public void Count(FileResult result)
     {
-        Books.Count(result);
+        Counter.Add(result);
         if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0 || result.Flagged > 0)
             Note(result);
     }
 
-    /// <summary>Sends to a bounded block and waits for room in it. A block that declines the message has ended, so the run fails.</summary>
+    /// <summary>
+    /// Sends to a bounded block and waits for room in it. A block that declines the message has ended, so the run fails:
+    /// with that block's own error, if it has one.
+    /// </summary>
     public async Task SendAsync<T>(ITargetBlock<T> target, T message)
     {
         if (await target.SendAsync(message, Aborting).ConfigureAwait(false)) return;
+        // A block that fails declines at once, and is faulted only when its last message is through.
+        Task delay = Task.Delay(Options.StopDeadline, Options.TimeProvider, Aborting);
+        await Task.WhenAny(target.Completion, delay).ConfigureAwait(false);
+        if (target.Completion.IsFaulted) Fail(target.Completion.Exception);
         Aborting.ThrowIfCancellationRequested();
-        throw new PipelineException($"A linked block ({target.GetType().Name}) completed before the pipeline did and declined a message. "
+        throw new PipelineException(
+            $"A linked block ({NameOf(target)}) completed before the pipeline did and declined a message. "
             + "Only the pipeline may complete a linked block: remove the call of Complete or Fault.");
     }
 
@@ -148,16 +160,40 @@ internal sealed class PipelineRun : IDisposable
         }
     }
 
-    /// <summary>Aborts the run when any of these blocks fails.</summary>
-    public IReadOnlyList<IDataflowBlock> Watch(IReadOnlyList<IDataflowBlock> blocks)
+    /// <summary>
+    /// Aborts the run when any of these blocks fails. An error of a user's own block names the block and what it was working on.
+    /// </summary>
+    public void Watch(
+        IReadOnlyList<IDataflowBlock> ours, IReadOnlyList<IDataflowBlock> through, IReadOnlyList<IDataflowBlock> afterCommit)
     {
-        foreach (IDataflowBlock block in blocks)
+        _users = [.. through.Select((block, i) => (block, $"Block {i + 1} of those linked with Through")),
+            .. afterCommit.Select((block, i) => (block, $"Block {i + 1} of those linked with AfterCommit"))];
+        Blocks = [.. ours, .. through, .. afterCommit];
+        foreach (IDataflowBlock block in Blocks)
         {
             block.Completion.ContinueWith(
                 done => Fail(done.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         }
-        return blocks;
     }
+
+    /// <summary>
+    /// The error with the name of the user's block it comes from. Our own blocks report their errors themselves,
+    /// or pass on those of a user's block.
+    /// </summary>
+    private Exception Named(Exception original)
+    {
+        if (original is PipelineException) return original;
+        foreach ((IDataflowBlock block, string name) in _users)
+        {
+            if (block.Completion.Exception?.Flatten().InnerExceptions.Contains(original) != true) continue;
+            // Dataflow notes here the message at which a delegate failed.
+            string at = original.Data["DataflowMessageValue"] is string message ? $" at {message}" : "";
+            return new PipelineException($"{name} ({NameOf(block)}) failed{at}: {original.Message}", original);
+        }
+        return original;
+    }
+
+    private static string NameOf(IDataflowBlock block) => block.GetType().Name.Split('`')[0];
 
     private void Note(FileResult result)
     {
@@ -178,7 +214,7 @@ internal sealed class PipelineRun : IDisposable
         using (Aborting.Register(aborted.SetResult))
             await Task.WhenAny(all, aborted.Task).ConfigureAwait(false);
         if (Aborting.IsCancellationRequested)
-            await Task.WhenAny(all, Task.Delay(Options.StopDeadline, Options.Time, CancellationToken.None)).ConfigureAwait(false);
+            await Task.WhenAny(all, Task.Delay(Options.StopDeadline, Options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
         else
             await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (all.IsFaulted) Fail(all.Exception);
@@ -191,12 +227,12 @@ internal sealed class PipelineRun : IDisposable
     /// </summary>
     public async Task<PipelineResult> RecordAsync<TRow>(IBatchSink<TRow> sink, Func<Task> import)
     {
-        string outcome = "failed";
+        RunOutcome outcome = RunOutcome.Failed;
         try
         {
             await import().ConfigureAwait(false);
-            if (IsComplete) Books.Check();
-            outcome = IsComplete ? "completed" : "cancelled";
+            if (IsComplete) Counter.Books().Check();
+            outcome = IsComplete ? RunOutcome.Completed : RunOutcome.Cancelled;
         }
         catch (Exception error)
         {
@@ -209,16 +245,16 @@ internal sealed class PipelineRun : IDisposable
         return Result();
     }
 
-    private async Task EndAsync<TRow>(IBatchSink<TRow> sink, string outcome)
+    private async Task EndAsync<TRow>(IBatchSink<TRow> sink, RunOutcome outcome)
     {
         // A completed run waits for the database as long as the sink does. A run that ends early waits for the stop deadline at most.
-        using var deadline = new CancellationTokenSource(
-            outcome == "completed" ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.Time);
+        bool completed = outcome == RunOutcome.Completed;
+        using var deadline = new CancellationTokenSource(completed ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.TimeProvider);
         try
         {
-            await sink.EndRunAsync(outcome, Books, outcome == "completed" ? Aborting : deadline.Token).ConfigureAwait(false);
+            await sink.EndRunAsync(outcome, Counter.Books(), completed ? Aborting : deadline.Token).ConfigureAwait(false);
         }
-        catch (Exception error) when (outcome == "failed" && error is not OutOfMemoryException)
+        catch (Exception error) when (outcome == RunOutcome.Failed && error is not OutOfMemoryException)
         {
             // The run has already failed, most likely for the same reason.
         }

@@ -16,7 +16,7 @@ internal sealed class ProgressReporter : IDisposable
     {
         (_run, _progress) = (run, progress);
         if (progress is null) return;
-        _timer = run.Options.Time.CreateTimer(_ => Report(), null, run.Options.ProgressInterval, run.Options.ProgressInterval);
+        _timer = run.Options.TimeProvider.CreateTimer(_ => Report(), null, run.Options.ProgressInterval, run.Options.ProgressInterval);
     }
 
     public void Dispose()

@@ -27,7 +27,7 @@ internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
     public static ReaderGate For(IFileSource source, PipelineOptions options)
     {
         int least = source.OpensInFlight > 1 ? MostOf(source) : Environment.ProcessorCount;
-        return new ReaderGate(new ReaderController(least, MostOf(source)), options.Time);
+        return new ReaderGate(new ReaderController(least, MostOf(source)), options.TimeProvider);
     }
 
     /// <summary>The most readers there can be: a network share can use several for each processor, a remote server many.</summary>

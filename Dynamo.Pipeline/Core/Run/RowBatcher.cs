@@ -45,7 +45,7 @@ internal sealed class RowBatcher<TRow> : IDisposable
         _gather = new ActionBlock<FileRows<TRow>>(
             run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
         _gather.CompletesInto(_batch);
-        _timer = run.Options.Time.CreateTimer(_ => TriggerWhenFree(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = run.Options.TimeProvider.CreateTimer(_ => TriggerWhenFree(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public ITargetBlock<FileRows<TRow>> Input => _gather;
@@ -75,7 +75,7 @@ internal sealed class RowBatcher<TRow> : IDisposable
     /// <summary>Runs for one file at a time. A batch that it triggers contains exactly the files that it sent before.</summary>
     private async Task GatherAsync(FileRows<TRow> file)
     {
-        int rows = file.Rows.Count;
+        int rows = file.Batch.Count;
         if (_files > 0 && (_streamed || file.IsStreamed || IsFull(rows))) Trigger();
         await _room.WaitAsync(_run.Aborting).ConfigureAwait(false);
         await _run.SendAsync(_batch, file).ConfigureAwait(false);

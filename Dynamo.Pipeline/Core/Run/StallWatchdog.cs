@@ -12,7 +12,7 @@ internal sealed class StallWatchdog : IDisposable
     {
         (_run, _depths) = (run, depths);
         TimeSpan timeout = run.Options.StallTimeout;
-        _timer = run.Options.Time.CreateTimer(_ => Look(), null, timeout, timeout);
+        _timer = run.Options.TimeProvider.CreateTimer(_ => Look(), null, timeout, timeout);
     }
 
     public void Dispose() => _timer.Dispose();
@@ -21,7 +21,7 @@ internal sealed class StallWatchdog : IDisposable
     {
         long moves = _run.Moves;
         if (moves == _seen)
-            _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {_depths()}. {_run.Books}. "
+            _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {_depths()}. {_run.Counter.Books()}. "
                 + "A linked block, the source or the sink hangs. What is committed is safe; the next run goes on from there."));
         _seen = moves;
     }

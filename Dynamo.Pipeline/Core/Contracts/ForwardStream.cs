@@ -1,4 +1,4 @@
-namespace Dynamo.Pipeline.Files;
+namespace Dynamo.Pipeline;
 
 /// <summary>A read-only stream that is read once, from beginning to end. Subclasses only read into spans and memory.</summary>
 internal abstract class ForwardStream : Stream
