@@ -153,7 +153,7 @@ internal sealed class FileReader<TRow>(
         }
     }
 
-    /// <summary>Whether it is an error in the format's own code, and not one that a file or a source may cause.</summary>
+    /// <summary>Neither what a file may be like nor what a source may do: an error in the format's own code.</summary>
     private static bool IsOfTheFormat(Exception error) =>
         error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException
             or IOException or OutOfMemoryException);
