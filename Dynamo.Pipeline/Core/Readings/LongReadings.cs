@@ -64,12 +64,12 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
 
     public void Parse(in CsvRecord record, RowBatch<Reading> rows)
     {
-        Defect? defect = null;
-        string? logger = _fileLogger ?? record.Name(_logger, out defect);
-        string? channel = defect is null ? _fileChannel ?? record.Name(_channel, out defect) : null;
-        if (defect is not null || !_time.TryRead(record, logger!, channel!, out DateTime utc, out defect))
+        string? logger = _fileLogger, channel = _fileChannel;
+        if ((logger is null && !record.TryName(_logger, out logger, out Defect? defect))
+            || (channel is null && !record.TryName(_channel, out channel, out defect))
+            || !_time.TryRead(record, logger, channel, out DateTime utc, out defect))
         {
-            rows.Reject(defect!);
+            rows.Reject(defect);
             return;
         }
         ValueState state = _fileValue is null
@@ -82,12 +82,12 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
             return;
         }
         if (_quality is not null && !_quality.Accept(record, 1, rows)) return;
-        if (_rules?.For(channel!, Unit, _header.Line) is { } rule)
+        if (_rules?.For(channel, Unit, _header.Line) is { } rule)
         {
             if (!rule.Apply(record, Math.Max(0, _value), ref value, rows)) return;
             channel = rule.Name;
         }
-        rows.Add(new Reading(logger!, channel!, utc, value), record.Line);
+        rows.Add(new Reading(logger, channel, utc, value), record.Line);
     }
 
     private string? Unit => _value >= 0 && _value < _header.Units.Count ? _header.Units[_value] : null;

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
 

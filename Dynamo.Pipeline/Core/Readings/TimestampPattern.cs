@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
 

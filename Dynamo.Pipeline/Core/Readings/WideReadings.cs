@@ -103,17 +103,17 @@ internal sealed class WideReadings : ICsvTable<Reading>
 
         public void Parse(in CsvRecord record, RowBatch<Reading> rows)
         {
-            Defect? defect = null;
-            string? line = fileName ?? record.Name(table._lineColumn, out defect);
-            if (defect is not null || !time.TryRead(record, _byChannel ? line! : "", _byChannel ? "" : line!, out DateTime utc, out defect))
+            string? line = fileName;
+            if ((line is null && !record.TryName(table._lineColumn, out line, out Defect? defect))
+                || !time.TryRead(record, _byChannel ? line : "", _byChannel ? "" : line, out DateTime utc, out defect))
             {
-                rows.Reject(defect!);
+                rows.Reject(defect);
                 return;
             }
             if (table._quality is not null && !table._quality.Accept(record, _cells.Length, rows)) return;
-            ChannelRule? rule = rules?.For(line!, null, record.Line);
+            ChannelRule? rule = rules?.For(line, null, record.Line);
             for (int i = 0; i < _cells.Length; i++)
-                Cell(record, i, line!, utc, rule ?? rulesByCell?[i], rows);
+                Cell(record, i, line, utc, rule ?? rulesByCell?[i], rows);
             foreach (int column in table._nameless)
                 Nameless(record, column, rows);
         }

@@ -46,6 +46,10 @@ internal sealed class BatchWriter<TRow>(
         {
             return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
         }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSink(sink, $"writing {files.Length} files", error);
+        }
         catch (BadFileException bad) when (files is [{ IsStreamed: true, Defect: null }])
         {
             files[0].Quarantine(bad.Defect);

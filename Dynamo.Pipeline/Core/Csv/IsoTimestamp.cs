@@ -1,4 +1,4 @@
-namespace Dynamo.Pipeline.Readings;
+namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
 /// Reads ISO 8601 timestamps from UTF-8: <c>yyyy-MM-dd</c>, then <c>T</c> or a space, then <c>HH:mm[:ss[.f…]]</c> with up to seven
@@ -7,6 +7,23 @@ namespace Dynamo.Pipeline.Readings;
 internal static class IsoTimestamp
 {
     private const int LongestOffsetMinutes = 14 * 60;
+
+    /// <summary>Reads a field that says by itself which moment it is.</summary>
+    /// <param name="text">The field, trimmed.</param>
+    /// <param name="utc">The moment.</param>
+    /// <returns>What is wrong with it; <see cref="TimestampProblem.NoOffset"/> where it could be any of several moments.</returns>
+    public static TimestampProblem ReadUtc(ReadOnlySpan<byte> text, out DateTime utc)
+    {
+        utc = default;
+        if (text.IsEmpty) return TimestampProblem.Empty;
+        TimestampProblem problem = Read(text, out long clock, out long? offset);
+        if (problem != TimestampProblem.None) return problem;
+        if (offset is not { } ahead) return TimestampProblem.NoOffset;
+        long ticks = clock - ahead;
+        if (ticks < 0 || ticks > DateTime.MaxValue.Ticks) return TimestampProblem.OutOfRange;
+        utc = new DateTime(ticks, DateTimeKind.Utc);
+        return TimestampProblem.None;
+    }
 
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>

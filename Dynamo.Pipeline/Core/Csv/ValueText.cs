@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 
-namespace Dynamo.Pipeline.Readings;
+namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
 /// Reads a value from UTF-8, correctly rounded. A value has a sign, digits with one decimal separator, an exponent, and thousands
@@ -14,6 +14,8 @@ internal sealed class ValueText
 
     private static readonly double[] PowersOfTen =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+    private static readonly ValueText s_point = new('.'), s_comma = new(',');
 
     private readonly byte _point;
     private readonly NumberFormatInfo _format;
@@ -32,6 +34,18 @@ internal sealed class ValueText
         // The styles do not allow a group separator, so this one is never used. It only must differ from the decimal separator.
         _format = new NumberFormatInfo { NumberDecimalSeparator = point.ToString(), NumberGroupSeparator = "'" };
     }
+
+    /// <summary>The one for a decimal separator, without thousands.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The separator is neither <c>.</c> nor <c>,</c>.</exception>
+    public static ValueText Of(char decimalSeparator) => decimalSeparator switch
+    {
+        '.' => s_point,
+        ',' => s_comma,
+        _ => throw NoSeparator(decimalSeparator),
+    };
+
+    public static ArgumentOutOfRangeException NoSeparator(char decimalSeparator) =>
+        new(nameof(decimalSeparator), decimalSeparator, "The decimal separator is '.' or ','.");
 
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>
@@ -141,37 +155,5 @@ internal sealed class ValueText
             || Ascii.EqualsIgnoreCase(unsigned, "inf"u8)
             || unsigned.SequenceEqual("∞"u8);
         return infinite ? "is infinite" : "is not a number";
-    }
-}
-
-/// <summary>The texts that a logger writes if it has no value. Immutable.</summary>
-internal sealed class NullTokens
-{
-    private readonly byte[][] _texts;
-    private readonly double[] _numbers;
-
-    private NullTokens(byte[][] texts, double[] numbers) => (_texts, _numbers) = (texts, numbers);
-
-    /// <summary>Creates the tokens, or null if there are none.</summary>
-    public static NullTokens? Of(IReadOnlyList<string> tokens, ValueText values)
-    {
-        if (tokens.Count == 0) return null;
-        byte[][] texts = [.. tokens.Select(token => Encoding.UTF8.GetBytes(token.Trim()))];
-        // A token that is a number also matches other notations of that number: -9999.00 is -9999.
-        var plain = new ValueText('.');
-        var numbers = new List<double>();
-        foreach (byte[] text in texts)
-            if (values.Read(text, out double number) is null || plain.Read(text, out number) is null) numbers.Add(number);
-        return new NullTokens(texts, [.. numbers]);
-    }
-
-    public bool Has(double value) => _numbers.Length > 0 && _numbers.AsSpan().Contains(value);
-
-    public bool Has(ReadOnlySpan<byte> text)
-    {
-        foreach (byte[] token in _texts)
-            if (text.SequenceEqual(token) || (text.Length == token.Length && !text.IsEmpty && Ascii.EqualsIgnoreCase(text, token)))
-                return true;
-        return false;
     }
 }
