@@ -2,7 +2,7 @@ namespace Dynamo.Pipeline;
 
 /// <summary>
 /// The counts of a run, and the conservation check: what was listed went somewhere, what was read went somewhere.
-/// Counting is thread-safe; a read while the run goes on sees each number as of some recent moment.
+/// Counting is thread-safe; a read while the run goes on sees each number as of some recent moment. Of a run that is over, they are made from its row.
 /// </summary>
 public sealed class RunBooks
 {
@@ -10,46 +10,46 @@ public sealed class RunBooks
     private long _read, _inserted, _updated, _unchanged, _rejected, _skipped, _flagged, _bytes;
 
     /// <summary>Files the source listed.</summary>
-    public long Listed => Volatile.Read(ref _listed);
+    public long Listed { get => Volatile.Read(ref _listed); init => _listed = value; }
 
     /// <summary>Files loaded by this run.</summary>
-    public long Loaded => Volatile.Read(ref _loaded);
+    public long Loaded { get => Volatile.Read(ref _loaded); init => _loaded = value; }
 
     /// <summary>Files the ledger had from an earlier run (or another one at the same time), quarantined ones included.</summary>
-    public long AlreadyLoaded => Volatile.Read(ref _alreadyLoaded);
+    public long AlreadyLoaded { get => Volatile.Read(ref _alreadyLoaded); init => _alreadyLoaded = value; }
 
     /// <summary>How many of <see cref="AlreadyLoaded"/> are in quarantine since an earlier run.</summary>
-    public long AlreadyQuarantined => Volatile.Read(ref _alreadyQuarantined);
+    public long AlreadyQuarantined { get => Volatile.Read(ref _alreadyQuarantined); init => _alreadyQuarantined = value; }
 
     /// <summary>Files quarantined by this run.</summary>
-    public long Quarantined => Volatile.Read(ref _quarantined);
+    public long Quarantined { get => Volatile.Read(ref _quarantined); init => _quarantined = value; }
 
     /// <summary>Files left for the next run: too young, still changing, vanished.</summary>
-    public long Deferred => Volatile.Read(ref _deferred);
+    public long Deferred { get => Volatile.Read(ref _deferred); init => _deferred = value; }
 
     /// <summary>Rows read from the files that were loaded or quarantined by this run.</summary>
-    public long RowsRead => Volatile.Read(ref _read);
+    public long RowsRead { get => Volatile.Read(ref _read); init => _read = value; }
 
     /// <summary>Rows that were new in the table.</summary>
-    public long RowsInserted => Volatile.Read(ref _inserted);
+    public long RowsInserted { get => Volatile.Read(ref _inserted); init => _inserted = value; }
 
     /// <summary>Rows that replaced others with the same key.</summary>
-    public long RowsUpdated => Volatile.Read(ref _updated);
+    public long RowsUpdated { get => Volatile.Read(ref _updated); init => _updated = value; }
 
     /// <summary>Rows that were there already.</summary>
-    public long RowsUnchanged => Volatile.Read(ref _unchanged);
+    public long RowsUnchanged { get => Volatile.Read(ref _unchanged); init => _unchanged = value; }
 
     /// <summary>Rows that were left out, all rows read of quarantined files included.</summary>
-    public long RowsRejected => Volatile.Read(ref _rejected);
+    public long RowsRejected { get => Volatile.Read(ref _rejected); init => _rejected = value; }
 
     /// <summary>Readings without a value, which were left out. They are no rows: in neither side of the equation.</summary>
-    public long RowsSkipped => Volatile.Read(ref _skipped);
+    public long RowsSkipped { get => Volatile.Read(ref _skipped); init => _skipped = value; }
 
     /// <summary>Rows that are doubtful, as the format says, and were loaded all the same; counted among the loaded as well.</summary>
-    public long RowsFlagged => Volatile.Read(ref _flagged);
+    public long RowsFlagged { get => Volatile.Read(ref _flagged); init => _flagged = value; }
 
     /// <summary>Bytes of the files that were loaded or quarantined.</summary>
-    public long Bytes => Volatile.Read(ref _bytes);
+    public long Bytes { get => Volatile.Read(ref _bytes); init => _bytes = value; }
 
     /// <summary>Files with a verdict so far.</summary>
     public long FilesDone => Loaded + AlreadyLoaded + Quarantined + Deferred;
