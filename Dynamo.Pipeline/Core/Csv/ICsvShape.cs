@@ -49,7 +49,16 @@ public interface ICsvRowParser<TRow>
 }
 
 /// <summary>What is known about a CSV file before its first record.</summary>
-/// <param name="Source">The file, for what is in its path.</param>
-/// <param name="Preamble">The lines above the table, trimmed; see <see cref="CsvText.PreambleLines"/>.</param>
-/// <param name="Names">Where repeated texts become one string.</param>
-public readonly record struct CsvFile(SourceFile Source, IReadOnlyList<string> Preamble, CsvNames Names);
+public readonly record struct CsvFile
+{
+    internal CsvFile(SourceFile source, IReadOnlyList<string> preamble, CsvNames names) => (Source, Preamble, Names) = (source, preamble, names);
+
+    /// <summary>The file, for what its path says.</summary>
+    public SourceFile Source { get; }
+
+    /// <summary>The lines above the table, trimmed; see <see cref="CsvText.PreambleLines"/>.</summary>
+    public IReadOnlyList<string> Preamble { get; }
+
+    /// <summary>Where repeated texts become one string.</summary>
+    internal CsvNames Names { get; }
+}
