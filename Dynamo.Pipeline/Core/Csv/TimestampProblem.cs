@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Csv;
 
-/// <summary>Why a timestamp cannot be taken.</summary>
+/// <summary>Why a timestamp cannot be used.</summary>
 internal enum TimestampProblem
 {
     None,
@@ -17,11 +17,11 @@ internal enum TimestampProblem
     Fold,
     OutOfRange,
 
-    /// <summary>Nothing is wrong, but the ticks are those of a local time.</summary>
+    /// <summary>The timestamp is good, but its ticks are local time.</summary>
     Local,
 }
 
-/// <summary>The words for it.</summary>
+/// <summary>The messages for each <see cref="TimestampProblem"/>.</summary>
 internal static class TimestampProblems
 {
     public static string Text(this TimestampProblem problem) => problem switch

@@ -53,7 +53,7 @@ internal sealed class ReadingFields
     }
 }
 
-/// <summary>What a logger writes where it has no value. Immutable.</summary>
+/// <summary>The texts that a logger writes if it has no value. Immutable.</summary>
 internal sealed class NullTokens
 {
     private readonly byte[][] _texts;
@@ -61,12 +61,12 @@ internal sealed class NullTokens
 
     private NullTokens(byte[][] texts, double[] numbers) => (_texts, _numbers) = (texts, numbers);
 
-    /// <summary>Makes the tokens, or gives null when there are none.</summary>
+    /// <summary>Creates the tokens, or null if there are none.</summary>
     public static NullTokens? Of(IReadOnlyList<string> tokens, ValueText values)
     {
         if (tokens.Count == 0) return null;
         byte[][] texts = [.. tokens.Select(token => Encoding.UTF8.GetBytes(token.Trim()))];
-        // A token that is a number is that number however it is written: -9999.00 is -9999.
+        // A token that is a number also matches other notations of that number: -9999.00 is -9999.
         var plain = new ValueText('.');
         var numbers = new List<double>();
         foreach (byte[] text in texts)

@@ -169,7 +169,7 @@ internal sealed class FileReader<TRow>(
         }
     }
 
-    /// <summary>Neither what a file may be like nor what a source may do: an error in the format's own code.</summary>
+    /// <summary>Whether it is an error in the format's own code, and not one that a file or a source may cause.</summary>
     private static bool IsOfTheFormat(Exception error) => Faults.IsForeign(error) && error is not IOException;
 
     private static PipelineException Named(SourceFile file, Exception error) =>
