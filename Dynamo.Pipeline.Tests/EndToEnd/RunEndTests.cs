@@ -18,8 +18,8 @@ internal sealed class RunEndTests
         var time = new WatchedTime(DateTimeOffset.UnixEpoch);
         using var import = new ImportFolder
         {
-            Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50), Time = time },
-            Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromSeconds(30), Clock = time },
+            Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50), TimeProvider = time },
+            Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromSeconds(30), TimeProvider = time },
         };
         import.PutRows("a.csv", Row);
         SqliteConnection? holder = null;

@@ -80,7 +80,9 @@ internal static partial class Child
         {
             foreach (string line in File.ReadLines($"/proc/{id}/status"))
             {
-                if (line.StartsWith("VmHWM:", StringComparison.Ordinal)) return 1024 * long.Parse(line[6..^3], CultureInfo.InvariantCulture);
+                const string Key = "VmHWM:";
+                if (!line.StartsWith(Key, StringComparison.Ordinal)) continue;
+                return 1024 * long.Parse(line[Key.Length..^3], CultureInfo.InvariantCulture);
             }
         }
         catch (IOException)
@@ -91,7 +93,8 @@ internal static partial class Child
     }
 
     /// <summary>
-    /// User and system time of the children that have ended and their children (getrusage(2), RUSAGE_CHILDREN); NaN where there is no such call.
+    /// User and system time of the children that have ended and their children (getrusage(2), RUSAGE_CHILDREN).
+    /// NaN where there is no such call.
     /// </summary>
     private static double CpuOfEndedChildren()
     {

@@ -77,7 +77,8 @@ internal static class Comparison
     private static async Task<Child.Figures> InThisProcessAsync(string folder) =>
         new((await ReadStep.MeasureAsync(folder, Environment.ProcessorCount, 100)).Seconds, double.NaN, 0, "");
 
-    private static Child.Figures OfItsOwn(Child.Figures run) => run with { Seconds = Child.OwnSeconds(run.Output), CpuSeconds = double.NaN };
+    private static Child.Figures OfItsOwn(Child.Figures run) =>
+        run with { Seconds = Child.OwnSeconds(run.Output), CpuSeconds = double.NaN };
 
     /// <summary>Looks for the combination of workers and chunk that is fastest, and adds that one.</summary>
     private static async Task AddBestAsync(List<Contestant> all, string name, Func<string[], Task<Child.Figures>> measure)
@@ -142,10 +143,12 @@ internal static class Comparison
         foreach (Contestant one in all)
         {
             double[] seconds = [.. one.Runs.Select(run => run.Seconds)];
-            double cpu = Child.Median(one.Runs.Select(run => run.CpuSeconds)), peak = Child.Median(one.Runs.Select(run => run.PeakBytes / 1048576.0));
+            double cpu = Child.Median(one.Runs.Select(run => run.CpuSeconds));
+            double peak = Child.Median(one.Runs.Select(run => run.PeakBytes / 1048576.0));
             double ratio = Child.Median(seconds.Zip(all[0].Runs, (theirs, mine) => theirs / mine.Seconds));
             var line = new StringBuilder();
-            line.Append(CultureInfo.InvariantCulture, $"  {one.Name,-28} {Child.Median(seconds):F3} s  ({seconds.Min():F3}–{seconds.Max():F3})");
+            line.Append(CultureInfo.InvariantCulture, $"  {one.Name,-28} {Child.Median(seconds):F3} s");
+            line.Append(CultureInfo.InvariantCulture, $"  ({seconds.Min():F3}–{seconds.Max():F3})");
             if (double.IsFinite(cpu)) line.Append(CultureInfo.InvariantCulture, $"  CPU {cpu:F2} s");
             if (one == all[0] && peak > 0) line.Append(CultureInfo.InvariantCulture, $"  peak memory {peak:F0} MB");
             if (one != all[0]) line.Append(CultureInfo.InvariantCulture, $"  theirs/ours {ratio:F2}, ours/theirs {1 / ratio:F2}");

@@ -15,9 +15,10 @@ internal static partial class Machine
         double memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / (double)(1 << 30);
         string kind = IsNative(host) ? "a native program" : "compiled while it runs";
         string python = peers?.PythonVersion is { } version ? $"; Python {version}" : "";
-        Print($"machine  {Processor()}, {Environment.ProcessorCount} processors, {memory:F0} GiB; {RuntimeInformation.OSDescription}; {Load()}");
+        Print($"machine  {Processor()}, {Environment.ProcessorCount} processors, {memory:F0} GiB; {Load()}");
+        Print($"system   {RuntimeInformation.OSDescription}; .NET {Environment.Version}{python}");
         Print($"files    {files.Length:N0} files, {files.Sum(file => file.Length) / 1e6:F1} MB{Shape(files)}");
-        Print($"programs .NET {Environment.Version}; {host} ({kind}){python}");
+        Print($"host     {host}, {kind}");
     }
 
     /// <summary>The files of a folder that a benchmark reads.</summary>
@@ -57,7 +58,7 @@ internal static partial class Machine
     {
         IEnumerable<string> lines = File.Exists("/proc/cpuinfo") ? File.ReadLines("/proc/cpuinfo") : [];
         string? line = lines.FirstOrDefault(text => text.StartsWith("model name", StringComparison.Ordinal));
-        return line is null ? $"{RuntimeInformation.ProcessArchitecture}" : line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim();
+        return line is null ? $"{RuntimeInformation.ProcessArchitecture}" : line.Split(':', 2)[1].Trim();
     }
 
     // Figures of a machine that has other work to do as well are worth less, so it is said.

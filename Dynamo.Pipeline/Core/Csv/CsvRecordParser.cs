@@ -1,5 +1,3 @@
-using Dynamo.Pipeline.Csv;
-
 namespace Dynamo.Pipeline;
 
 /// <summary>
