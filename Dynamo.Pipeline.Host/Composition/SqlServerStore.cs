@@ -12,8 +12,9 @@ internal sealed class SqlServerStore : IStore
     /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
     public SqlServerStore(HostSettings settings, RowMap<Reading> table)
     {
-        (_table, _options) = (table, settings.SqlServer);
+        _table = table;
         _connection = SqlServerConnection.Of(settings);
+        _options = AccessTokens.Of(settings) is { } tokens ? settings.SqlServer with { AccessTokenCallback = tokens.GetAsync } : settings.SqlServer;
         try
         {
             _inspection = new SqlServerInspection<Reading>(_connection, table, _options);

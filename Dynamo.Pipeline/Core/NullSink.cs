@@ -60,7 +60,7 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
         return Judge(file, good, rejects, rejected);
     }
 
-    private FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
+    private static FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
     {
         long bad = rejected ?? rejects.Count;
         return file.Defect is { } defect
