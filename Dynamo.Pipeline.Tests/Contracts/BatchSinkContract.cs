@@ -264,12 +264,12 @@ public abstract class BatchSinkContract
     }
 
     [Test, CancelAfter(120_000)]
-    public async Task Two_sources_write_at_the_same_time_and_nothing_is_lost()
+    public async Task Two_sources_write_at_the_same_time_and_nothing_is_lost(CancellationToken token)
     {
         await using IBatchSink<Reading> one = NewSink(), two = NewSink();
         await one.PrepareAsync(Run(source: "folder:/one"), default);
         await two.PrepareAsync(Run(source: "folder:/two"), default);
-        await Task.WhenAll(Task.Run(() => WriteMany(one, "one")), Task.Run(() => WriteMany(two, "two"))).WaitAsync(TimeSpan.FromSeconds(45));
+        await Task.WhenAll(Task.Run(() => WriteMany(one, "one"), token), Task.Run(() => WriteMany(two, "two"), token)).WaitAsync(token);
         Assert.That(StoredReadings(), Has.Count.EqualTo(2 * 30 * 50));
 
         static async Task WriteMany(IBatchSink<Reading> sink, string name)

@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Host;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -10,7 +11,7 @@ internal sealed class ProgressTests
     {
         var books = new RunBooks { Listed = 3000, Loaded = 1000, RowsRead = 4000, RowsInserted = 4000, Bytes = 10_000 };
         var log = new StringWriter();
-        var progress = new LogProgress(log, new ManualTime(DateTime.UnixEpoch));
+        var progress = new LogProgress(log, new FakeTimeProvider(DateTime.UnixEpoch));
 
         foreach (double seconds in (double[])[0.2, 4.9, 5, 5.2, 9.9, 10])
             progress.Report(new PipelineProgress(books, TimeSpan.FromSeconds(seconds), ListingDone: seconds > 6));

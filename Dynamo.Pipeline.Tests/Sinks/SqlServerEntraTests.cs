@@ -53,7 +53,7 @@ public sealed class SqlServerEntraTests
 
         IEnumerable<FileRows<Reading>> files = Enumerable.Range(0, 8).Select(i => File($"{i}.csv"));
         FileResult[][] results = await Task.WhenAll(files.Select(f => sink.WriteAsync([f], token).AsTask()));
-        await sink.EndRunAsync("completed", new RunBooks(), token);
+        await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), token);
 
         Assert.That(results.Select(r => r[0].Inserted), Is.All.EqualTo(1));
         Assert.That(asked, Is.EqualTo(2));

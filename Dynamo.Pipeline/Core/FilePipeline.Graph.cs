@@ -7,8 +7,8 @@ public sealed partial class FilePipeline<TRow>
 {
     /// <summary>
     /// The whole pipeline: list → chunk → read_file ×N → [your blocks] → (batch → write) ×M → complete → [your blocks after commit].
-    /// The only place where blocks are made and linked. Every block is bounded and carries the run's one abort token; a fault in any
-    /// of them aborts all.
+    /// Blocks are created and linked only here. Every block is bounded and gets the one abort token of the run; a fault in one block
+    /// aborts all.
     /// </summary>
     private Graph Build(PipelineRun run)
     {
@@ -16,7 +16,8 @@ public sealed partial class FilePipeline<TRow>
         int readers = _options.Readers ?? ReaderGate.MostOf(_source);
         int chunks = _options.Readers is null ? readers : (int)Math.Min(2L * readers, int.MaxValue);
         var budget = new ByteBudget(_options.BytesInFlight);
-        var reader = new FileReader<TRow>(_source, _format, run, budget, _options.Readers is null ? ReaderGate.For(_source, _options) : null);
+        ReaderGate? gate = _options.Readers is null ? ReaderGate.For(_source, _options) : null;
+        var reader = new FileReader<TRow>(_source, _format, run, budget, gate);
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
             run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));

@@ -1,42 +1,48 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Reads everything it is given, counts it, judges files as a database sink would, and keeps nothing: for measuring and for dry runs. Its ledger is empty. Thread-safe.
+/// Reads and counts all rows, quarantines files like a database sink, but stores nothing. For measurements and dry runs.
+/// Its ledger is always empty. Thread-safe.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public sealed class NullSink<TRow> : IBatchSink<TRow>
 {
     private const int NotedRejects = 10;
 
-    /// <summary><c>nowhere:</c></summary>
+    /// <summary>Always <c>nowhere:</c>.</summary>
     public string Name => "nowhere:";
 
-    /// <summary>One for each processor.</summary>
+    /// <summary>One writer for each processor.</summary>
     public int MaxWriters => Environment.ProcessorCount;
 
     /// <inheritdoc/>
     public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <inheritdoc/>
-    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => new(new LedgerEntry?[files.Count]);
+    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        new(new LedgerEntry?[files.Count]);
 
     /// <inheritdoc/>
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
         var results = new FileResult[files.Count];
         for (int i = 0; i < results.Length; i++)
-            results[i] = files[i].IsStreamed ? await CountStreamedAsync(files[i], cancellationToken).ConfigureAwait(false) : Judge(files[i], files[i].Batch.Rows.Count, files[i].Batch.Rejects);
+        {
+            results[i] = files[i].IsStreamed
+                ? await CountStreamedAsync(files[i], cancellationToken).ConfigureAwait(false)
+                : Judge(files[i], files[i].Batch.Rows.Count, files[i].Batch.Rejects);
+        }
         return results;
     }
 
     /// <inheritdoc/>
     public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    /// <summary>Nothing is held.</summary>
+    /// <summary>Does nothing: the sink holds no resources.</summary>
     /// <returns>A completed task.</returns>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
+    private static async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
     {
         long good = 0, rejected = 0;
         var rejects = new List<Defect>();
@@ -62,9 +68,14 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
 
     private static FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
     {
+        if (file.Defect is { } defect)
+            return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
         long bad = rejected ?? rejects.Count;
-        return file.Defect is { } defect
-            ? new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead }
-            : new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = bad, Rejects = bad == 0 ? [] : [.. rejects.Take(NotedRejects)] };
+        return new FileResult(file.File, FileOutcome.Loaded)
+        {
+            Inserted = good,
+            Rejected = bad,
+            Rejects = bad == 0 ? [] : [.. rejects.Take(NotedRejects)],
+        };
     }
 }

@@ -1,5 +1,3 @@
-using Dynamo.Pipeline.Files;
-
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>

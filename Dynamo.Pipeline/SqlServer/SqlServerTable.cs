@@ -105,6 +105,10 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
         ColumnKind.Text => new SqlServerTableColumn(c.Name, "nvarchar", 8000, 0, 0, c.IsNullable, false, false, SqlServerText.Exact),
         ColumnKind.WholeNumber => new SqlServerTableColumn(c.Name, "bigint", 8, 19, 0, c.IsNullable, false, false, null),
         ColumnKind.Number => new SqlServerTableColumn(c.Name, "float", 8, 53, 0, c.IsNullable, false, false, null),
+        ColumnKind.Boolean => new SqlServerTableColumn(c.Name, "bit", 1, 1, 0, c.IsNullable, false, false, null),
+        ColumnKind.Decimal => new SqlServerTableColumn(
+            c.Name, "decimal", 17, SqlServerSchema.DecimalPrecision, SqlServerSchema.DecimalScale, c.IsNullable, false, false, null),
+        ColumnKind.Guid => new SqlServerTableColumn(c.Name, "uniqueidentifier", 16, 0, 0, c.IsNullable, false, false, null),
         _ => new SqlServerTableColumn(c.Name, "datetime2", 8, 27, 7, c.IsNullable, false, false, null),
     })], [], 0);
 

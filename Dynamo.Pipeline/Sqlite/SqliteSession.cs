@@ -44,6 +44,9 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         }
     }
 
+    /// <summary>The copying of the WAL that is under way, or the last one.</summary>
+    public Task Copying => _checkpoints!.Copying;
+
     public LedgerEntry?[] Find(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => _reader!.Find(files, cancellationToken);
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace Dynamo.Pipeline;
 
@@ -8,6 +9,7 @@ namespace Dynamo.Pipeline;
 /// </summary>
 public sealed class FileContent : IDisposable
 {
+    private readonly IDisposable? _owner;
     private byte[]? _rented;
 
     /// <summary>Content that is whole in memory and needs no clean-up.</summary>
@@ -16,7 +18,9 @@ public sealed class FileContent : IDisposable
 
     /// <summary>Content that is streamed. The stream must fail with <see cref="FileChangedException"/> at its end when it was not the file that was listed.</summary>
     /// <param name="stream">The file from its first byte; disposed with the content.</param>
-    public FileContent(Stream stream) => Stream = stream ?? throw new ArgumentNullException(nameof(stream));
+    /// <param name="owner">What else must stay open as long as the stream, such as its archive; disposed after it. Default: nothing.</param>
+    public FileContent(Stream stream, IDisposable? owner = null) =>
+        (Stream, _owner) = (stream ?? throw new ArgumentNullException(nameof(stream)), owner);
 
     private FileContent(byte[] rented, int length)
     {
@@ -33,6 +37,13 @@ public sealed class FileContent : IDisposable
     /// <summary>Whether the file comes as a <see cref="Stream"/>.</summary>
     public bool IsStreamed => Stream is not null;
 
+    /// <summary>The content as a stream, whether it is in memory or not. Valid until the content is disposed, which also disposes a <see cref="Stream"/>.</summary>
+    /// <returns>The file from its first byte, when nothing was read yet.</returns>
+    public Stream AsStream() => Stream
+        ?? (MemoryMarshal.TryGetArray(Bytes, out ArraySegment<byte> bytes)
+            ? new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false)
+            : new MemoryStream(Bytes.ToArray(), writable: false));
+
     /// <summary>Content in a buffer rented from <see cref="ArrayPool{T}.Shared"/>, which gets it back when the content is disposed.</summary>
     /// <param name="buffer">The rented buffer.</param>
     /// <param name="length">How many of its bytes are the file.</param>
@@ -44,6 +55,7 @@ public sealed class FileContent : IDisposable
     {
         Bytes = default;
         Stream?.Dispose();
+        _owner?.Dispose();
         if (Interlocked.Exchange(ref _rented, null) is { } buffer)
             ArrayPool<byte>.Shared.Return(buffer);
     }

@@ -27,7 +27,7 @@ public interface IFileSource : IAsyncDisposable
 
     /// <summary>Opens a listed file, and checks that it still is the file that was listed.</summary>
     /// <param name="file">A file from <see cref="ListAsync"/>.</param>
-    /// <param name="wholeUpTo">Files of at most this many bytes are returned whole in memory, larger ones as a stream.</param>
+    /// <param name="wholeUpTo">Files of at most this many bytes are best returned whole in memory; larger ones must be a stream.</param>
     /// <param name="cancellationToken">Gives up opening.</param>
     /// <returns>The content; the caller disposes it.</returns>
     /// <exception cref="FileChangedException">The file vanished or changed since it was listed: it is deferred to the next run.</exception>

@@ -1,9 +1,14 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// How a row becomes a row of a table: the table's name and typed columns. Immutable: every call returns a new map, and a map can be shared.
+/// How a row becomes a row of a table: the table's name and typed columns. Immutable: every call returns a new map, and a map can be
+/// shared.
 /// <code>
-/// RowMap&lt;Reading&gt;.Table("Reading").Key("Logger", r => r.Logger).Key("TimestampUtc", r => r.TimestampUtc).Column("Value", r => r.Value)
+/// RowMap&lt;Reading&gt;.Table("Reading").Key("Logger", r => r.Logger).Key("TimestampUtc", r => r.TimestampUtc).Column("Value", r =>
+/// r.Value)
 /// </code>
 /// </summary>
 /// <typeparam name="TRow">The row.</typeparam>
@@ -31,51 +36,121 @@ public sealed class RowMap<TRow>
     /// <param name="name">The column.</param>
     /// <param name="get">Its value; a row for which it is null is rejected.</param>
     /// <returns>A new map.</returns>
-    public RowMap<TRow> Key(string name, Func<TRow, string> get) => With(new RowColumn<TRow, string?>(name, ColumnKind.Text, true, false, get));
+    /// <exception cref="ArgumentException">There is a column of this name, or no database takes it.</exception>
+    public RowMap<TRow> Key(string name, Func<TRow, string> get) => KeyOf<string?>(name, ColumnKind.Text, get);
 
-    /// <summary>Adds an integer column to the key.</summary>
-    /// <inheritdoc cref="Key(string, Func{TRow, string})"/>
-    public RowMap<TRow> Key(string name, Func<TRow, long> get) => With(new RowColumn<TRow, long>(name, ColumnKind.WholeNumber, true, false, get));
+    /// <summary>Adds a whole number to the key.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Key(string name, Func<TRow, long> get) => KeyOf(name, ColumnKind.WholeNumber, get);
 
-    /// <summary>Adds a point in time to the key.</summary>
-    /// <param name="name">The column.</param>
-    /// <param name="get">Its value, of <see cref="DateTimeKind.Utc"/>; a row with another kind is rejected.</param>
-    /// <returns>A new map.</returns>
-    public RowMap<TRow> Key(string name, Func<TRow, DateTime> get) => With(new RowColumn<TRow, DateTime>(name, ColumnKind.DateTimeUtc, true, false, get));
+    /// <summary>Adds a decimal number to the key. Numbers that are equal are one key, however many zeros they end in.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Key(string name, Func<TRow, decimal> get) => KeyOf(name, ColumnKind.Decimal, get);
+
+    /// <summary>Adds a yes or no to the key.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Key(string name, Func<TRow, bool> get) => KeyOf(name, ColumnKind.Boolean, get);
+
+    /// <summary>Adds a moment to the key; a row for which it is not of <see cref="DateTimeKind.Utc"/> is rejected.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Key(string name, Func<TRow, DateTime> get) => KeyOf(name, ColumnKind.DateTimeUtc, get);
+
+    /// <summary>Adds a moment to the key, which is kept in UTC: the same moment with another offset is the same key.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Key(string name, Func<TRow, DateTimeOffset> get) => KeyOf(name, ColumnKind.DateTimeUtc, Utc(get));
+
+    /// <summary>Adds a GUID to the key.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Key(string name, Func<TRow, Guid> get) => KeyOf(name, ColumnKind.Guid, get);
 
     /// <summary>Adds a text column, which may be null.</summary>
-    /// <param name="name">The column.</param>
-    /// <param name="get">Its value.</param>
-    /// <returns>A new map.</returns>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
     public RowMap<TRow> Column(string name, Func<TRow, string?> get) => With(new RowColumn<TRow, string?>(name, ColumnKind.Text, false, true, get));
 
-    /// <summary>Adds an integer column.</summary>
-    /// <inheritdoc cref="Column(string, Func{TRow, string})"/>
-    public RowMap<TRow> Column(string name, Func<TRow, long> get) => With(new RowColumn<TRow, long>(name, ColumnKind.WholeNumber, false, false, get));
+    /// <summary>Adds a whole number of 64 bits.</summary>
+    /// <param name="name">The column.</param>
+    /// <param name="get">Its value. Called by the writer, once a row or more often.</param>
+    /// <returns>A new map.</returns>
+    /// <exception cref="ArgumentException">There is a column of this name, or no database takes it.</exception>
+    public RowMap<TRow> Column(string name, Func<TRow, long> get) => ValueOf(name, ColumnKind.WholeNumber, get);
 
-    /// <summary>Adds an integer column that may be null.</summary>
-    /// <inheritdoc cref="Column(string, Func{TRow, string})"/>
-    public RowMap<TRow> Column(string name, Func<TRow, long?> get) => With(new RowColumn<TRow, long?>(name, ColumnKind.WholeNumber, false, true, get));
+    /// <summary>Adds a whole number of 64 bits that may be null.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, long?> get) => ValueOf(name, ColumnKind.WholeNumber, get);
 
     /// <summary>Adds a number; a row for which it is NaN or infinite is rejected.</summary>
-    /// <inheritdoc cref="Column(string, Func{TRow, string})"/>
-    public RowMap<TRow> Column(string name, Func<TRow, double> get) => With(new RowColumn<TRow, double>(name, ColumnKind.Number, false, false, get));
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, double> get) => ValueOf(name, ColumnKind.Number, get);
 
     /// <summary>Adds a number that may be null; a row for which it is NaN or infinite is rejected.</summary>
-    /// <inheritdoc cref="Column(string, Func{TRow, string})"/>
-    public RowMap<TRow> Column(string name, Func<TRow, double?> get) => With(new RowColumn<TRow, double?>(name, ColumnKind.Number, false, true, get));
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, double?> get) => ValueOf(name, ColumnKind.Number, get);
 
-    /// <summary>Adds a point in time; a row for which it is not of <see cref="DateTimeKind.Utc"/> is rejected.</summary>
-    /// <inheritdoc cref="Column(string, Func{TRow, string})"/>
-    public RowMap<TRow> Column(string name, Func<TRow, DateTime> get) => With(new RowColumn<TRow, DateTime>(name, ColumnKind.DateTimeUtc, false, false, get));
+    /// <summary>Adds a decimal number, which is kept exactly or, where the table's column cannot, rejected.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, decimal> get) => ValueOf(name, ColumnKind.Decimal, get);
 
-    /// <summary>Adds a point in time that may be null; a row for which it is not of <see cref="DateTimeKind.Utc"/> is rejected.</summary>
-    /// <inheritdoc cref="Column(string, Func{TRow, string})"/>
-    public RowMap<TRow> Column(string name, Func<TRow, DateTime?> get) => With(new RowColumn<TRow, DateTime?>(name, ColumnKind.DateTimeUtc, false, true, get));
+    /// <summary>Adds a decimal number that may be null; it is kept exactly or, where the table's column cannot, rejected.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, decimal?> get) => ValueOf(name, ColumnKind.Decimal, get);
+
+    /// <summary>Adds a yes or no.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, bool> get) => ValueOf(name, ColumnKind.Boolean, get);
+
+    /// <summary>Adds a yes or no that may be null.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, bool?> get) => ValueOf(name, ColumnKind.Boolean, get);
+
+    /// <summary>Adds a moment; a row for which it is not of <see cref="DateTimeKind.Utc"/> is rejected.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, DateTime> get) => ValueOf(name, ColumnKind.DateTimeUtc, get);
+
+    /// <summary>Adds a moment that may be null; a row for which it is not of <see cref="DateTimeKind.Utc"/> is rejected.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, DateTime?> get) => ValueOf(name, ColumnKind.DateTimeUtc, get);
+
+    /// <summary>Adds a moment, which is kept in UTC: its offset is not.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, DateTimeOffset> get) => ValueOf(name, ColumnKind.DateTimeUtc, Utc(get));
+
+    /// <summary>Adds a moment that may be null, and is kept in UTC: its offset is not.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, DateTimeOffset?> get) => ValueOf(name, ColumnKind.DateTimeUtc, Utc(get));
+
+    /// <summary>Adds a GUID.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, Guid> get) => ValueOf(name, ColumnKind.Guid, get);
+
+    /// <summary>Adds a GUID that may be null.</summary>
+    /// <inheritdoc cref="Column(string, Func{TRow, long})"/>
+    public RowMap<TRow> Column(string name, Func<TRow, Guid?> get) => ValueOf(name, ColumnKind.Guid, get);
 
     /// <summary>The table and its columns.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => $"{Name}({string.Join(", ", _columns.Select(c => c.ToString()))})";
+
+    /// <summary>A moment is written as <see cref="DateTime"/>, so that sinks know one kind of it only.</summary>
+    private static Func<TRow, DateTime> Utc(Func<TRow, DateTimeOffset> get)
+    {
+        ArgumentNullException.ThrowIfNull(get);
+        return row => get(row).UtcDateTime;
+    }
+
+    private static Func<TRow, DateTime?> Utc(Func<TRow, DateTimeOffset?> get)
+    {
+        ArgumentNullException.ThrowIfNull(get);
+        return row => get(row)?.UtcDateTime;
+    }
+
+    private RowMap<TRow> KeyOf<TValue>(string name, ColumnKind kind, Func<TRow, TValue> get) =>
+        With(new RowColumn<TRow, TValue>(name, kind, isKey: true, isNullable: false, get));
+
+    private RowMap<TRow> ValueOf<TValue>(string name, ColumnKind kind, Func<TRow, TValue> get) where TValue : struct =>
+        With(new RowColumn<TRow, TValue>(name, kind, isKey: false, isNullable: false, get));
+
+    private RowMap<TRow> ValueOf<TValue>(string name, ColumnKind kind, Func<TRow, TValue?> get) where TValue : struct =>
+        With(new RowColumn<TRow, TValue?>(name, kind, isKey: false, isNullable: true, get));
 
     /// <summary>Databases compare names without case, so two columns that differ in case only are one.</summary>
     private RowMap<TRow> With(RowColumn<TRow> column)
@@ -98,8 +173,23 @@ public enum ColumnKind
     /// <summary>A finite double.</summary>
     Number,
 
-    /// <summary>A point in time, UTC.</summary>
+    /// <summary>
+    /// A moment, as <see cref="DateTime"/> of <see cref="DateTimeKind.Utc"/>. A <see cref="DateTimeOffset"/> comes as one as well.
+    /// </summary>
     DateTimeUtc,
+
+    /// <summary>A <see cref="bool"/>.</summary>
+    Boolean,
+
+    /// <summary>
+    /// A <see cref="decimal"/>, to be kept exactly. Numbers that are equal are the same value, however many zeros they end in.
+    /// </summary>
+    [SuppressMessage("Naming", "CA1720", Justification = "It is the type that the column's values have.")]
+    Decimal,
+
+    /// <summary>A <see cref="System.Guid"/>.</summary>
+    [SuppressMessage("Naming", "CA1720", Justification = "It is the type that the column's values have.")]
+    Guid,
 }
 
 /// <summary>A column of a <see cref="RowMap{TRow}"/>: immutable, safe to share between threads.</summary>
@@ -136,6 +226,19 @@ public sealed class RowColumn<TRow, TValue> : RowColumn<TRow>
 
     /// <summary>Takes the value out of a row. Called from the writer, once a row or more often when the row is tried again.</summary>
     public Func<TRow, TValue> Get { get; }
+}
+
+/// <summary>How values are shown to a person, whatever the database.</summary>
+internal static class ShownValue
+{
+    public static string Of(DateTime time) => time.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture);
+
+    public static string Of(double number) => number.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <summary>Without the zeros that a column of so many decimals adds.</summary>
+    public static string Of(decimal number) => number.ToString("0.############################", CultureInfo.InvariantCulture);
+
+    public static string Of(bool truth) => truth ? "true" : "false";
 }
 
 /// <summary>The names of tables and columns.</summary>

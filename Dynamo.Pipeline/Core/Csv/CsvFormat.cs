@@ -4,10 +4,11 @@ using Dynamo.Pipeline.Csv;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Reads CSV files: one record a line, under a header that names the columns or without one. What the columns mean is the shape's business
-/// (<see cref="ReadingFormat"/> for <see cref="Reading"/>, your own <see cref="ICsvShape{TRow}"/> for your own row); encodings, quotes, line numbers and rejects
-/// are dealt with here. A line that cannot be read is rejected by line and column and the rest of the file goes on; a file without a usable header, or one that
-/// cannot be split into lines, is a <see cref="BadFileException"/>. Fields are parsed as UTF-8 bytes: no string a field, and no allocation a row.
+/// Reads CSV files: one record a line, under a header that names the columns or without one. What the columns mean is said by a shape
+/// (<see cref="ReadingFormat"/> for <see cref="Reading"/>) or, for a row of your own, by the names of its columns and a
+/// <see cref="CsvRecordParser{TRow}"/>; encodings, quotes, line numbers and rejects are dealt with here. A line that cannot be read is
+/// rejected by line and column and the rest of the file goes on; a file without a usable header, or one that cannot be split into lines, is
+/// a <see cref="BadFileException"/>. Fields are parsed as UTF-8 bytes: no string a field, and no allocation a row.
 /// <para>
 /// A last line without a line end counts when it has all its fields: that its last field was cut short cannot be seen.
 /// A file with only a header is good and has no rows. Blank lines are passed over, and so are empty fields beyond those of the header.
@@ -25,7 +26,32 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
     private readonly CsvVariant[] _variants;
     private volatile BoundHeader[] _bound = [];
 
-    /// <summary>Creates the format.</summary>
+    /// <summary>
+    /// Creates the format for a row of your own.
+    /// <code>
+    /// var format = new CsvFormat&lt;PumpEvent&gt;(["pump", "kW"], Parse, new CsvText { Separator = ';' });
+    /// </code>
+    /// </summary>
+    /// <param name="columns">
+    /// The columns a file must have, found by name, without case, in any order, or by number: <c>#3</c> is the third one, unless one is
+    /// named so. Their places in this list are their numbers in <see cref="CsvRecord"/>. Other columns are passed over. A file that lacks
+    /// one, or has it twice, is quarantined.
+    /// </param>
+    /// <param name="parse">Turns a line into a row, or says what is wrong with it. Called by several readers at once.</param>
+    /// <param name="text">
+    /// How the text is written: separator, quote, encoding, what stands around the table. Default <see cref="CsvText.Default"/>.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// No column is named, one is empty or named twice, or the text's settings exclude each other.
+    /// </exception>
+    public CsvFormat(IReadOnlyList<string> columns, CsvRecordParser<TRow> parse, CsvText? text = null)
+        : this(new CsvColumns<TRow>(columns, parse, text ?? CsvText.Default))
+    {
+    }
+
+    /// <summary>
+    /// Creates the format from a shape, which may also look at the file's path and preamble, and make several rows of a line.
+    /// </summary>
     /// <param name="shape">What the columns mean, such as <see cref="ReadingFormat.Default"/>.</param>
     /// <exception cref="ArgumentException">The shape's settings exclude each other.</exception>
     public CsvFormat(ICsvShape<TRow> shape)

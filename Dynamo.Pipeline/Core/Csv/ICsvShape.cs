@@ -1,8 +1,9 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// What the columns of a CSV file mean, for one row type: the part of <see cref="CsvFormat{TRow}"/> that you write for your own row.
-/// <see cref="ReadingFormat"/> is the one for <see cref="Reading"/>. Used by several readers at once.
+/// What the columns of a CSV file mean, for one row type, where a <see cref="CsvRecordParser{TRow}"/> is not enough: for rows that depend
+/// on the file's path or preamble, columns that are known from the header only, or several rows a line. <see cref="ReadingFormat"/> is the
+/// one for <see cref="Reading"/>. Used by several readers at once.
 /// </summary>
 /// <typeparam name="TRow">The row.</typeparam>
 public interface ICsvShape<TRow>
@@ -10,7 +11,9 @@ public interface ICsvShape<TRow>
     /// <summary>How the text is written: separator, quote, longest line. Asked once.</summary>
     CsvText Text { get; }
 
-    /// <summary>Finds the columns. Called once for each different header, not for each file: the result is shared by all files with that header.</summary>
+    /// <summary>
+    /// Finds the columns. Called once for each different header, not for each file: the result is shared by all files with that header.
+    /// </summary>
     /// <param name="header">The names in the file's first line.</param>
     /// <returns>The bound columns, thread-safe.</returns>
     /// <exception cref="BadFileException">A column is missing or doubled; see <see cref="CsvHeader.Column"/>.</exception>
@@ -37,8 +40,8 @@ public interface ICsvTable<TRow>
 public interface ICsvRowParser<TRow>
 {
     /// <summary>
-    /// Adds the record's rows to the batch (none, one or many), each with <see cref="CsvRecord.Line"/>, and rejects what cannot be read with a
-    /// defect from <see cref="CsvRecord.Defect"/>. Bad content is data: do not throw for it.
+    /// Adds the record's rows to the batch (none, one or many), each with <see cref="CsvRecord.Line"/>, and rejects what cannot be read
+    /// with a defect from <see cref="CsvRecord.Defect"/>. Bad content is data: do not throw for it.
     /// </summary>
     /// <param name="record">A line with as many fields as the header.</param>
     /// <param name="rows">Receives rows and rejects.</param>

@@ -1,9 +1,12 @@
 namespace Dynamo.Pipeline.Ledger;
 
-/// <summary>What one attempt at writing a batch knows about one of its files. A new attempt begins with <see cref="Restart"/>.</summary>
+/// <summary>
+/// The state of one file of a batch while a sink writes the batch. Each new attempt begins with <see cref="Restart"/>.
+/// Used by one thread at a time.
+/// </summary>
 internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 {
-    /// <summary>A quarantined file may have millions of bad rows: so many are recorded.</summary>
+    /// <summary>The most bad rows that are recorded, because a file may have millions of them.</summary>
     public const int KeptRejects = 1000;
 
     private const int ShownRejects = 10;
@@ -15,7 +18,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 
     public FileOutcome Outcome { get; private set; } = FileOutcome.Loaded;
 
-    /// <summary>The ledger has it, or an earlier file of the batch is the same.</summary>
+    /// <summary>Whether the ledger already has the file, or an earlier file of the batch is the same.</summary>
     public bool IsKnown { get; set; }
 
     public bool IsLoading => Outcome == FileOutcome.Loaded && !IsKnown;
@@ -31,16 +34,16 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Why the file is quarantined or deferred.</summary>
     public Defect? Verdict { get; private set; }
 
-    /// <summary>Rows that ended the whole transaction in an earlier attempt, by their ordinal in the file.</summary>
+    /// <summary>Rows that made a whole earlier transaction fail, by their ordinal in the file.</summary>
     public Dictionary<long, Defect>? Poison { get; private set; }
 
-    /// <summary>Rows given to the writer so far.</summary>
+    /// <summary>How many rows the writer was given so far.</summary>
     public long Ordinal { get; set; }
 
-    /// <summary>The rejects that are recorded, in the file's order: rows are not always written in it.</summary>
+    /// <summary>The recorded rejects in the order of the file, which may differ from the order of writing.</summary>
     public IReadOnlyList<Defect> Kept => _kept is null ? [] : [.. _kept.OrderBy(d => d.Line)];
 
-    /// <summary>Forgets the attempt before, but not the verdict it came to.</summary>
+    /// <summary>Resets the counts of the last attempt, unless it decided to quarantine or defer the file.</summary>
     public void Restart()
     {
         if (Outcome != FileOutcome.Loaded) return;
@@ -48,7 +51,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         _kept?.Clear();
     }
 
-    /// <summary>What can be said before a row is written.</summary>
+    /// <summary>Decides what can be decided before a row is written. Of a streamed file, only a known defect counts.</summary>
     public void JudgeEarly(int maxBadRows)
     {
         if (Outcome != FileOutcome.Loaded || (Rows.Defect is null && Rows.IsStreamed)) return;
@@ -59,10 +62,10 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         Restart();
     }
 
-    /// <summary>Whether what was written must be taken back.</summary>
+    /// <summary>Whether the file has too many bad rows, so that its written rows must be removed again.</summary>
     public bool IsBad(int maxBadRows) => BadRows.AreTooMany(Inserted + Updated + Unchanged, Rejected, maxBadRows);
 
-    /// <summary>Quarantines the file when it is bad.</summary>
+    /// <summary>Quarantines the file if it has too many bad rows, and returns whether it did.</summary>
     public bool JudgeLate(int maxBadRows)
     {
         if (!IsBad(maxBadRows)) return false;
@@ -96,7 +99,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     private Defect[] First() => [.. Kept.Take(ShownRejects)];
 }
 
-/// <summary>How outcomes are spelt in the ledger.</summary>
+/// <summary>The words for outcomes in the ledger's tables.</summary>
 internal static class LedgerOutcome
 {
     public const string Loaded = "loaded", Quarantined = "quarantined";

@@ -37,13 +37,18 @@ internal sealed class BatchWriter<TRow>(
     }
 
     /// <summary>
-    /// A streamed file comes alone. A sink that lets its error pass has rolled back: it is called again when the file is to be quarantined.
+    /// Calls the sink once, and for a bad streamed file twice. Such a file is alone in its batch, and the sink has rolled back when
+    /// it lets the file's error pass; the second call has the file as quarantined. A streamed file that changed is deferred.
     /// </summary>
     private async ValueTask<FileResult[]> WriteOnceAsync(FileRows<TRow>[] files, CancellationToken cancellationToken)
     {
         try
         {
             return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSink(sink, $"writing {files.Length} files", error);
         }
         catch (BadFileException bad) when (files is [{ IsStreamed: true, Defect: null }])
         {

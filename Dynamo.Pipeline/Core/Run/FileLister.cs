@@ -50,13 +50,25 @@ internal sealed class FileLister<TRow>(
     private async Task OfferAsync(ITargetBlock<SourceFile[]> read)
     {
         if (_listed.Count == 0) return;
-        LedgerEntry?[] known = await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
+        LedgerEntry?[] known = await LookUpAsync().ConfigureAwait(false);
         await CompleteKnownAsync(known).ConfigureAwait(false);
         for (int i = 0; i < _listed.Count; i++)
         {
             if (known[i] is null) await ChunkAsync(_listed[i], read).ConfigureAwait(false);
         }
         _listed.Clear();
+    }
+
+    private async ValueTask<LedgerEntry?[]> LookUpAsync()
+    {
+        try
+        {
+            return await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSink(sink, "looking up files in its ledger", error);
+        }
     }
 
     private async Task ChunkAsync(SourceFile file, ITargetBlock<SourceFile[]> read)
@@ -100,6 +112,7 @@ internal sealed class FileLister<TRow>(
 /// </summary>
 internal sealed class StartedListing : IAsyncDisposable
 {
+    private readonly IFileSource _source;
     private readonly PipelineOptions _options;
     private readonly CancellationTokenSource _cancellation;
     private readonly IAsyncEnumerator<SourceFile> _files;
@@ -108,10 +121,10 @@ internal sealed class StartedListing : IAsyncDisposable
 
     public StartedListing(IFileSource source, PipelineRun run)
     {
-        _options = run.Options;
+        (_source, _options) = (source, run.Options);
         _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping);
         _files = source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
-        _first = Task.Run(() => _files.MoveNextAsync().AsTask(), CancellationToken.None);
+        _first = Task.Run(() => MoveNextAsync().AsTask(), CancellationToken.None);
     }
 
     /// <summary>The files of the source. Call it once.</summary>
@@ -119,8 +132,26 @@ internal sealed class StartedListing : IAsyncDisposable
     {
         _asked = true;
         await using ConfiguredAsyncDisposable ending = _files.ConfigureAwait(false);
-        for (bool more = await _first.ConfigureAwait(false); more; more = await _files.MoveNextAsync().ConfigureAwait(false))
+        for (bool more = await _first.ConfigureAwait(false); more; more = await MoveNextAsync().ConfigureAwait(false))
             yield return _files.Current;
+    }
+
+    private ValueTask<bool> MoveNextAsync()
+    {
+        ValueTask<bool> next = _files.MoveNextAsync();
+        return next.IsCompletedSuccessfully ? next : NamedAsync(next);
+
+        async ValueTask<bool> NamedAsync(ValueTask<bool> listing)
+        {
+            try
+            {
+                return await listing.ConfigureAwait(false);
+            }
+            catch (Exception error) when (Faults.IsForeign(error))
+            {
+                throw Faults.OfSource(_source, "listing", error);
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()

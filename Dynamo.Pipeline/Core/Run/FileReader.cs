@@ -112,6 +112,10 @@ internal sealed class FileReader<TRow>(
         {
             throw Named(file, error);
         }
+        catch (Exception error) when (!isOpen && Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
+        }
         catch (FileChangedException changed)
         {
             run.Defer(file, changed.Message);
@@ -126,7 +130,7 @@ internal sealed class FileReader<TRow>(
     private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(
         SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        using FileContent content = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
         using IRowReader<TRow> reader = format.Open(file, content);
         var rows = new RowBatch<TRow>(Portion);
         bool more;
@@ -138,6 +142,18 @@ internal sealed class FileReader<TRow>(
             yield return rows;
         }
         while (more);
+    }
+
+    private async ValueTask<FileContent> OpenStreamAsync(SourceFile file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
+        }
     }
 
     private static async ValueTask<bool> ReadPortionAsync(
@@ -153,10 +169,8 @@ internal sealed class FileReader<TRow>(
         }
     }
 
-    /// <summary>Neither what a file may be like nor what a source may do: an error in the format's own code.</summary>
-    private static bool IsOfTheFormat(Exception error) =>
-        error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException
-            or IOException or OutOfMemoryException);
+    /// <summary>Whether it is an error in the format's own code, and not one that a file or a source may cause.</summary>
+    private static bool IsOfTheFormat(Exception error) => Faults.IsForeign(error) && error is not IOException;
 
     private static PipelineException Named(SourceFile file, Exception error) =>
         new($"The format failed at {file.Path}: {error.Message}", error);

@@ -116,7 +116,7 @@ internal sealed class PipelineRun : IDisposable
     public async Task SendAsync<T>(ITargetBlock<T> target, T message)
     {
         if (await target.SendAsync(message, Aborting).ConfigureAwait(false)) return;
-        // A block that fails declines at once, and is faulted only when its last message is through.
+        // A block that fails declines at once, but it is faulted only when its last message is finished.
         Task delay = Task.Delay(Options.StopDeadline, Options.TimeProvider, Aborting);
         await Task.WhenAny(target.Completion, delay).ConfigureAwait(false);
         if (target.Completion.IsFaulted) Fail(target.Completion.Exception);
@@ -161,7 +161,7 @@ internal sealed class PipelineRun : IDisposable
     }
 
     /// <summary>
-    /// Aborts the run when any of these blocks fails. An error of a user's own block names the block and what it was working on.
+    /// Aborts the run when any of these blocks fails. The error of a user's block then names the block and its message.
     /// </summary>
     public void Watch(
         IReadOnlyList<IDataflowBlock> ours, IReadOnlyList<IDataflowBlock> through, IReadOnlyList<IDataflowBlock> afterCommit)
@@ -177,8 +177,8 @@ internal sealed class PipelineRun : IDisposable
     }
 
     /// <summary>
-    /// The error with the name of the user's block it comes from. Our own blocks report their errors themselves,
-    /// or pass on those of a user's block.
+    /// Adds to an error the name of the user's block that it comes from. The pipeline's own blocks report their errors themselves,
+    /// or they pass on those of a user's block.
     /// </summary>
     private Exception Named(Exception original)
     {
@@ -186,7 +186,7 @@ internal sealed class PipelineRun : IDisposable
         foreach ((IDataflowBlock block, string name) in _users)
         {
             if (block.Completion.Exception?.Flatten().InnerExceptions.Contains(original) != true) continue;
-            // Dataflow notes here the message at which a delegate failed.
+            // Dataflow stores here the message at which a delegate failed.
             string at = original.Data["DataflowMessageValue"] is string message ? $" at {message}" : "";
             return new PipelineException($"{name} ({NameOf(block)}) failed{at}: {original.Message}", original);
         }

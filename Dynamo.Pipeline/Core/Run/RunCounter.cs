@@ -1,6 +1,9 @@
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>Counts what a run does. Thread-safe; <see cref="Books"/> sees each number as of some recent moment.</summary>
+/// <summary>
+/// Counts the files and rows of a run. Thread-safe. While the run goes on, the numbers of <see cref="Books"/> can be of slightly
+/// different moments.
+/// </summary>
 internal sealed class RunCounter
 {
     private long _listed, _loaded, _alreadyLoaded, _alreadyQuarantined, _quarantined, _deferred;
@@ -36,7 +39,7 @@ internal sealed class RunCounter
         Interlocked.Add(ref _bytes, result.File.Size);
     }
 
-    /// <summary>The counts as of now.</summary>
+    /// <summary>A snapshot of the counts.</summary>
     public RunBooks Books() => new()
     {
         Listed = Volatile.Read(ref _listed),

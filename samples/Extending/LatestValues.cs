@@ -1,6 +1,6 @@
-namespace Dynamo.Pipeline.Tests;
+using Dynamo.Pipeline;
 
-/// <summary>A sink of one's own, for docs/extending.md: the latest value of each channel, in memory, with its ledger.</summary>
+/// <summary>A sink of your own: the latest value of each channel, in memory, with its ledger.</summary>
 internal sealed class LatestValues : IBatchSink<Reading>
 {
     private readonly Lock _transaction = new();

@@ -1,6 +1,6 @@
-namespace Dynamo.Pipeline.Files;
+namespace Dynamo.Pipeline;
 
-/// <summary>A stream that is read once, from its beginning to its end, into spans and memory.</summary>
+/// <summary>A read-only stream that is read once, from beginning to end. Subclasses only read into spans and memory.</summary>
 internal abstract class ForwardStream : Stream
 {
     public override bool CanRead => true;
