@@ -11,7 +11,10 @@ internal sealed class SqlServerStore : IStore
     /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
     public SqlServerStore(HostSettings settings, RowMap<Reading> table)
     {
-        (_connection, _table, _options) = (SqlServerConnection.Of(settings), table, settings.SqlServer);
+        (_connection, _table) = (SqlServerConnection.Of(settings), table);
+        _options = AccessTokens.Of(settings) is { } tokens
+            ? settings.SqlServer with { AccessTokenCallback = tokens.GetAsync }
+            : settings.SqlServer;
         _inspection = Composition.Checked("sqlserver", () => new SqlServerInspection<Reading>(_connection, table, _options));
     }
 

@@ -31,7 +31,7 @@ internal sealed class TdsEndpoint : IAsyncDisposable
     public string User { get; } = "importer";
 
     /// <summary>Logs in without user and password.</summary>
-    public const string Token = "a token";
+    public const string Token = "a.token";
 
     public string Password { get; } = "S3cret-Pässword";
 
