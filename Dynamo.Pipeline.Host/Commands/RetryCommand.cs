@@ -37,7 +37,7 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         IStore store = Composition.Store(settings);
         await using IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping);
         IReadOnlyList<Retried> retried = await Retries.RunAsync(
-            source.Name, Composition.Quarantine(source), store, parsed.GetValue(_files) ?? [], context.Stopping);
+            source.Name, Composition.Quarantine(source), Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);

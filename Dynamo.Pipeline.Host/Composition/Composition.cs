@@ -37,10 +37,17 @@ internal static class Composition
         ? new SqlServerStore(settings, Table(settings))
         : new SqliteStore(settings, Table(settings));
 
+    /// <summary>The ledger of what was imported into the database.</summary>
+    /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
+    public static ILedger Ledger(HostSettings settings) => settings.UsesSqlServer
+        ? Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), AccessTokens.Applied(settings)))
+        : new SqliteLedger(settings.Database, settings.Sqlite);
+
     /// <summary>The statements that create the tables. Needs no connection string.</summary>
     public static string Schema(HostSettings settings) => settings.UsesSqlServer
         ? SqlServerDdl.Of(Table(settings), settings.SqlServer)
         : SqliteDdl.Of(Table(settings), settings.Sqlite);
+
     public static RowMap<Reading> Table(HostSettings settings)
     {
         TableSettings table = settings.Table;

@@ -18,7 +18,7 @@ internal static class Retries
     /// <param name="cancellationToken">Stops before the ledger is changed.</param>
     /// <exception cref="SettingsException">A name is not in quarantine.</exception>
     public static async Task<IReadOnlyList<Retried>> RunAsync(
-        string source, IQuarantine quarantine, IStore ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
+        string source, IQuarantine quarantine, ILedger ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
     {
         IReadOnlyList<QuarantinedFile> quarantined = await quarantine.ListAsync(cancellationToken);
         // The newest version of a file first: only one file of a name can be moved back.

@@ -19,6 +19,15 @@ internal static class SqlServerSettings
             "sqlserver:password",
             "the password of the connection string's user",
             (s, text) => s with { SqlServerPassword = text }) with { IsSecret = true },
+        // Not relative to the configuration file: a bare name is looked for on the path.
+        new(
+            "sqlserver:accessTokenCommand",
+            "a list: a program, and its arguments",
+            (s, texts) => s with { AccessTokenCommand = Program(texts) }) { IsList = true },
+        Setting.One("sqlserver:accessTokenFile", "a file's path", (s, text) => s with { AccessTokenFile = Program([text])[0] }) with
+        {
+            Rebase = (text, folder) => string.IsNullOrWhiteSpace(text) ? text : Path.Combine(folder, text),
+        },
         One("schema", NameAllowed, (q, text) => q with { Schema = text }),
         One("append", "true or false", (q, text) => q with { Append = SettingText.Flag(text) }),
         One("procedure", NameAllowed, (q, text) => q with { Procedure = text }),
@@ -40,6 +49,9 @@ internal static class SqlServerSettings
         return text;
     }
 
+    private static IReadOnlyList<string> Program(IReadOnlyList<string> texts) =>
+        string.IsNullOrWhiteSpace(texts[0]) ? throw new FormatException() : texts;
+
     private static Dictionary<string, string> Constants(IReadOnlyList<string> texts)
     {
         var constants = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -58,7 +70,13 @@ internal static class SqlServerConnection
     /// <summary>A short name for the variable. The setting's own variable, <c>DYNAMO__SQLSERVER__CONNECTION</c>, wins.</summary>
     private const string Variable = "DYNAMO_SINK";
 
-    /// <exception cref="SettingsException">There is no connection string, it cannot be read, or there are two passwords.</exception>
+    private const string WithoutAzure =
+        "found Authentication=Active Directory …, but dynamo has no Azure library in it. Leave it out, and set "
+        + "sqlserver:accessTokenCommand or sqlserver:accessTokenFile to what yields a token; docs/sqlserver.md has the commands.";
+
+    /// <exception cref="SettingsException">
+    /// There is no connection string, it cannot be read, there are two passwords, or it needs Azure's libraries.
+    /// </exception>
     public static string Of(HostSettings settings)
     {
         string text = settings.SqlServerConnection ?? Environment.GetEnvironmentVariable(Variable)
@@ -66,10 +84,11 @@ internal static class SqlServerConnection
                 "sink",
                 "found sqlserver, but no connection string. Put it into sqlserver:connection of the configuration, "
                 + $"or into {Variable} or DYNAMO__SQLSERVER__CONNECTION in the environment.");
-        if (settings.SqlServerPassword is not { } password) return text;
         try
         {
             var connection = new DbConnectionStringBuilder { ConnectionString = text };
+            if (AsksForAzure(connection)) throw new SettingsException("sqlserver:connection", WithoutAzure);
+            if (settings.SqlServerPassword is not { } password) return text;
             if (connection.ContainsKey("Password") || connection.ContainsKey("Pwd"))
                 throw new SettingsException("sqlserver:password", "the connection string has a password as well. Keep one of them.");
             connection["Password"] = password;
@@ -82,4 +101,8 @@ internal static class SqlServerConnection
                 "the connection string cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.");
         }
     }
+
+    private static bool AsksForAzure(DbConnectionStringBuilder connection) =>
+        connection.TryGetValue("Authentication", out object? way)
+        && way.ToString()!.Replace(" ", "", StringComparison.Ordinal).StartsWith("ActiveDirectory", StringComparison.OrdinalIgnoreCase);
 }

@@ -94,7 +94,7 @@ internal sealed class TuningSweep<TRow>(
             if (set > 1 && _grid.Pause > TimeSpan.Zero)
             {
                 Report($"pause before set {set}");
-                await Task.Delay(_grid.Pause, options.Time, _stopping);
+                await Task.Delay(_grid.Pause, options.TimeProvider, _stopping);
             }
             foreach ((TuningCell cell, int run) in missing)
             {
@@ -108,11 +108,11 @@ internal sealed class TuningSweep<TRow>(
     {
         // So that this run does not collect the garbage of the one before.
         GC.Collect();
-        DateTime started = options.Time.GetUtcNow().UtcDateTime;
-        long began = options.Time.GetTimestamp();
+        DateTime started = options.TimeProvider.GetUtcNow().UtcDateTime;
+        long began = options.TimeProvider.GetTimestamp();
         PipelineResult result = await RunAsync(cell, _files);
         _ownRuns++;
-        _ownTime += options.Time.GetElapsedTime(began);
+        _ownTime += options.TimeProvider.GetElapsedTime(began);
         RunBooks books = result.Books;
         return new TuningSample(cell, set, run, _files.Count, _ready, books.RowsRead, books.Bytes, result.Elapsed.TotalSeconds, started);
     }
@@ -217,7 +217,7 @@ internal sealed class TuningSweep<TRow>(
         for (int i = 0; i < RecordedRuns; i++)
         {
             Report("recording the readers");
-            var trace = new TraceRecorder(time: options.Time);
+            var trace = new TraceRecorder(time: options.TimeProvider);
             GC.Collect();
             await RunAsync(TuningCell.Read(readers, chunk), _files, trace);
             var timeline = Timeline.Of(title, chunk, trace, readers);
