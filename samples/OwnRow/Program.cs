@@ -1,11 +1,11 @@
-// A row of one's own: its columns, its table, and the same ledger, rejects and quarantine as for readings.
+// Your own row: its columns, its table, and the same ledger, rejects and quarantine as for readings.
 using Dynamo.Pipeline;
 using Dynamo.Pipeline.Sqlite;
 
-// "events" and "pumps.db" are beside the built program, or in the folder that is named.
+// "events" and "pumps.db" are beside the built program, or in the folder given as an argument.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
 
-// In a row's table the key decides which row is the same row, sent again.
+// Rows with the same key are the same row, sent again.
 RowMap<PumpEvent> table = RowMap<PumpEvent>.Table("PumpEvent").Key("Pump", e => e.Pump).Key("AtUtc", e => e.AtUtc)
     .Column("IsOn", e => e.On).Column("Kilowatt", e => e.Kilowatt);
 var format = new CsvFormat<PumpEvent>(["pump", "at", "state", "kW"], Parse, new CsvText { Separator = ';' });
