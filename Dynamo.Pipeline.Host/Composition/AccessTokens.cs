@@ -12,7 +12,9 @@ namespace Dynamo.Pipeline.Host;
 /// Tokens of Entra to log in with, from a command that prints one or from a file that somebody keeps fresh. A command runs again when its
 /// token is about to expire, a file is read each time. What they hold is shown nowhere. Safe for concurrent use.
 /// </summary>
+#pragma warning disable CA1001 // A semaphore that is only awaited has nothing to dispose.
 internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, TimeProvider time)
+#pragma warning restore CA1001
 {
     /// <summary>As the tools that hand out tokens keep them: with less left they get a new one.</summary>
     private static readonly TimeSpan s_margin = TimeSpan.FromMinutes(5);
@@ -84,7 +86,7 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
         if (exit != 0)
         {
             string? last = error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
-            throw Failed(string.Create(CultureInfo.InvariantCulture, $"'{command[0]}' ended with {exit}{(last is null ? "." : $": {last}")}"));
+            throw Failed(FormattableString.Invariant($"'{command[0]}' ended with {exit}{(last is null ? "." : $": {last}")}"));
         }
         return AccessTokenText.Read(output, now) ?? throw Failed($"what '{command[0]}' printed is no token. {AccessTokenText.Expected}");
     }
