@@ -12,7 +12,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="grid">What to measure.</param>
 /// <param name="options">All that the grid does not say.</param>
 /// <param name="database">Makes a new, empty sink for each run of the whole pipeline, which is disposed after it; <see langword="null"/>: only the read step is measured.</param>
-public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> format, TuningGrid grid, PipelineOptions options, Func<IBatchSink<TRow>>? database = null)
+internal sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> format, TuningGrid grid, PipelineOptions options, Func<IBatchSink<TRow>>? database = null)
 {
     private const int FewestFiles = 200;
     private const int WarmUps = 2;

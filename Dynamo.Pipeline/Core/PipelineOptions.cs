@@ -112,7 +112,7 @@ public sealed record PipelineOptions
     /// Records what readers and writers do, and when. Default <see langword="null"/>: nothing is recorded, at no cost.
     /// Use a recorder for one run at a time.
     /// </summary>
-    public TraceRecorder? Trace { get; init; }
+    internal TraceRecorder? Trace { get; init; }
 
     /// <summary>The clock for timers, deadlines and times. Default: the system's. Tests can set their own.</summary>
     /// <exception cref="ArgumentNullException">The value is <see langword="null"/>.</exception>

@@ -92,7 +92,11 @@ internal sealed class SqlServerDb
         {
             SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
+            {
+                // Dapper comes back to the caller's context after each answer. On the thread pool there is none, so that a caller may block his own.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                 return await step(connection, token).ConfigureAwait(false);
+            }
         }, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
 
     public async Task<T> GuardAsync<T>(string doing, Func<Task<T>> step, CancellationToken cancellationToken)
@@ -122,7 +126,7 @@ internal sealed class SqlServerDb
     public SqlCommand Command(SqlConnection connection, SqlTransaction? transaction, string sql) => SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
 }
 
-/// <summary>Short queries and commands. By hand rather than by a mapper: those compile code at run time, which a host that was compiled ahead cannot.</summary>
+/// <summary>Short queries and commands of the row path; those beside it go through Dapper.</summary>
 internal static class SqlServerQueries
 {
     /// <summary>All rows of a query.</summary>
@@ -140,10 +144,6 @@ internal static class SqlServerQueries
         }
         return rows;
     }
-
-    /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
-    public static async Task<bool> HasAsync(this SqlServerDb db, SqlConnection connection, string name, CancellationToken cancellationToken) =>
-        (await db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", row => !row.IsDBNull(0), cancellationToken, ("@name", name)).ConfigureAwait(false))[0];
 
     public static async Task<int> ExecuteAsync(
         this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)

@@ -46,7 +46,7 @@ public sealed record SqlServerSinkOptions
 
     /// <summary>
     /// Batches that may be written at once. Default: 4. Each writer gets keys of its own, so that two never meet in a key. A table with triggers, with another unique index or with a
-    /// columnstore takes fewer; <see cref="SqlServerPlan"/> says why.
+    /// columnstore takes fewer; <c>dynamo check</c> says why.
     /// </summary>
     public int Writers { get; init => field = value is >= 1 and <= MostWriters ? value : throw new ArgumentOutOfRangeException(nameof(Writers), value, $"Writers must be between 1 and {MostWriters}."); } = 4;
 

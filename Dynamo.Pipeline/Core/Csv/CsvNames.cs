@@ -13,7 +13,7 @@ namespace Dynamo.Pipeline;
 /// The size is limited, because the names come from files that anybody may write: if the table or a bucket is full,
 /// each further name is a new string every time.
 /// </remarks>
-public sealed class CsvNames
+internal sealed class CsvNames
 {
     /// <summary>The longest allowed name, in bytes of UTF-8: 400.</summary>
     public const int LongestName = 400;

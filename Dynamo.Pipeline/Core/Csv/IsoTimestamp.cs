@@ -8,10 +8,10 @@ internal static class IsoTimestamp
 {
     private const int LongestOffsetMinutes = 14 * 60;
 
-    /// <summary>Reads a field that says by itself which moment it is.</summary>
+    /// <summary>Reads a field that must have an offset or <c>Z</c>.</summary>
     /// <param name="text">The field, trimmed.</param>
-    /// <param name="utc">The moment.</param>
-    /// <returns>What is wrong with it; <see cref="TimestampProblem.NoOffset"/> where it could be any of several moments.</returns>
+    /// <param name="utc">The time in UTC.</param>
+    /// <returns>What is wrong with the field; <see cref="TimestampProblem.NoOffset"/> if it only has no offset.</returns>
     public static TimestampProblem ReadUtc(ReadOnlySpan<byte> text, out DateTime utc)
     {
         utc = default;

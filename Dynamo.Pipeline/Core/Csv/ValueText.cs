@@ -35,7 +35,7 @@ internal sealed class ValueText
         _format = new NumberFormatInfo { NumberDecimalSeparator = point.ToString(), NumberGroupSeparator = "'" };
     }
 
-    /// <summary>The one for a decimal separator, without thousands.</summary>
+    /// <summary>The shared instance for a decimal separator, without thousands separators.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The separator is neither <c>.</c> nor <c>,</c>.</exception>
     public static ValueText Of(char decimalSeparator) => decimalSeparator switch
     {

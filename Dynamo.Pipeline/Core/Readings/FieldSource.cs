@@ -17,7 +17,7 @@ public sealed record FieldSource
     public static FieldSource FileName { get; } = new(FieldSourceKind.FileName, "");
 
     /// <summary>The kind of place.</summary>
-    public FieldSourceKind Kind { get; }
+    internal FieldSourceKind Kind { get; }
 
     /// <summary>The column's name, the constant, the pattern or the label. Empty for <see cref="FileName"/>.</summary>
     public string Text { get; }
@@ -211,7 +211,7 @@ public sealed record FieldSource
 }
 
 /// <summary>The kinds of places where a field can be.</summary>
-public enum FieldSourceKind
+internal enum FieldSourceKind
 {
     /// <summary>A column, see <see cref="FieldSource.Column(string)"/>.</summary>
     Column,

@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 /// Spaces, dots, brackets and <c>^</c> do not matter.
 /// One metre of water is 9.80665 kPa (density 1000 kg/m³, standard gravity).
 /// </remarks>
-public static class UnitOfMeasure
+internal static class UnitOfMeasure
 {
     // Each unit has its exact factor to the first unit of its quantity, and an offset that is added before (for temperatures).
     private static readonly (string Quantity, string Names, decimal Factor, decimal Offset)[] s_units =

@@ -1,9 +1,12 @@
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>Names the source or sink behind an exception that says nothing of it, so that an error in a user's own code is not taken for one of ours.</summary>
+/// <summary>
+/// Adds the name of the source or sink to an exception from its code, so that a bug in a user's own code does not look like a bug
+/// of the library.
+/// </summary>
 internal static class Faults
 {
-    /// <summary>Whether an exception is none of those that a source, a format or a sink is to throw.</summary>
+    /// <summary>Whether it is none of the exceptions that a source, a format or a sink may throw by contract.</summary>
     public static bool IsForeign(Exception error) =>
         error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException or OutOfMemoryException);
 

@@ -77,7 +77,7 @@ internal sealed class PipelineRun : IDisposable
 
     /// <summary>
     /// The options of every block: bounded, ended by <see cref="Aborting"/>, and
-    /// unordered, so that a slow file holds no other back.
+    /// unordered, so that a slow file does not delay the others.
     /// </summary>
     public ExecutionDataflowBlockOptions Block(int parallel = 1, int capacity = 1) => new()
     {

@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline;
 /// Records what the readers and writers of a run do, and when. Its memory is bounded: spans that do not fit are dropped and counted.
 /// Set it as <see cref="PipelineOptions.Trace"/>, for one run at a time. Thread-safe.
 /// </summary>
-public sealed class TraceRecorder
+internal sealed class TraceRecorder
 {
     private readonly TraceEvent[] _events;
     private readonly TimeProvider _time;
@@ -89,7 +89,7 @@ internal sealed class TraceLane(TraceRecorder recorder, TraceKind kind, int lane
 }
 
 /// <summary>What a span of a run's time was spent on.</summary>
-public enum TraceKind
+internal enum TraceKind
 {
     /// <summary>A reader worked on a chunk: a message of files.</summary>
     Chunk,
@@ -110,5 +110,5 @@ public enum TraceKind
 /// <param name="Path">The path of the file, or <see langword="null"/> for a chunk or a batch.</param>
 /// <param name="Files">How many files it contains.</param>
 /// <param name="Bytes">The bytes of these files.</param>
-public readonly record struct TraceEvent(
+internal readonly record struct TraceEvent(
     TraceKind Kind, int Lane, int Number, TimeSpan Start, TimeSpan End, string? Path, int Files, long Bytes);

@@ -25,7 +25,8 @@ internal ref struct SftpReader(ReadOnlySpan<byte> packet)
         uint length = BinaryPrimitives.ReadUInt32BigEndian(received);
         // A type byte and an id or version are in every packet.
         if (length is < 5 or > SftpProtocol.LongestPacket)
-            throw new SftpProtocolException($"a packet claims {length} bytes, where 5 to {SftpProtocol.LongestPacket} are possible; it begins {Hex(received)}");
+            throw new SftpProtocolException(
+                $"a packet claims {length} bytes, where 5 to {SftpProtocol.LongestPacket} are possible; it begins {Hex(received)}");
         return received.Length - 4 < length ? -1 : (int)length;
     }
 
@@ -39,7 +40,8 @@ internal ref struct SftpReader(ReadOnlySpan<byte> packet)
     public ReadOnlySpan<byte> Bytes()
     {
         uint length = UInt32();
-        if (length > (uint)_rest.Length) throw new SftpProtocolException($"a string claims {length} bytes where {_rest.Length} are left in the packet");
+        if (length > (uint)_rest.Length)
+            throw new SftpProtocolException($"a string claims {length} bytes where {_rest.Length} are left in the packet");
         return Take((int)length);
     }
 
@@ -113,5 +115,53 @@ internal ref struct SftpReader(ReadOnlySpan<byte> packet)
         string text = new([.. Encoding.Latin1.GetString(first).Select(c => c is '\t' or '\r' or '\n' ? ' ' : c)]);
         bool isText = text.AsSpan().IndexOfAnyExceptInRange(' ', '~') < 0;
         return isText ? $"'{text.Trim()}': does a login script on the server print something?" : Convert.ToHexString(first);
+    }
+}
+
+/// <summary>
+/// Encodes requests one behind the other into a buffer, so that many small ones leave in one write. Not thread-safe: the connection's lock
+/// guards it.
+/// </summary>
+internal sealed class SftpOutbox
+{
+    private byte[] _buffer = new byte[16 * 1024];
+
+    public int Length { get; private set; }
+
+    public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, Length);
+
+    public void Clear() => Length = 0;
+
+    /// <summary>The first packet: it carries a version where all others carry an id.</summary>
+    public void Init(uint version)
+    {
+        Span<byte> packet = Frame(SftpProtocol.Init, 4);
+        BinaryPrimitives.WriteUInt32BigEndian(packet, version);
+    }
+
+    /// <summary>
+    /// Any other request: every one that this client sends is an id, a string (path, handle or extension) and fixed fields.
+    /// </summary>
+    /// <param name="type">The packet type.</param>
+    /// <param name="id">The id its answer will carry.</param>
+    /// <param name="text">The string.</param>
+    /// <param name="fields">The encoded fields behind it.</param>
+    public void Request(byte type, uint id, ReadOnlySpan<byte> text, ReadOnlySpan<byte> fields)
+    {
+        Span<byte> packet = Frame(type, 8 + text.Length + fields.Length);
+        BinaryPrimitives.WriteUInt32BigEndian(packet, id);
+        BinaryPrimitives.WriteInt32BigEndian(packet[4..], text.Length);
+        text.CopyTo(packet[8..]);
+        fields.CopyTo(packet[(8 + text.Length)..]);
+    }
+
+    private Span<byte> Frame(byte type, int bodyLength)
+    {
+        int start = Length;
+        Length += 5 + bodyLength;
+        if (Length > _buffer.Length) Array.Resize(ref _buffer, Math.Max(Length, _buffer.Length * 2));
+        BinaryPrimitives.WriteInt32BigEndian(_buffer.AsSpan(start), 1 + bodyLength);
+        _buffer[start + 4] = type;
+        return _buffer.AsSpan(start + 5, bodyLength);
     }
 }
