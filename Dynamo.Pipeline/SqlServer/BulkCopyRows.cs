@@ -34,8 +34,8 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
             if (!_works[i].IsLoading) continue;
             if (!_works[i].Rows.IsStreamed)
             {
-                Count(_works[i], _works[i].Rows.Rows);
-                held.Add(new(i, _works[i].Rows.Rows, 0));
+                Count(_works[i], _works[i].Rows.Batch);
+                held.Add(new(i, _works[i].Rows.Batch, 0));
                 continue;
             }
             await foreach (StagedPiece<TRow> piece in StreamAsync(i).ConfigureAwait(false))

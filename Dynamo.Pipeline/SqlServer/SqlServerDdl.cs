@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Ledger;
+
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>The definition of the tables a <see cref="SqlServerSink{TRow}"/> writes to, for those who create tables themselves.</summary>
@@ -109,7 +111,7 @@ internal static class SqlServerSchema
           Outcome nvarchar(20) NOT NULL,
           Host nvarchar(256) NOT NULL,
           Version nvarchar(256) NOT NULL,
-          {string.Join(",\n  ", SqlServerRun.Counts.Select(c => $"{c} bigint NOT NULL DEFAULT 0"))}
+          {string.Join(",\n  ", RunRow.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
         )
         """;
 

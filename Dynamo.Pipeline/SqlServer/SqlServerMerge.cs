@@ -107,7 +107,7 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
 
     /// <summary>The line of a row in memory is known; only that of a streamed one was staged with it.</summary>
     private static long LineOf(SqlServerWriting<TRow> writing, long place, DbDataReader reader, int at) =>
-        reader.IsDBNull(at) ? writing.Ordered[StagedPlace.FileOf(place)].Rows.Rows.LineSpan[(int)StagedPlace.RowOf(place)] : reader.GetInt64(at);
+        reader.IsDBNull(at) ? writing.Ordered[StagedPlace.FileOf(place)].Rows.Batch.LineSpan[(int)StagedPlace.RowOf(place)] : reader.GetInt64(at);
 
     private string Show(DbDataReader reader, int first, bool keysOnly) => string.Join(", ",
         target.Columns.Select((c, i) => (c, i)).Where(c => c.c.Column.IsKey || !keysOnly).Select(c => SqlServerColumn<TRow>.Shown(reader.GetValue(first + c.i)) ?? "NULL"));

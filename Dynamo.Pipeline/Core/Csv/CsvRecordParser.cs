@@ -1,11 +1,8 @@
-using Dynamo.Pipeline.Csv;
-
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Turns one line of a CSV file into a row, or says why it is to be rejected: what <see cref="CsvFormat{TRow}"/> needs for a row of your
-/// own. It is called for each line that has as many fields as the header, by several readers at once. Bad content is data: return a defect
-/// for it, and do not throw.
+/// Turns one line of a CSV file into a row of your own type, or returns why to reject it. <see cref="CsvFormat{TRow}"/> calls it for each
+/// line that has as many fields as the header, from several threads at once. Bad content is data: return a defect for it, do not throw.
 /// <code>
 /// static Defect? Parse(in CsvRecord line, out PumpEvent row)
 /// {
@@ -15,18 +12,18 @@ namespace Dynamo.Pipeline;
 /// }
 /// </code>
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
-/// <param name="record">The line. Its columns are counted from 0 in the order of the names that were given to the format.</param>
-/// <param name="row">The row; <see langword="default"/> where there is none.</param>
+/// <typeparam name="TRow">The type of a row.</typeparam>
+/// <param name="record">The line. Its columns are numbered from 0, in the order of the names that were given to the format.</param>
+/// <param name="row">The row; <see langword="default"/> if the line is rejected.</param>
 /// <returns>
-/// <see langword="null"/> to keep the row; a defect to reject it. Its line and raw text are filled in where they are missing;
-/// <see cref="CsvRecord.Defect"/> has them all.
+/// <see langword="null"/> to keep the row; a defect to reject it. The format adds the line and the raw text if the defect has none.
+/// A defect from <see cref="CsvRecord.Defect"/> has both.
 /// </returns>
 public delegate Defect? CsvRecordParser<TRow>(in CsvRecord record, out TRow? row);
 
 /// <summary>
-/// The shape that a list of columns and a parser make. Nothing in a row depends on the file, so one table serves all files with the same
-/// header.
+/// The shape of a list of columns and a parser. A row depends only on its line, so all files with the same header share one table.
+/// Immutable.
 /// </summary>
 internal sealed class CsvColumns<TRow> : ICsvShape<TRow>
 {

@@ -1,11 +1,12 @@
 namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
-/// Reads a decimal number from UTF-8 without ever rounding it: sign, digits with one decimal separator, nothing else, and the whole field.
+/// Reads a decimal number from UTF-8 and never rounds it. A number has a sign and digits with one decimal separator. Anything else in
+/// the field makes it invalid. Thread-safe.
 /// </summary>
 internal static class DecimalText
 {
-    /// <summary>The largest number of 96 bits, and the decimals that <see cref="decimal"/> has room for.</summary>
+    // A decimal is a whole number of 96 bits and the number of its decimals.
     private static readonly UInt128 s_most = (UInt128.One << 96) - 1;
 
     private const int MostDecimals = 28;
@@ -14,7 +15,7 @@ internal static class DecimalText
     /// <param name="text">The field, trimmed.</param>
     /// <param name="point">The decimal separator, <c>.</c> or <c>,</c>.</param>
     /// <param name="value">The value.</param>
-    /// <returns>What is wrong with it ("is not a number"), or <see langword="null"/>.</returns>
+    /// <returns>What is wrong with the field, such as "is not a number", or <see langword="null"/>.</returns>
     public static string? Read(ReadOnlySpan<byte> text, char point, out decimal value)
     {
         value = 0;

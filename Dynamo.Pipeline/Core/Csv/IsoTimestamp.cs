@@ -1,17 +1,17 @@
 namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
-/// Reads ISO 8601 timestamps from UTF-8: <c>yyyy-MM-dd</c>, <c>T</c> or a space, <c>HH:mm[:ss[.f…]]</c> with up to seven decimals, then nothing,
-/// <c>Z</c> or <c>±hh[[:]mm]</c>. Every part is checked for its range.
+/// Reads ISO 8601 timestamps from UTF-8: <c>yyyy-MM-dd</c>, then <c>T</c> or a space, then <c>HH:mm[:ss[.f…]]</c> with up to seven
+/// decimals, then nothing, <c>Z</c> or <c>±hh[[:]mm]</c>. Checks the range of every part.
 /// </summary>
 internal static class IsoTimestamp
 {
     private const int LongestOffsetMinutes = 14 * 60;
 
-    /// <summary>Reads a field that says by itself which moment it is.</summary>
+    /// <summary>Reads a field that must have an offset or <c>Z</c>.</summary>
     /// <param name="text">The field, trimmed.</param>
-    /// <param name="utc">The moment.</param>
-    /// <returns>What is wrong with it; <see cref="TimestampProblem.NoOffset"/> where it could be any of several moments.</returns>
+    /// <param name="utc">The time in UTC.</param>
+    /// <returns>What is wrong with the field; <see cref="TimestampProblem.NoOffset"/> if it only has no offset.</returns>
     public static TimestampProblem ReadUtc(ReadOnlySpan<byte> text, out DateTime utc)
     {
         utc = default;
@@ -28,8 +28,8 @@ internal static class IsoTimestamp
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>
     /// <param name="clock">The ticks of the date and time as written.</param>
-    /// <param name="offset">The ticks of the offset, or <see langword="null"/> when there is none.</param>
-    /// <returns>What is wrong with it.</returns>
+    /// <param name="offset">The ticks of the offset, or <see langword="null"/> if there is none.</param>
+    /// <returns>What is wrong with the field.</returns>
     public static TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
     {
         clock = 0;
@@ -60,7 +60,8 @@ internal static class IsoTimestamp
         {
             second = Two(text, 6);
             length = 8;
-            if (text.Length > 8 && text[8] == '.' && !TryReadFraction(text[9..], out fraction, ref length)) return TimestampProblem.Unreadable;
+            if (text.Length > 8 && text[8] == '.' && !TryReadFraction(text[9..], out fraction, ref length))
+                return TimestampProblem.Unreadable;
         }
         if ((hour | minute | second) < 0) return TimestampProblem.Unreadable;
         if (hour == 24) return TimestampProblem.Hour24;
@@ -82,7 +83,9 @@ internal static class IsoTimestamp
         return digits > 0;
     }
 
-    /// <summary>An offset that is written well and cannot be is <see cref="long.MaxValue"/>.</summary>
+    /// <summary>
+    /// Reads an offset as ticks. An offset that is written correctly but cannot exist becomes <see cref="long.MaxValue"/>.
+    /// </summary>
     internal static bool TryReadOffset(ReadOnlySpan<byte> text, out long? offset)
     {
         offset = null;

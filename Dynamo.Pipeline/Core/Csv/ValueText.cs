@@ -4,8 +4,8 @@ using System.Text;
 namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
-/// Reads a value from UTF-8, correctly rounded: sign, digits with one decimal separator, exponent; thousands separators where they are declared; nothing
-/// else, and the whole field.
+/// Reads a value from UTF-8, correctly rounded. A value has a sign, digits with one decimal separator, an exponent, and thousands
+/// separators if they are declared. Anything else in the field makes it invalid. Immutable.
 /// </summary>
 internal sealed class ValueText
 {
@@ -24,18 +24,18 @@ internal sealed class ValueText
     public ValueText(char point, char? thousands = null)
     {
         _point = (byte)point;
-        // Who writes a space between thousands may well have written one that does not break.
+        // A space between thousands is often written as a no-break space.
         _thousands = thousands switch
         {
             null => [],
             ' ' => [" "u8.ToArray(), "\u00A0"u8.ToArray(), "\u202F"u8.ToArray()],
             { } separator => [[(byte)separator]],
         };
-        // The group separator cannot be met, as the styles do not allow it, but must differ.
+        // The styles do not allow a group separator, so this one is never used. It only must differ from the decimal separator.
         _format = new NumberFormatInfo { NumberDecimalSeparator = point.ToString(), NumberGroupSeparator = "'" };
     }
 
-    /// <summary>The one for a decimal separator, without thousands.</summary>
+    /// <summary>The shared instance for a decimal separator, without thousands separators.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The separator is neither <c>.</c> nor <c>,</c>.</exception>
     public static ValueText Of(char decimalSeparator) => decimalSeparator switch
     {
@@ -50,7 +50,7 @@ internal sealed class ValueText
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>
     /// <param name="value">The finite value.</param>
-    /// <returns>What is wrong with it ("is not a number"), or <see langword="null"/>.</returns>
+    /// <returns>What is wrong with the field, such as "is not a number", or <see langword="null"/>.</returns>
     public string? Read(ReadOnlySpan<byte> text, out double value)
     {
         if (TryReadShort(text, out value)) return null;
@@ -64,7 +64,10 @@ internal sealed class ValueText
         return double.IsFinite(value) ? null : "is too large for a number";
     }
 
-    /// <summary>Up to 15 digits: both they and the power of ten are exact in a double, so that one division rounds correctly (Clinger 1990).</summary>
+    /// <summary>
+    /// Reads a number of up to 15 digits. These digits and the power of ten are exact in a double, so one division
+    /// rounds correctly (Clinger 1990).
+    /// </summary>
     private bool TryReadShort(ReadOnlySpan<byte> text, out double value)
     {
         value = 0;
@@ -95,7 +98,10 @@ internal sealed class ValueText
         return ReadPlain(digits[..length], out value);
     }
 
-    /// <summary>Takes the separators out of <c>-1 234 567,8</c>: one to three digits, then groups of exactly three, and none among the decimals.</summary>
+    /// <summary>
+    /// Removes the separators from a number such as <c>-1 234 567,8</c>. The first group has one to three digits,
+    /// all others exactly three; there must be no separator in the decimals.
+    /// </summary>
     private bool TryUngroup(ReadOnlySpan<byte> text, Span<byte> digits, out int length)
     {
         length = 0;
@@ -129,11 +135,14 @@ internal sealed class ValueText
         return 0;
     }
 
-    /// <summary>Whether only characters of a plain number are in it: the platform's parser would also take NaN, infinity and NUL bytes at the end.</summary>
+    /// <summary>
+    /// Whether the text has only the characters of a plain number. .NET's parser would also accept NaN, infinity and NUL bytes at the end.
+    /// </summary>
     private bool IsPlain(ReadOnlySpan<byte> text)
     {
         foreach (byte b in text)
-            if (!char.IsAsciiDigit((char)b) && b != _point && b is not ((byte)'-' or (byte)'+' or (byte)'e' or (byte)'E')) return false;
+            if (!char.IsAsciiDigit((char)b) && b != _point && b is not ((byte)'-' or (byte)'+' or (byte)'e' or (byte)'E'))
+                return false;
         return text.Length > 0;
     }
 
@@ -142,7 +151,9 @@ internal sealed class ValueText
         if (text.IsEmpty) return "is empty";
         ReadOnlySpan<byte> unsigned = text[0] is (byte)'-' or (byte)'+' ? text[1..] : text;
         if (Ascii.EqualsIgnoreCase(unsigned, "nan"u8)) return "is NaN, not a number";
-        bool infinite = Ascii.EqualsIgnoreCase(unsigned, "infinity"u8) || Ascii.EqualsIgnoreCase(unsigned, "inf"u8) || unsigned.SequenceEqual("∞"u8);
+        bool infinite = Ascii.EqualsIgnoreCase(unsigned, "infinity"u8)
+            || Ascii.EqualsIgnoreCase(unsigned, "inf"u8)
+            || unsigned.SequenceEqual("∞"u8);
         return infinite ? "is infinite" : "is not a number";
     }
 }

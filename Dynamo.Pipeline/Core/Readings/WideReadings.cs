@@ -3,7 +3,8 @@ using Dynamo.Pipeline.Csv;
 namespace Dynamo.Pipeline.Readings;
 
 /// <summary>
-/// A wide file's columns: a timestamp, and a column for each channel or each logger. A bad cell is rejected alone; a bad timestamp rejects the line.
+/// The columns of a wide file: a timestamp, and one column for each channel or logger. A bad value rejects one reading,
+/// a bad timestamp the whole line. Immutable, shared by all files with the same header.
 /// </summary>
 internal sealed class WideReadings : ICsvTable<Reading>
 {
@@ -31,7 +32,8 @@ internal sealed class WideReadings : ICsvTable<Reading>
         _quality = QualityCheck.Of(format, header, expected);
         HashSet<int> ignored = [.. format.IgnoredColumns.Select(column => header.Column(column, expected))];
         RefuseDoubled(header);
-        int[] open = [.. Enumerable.Range(0, header.Count).Where(i => !_times.Uses(i) && i != _lineColumn && i != _quality?.Column && !ignored.Contains(i))];
+        int[] open = [.. Enumerable.Range(0, header.Count).Where(i =>
+            !_times.Uses(i) && i != _lineColumn && i != _quality?.Column && !ignored.Contains(i))];
         _cells = [.. open.Where(i => header.Names[i].Length > 0)];
         _nameless = [.. open.Where(i => header.Names[i].Length == 0)];
     }
@@ -40,7 +42,7 @@ internal sealed class WideReadings : ICsvTable<Reading>
 
     public ICsvRowParser<Reading> Open(in CsvFile file)
     {
-        // Names of one format are one string, whichever header they come from.
+        // Equal names of one format are one string, whichever header they come from.
         CsvNames names = file.Names;
         string[] columns = [.. _cells.Select(column => Name(column, names))];
         ChannelRules? rules = ChannelRules.Of(_format, names);
@@ -87,7 +89,13 @@ internal sealed class WideReadings : ICsvTable<Reading>
         });
     }
 
-    private sealed class Parser(WideReadings table, string[] names, ChannelRule?[]? rulesByCell, ChannelRules? rules, string? fileName, FileTime time) : ICsvRowParser<Reading>
+    private sealed class Parser(
+        WideReadings table,
+        string[] names,
+        ChannelRule?[]? rulesByCell,
+        ChannelRules? rules,
+        string? fileName,
+        FileTime time) : ICsvRowParser<Reading>
     {
         private readonly int[] _cells = table._cells;
         private readonly bool _byChannel = table._byChannel;
@@ -126,11 +134,15 @@ internal sealed class WideReadings : ICsvTable<Reading>
                 rows.Reject(defect!);
         }
 
-        /// <summary>A separator at the end of every line makes a nameless column; what is in it must not get lost.</summary>
+        /// <summary>
+        /// Rejects a value in a column without a name. A separator at the end of every line makes such a column, and a value in it
+        /// must not be lost silently.
+        /// </summary>
         private static void Nameless(in CsvRecord record, int column, RowBatch<Reading> rows)
         {
-            if (!record.Field(column).IsEmpty)
-                rows.Reject(record.Defect(column, "there is a value in a column without a name", "an empty field", "Name the column in the header"));
+            if (record.Field(column).IsEmpty) return;
+            rows.Reject(record.Defect(
+                column, "there is a value in a column without a name", "an empty field", "Name the column in the header"));
         }
     }
 }
