@@ -31,9 +31,10 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
         await using IFileSource source = Composition.Source(settings);
         IStore store = Composition.Store(settings);
-        await using IAsyncDisposable claim = await store.LeaseAsync(source.Name, context.Stopping);
+        await using IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping);
 
-        IReadOnlyList<Retried> retried = await Retries.RunAsync(source.Name, Composition.Quarantine(source), store, parsed.GetValue(_files) ?? [], context.Stopping);
+        IReadOnlyList<Retried> retried = await Retries.RunAsync(
+            source.Name, Composition.Quarantine(source), Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);

@@ -25,6 +25,12 @@ internal static class Composition
     /// <exception cref="SettingsException">The settings of the database do not go together.</exception>
     public static IStore Store(HostSettings settings) => settings.UsesSqlServer ? new SqlServerStore(settings, Table(settings)) : new SqliteStore(settings, Table(settings));
 
+    /// <summary>What was imported into the database.</summary>
+    /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
+    public static ILedger Ledger(HostSettings settings) => settings.UsesSqlServer
+        ? Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), settings.SqlServer))
+        : new SqliteLedger(settings.Database, settings.Sqlite);
+
     /// <summary>The statements that create the tables. Needs no connection string.</summary>
     public static string Schema(HostSettings settings) => settings.UsesSqlServer ? SqlServerDdl.Of(Table(settings), settings.SqlServer) : SqliteDdl.Of(Table(settings), settings.Sqlite);
 

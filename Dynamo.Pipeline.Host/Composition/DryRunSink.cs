@@ -24,7 +24,7 @@ internal sealed class DryRunSink(IStore store) : IBatchSink<Reading>
 
     public ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken) => _counted.WriteAsync(files, cancellationToken);
 
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

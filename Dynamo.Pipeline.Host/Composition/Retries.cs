@@ -17,7 +17,7 @@ internal static class Retries
     /// <param name="names">Paths or names; none stands for all.</param>
     /// <param name="cancellationToken">Gives up before the ledger is changed.</param>
     /// <exception cref="SettingsException">A name is not in quarantine.</exception>
-    public static async Task<IReadOnlyList<Retried>> RunAsync(string source, IQuarantine quarantine, IStore ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<Retried>> RunAsync(string source, IQuarantine quarantine, ILedger ledger, IReadOnlyList<string> names, CancellationToken cancellationToken)
     {
         // The newest version of a file first: only one of a name can be back at a time.
         var moved = (await quarantine.ListAsync(cancellationToken)).Where(file => file.Source == source).OrderByDescending(file => file.File.ModifiedUtc).ToList();

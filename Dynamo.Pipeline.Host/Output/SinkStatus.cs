@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -21,12 +22,13 @@ internal sealed class SinkStatus
     public static async Task<SinkStatus> ReadAsync(HostSettings settings, int runs, CancellationToken cancellationToken)
     {
         IStore store = Composition.Store(settings);
-        var quarantined = await store.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
+        ILedger ledger = Composition.Ledger(settings);
+        var quarantined = await ledger.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
         return new SinkStatus(
             store,
-            await store.RunsAsync(runs, cancellationToken),
-            await store.TotalsAsync(cancellationToken),
-            await store.NewestAsync(cancellationToken),
+            await ledger.RunsAsync(runs, cancellationToken),
+            await ledger.TotalsAsync(null, cancellationToken),
+            await ledger.NewestAsync(Composition.Table(settings), cancellationToken),
             [.. quarantined.Select(file => (file.File.Path, file.Defect, file.QuarantinedUtc))]);
     }
 
@@ -72,9 +74,9 @@ internal sealed class SinkStatus
         {
             string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
             to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {Outcome(run)}{took}  {Shown.Name(run.Source)}");
-            to.WriteLine($"      {Shown.Count(run.Counts["Listed"])} files: {Shown.Count(run.Counts["Loaded"])} loaded, {Shown.Count(run.Counts["AlreadyLoaded"])} already loaded, "
-                + $"{Shown.Count(run.Counts["Quarantined"])} quarantined, {Shown.Count(run.Counts["Deferred"])} deferred; {Shown.Count(run.Counts["RowsInserted"])} rows new"
-                + (run.Counts["RowsSkipped"] > 0 ? $", {Shown.Count(run.Counts["RowsSkipped"])} without a value" : ""));
+            to.WriteLine($"      {Shown.Count(run.Books.Listed)} files: {Shown.Count(run.Books.Loaded)} loaded, {Shown.Count(run.Books.AlreadyLoaded)} already loaded, "
+                + $"{Shown.Count(run.Books.Quarantined)} quarantined, {Shown.Count(run.Books.Deferred)} deferred; {Shown.Count(run.Books.RowsInserted)} rows new"
+                + (run.Books.RowsSkipped > 0 ? $", {Shown.Count(run.Books.RowsSkipped)} without a value" : ""));
         }
     }
 
@@ -103,7 +105,7 @@ internal sealed class SinkStatus
             if (run.EndedUtc is { } ended) json.WriteString("endedUtc", ended);
             json.WriteString("outcome", run.Outcome);
             json.WriteString("host", run.Host);
-            foreach ((string name, long count) in run.Counts) json.WriteNumber(char.ToLowerInvariant(name[0]) + name[1..], count);
+            foreach ((string name, Func<RunBooks, long> of) in RunRow.Counts) json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(name), of(run.Books));
             json.WriteEndObject();
         }
         json.WriteEndArray();

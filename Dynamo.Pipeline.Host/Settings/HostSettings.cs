@@ -37,6 +37,12 @@ internal sealed record HostSettings
 
     public string? SqlServerPassword { get; init; }
 
+    /// <summary>The program and its arguments that print a token to log in with. Default none.</summary>
+    public IReadOnlyList<string> AccessTokenCommand { get; init; } = [];
+
+    /// <summary>The file that holds a token to log in with. Default none.</summary>
+    public string? AccessTokenFile { get; init; }
+
     public SqlServerSinkOptions SqlServer { get; init; } = new();
 
     public TableSettings Table { get; init; } = new();

@@ -14,6 +14,11 @@ internal static class SqlServerSettings
         Setting.One("sqlserver:connection", "a connection string, such as Server=db1;Database=Water;Integrated Security=true", (s, text) => s with { SqlServerConnection = Checked(text) })
             with { IsSecret = true },
         Setting.One("sqlserver:password", "the password of the connection string's user", (s, text) => s with { SqlServerPassword = text }) with { IsSecret = true },
+        // Not relative to the file: a bare name is looked for on the path.
+        new("sqlserver:accessTokenCommand", "a list: a program, and its arguments", (s, texts) => s with { AccessTokenCommand = Program(texts) })
+            { IsList = true },
+        Setting.One("sqlserver:accessTokenFile", "a file's path", (s, text) => s with { AccessTokenFile = Program([text])[0] })
+            with { Rebase = (text, folder) => string.IsNullOrWhiteSpace(text) ? text : Path.Combine(folder, text) },
         Setting.One("sqlserver:schema", NameAllowed, (s, text) => s with { SqlServer = s.SqlServer with { Schema = text } }),
         Setting.One("sqlserver:append", "true or false", (s, text) => s with { SqlServer = s.SqlServer with { Append = SettingText.Flag(text) } }),
         Setting.One("sqlserver:procedure", NameAllowed, (s, text) => s with { SqlServer = s.SqlServer with { Procedure = text } }),
@@ -28,6 +33,9 @@ internal static class SqlServerSettings
         _ = new DbConnectionStringBuilder { ConnectionString = text };
         return text;
     }
+
+    private static IReadOnlyList<string> Program(IReadOnlyList<string> texts) =>
+        string.IsNullOrWhiteSpace(texts[0]) ? throw new FormatException() : texts;
 
     private static Dictionary<string, string> Constants(IReadOnlyList<string> texts)
     {
@@ -47,15 +55,20 @@ internal static class SqlServerConnection
     /// <summary>What other programs' documentation calls it; the setting's own variable wins.</summary>
     private const string Variable = "DYNAMO_SINK";
 
-    /// <exception cref="SettingsException">There is none, or its password is missing or there twice.</exception>
+    private const string WithoutAzure =
+        "found Authentication=Active Directory …, for which dynamo has no library of Azure in it. Leave it out, and name in "
+        + "sqlserver:accessTokenCommand or sqlserver:accessTokenFile what yields a token; docs/sqlserver.md has the commands.";
+
+    /// <exception cref="SettingsException">There is none, its password is missing or there twice, or it needs Azure's libraries.</exception>
     public static string Of(HostSettings settings)
     {
         string text = settings.SqlServerConnection ?? Environment.GetEnvironmentVariable(Variable)
             ?? throw new SettingsException("sink", $"found sqlserver, but nothing says which. Put the connection string into sqlserver:connection of the configuration, or into {Variable} or DYNAMO__SQLSERVER__CONNECTION in the environment.");
-        if (settings.SqlServerPassword is not { } password) return text;
         try
         {
             var connection = new DbConnectionStringBuilder { ConnectionString = text };
+            if (AsksForAzure(connection)) throw new SettingsException("sqlserver:connection", WithoutAzure);
+            if (settings.SqlServerPassword is not { } password) return text;
             if (connection.ContainsKey("Password") || connection.ContainsKey("Pwd"))
                 throw new SettingsException("sqlserver:password", "the connection string has a password as well. Keep one of them.");
             connection["Password"] = password;
@@ -66,4 +79,8 @@ internal static class SqlServerConnection
             throw new SettingsException("sqlserver:connection", "the connection string cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.");
         }
     }
+
+    private static bool AsksForAzure(DbConnectionStringBuilder connection) =>
+        connection.TryGetValue("Authentication", out object? way)
+        && way.ToString()!.Replace(" ", "", StringComparison.Ordinal).StartsWith("ActiveDirectory", StringComparison.OrdinalIgnoreCase);
 }

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Host;
 /// Writes a recording as a trace that Chrome (<c>chrome://tracing</c>), Perfetto (<c>ui.perfetto.dev</c>) and speedscope open: complete events of the Trace Event Format
 /// (Google, "Trace Event Format", JSON object format), a row for each reader and writer.
 /// </summary>
-public static class ChromeTrace
+internal static class ChromeTrace
 {
     private const int Process = 1;
     private const int FirstReader = 1;

@@ -9,7 +9,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="P99Bytes">Size that 99 of 100 files do not exceed.</param>
 /// <param name="LargestBytes">Size of the largest.</param>
 /// <param name="Histogram">Number of files by size: element <c>i</c> counts those with at least 2^i and less than 2^(i+1) bytes; empty files are in element 0.</param>
-public sealed record FileFacts(int Files, int Ready, int Deferred, long Bytes, long MedianBytes, long P99Bytes, long LargestBytes, IReadOnlyList<int> Histogram)
+internal sealed record FileFacts(int Files, int Ready, int Deferred, long Bytes, long MedianBytes, long P99Bytes, long LargestBytes, IReadOnlyList<int> Histogram)
 {
     /// <summary>Looks at the sizes.</summary>
     /// <param name="files">The measured files.</param>

@@ -12,7 +12,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Runtime">The .NET runtime, and whether the program is native or compiled while it runs.</param>
 /// <param name="Collector">The garbage collector's mode.</param>
 /// <param name="Version">The library's version.</param>
-public sealed record MachineFacts(int Processors, long MemoryBytes, string System, string Runtime, string Collector, string Version)
+internal sealed record MachineFacts(int Processors, long MemoryBytes, string System, string Runtime, string Collector, string Version)
 {
     /// <summary>This machine and process.</summary>
     public static MachineFacts Current { get; } = new(

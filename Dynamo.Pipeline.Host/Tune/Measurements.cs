@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Host;
 /// The raw data of a sweep, in a CSV file that only grows: a line for each measurement, written through as soon as it is made. A sweep that is interrupted goes on
 /// from there; a line that was cut off is dropped and measured again. One writer at a time; not thread-safe.
 /// </summary>
-public sealed class Measurements : IDisposable
+internal sealed class Measurements : IDisposable
 {
     /// <summary>The first line of the file.</summary>
     public const string Header = "stage,readers,chunk,batchRows,writers,set,run,files,ready,rows,bytes,seconds,startedUtc";

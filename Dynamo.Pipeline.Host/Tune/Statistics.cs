@@ -1,7 +1,7 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>Whether two series of measurements can be told apart. Pure functions.</summary>
-public static class Statistics
+internal static class Statistics
 {
     /// <summary>
     /// Welch's t-test, for two series whose spreads need not be equal (B. L. Welch, Biometrika 34, 1947, with Satterthwaite's degrees of freedom).
@@ -47,7 +47,7 @@ public static class Statistics
 /// <param name="StandardDeviation">Their spread, with n − 1 in the denominator; 0 for a single one.</param>
 /// <param name="Min">The smallest.</param>
 /// <param name="Max">The largest.</param>
-public readonly record struct Summary(int Count, double Mean, double Median, double StandardDeviation, double Min, double Max)
+internal readonly record struct Summary(int Count, double Mean, double Median, double StandardDeviation, double Min, double Max)
 {
     /// <summary>Sums up measurements, in two passes, so that a large mean costs a small spread no digits.</summary>
     /// <param name="values">At least one, all finite.</param>
@@ -76,7 +76,7 @@ public readonly record struct Summary(int Count, double Mean, double Median, dou
 /// Student's t distribution, by way of the regularized incomplete beta function (NIST Digital Library of Mathematical Functions, §8.17; the continued
 /// fraction is 8.17.22). Good to at least ten digits for the degrees of freedom that measurements have.
 /// </summary>
-public static class StudentT
+internal static class StudentT
 {
     private const int MostSteps = 10_000;
     private const double Smallest = 1e-300;

@@ -15,7 +15,7 @@ internal sealed class ThrowAwayDatabase(string path, HostSettings settings) : IB
 
     public ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken) => _sink.WriteAsync(files, cancellationToken);
 
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => _sink.EndRunAsync(outcome, books, cancellationToken);
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => _sink.EndRunAsync(outcome, books, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

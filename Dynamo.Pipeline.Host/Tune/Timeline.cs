@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Elapsed">From the first chunk's beginning until everything was written.</param>
 /// <param name="Lanes">The readers, each with its chunks in their order. Times are since the first chunk's beginning.</param>
 /// <param name="Trace">All that was recorded.</param>
-public sealed record Timeline(string Title, int FilesPerMessage, TimeSpan Elapsed, IReadOnlyList<TimelineLane> Lanes, TraceRecorder Trace)
+internal sealed record Timeline(string Title, int FilesPerMessage, TimeSpan Elapsed, IReadOnlyList<TimelineLane> Lanes, TraceRecorder Trace)
 {
     /// <summary>The share of all readers' time in which they had a chunk, from 0 to 1.</summary>
     public double Busy => Elapsed == TimeSpan.Zero ? 0 : Lanes.Sum(lane => lane.Chunks.Sum(chunk => (chunk.End - chunk.Start).TotalSeconds)) / (Lanes.Count * Elapsed.TotalSeconds);
@@ -57,7 +57,7 @@ public sealed record Timeline(string Title, int FilesPerMessage, TimeSpan Elapse
 
 /// <summary>A reader's time.</summary>
 /// <param name="Chunks">Its chunks in their order; between them it was idle.</param>
-public sealed record TimelineLane(IReadOnlyList<TimelineChunk> Chunks);
+internal sealed record TimelineLane(IReadOnlyList<TimelineChunk> Chunks);
 
 /// <summary>A chunk's time.</summary>
 /// <param name="Number">The chunk, from 1 in the order in which they were begun.</param>
@@ -65,11 +65,11 @@ public sealed record TimelineLane(IReadOnlyList<TimelineChunk> Chunks);
 /// <param name="End">Since the first chunk's beginning.</param>
 /// <param name="FileCount">Files in the chunk.</param>
 /// <param name="Files">Those of them that were recorded, in their order.</param>
-public sealed record TimelineChunk(int Number, TimeSpan Start, TimeSpan End, int FileCount, IReadOnlyList<TimelineFile> Files);
+internal sealed record TimelineChunk(int Number, TimeSpan Start, TimeSpan End, int FileCount, IReadOnlyList<TimelineFile> Files);
 
 /// <summary>A file's time.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="Start">Since the first chunk's beginning.</param>
 /// <param name="End">Since the first chunk's beginning.</param>
 /// <param name="Bytes">Its size.</param>
-public readonly record struct TimelineFile(string Path, TimeSpan Start, TimeSpan End, long Bytes);
+internal readonly record struct TimelineFile(string Path, TimeSpan Start, TimeSpan End, long Bytes);

@@ -4,14 +4,14 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Cell">The settings.</param>
 /// <param name="Seconds">How long it took.</param>
 /// <param name="LikeBest">The probability of a mean so far from the best cell's if both were equally fast, corrected for the number of cells; 1 for the best.</param>
-public readonly record struct TuningVerdict(TuningCell Cell, Summary Seconds, double LikeBest)
+internal readonly record struct TuningVerdict(TuningCell Cell, Summary Seconds, double LikeBest)
 {
     /// <summary>Whether the measurements cannot tell this cell from the best, at the 5 % level.</summary>
     public bool IsLikeBest => LikeBest >= 0.05;
 }
 
 /// <summary>What the measurements of one stage say. Pure: the same samples, the same answer.</summary>
-public sealed class TuningAnalysis
+internal sealed class TuningAnalysis
 {
     /// <summary>Among cells that cannot be told apart, only those whose mean is this near the best's may be recommended.</summary>
     private const double NearBest = 1.05;

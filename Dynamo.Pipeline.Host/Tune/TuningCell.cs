@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>What a sweep measures.</summary>
-public enum TuningStage
+internal enum TuningStage
 {
     /// <summary>The read step: listed files are opened, parsed and handed over to a sink that throws the rows away.</summary>
     Read,
@@ -18,7 +18,7 @@ public enum TuningStage
 /// <param name="FilesPerMessage">See <see cref="PipelineOptions.FilesPerMessage"/>: the published chunk size.</param>
 /// <param name="BatchRows">See <see cref="PipelineOptions.BatchRows"/>.</param>
 /// <param name="Writers">See <see cref="PipelineOptions.Writers"/>.</param>
-public readonly record struct TuningCell(TuningStage Stage, int? Readers, int FilesPerMessage, int BatchRows, int Writers)
+internal readonly record struct TuningCell(TuningStage Stage, int? Readers, int FilesPerMessage, int BatchRows, int Writers)
 {
     /// <summary>What a sink recommends that says nothing else (<see cref="IBatchSink{TRow}.BatchRows"/>).</summary>
     internal const int DefaultBatchRows = 20_000;
@@ -51,4 +51,4 @@ public readonly record struct TuningCell(TuningStage Stage, int? Readers, int Fi
 /// <param name="Bytes">Their bytes.</param>
 /// <param name="Seconds">How long it took.</param>
 /// <param name="StartedUtc">When it began.</param>
-public readonly record struct TuningSample(TuningCell Cell, int Set, int Run, int Files, int Ready, long Rows, long Bytes, double Seconds, DateTime StartedUtc);
+internal readonly record struct TuningSample(TuningCell Cell, int Set, int Run, int Files, int Ready, long Rows, long Bytes, double Seconds, DateTime StartedUtc);

@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Host;
 /// Which cells a sweep measures, how often, and in which order. Immutable. The default is the published experiment: a curve over 1 to 18 readers with
 /// a file a message, 5 sets of 5; and a matrix of 12 reader counts (and auto) × 8 chunk sizes, once in each set.
 /// </summary>
-public sealed record TuningGrid
+internal sealed record TuningGrid
 {
     /// <summary>Reader counts of the matrix; <see langword="null"/> is auto. Default: 1 to 8, 10, 12, 15, 18 and auto.</summary>
     public IReadOnlyList<int?> Readers { get; init => field = Each(value, count => count ?? 1); } = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, null];

@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="result">What was found.</param>
 /// <param name="source">The source, as people read it.</param>
 /// <param name="settings">The recommendation as settings in JSON.</param>
-public sealed class TuningReport(TuningResult result, string source, string settings)
+internal sealed class TuningReport(TuningResult result, string source, string settings)
 {
     /// <summary>Makes the page.</summary>
     /// <returns>The HTML.</returns>

@@ -5,7 +5,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Total">Measurements there will be, as far as is known.</param>
 /// <param name="What">What is being done now.</param>
 /// <param name="Remaining">How long the rest takes at the pace so far; <see langword="null"/> before the first measurement.</param>
-public readonly record struct TuningProgress(int Done, int Total, string What, TimeSpan? Remaining);
+internal readonly record struct TuningProgress(int Done, int Total, string What, TimeSpan? Remaining);
 
 /// <summary>What a sweep found.</summary>
 /// <param name="Files">What was measured.</param>
@@ -14,7 +14,7 @@ public readonly record struct TuningProgress(int Done, int Total, string What, T
 /// <param name="BadFiles">How many of the files cannot be imported: they are read as far as their verdict needs.</param>
 /// <param name="Timelines">Recorded runs with the recommended and with a bad chunk size; empty when the sweep was stopped.</param>
 /// <param name="WasCancelled">Whether it was stopped. Run again with the same <see cref="Measurements"/>, it goes on.</param>
-public sealed record TuningResult(
+internal sealed record TuningResult(
     FileFacts Files, MachineFacts Machine, IReadOnlyList<TuningSample> Samples, long BadFiles, IReadOnlyList<Timeline> Timelines, bool WasCancelled)
 {
     /// <summary>One file every 15 minutes from each logger, as the mission has it.</summary>

@@ -12,7 +12,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="grid">What to measure.</param>
 /// <param name="options">All that the grid does not say.</param>
 /// <param name="database">Makes a new, empty sink for each run of the whole pipeline, which is disposed after it; <see langword="null"/>: only the read step is measured.</param>
-public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> format, TuningGrid grid, PipelineOptions options, Func<IBatchSink<TRow>>? database = null)
+internal sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> format, TuningGrid grid, PipelineOptions options, Func<IBatchSink<TRow>>? database = null)
 {
     private const int FewestFiles = 200;
     private const int WarmUps = 2;
@@ -84,7 +84,7 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
             if (set > 1 && _grid.Pause > TimeSpan.Zero)
             {
                 Report($"pause before set {set}");
-                await Task.Delay(_grid.Pause, options.Time, _stopping).ConfigureAwait(false);
+                await Task.Delay(_grid.Pause, options.TimeProvider, _stopping).ConfigureAwait(false);
             }
             foreach ((TuningCell cell, int run) in missing)
             {
@@ -98,11 +98,11 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
     {
         // A run shall not pay for the garbage of the one before.
         GC.Collect();
-        DateTime started = options.Time.GetUtcNow().UtcDateTime;
-        long began = options.Time.GetTimestamp();
+        DateTime started = options.TimeProvider.GetUtcNow().UtcDateTime;
+        long began = options.TimeProvider.GetTimestamp();
         PipelineResult result = await RunAsync(cell, _files).ConfigureAwait(false);
         _ownRuns++;
-        _ownTime += options.Time.GetElapsedTime(began);
+        _ownTime += options.TimeProvider.GetElapsedTime(began);
         RunBooks books = result.Books;
         return new TuningSample(cell, set, run, _files.Count, _ready, books.RowsRead, books.Bytes, result.Elapsed.TotalSeconds, started);
     }
@@ -189,7 +189,7 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
         for (int i = 0; i < RecordedRuns; i++)
         {
             Report("recording the readers");
-            var trace = new TraceRecorder(time: options.Time);
+            var trace = new TraceRecorder(time: options.TimeProvider);
             GC.Collect();
             await RunAsync(TuningCell.Read(readers, chunk), _files, trace).ConfigureAwait(false);
             var timeline = Timeline.Of(title, chunk, trace, readers);

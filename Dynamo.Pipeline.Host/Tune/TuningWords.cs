@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>The answer of a sweep in words, for the page and for the terminal.</summary>
-public static class TuningWords
+internal static class TuningWords
 {
     /// <summary>What to set, and why.</summary>
     /// <param name="result">What was found.</param>

@@ -46,6 +46,29 @@ internal sealed class SamplesTests
     }
 
     [Test]
+    public async Task A_source_a_format_a_sink_and_blocks_of_ones_own_work_together(CancellationToken token)
+    {
+        string output = await RunAsync("Extending", token);
+
+        Assert.That(output, Is.EqualTo(
+            "committed: L1.jsonl\n"
+            + "files: 1 listed, 1 loaded, 0 already loaded, 0 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 unchanged, 1 rejected\n"
+            + "L1 flow 1.5\nL1 pressure 4.2\n"));
+    }
+
+    /// <summary>What a newcomer has to write: lines with code, without usings, comments and blank lines.</summary>
+    [TestCase("samples/Extending/ZipSource.cs", 30)]
+    [TestCase("samples/Extending/JsonLines.cs", 25)]
+    [TestCase("samples/Extending/LatestValues.cs", 60)]
+    public void What_a_newcomer_writes_is_short(string path, int most)
+    {
+        string[] code = [.. Repository.Read(path).Split('\n').Select(line => line.Trim())
+            .Where(line => line.Length > 0 && !line.StartsWith("using ", StringComparison.Ordinal) && !line.StartsWith("//", StringComparison.Ordinal))];
+
+        Assert.That(code, Has.Length.LessThanOrEqualTo(most));
+    }
+
+    [Test]
     public async Task Serial_against_parallel_measures_a_loop_and_blocks_with_a_cheap_and_an_expensive_function(CancellationToken token)
     {
         string output = await RunAsync("SerialAgainstParallel", token, "20000");

@@ -55,14 +55,14 @@ public sealed class SqliteLedgerTests
     }
 
     [Test]
-    public void A_claim_is_the_same_through_a_link_to_the_database()
+    public void A_lease_is_the_same_through_a_link_to_the_database()
     {
         _database.Execute("CREATE TABLE T (A)");
         string link = Path.Combine(_database.Folder, "link.db");
         File.CreateSymbolicLink(link, _database.Path);
-        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default);
-        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default);
-        using IDisposable claim = direct.Lease("s");
+        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions());
+        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default, new SqliteSinkOptions());
+        using SqliteLease lease = direct.Lease("s");
         Assert.That(() => linked.Lease("s"), Throws.InstanceOf<AlreadyRunningException>());
     }
 
@@ -85,6 +85,6 @@ public sealed class SqliteLedgerTests
         await using var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default);
         await sink.PrepareAsync(new RunStart("s", s_noon, "h", "v", 3), default);
         await sink.WriteAsync(files, default);
-        await sink.EndRunAsync("completed", new RunBooks(), default);
+        await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
     }
 }

@@ -34,8 +34,8 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
             if (!_works[i].IsLoading) continue;
             if (!_works[i].Rows.IsStreamed)
             {
-                Count(_works[i], _works[i].Rows.Rows);
-                held.Add(new(i, _works[i].Rows.Rows, 0));
+                Count(_works[i], _works[i].Rows.Batch);
+                held.Add(new(i, _works[i].Rows.Batch, 0));
                 continue;
             }
             await foreach (StagedPiece<TRow> piece in StreamAsync(i).ConfigureAwait(false))
@@ -243,6 +243,9 @@ internal sealed class StagedRowReader<TRow>(
             ColumnKind.Text => typeof(string),
             ColumnKind.WholeNumber => typeof(long),
             ColumnKind.Number => typeof(double),
+            ColumnKind.Boolean => typeof(bool),
+            ColumnKind.Decimal => typeof(decimal),
+            ColumnKind.Guid => typeof(Guid),
             _ => typeof(DateTime),
         };
     }
@@ -271,17 +274,17 @@ internal sealed class StagedRowReader<TRow>(
 
     public override DateTime GetDateTime(int ordinal) => (DateTime)GetValue(ordinal);
 
-    public override bool GetBoolean(int ordinal) => throw new InvalidCastException();
+    public override bool GetBoolean(int ordinal) => (bool)GetValue(ordinal);
+
+    public override decimal GetDecimal(int ordinal) => (decimal)GetValue(ordinal);
+
+    public override Guid GetGuid(int ordinal) => (Guid)GetValue(ordinal);
 
     public override byte GetByte(int ordinal) => throw new InvalidCastException();
 
     public override char GetChar(int ordinal) => throw new InvalidCastException();
 
-    public override decimal GetDecimal(int ordinal) => throw new InvalidCastException();
-
     public override float GetFloat(int ordinal) => throw new InvalidCastException();
-
-    public override Guid GetGuid(int ordinal) => throw new InvalidCastException();
 
     public override short GetInt16(int ordinal) => throw new InvalidCastException();
 
@@ -300,12 +303,18 @@ internal abstract class StagedValue<TRow>
     public static StagedValue<TRow> For(RowColumn<TRow> column) => column switch
     {
         RowColumn<TRow, string?> text => new Text(text.Get),
-        RowColumn<TRow, long> number => new Number<long>(number.Get),
-        RowColumn<TRow, double> number => new Number<double>(number.Get),
-        RowColumn<TRow, DateTime> time => new Number<DateTime>(time.Get),
+        RowColumn<TRow, long> number => new Always<long>(number.Get),
+        RowColumn<TRow, double> number => new Always<double>(number.Get),
+        RowColumn<TRow, DateTime> time => new Always<DateTime>(time.Get),
+        RowColumn<TRow, bool> truth => new Always<bool>(truth.Get),
+        RowColumn<TRow, decimal> number => new Always<decimal>(number.Get),
+        RowColumn<TRow, Guid> id => new Always<Guid>(id.Get),
         RowColumn<TRow, long?> number => new Optional<long>(number.Get),
         RowColumn<TRow, double?> number => new Optional<double>(number.Get),
         RowColumn<TRow, DateTime?> time => new Optional<DateTime>(time.Get),
+        RowColumn<TRow, bool?> truth => new Optional<bool>(truth.Get),
+        RowColumn<TRow, decimal?> number => new Optional<decimal>(number.Get),
+        RowColumn<TRow, Guid?> id => new Optional<Guid>(id.Get),
         _ => throw new NotSupportedException($"The column {column} has a type that SQL Server's sink does not know."),
     };
 
@@ -314,7 +323,7 @@ internal abstract class StagedValue<TRow>
         public override object Of(TRow row) => get(row) ?? (object)DBNull.Value;
     }
 
-    private sealed class Number<T>(Func<TRow, T> get) : StagedValue<TRow> where T : struct
+    private sealed class Always<T>(Func<TRow, T> get) : StagedValue<TRow> where T : struct
     {
         private readonly ReusedBox<T> _box = new();
 

@@ -22,8 +22,10 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
     public static string? Shown(object? value) => value switch
     {
         null or DBNull => null,
-        DateTime time => time.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture),
-        double number => number.ToString("R", CultureInfo.InvariantCulture),
+        DateTime time => ShownValue.Of(time),
+        double number => ShownValue.Of(number),
+        decimal number => ShownValue.Of(number),
+        bool truth => ShownValue.Of(truth),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture),
     };
 
@@ -33,9 +35,15 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
         RowColumn<TRow, long> number => new Value<long>(number, target, number.Get, SqlServerFit.Whole(target)),
         RowColumn<TRow, double> number => new Value<double>(number, target, number.Get, SqlServerFit.Number(target)),
         RowColumn<TRow, DateTime> time => new Value<DateTime>(time, target, time.Get, SqlServerFit.Time(target)),
+        RowColumn<TRow, bool> truth => new Value<bool>(truth, target, truth.Get, SqlServerFit.Any),
+        RowColumn<TRow, decimal> number => new Value<decimal>(number, target, number.Get, SqlServerFit.Exact(target)),
+        RowColumn<TRow, Guid> id => new Value<Guid>(id, target, id.Get, SqlServerFit.Any),
         RowColumn<TRow, long?> number => new Optional<long>(number, target, number.Get, SqlServerFit.Whole(target)),
         RowColumn<TRow, double?> number => new Optional<double>(number, target, number.Get, SqlServerFit.Number(target)),
         RowColumn<TRow, DateTime?> time => new Optional<DateTime>(time, target, time.Get, SqlServerFit.Time(target)),
+        RowColumn<TRow, bool?> truth => new Optional<bool>(truth, target, truth.Get, SqlServerFit.Any),
+        RowColumn<TRow, decimal?> number => new Optional<decimal>(number, target, number.Get, SqlServerFit.Exact(target)),
+        RowColumn<TRow, Guid?> id => new Optional<Guid>(id, target, id.Get, SqlServerFit.Any),
         _ => throw new NotSupportedException($"The column {column} has a type that SQL Server's sink does not know."),
     };
 
@@ -83,6 +91,9 @@ internal static class SqlServerFit
 {
     /// <summary>SQL Server's first datetime, and its step of a 300th of a second.</summary>
     private static readonly DateTime s_firstDateTime = SqlDateTime.MinValue.Value, s_firstSmall = new(1900, 1, 1), s_lastSmall = new(2079, 6, 6, 23, 59, 0);
+
+    /// <summary>For types of which the column keeps every value.</summary>
+    public static Misfit? Any<T>(T value) => null;
 
     public static Func<string, Misfit?> Text(SqlServerTableColumn target)
     {
@@ -145,6 +156,20 @@ internal static class SqlServerFit
         return time => time.Kind != DateTimeKind.Utc ? local
             : time < first || time > last ? outside
             : (step > 1 && time.Ticks % step != 0) || (old && new SqlDateTime(time).Value.Ticks != time.Ticks) ? fine : null;
+    }
+
+    /// <summary>Decimals of a .NET <see cref="decimal"/>, which has up to 29 digits before the point and up to 28 behind it.</summary>
+    public static Func<decimal, Misfit?> Exact(SqlServerTableColumn target)
+    {
+        const int MostDecimals = 28;
+        int whole = target.Precision - target.Scale, scale = Math.Min(target.Scale, MostDecimals);
+        decimal limit = 1;
+        for (int i = 0; i < Math.Min(whole, MostDecimals); i++) limit *= 10;
+        bool isLimited = whole <= MostDecimals;
+        var outside = new Misfit("the number is out of range", $"what {target.Declared} keeps");
+        var fine = new Misfit("the number has more decimals than the column keeps", $"what {target.Declared} keeps");
+        return value => isLimited && Math.Abs(value) >= limit ? outside
+            : value.Scale > scale && decimal.Round(value, scale) != value ? fine : null;
     }
 
     private static Misfit? Decimal(SqlServerTableColumn target, double value)

@@ -67,7 +67,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     {
         // Between two notices are an answer, the next request and its rows, each of which SqlClient allows the stall time.
         TimeSpan longest = (3 * db.Options.StallTimeout) + s_attention;
-        using var quiet = new CancellationTokenSource(longest, db.Options.Clock);
+        using var quiet = new CancellationTokenSource(longest, db.Options.TimeProvider);
         copy.SqlRowsCopied += Restart;
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(quiet.Token, writing.Cancellation);
         Task copying = Task.Factory.StartNew(write, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

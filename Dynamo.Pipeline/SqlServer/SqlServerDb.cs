@@ -14,9 +14,6 @@ internal sealed class SqlServerDb
     /// <summary>Twice SqlClient's own: each packet costs this side as much as some forty rows. An encrypted connection takes at most 16,383.</summary>
     private const int PacketSize = 16_000;
 
-    /// <summary>Where SqlClient itself failed before the server said anything.</summary>
-    private const int NoServerError = 0;
-
     private readonly string _connection, _alone;
     private readonly bool _takesToken;
     private readonly ResiliencePipeline _retry;
@@ -32,13 +29,16 @@ internal sealed class SqlServerDb
             PersistSecurityInfo = false,
         };
         if (!builder.ShouldSerialize("Packet Size")) builder.PacketSize = PacketSize;
+        // Else the pool answers for five seconds with the last error, and what is tried again within them was never tried.
+        if (!builder.ShouldSerialize("Pool Blocking Period")) builder.PoolBlockingPeriod = PoolBlockingPeriod.NeverBlock;
         if (!builder.ShouldSerialize("Application Name")) builder.ApplicationName = "dynamo";
-        _takesToken = builder.Authentication is not (SqlAuthenticationMethod.NotSpecified or SqlAuthenticationMethod.SqlPassword);
+        SaysHow = builder.IntegratedSecurity || builder.Authentication != SqlAuthenticationMethod.NotSpecified;
+        _takesToken = options.AccessTokenCallback is not null || builder.Authentication is not (SqlAuthenticationMethod.NotSpecified or SqlAuthenticationMethod.SqlPassword);
         _connection = builder.ConnectionString;
         builder.Pooling = false;
         _alone = builder.ConnectionString;
         Name = $"sqlserver:{builder.DataSource}/{builder.InitialCatalog}";
-        _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.Clock }
+        _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
             .AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
@@ -52,12 +52,15 @@ internal sealed class SqlServerDb
     /// <summary>Server and database, without user or password.</summary>
     public string Name { get; }
 
+    /// <summary>Whether the connection string says how to log in.</summary>
+    public bool SaysHow { get; }
+
     public int CommandSeconds => SqlServerText.Seconds(Options.CommandTimeout);
 
     /// <summary>An open connection. A lasting one is not pooled: its session ends with it.</summary>
     public async Task<SqlConnection> OpenAsync(bool lasting, CancellationToken cancellationToken)
     {
-        var connection = new SqlConnection(lasting ? _alone : _connection);
+        var connection = new SqlConnection(lasting ? _alone : _connection) { AccessTokenCallback = Options.BoundedCallback };
         try
         {
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -66,14 +69,10 @@ internal sealed class SqlServerDb
         catch (Exception error)
         {
             await connection.DisposeAsync().ConfigureAwait(false);
-            if (_takesToken && error is SqlException { Number: NoServerError } or not (SqlException or OperationCanceledException or InvalidOperationException or IOException)) throw NoToken(error);
+            if (_takesToken && SqlServerLogin.Fault(error, Name) is { } fault) throw fault;
             throw;
         }
     }
-
-    /// <summary>Whoever gets tokens throws exceptions of its own, with pages of text.</summary>
-    private SinkException NoToken(Exception error) => new(
-        $"Entra gave no token for {Name}: {error.Message.Split('\n', 2)[0].TrimEnd()} Check that this machine has the managed identity, or the application's id and secret, and that Entra can be reached from here.", error);
 
     /// <summary>Closes a connection; one that somebody is still writing to is closed when he is done, for SqlClient closes no socket that it is waiting at.</summary>
     public static ValueTask CloseAsync(SqlConnection connection, Task? abandoned)
@@ -93,7 +92,11 @@ internal sealed class SqlServerDb
         {
             SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
+            {
+                // Dapper comes back to the caller's context after each answer. On the thread pool there is none, so that a caller may block his own.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                 return await step(connection, token).ConfigureAwait(false);
+            }
         }, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
 
     public async Task<T> GuardAsync<T>(string doing, Func<Task<T>> step, CancellationToken cancellationToken)
@@ -123,7 +126,7 @@ internal sealed class SqlServerDb
     public SqlCommand Command(SqlConnection connection, SqlTransaction? transaction, string sql) => SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
 }
 
-/// <summary>Short queries and commands. By hand rather than by a mapper: those compile code at run time, which a host that was compiled ahead cannot.</summary>
+/// <summary>Short queries and commands of the row path; those beside it go through Dapper.</summary>
 internal static class SqlServerQueries
 {
     /// <summary>All rows of a query.</summary>
@@ -141,10 +144,6 @@ internal static class SqlServerQueries
         }
         return rows;
     }
-
-    /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
-    public static async Task<bool> HasAsync(this SqlServerDb db, SqlConnection connection, string name, CancellationToken cancellationToken) =>
-        (await db.QueryAsync(connection, null, "SELECT OBJECT_ID(@name)", row => !row.IsDBNull(0), cancellationToken, ("@name", name)).ConfigureAwait(false))[0];
 
     public static async Task<int> ExecuteAsync(
         this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// Safe for concurrent use.
 /// </summary>
 /// <typeparam name="TRow">The row.</typeparam>
-public sealed class SqlServerInspection<TRow>
+internal sealed class SqlServerInspection<TRow>
 {
     private readonly SqlServerDb _db;
     private readonly RowMap<TRow> _map;
@@ -16,7 +16,10 @@ public sealed class SqlServerInspection<TRow>
     /// <param name="connectionString">The connection string, as for <see cref="SqlServerSink{TRow}"/>.</param>
     /// <param name="map">The table and its columns.</param>
     /// <param name="options">As the run will have them; the defaults when null.</param>
-    /// <exception cref="ArgumentException">The connection string cannot be read, or two tables have the same name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although there is an <see cref="SqlServerSinkOptions.AccessTokenCallback"/>;
+    /// or two tables have the same name.
+    /// </exception>
     public SqlServerInspection(string connectionString, RowMap<TRow> map, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -76,19 +79,19 @@ public sealed class SqlServerInspection<TRow>
 /// <param name="LocksTable">Whether rows that are appended take a lock of the whole table.</param>
 /// <param name="BatchRows">Rows a batch should have, if they come that fast.</param>
 /// <param name="Reasons">Why, and what else somebody who tunes the import should know; one sentence each.</param>
-public sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool LocksTable, int BatchRows, IReadOnlyList<string> Reasons)
+internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool LocksTable, int BatchRows, IReadOnlyList<string> Reasons)
 {
     /// <summary>Fewer rows at once go to a columnstore's row store first and are compressed later.</summary>
-    internal const int CompressedRows = 102_400;
+    public const int CompressedRows = 102_400;
 
     /// <summary>Rows of a batch that the server takes, and answers for, at once.</summary>
-    internal int RowsAtOnce { get; private init; }
+    public int RowsAtOnce { get; private init; }
 
     /// <param name="table">What the catalogue says.</param>
     /// <param name="key">The map's key columns.</param>
     /// <param name="divided">The column by which keys can be told apart, or null.</param>
     /// <param name="options">What is wanted.</param>
-    internal static SqlServerPlan For(SqlServerTable table, IReadOnlyCollection<string> key, string? divided, SqlServerSinkOptions options)
+    public static SqlServerPlan For(SqlServerTable table, IReadOnlyCollection<string> key, string? divided, SqlServerSinkOptions options)
     {
         bool columnstore = table.Indexes.Any(i => i.IsColumnstore), clustered = table.Indexes.Any(i => i.IsClustered && !i.IsColumnstore);
         int rows = columnstore ? CompressedRows : 10_000;

@@ -2,6 +2,7 @@ using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
+using Dapper;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
@@ -35,15 +36,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     }
 
     /// <summary>Whether there is no entry of this source at all.</summary>
-    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
-    {
-        SqlCommand command = db.Command(connection, null, $"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @source");
-        await using (command.ConfigureAwait(false))
-        {
-            command.Parameters.Add("@source", SqlDbType.NVarChar, LongestText).Value = source;
-            return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is null;
-        }
-    }
+    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
+        await connection.ExecuteScalarAsync<int?>($"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source",
+            new LedgerQuestion(source) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
 
     /// <summary>Writes the entries and rejects of these files, with their final counts.</summary>
     public async Task WriteAsync<TRow>(SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works)
@@ -92,7 +87,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         DataTable table = Table(("FileKey", SqlDbType.Binary), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Size", SqlDbType.BigInt), ("ModifiedUtc", SqlDbType.DateTime2), ("RunId", SqlDbType.BigInt),
             ("Outcome", SqlDbType.NVarChar), ("Rows", SqlDbType.BigInt), ("Inserted", SqlDbType.BigInt), ("Updated", SqlDbType.BigInt), ("Unchanged", SqlDbType.BigInt), ("Rejected", SqlDbType.BigInt), ("Reason", SqlDbType.NVarChar),
             ("ImportedUtc", SqlDbType.DateTime2));
-        DateTime now = options.Clock.GetUtcNow().UtcDateTime;
+        DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
             bool loaded = work.Outcome == FileOutcome.Loaded;

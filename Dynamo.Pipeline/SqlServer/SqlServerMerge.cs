@@ -107,7 +107,7 @@ internal sealed class SqlServerMerge<TRow>(SqlServerDb db, SqlServerTarget<TRow>
 
     /// <summary>The line of a row in memory is known; only that of a streamed one was staged with it.</summary>
     private static long LineOf(SqlServerWriting<TRow> writing, long place, DbDataReader reader, int at) =>
-        reader.IsDBNull(at) ? writing.Ordered[StagedPlace.FileOf(place)].Rows.Rows.LineSpan[(int)StagedPlace.RowOf(place)] : reader.GetInt64(at);
+        reader.IsDBNull(at) ? writing.Ordered[StagedPlace.FileOf(place)].Rows.Batch.LineSpan[(int)StagedPlace.RowOf(place)] : reader.GetInt64(at);
 
     private string Show(DbDataReader reader, int first, bool keysOnly) => string.Join(", ",
         target.Columns.Select((c, i) => (c, i)).Where(c => c.c.Column.IsKey || !keysOnly).Select(c => SqlServerColumn<TRow>.Shown(reader.GetValue(first + c.i)) ?? "NULL"));
@@ -234,8 +234,13 @@ internal sealed class SqlServerMergeSql<TRow>
     private static string Table(SqlServerColumn<TRow> column) => SqlServerText.Quote(column.Target.Name);
 
     /// <summary>The staged value as the table's type, so that both sides of a comparison are the same.</summary>
-    private static string Staged(SqlServerColumn<TRow> column) =>
-        column.Target.Type is "nvarchar" or "bigint" or "float" || column.Target is { Type: "datetime2", Scale: 7 } ? $"s.{Own(column)}" : $"CAST(s.{Own(column)} AS {column.Target.Declared})";
+    private static string Staged(SqlServerColumn<TRow> column)
+    {
+        bool isSame = column.Column.Kind == ColumnKind.Decimal
+            || column.Target.Type is "nvarchar" or "bigint" or "float" or "bit" or "uniqueidentifier"
+            || column.Target is { Type: "datetime2", Scale: 7 };
+        return isSame ? $"s.{Own(column)}" : $"CAST(s.{Own(column)} AS {column.Target.Declared})";
+    }
 
     /// <summary>For a server that finds equal whole numbers by their hash, but not equal times. Minutes of all the years that a <c>datetime2</c> has are more than an <c>int</c> holds.</summary>
     private string SameHour(SqlServerColumn<TRow> column) =>
@@ -246,6 +251,10 @@ internal sealed class SqlServerMergeSql<TRow>
         ColumnKind.Text => $"nvarchar({(column.Target.Length > 4000 ? "max" : FormattableString.Invariant($"{column.Target.Length}"))}) COLLATE {column.Target.Collation ?? SqlServerText.Exact}",
         ColumnKind.WholeNumber => "bigint",
         ColumnKind.Number => "float",
+        ColumnKind.Boolean => "bit",
+        // The values were found to fit: with other digits than the table's, the staging table would round them.
+        ColumnKind.Decimal => column.Target.Declared,
+        ColumnKind.Guid => "uniqueidentifier",
         _ => "datetime2(7)",
     };
 

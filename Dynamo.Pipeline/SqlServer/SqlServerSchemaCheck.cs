@@ -106,6 +106,9 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         ColumnKind.Text => type is "nvarchar" or "varchar" or "nchar" or "char",
         ColumnKind.WholeNumber => type is "bigint" or "int" or "smallint" or "tinyint" or "decimal" or "numeric",
         ColumnKind.Number => type is "float" or "real" or "decimal" or "numeric",
+        ColumnKind.Boolean => type is "bit",
+        ColumnKind.Decimal => type is "decimal" or "numeric",
+        ColumnKind.Guid => type is "uniqueidentifier",
         _ => type is "datetime2" or "datetime" or "datetimeoffset" or "smalldatetime" or "date",
     };
 
@@ -114,6 +117,9 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         ColumnKind.Text => "text, such as nvarchar(200)",
         ColumnKind.WholeNumber => "whole numbers, such as bigint",
         ColumnKind.Number => "numbers, such as float",
+        ColumnKind.Boolean => "yes or no: bit",
+        ColumnKind.Decimal => "decimals, such as decimal(38,9)",
+        ColumnKind.Guid => "GUIDs: uniqueidentifier",
         _ => "times, such as datetime2(7)",
     };
 

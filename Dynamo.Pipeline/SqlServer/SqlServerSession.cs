@@ -61,7 +61,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
     /// <summary>Files of one key, and so of one logger, are written one after the other; whatever has no rows yet goes anywhere.</summary>
     public int LaneOf(FileRows<TRow> file, int lanes)
     {
-        ReadOnlySpan<TRow> rows = file.Rows.RowSpan;
+        ReadOnlySpan<TRow> rows = file.Batch.RowSpan;
         int parts = rows.Length == 0 ? SqlServerKeyParts<TRow>.All : _parts.Of(rows[0]);
         return parts == SqlServerKeyParts<TRow>.All ? Lanes.ByPath(file.File, lanes) : SqlServerKeyParts<TRow>.Lane(parts, lanes);
     }
@@ -75,7 +75,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         return results;
     }
 
-    public Task EndAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => _db.RetryAsync("closing the run", async (connection, token) =>
+    public Task EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => _db.RetryAsync("closing the run", async (connection, token) =>
     {
         await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, token).ConfigureAwait(false);
         return true;

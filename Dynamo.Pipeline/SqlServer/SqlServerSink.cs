@@ -20,7 +20,10 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     /// <param name="connectionString">A connection string of Microsoft.Data.SqlClient, with whatever authentication it knows. Encryption is on unless it says otherwise.</param>
     /// <param name="map">The table and its columns.</param>
     /// <param name="options">How to write; the defaults when null.</param>
-    /// <exception cref="ArgumentException">The connection string cannot be read, the map has no key although rows are not only appended, or two tables have the same name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although the options have an <see cref="SqlServerSinkOptions.AccessTokenCallback"/>;
+    /// the map has no key although rows are not only appended; or two tables have the same name.
+    /// </exception>
     public SqlServerSink(string connectionString, RowMap<TRow> map, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -77,7 +80,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public int LaneOf(FileRows<TRow> file, int lanes) => Session.LaneOf(file, lanes);
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         try
@@ -105,9 +108,10 @@ internal static class SqlServerConnectionText
 {
     public static SqlServerDb Read(string connectionString, SqlServerSinkOptions options)
     {
+        SqlServerDb db;
         try
         {
-            return new SqlServerDb(connectionString, options);
+            db = new SqlServerDb(connectionString, options);
         }
         catch (Exception error) when (error is ArgumentException or FormatException or KeyNotFoundException)
         {
@@ -116,5 +120,8 @@ internal static class SqlServerConnectionText
             throw new ArgumentException("The connection string of SQL Server cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.", nameof(connectionString));
 #pragma warning restore CA2208
         }
+        if (options.AccessTokenCallback is not null && db.SaysHow)
+            throw new ArgumentException("An AccessTokenCallback brings the login: take Authentication and Integrated Security out of the connection string.", nameof(options));
+        return db;
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
@@ -45,9 +46,46 @@ public sealed record SqlServerSinkOptions
 
     /// <summary>
     /// Batches that may be written at once. Default: 4. Each writer gets keys of its own, so that two never meet in a key. A table with triggers, with another unique index or with a
-    /// columnstore takes fewer; <see cref="SqlServerPlan"/> says why.
+    /// columnstore takes fewer; <c>dynamo check</c> says why.
     /// </summary>
     public int Writers { get; init => field = value is >= 1 and <= MostWriters ? value : throw new ArgumentOutOfRangeException(nameof(Writers), value, $"Writers must be between 1 and {MostWriters}."); } = 4;
+
+    /// <summary>
+    /// Yields the token of Entra that logs in, where the connection string says neither <c>Authentication</c> nor <c>Integrated Security</c>.
+    /// Default: none. It is handed what the server asks for (the resource, such as <c>https://database.windows.net/</c>, and the authority, the
+    /// tenant's login page), and the user and password of the connection string, if there are any. With Azure.Identity:
+    /// <code>
+    /// var credential = new ManagedIdentityCredential(ManagedIdentityId.SystemAssigned);
+    /// var options = new SqlServerSinkOptions
+    /// {
+    ///     AccessTokenCallback = async (asked, cancellation) =>
+    ///     {
+    ///         var wanted = new TokenRequestContext([$"{asked.Resource.TrimEnd('/')}/.default"]);
+    ///         AccessToken token = await credential.GetTokenAsync(wanted, cancellation);
+    ///         return new SqlAuthenticationToken(token.Token, token.ExpiresOn);
+    ///     },
+    /// };
+    /// </code>
+    /// </summary>
+    /// <remarks>
+    /// Called when a connection logs in, not when one comes out of the pool. SqlClient keeps the token for the pool, asks again from 45 minutes before
+    /// it expires on, and for every login from 10 minutes before. A run holds one connection outside the pool, which asks for itself. Calls may come
+    /// from several threads at once. Each is waited for as long as the connection string's <c>Connect Timeout</c> (15 s), then cancelled and given up.
+    /// What it throws ends the run with its message; a <see cref="TimeoutException"/>, <see cref="IOException"/>, <see cref="HttpRequestException"/>
+    /// or cancellation of its own is tried again before, as errors of the network are. It must yield tokens of one user: the pool shares connections.
+    /// </remarks>
+    public Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>>? AccessTokenCallback
+    {
+        get;
+        init
+        {
+            field = value;
+            BoundedCallback = value is null ? null : SqlServerLogin.Bounded(value);
+        }
+    }
+
+    /// <summary><see cref="AccessTokenCallback"/> for SqlClient. One delegate for all connections: each has a pool of its own.</summary>
+    internal Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>>? BoundedCallback { get; private init; }
 
     /// <summary>How long one statement may take on the server. Default: 5 min. A merge of a very large streamed file is one statement.</summary>
     public TimeSpan CommandTimeout { get; init => field = Bounded(value); } = TimeSpan.FromMinutes(5);
@@ -74,7 +112,7 @@ public sealed record SqlServerSinkOptions
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
     /// <summary>Where the time comes from, for the ledger and the waiting. Default: the system's clock.</summary>
-    public TimeProvider Clock { get; init => field = value ?? throw new ArgumentNullException(nameof(Clock)); } = TimeProvider.System;
+    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
 
     private static TimeSpan Bounded(TimeSpan value, [CallerMemberName] string name = "") =>
         value > TimeSpan.Zero && value <= TimeSpan.FromDays(1) ? value : throw new ArgumentOutOfRangeException(name, value, $"{name} must be more than zero and at most one day.");

@@ -13,6 +13,9 @@ internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
     private Task _copying = Task.CompletedTask;
     private SqliteDb? _db;
 
+    /// <summary>The copying that is under way, or the last one.</summary>
+    public Task Copying => _copying;
+
     /// <summary>To be called by the writer after a commit.</summary>
     public void Committed()
     {

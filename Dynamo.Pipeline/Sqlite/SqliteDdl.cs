@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sqlite;
 
@@ -63,7 +64,7 @@ internal static class SqliteSchema
 
     public static string TypeOf(ColumnKind kind) => kind switch
     {
-        ColumnKind.WholeNumber => "INTEGER",
+        ColumnKind.WholeNumber or ColumnKind.Boolean => "INTEGER",
         ColumnKind.Number => "REAL",
         _ => "TEXT",
     };
@@ -103,20 +104,7 @@ internal static class SqliteSchema
           Outcome TEXT NOT NULL,
           Host TEXT NOT NULL,
           Version TEXT NOT NULL,
-          Listed INTEGER NOT NULL DEFAULT 0,
-          Loaded INTEGER NOT NULL DEFAULT 0,
-          AlreadyLoaded INTEGER NOT NULL DEFAULT 0,
-          AlreadyQuarantined INTEGER NOT NULL DEFAULT 0,
-          Quarantined INTEGER NOT NULL DEFAULT 0,
-          Deferred INTEGER NOT NULL DEFAULT 0,
-          RowsRead INTEGER NOT NULL DEFAULT 0,
-          RowsInserted INTEGER NOT NULL DEFAULT 0,
-          RowsUpdated INTEGER NOT NULL DEFAULT 0,
-          RowsUnchanged INTEGER NOT NULL DEFAULT 0,
-          RowsRejected INTEGER NOT NULL DEFAULT 0,
-          RowsSkipped INTEGER NOT NULL DEFAULT 0,
-          RowsFlagged INTEGER NOT NULL DEFAULT 0,
-          Bytes INTEGER NOT NULL DEFAULT 0
+          {string.Join(",\n  ", RunRow.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
         )
         """;
 

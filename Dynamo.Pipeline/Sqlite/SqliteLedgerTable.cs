@@ -122,7 +122,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
     /// <summary>Enters the files with what became of them. Those that the ledger has, or that came before in the batch, are marked as known; the result is whether there was none.</summary>
     public bool Enter<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
-        DateTime now = _options.Clock.GetUtcNow().UtcDateTime;
+        DateTime now = _options.TimeProvider.GetUtcNow().UtcDateTime;
         bool allNew = true;
         int at = 0;
         for (; at + Block <= works.Count; at += Block)

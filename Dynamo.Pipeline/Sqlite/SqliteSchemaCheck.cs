@@ -108,9 +108,10 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         bool real = !integer && !text && (type.Contains("REAL", StringComparison.Ordinal) || type.Contains("FLOA", StringComparison.Ordinal) || type.Contains("DOUB", StringComparison.Ordinal));
         return kind switch
         {
-            ColumnKind.Text => text,
+            // A column of numbers would keep the digits of a decimal as the nearest double.
+            ColumnKind.Text or ColumnKind.Decimal or ColumnKind.Guid => text,
             ColumnKind.DateTimeUtc => !integer && !real,
-            ColumnKind.WholeNumber => !text && !real,
+            ColumnKind.WholeNumber or ColumnKind.Boolean => !text && !real,
             _ => !text && !integer,
         };
     }

@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="R">Red, 0 to 255.</param>
 /// <param name="G">Green, 0 to 255.</param>
 /// <param name="B">Blue, 0 to 255.</param>
-public readonly record struct HeatColor(byte R, byte G, byte B)
+internal readonly record struct HeatColor(byte R, byte G, byte B)
 {
     private static readonly HeatColor[] s_scale = [new(99, 190, 123), new(177, 212, 127), new(255, 235, 132), new(250, 170, 119), new(248, 105, 107)];
 

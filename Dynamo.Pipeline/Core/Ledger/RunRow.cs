@@ -1,0 +1,80 @@
+namespace Dynamo.Pipeline.Ledger;
+
+/// <summary>
+/// A row of the run table as it is read, opened and closed. Its properties are the table's columns, and the parameters of the same names. A column that an
+/// older table does not have reads as 0.
+/// </summary>
+internal sealed record RunRow : SqlArguments
+{
+    /// <summary>The counts in the table's order: what its definition, the end of a run and <c>dynamo status --json</c> are made of.</summary>
+    public static readonly IReadOnlyList<(string Name, Func<RunBooks, long> Of)> Counts =
+    [
+        (nameof(Listed), b => b.Listed), (nameof(Loaded), b => b.Loaded), (nameof(AlreadyLoaded), b => b.AlreadyLoaded),
+        (nameof(AlreadyQuarantined), b => b.AlreadyQuarantined), (nameof(Quarantined), b => b.Quarantined), (nameof(Deferred), b => b.Deferred),
+        (nameof(RowsRead), b => b.RowsRead), (nameof(RowsInserted), b => b.RowsInserted), (nameof(RowsUpdated), b => b.RowsUpdated),
+        (nameof(RowsUnchanged), b => b.RowsUnchanged), (nameof(RowsRejected), b => b.RowsRejected), (nameof(RowsSkipped), b => b.RowsSkipped),
+        (nameof(RowsFlagged), b => b.RowsFlagged), (nameof(Bytes), b => b.Bytes),
+    ];
+
+    public long RunId { get; init; }
+
+    public string Source { get; init; } = "";
+
+    public DateTime StartedUtc { get; init; }
+
+    public DateTime? EndedUtc { get; init; }
+
+    public string Outcome { get; init; } = "";
+
+    public string Host { get; init; } = "";
+
+    public string Version { get; init; } = "";
+
+    public long Listed { get; init; }
+
+    public long Loaded { get; init; }
+
+    public long AlreadyLoaded { get; init; }
+
+    public long AlreadyQuarantined { get; init; }
+
+    public long Quarantined { get; init; }
+
+    public long Deferred { get; init; }
+
+    public long RowsRead { get; init; }
+
+    public long RowsInserted { get; init; }
+
+    public long RowsUpdated { get; init; }
+
+    public long RowsUnchanged { get; init; }
+
+    public long RowsRejected { get; init; }
+
+    public long RowsSkipped { get; init; }
+
+    public long RowsFlagged { get; init; }
+
+    public long Bytes { get; init; }
+
+    /// <summary>The row of a run that begins.</summary>
+    public static RunRow Begun(RunStart run) => new() { Source = run.Source, StartedUtc = run.StartedUtc, Host = run.Host, Version = run.Version };
+
+    /// <summary>The row of a run that ends.</summary>
+    public static RunRow Ended(long runId, DateTime utc, string outcome, RunBooks books) => new()
+    {
+        RunId = runId, EndedUtc = utc, Outcome = outcome,
+        Listed = books.Listed, Loaded = books.Loaded, AlreadyLoaded = books.AlreadyLoaded, AlreadyQuarantined = books.AlreadyQuarantined,
+        Quarantined = books.Quarantined, Deferred = books.Deferred, RowsRead = books.RowsRead, RowsInserted = books.RowsInserted,
+        RowsUpdated = books.RowsUpdated, RowsUnchanged = books.RowsUnchanged, RowsRejected = books.RowsRejected, RowsSkipped = books.RowsSkipped,
+        RowsFlagged = books.RowsFlagged, Bytes = books.Bytes,
+    };
+
+    public ImportedRun ToRun() => new(RunId, Source, LedgerTime.Utc(StartedUtc), EndedUtc is { } ended ? LedgerTime.Utc(ended) : null, Outcome, Host, new RunBooks
+    {
+        Listed = Listed, Loaded = Loaded, AlreadyLoaded = AlreadyLoaded, AlreadyQuarantined = AlreadyQuarantined, Quarantined = Quarantined,
+        Deferred = Deferred, RowsRead = RowsRead, RowsInserted = RowsInserted, RowsUpdated = RowsUpdated, RowsUnchanged = RowsUnchanged,
+        RowsRejected = RowsRejected, RowsSkipped = RowsSkipped, RowsFlagged = RowsFlagged, Bytes = Bytes,
+    });
+}
