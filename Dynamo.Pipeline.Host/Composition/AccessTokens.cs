@@ -9,14 +9,14 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Tokens of Entra to log in with, from a command that prints one or from a file that somebody keeps fresh. A command runs again when its
-/// token is about to expire, a file is read each time. What they hold is shown nowhere. Safe for concurrent use.
+/// Entra's tokens to log in with, from a command that prints one or from a file that another program keeps up to date. The command runs
+/// again when its token is about to expire; the file is read each time. Tokens are never shown. Safe for concurrent use.
 /// </summary>
 #pragma warning disable CA1001 // A semaphore that is only awaited has nothing to dispose.
 internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, TimeProvider time)
 #pragma warning restore CA1001
 {
-    /// <summary>As the tools that hand out tokens keep them: with less left they get a new one.</summary>
+    /// <summary>A token that expires sooner is replaced. The tools that hand out tokens keep the same margin.</summary>
     private static readonly TimeSpan s_margin = TimeSpan.FromMinutes(5);
 
     private readonly SemaphoreSlim _one = new(1);
@@ -35,9 +35,15 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
         return new AccessTokens(command, file, settings.SqlServer.TimeProvider);
     }
 
+    /// <summary>The options of SQL Server, with the token that the settings ask for.</summary>
+    /// <exception cref="SettingsException">The settings contradict each other.</exception>
+    public static SqlServerSinkOptions Applied(HostSettings settings) => Of(settings) is { } tokens
+        ? settings.SqlServer with { AccessTokenCallback = tokens.GetAsync }
+        : settings.SqlServer;
+
     /// <summary>For <see cref="SqlServerSinkOptions.AccessTokenCallback"/>.</summary>
-    /// <exception cref="IOException">It may be there a little later.</exception>
-    /// <exception cref="InvalidOperationException">There is none.</exception>
+    /// <exception cref="IOException">There is no token now, but there may be one later.</exception>
+    /// <exception cref="InvalidOperationException">There is no token.</exception>
     public async Task<SqlAuthenticationToken> GetAsync(SqlAuthenticationParameters asked, CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken);
@@ -72,7 +78,7 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
         {
             throw new IOException($"{file} cannot be read: {error.Message}", error);
         }
-        // Whoever writes it may be writing it.
+        // The file may be half-written at this moment: another attempt may find a token.
         SqlAuthenticationToken token = AccessTokenText.Read(text, now)
             ?? throw new IOException($"{file} holds no token. {AccessTokenText.Expected}");
         if (token.ExpiresOn > now) return token;
@@ -91,16 +97,19 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
         return AccessTokenText.Read(output, now) ?? throw Failed($"what '{command[0]}' printed is no token. {AccessTokenText.Expected}");
     }
 
-    /// <summary>A command that has yielded a token once fails for reasons that may pass.</summary>
+    /// <summary>If the command has printed a token before, its failure may be temporary.</summary>
     private Exception Failed(string message) => _last is null ? new InvalidOperationException(message) : new IOException(message);
 
     private async Task<(int Exit, string Output, string Error)> OutputAsync(CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(command[0], command.Skip(1))
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, CreateNoWindow = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            CreateNoWindow = true,
         };
-        // Our own secrets are none of its business.
+        // The command does not get dynamo's own secrets.
         foreach (string variable in start.Environment.Keys.Where(k => k.StartsWith("DYNAMO", StringComparison.OrdinalIgnoreCase)).ToArray())
             start.Environment.Remove(variable);
         try
@@ -130,21 +139,21 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
 }
 
 /// <summary>
-/// A token as those write it who hand it out: alone, or in JSON as Entra, its endpoints for managed identities and the az tool do. Pure.
+/// The text of a token: the token alone, or JSON as Entra, its endpoints for managed identities and the az tool write it. Pure.
 /// </summary>
 internal static class AccessTokenText
 {
     public const string Expected = "Expected is the token alone, or JSON with access_token or accessToken.";
 
-    /// <summary>For a token that does not say how long it is good. Entra's are good for an hour or more.</summary>
+    /// <summary>How long a token is taken to be valid if it does not say. Entra's tokens are valid for an hour or more.</summary>
     private static readonly TimeSpan s_assumed = TimeSpan.FromMinutes(30);
 
-    /// <summary>Entra's longest are good for a day.</summary>
+    /// <summary>A limit against wrong numbers. Entra's tokens are valid for a day at most.</summary>
     private const long LongestSeconds = 7 * 24 * 3600;
 
     /// <param name="text">What was printed or written.</param>
-    /// <param name="now">The time it was.</param>
-    /// <returns>The token, or <see langword="null"/> when it is none.</returns>
+    /// <param name="now">When it was read.</param>
+    /// <returns>The token, or <see langword="null"/> if the text is no token.</returns>
     public static SqlAuthenticationToken? Read(string text, DateTimeOffset now)
     {
         string trimmed = text.Trim('\uFEFF', ' ', '\t', '\r', '\n');
@@ -165,12 +174,14 @@ internal static class AccessTokenText
     private static SqlAuthenticationToken? Token(string token, DateTimeOffset? expires, DateTimeOffset now) =>
         token.Length == 0 || token.Any(c => c is <= ' ' or > '~') ? null : new SqlAuthenticationToken(token, expires ?? now + s_assumed);
 
-    /// <summary>Seconds since 1970 or from now on, as a number or a text. A local time (<c>expiresOn</c> of az) would be a guess.</summary>
+    /// <summary>
+    /// Seconds since 1970 or from now on, as a number or a text. A local time (<c>expiresOn</c> of az) is not used: its zone is not known.
+    /// </summary>
     private static DateTimeOffset? At(JsonElement all, DateTimeOffset now) =>
         Seconds(all, "expires_on") is { } at ? DateTimeOffset.FromUnixTimeSeconds(at)
         : Seconds(all, "expires_in") is { } left ? now.AddSeconds(Math.Min(left, LongestSeconds)) : null;
 
-    /// <summary>The <c>exp</c> of a JSON web token, which Entra's are; <see langword="null"/> for any other.</summary>
+    /// <summary>The <c>exp</c> of a JSON web token, as Entra's tokens are; <see langword="null"/>: it is another kind of token.</summary>
     private static DateTimeOffset? Expiry(string token)
     {
         string[] parts = token.Split('.');
@@ -191,7 +202,7 @@ internal static class AccessTokenText
 
     private static long? Seconds(JsonElement all, string name)
     {
-        // The last second that there is.
+        // The last second of the year 9999, where times end.
         const long most = 253_402_300_799;
         if (all.ValueKind != JsonValueKind.Object || !all.TryGetProperty(name, out JsonElement value)) return null;
         string? text = value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText();

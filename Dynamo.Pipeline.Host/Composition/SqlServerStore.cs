@@ -12,9 +12,7 @@ internal sealed class SqlServerStore : IStore
     public SqlServerStore(HostSettings settings, RowMap<Reading> table)
     {
         (_connection, _table) = (SqlServerConnection.Of(settings), table);
-        _options = AccessTokens.Of(settings) is { } tokens
-            ? settings.SqlServer with { AccessTokenCallback = tokens.GetAsync }
-            : settings.SqlServer;
+        _options = AccessTokens.Applied(settings);
         _inspection = Composition.Checked("sqlserver", () => new SqlServerInspection<Reading>(_connection, table, _options));
     }
 
@@ -34,5 +32,6 @@ internal sealed class SqlServerStore : IStore
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         _inspection.LookUpAsync(source, files, cancellationToken);
 
-    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) => _inspection.LeaseAsync(source, cancellationToken);
+    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) =>
+        _inspection.LeaseAsync(source, cancellationToken);
 }

@@ -2,7 +2,7 @@
 using Dynamo.Pipeline;
 using Dynamo.Pipeline.Sqlite;
 
-// "inbox" and "readings.db" are beside the built program, or in the folder that is named.
+// "inbox" and "readings.db" are beside the built program, or in the folder given as an argument.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
 
 await using var source = new FolderSource("inbox", "*.csv");

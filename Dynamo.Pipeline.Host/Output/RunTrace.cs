@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The recording of one run, in a file that is written at its end, however it ends.</summary>
+/// <summary>The recording of one run. Its file is written when the run ends, however it ends.</summary>
 internal sealed class RunTrace : IDisposable
 {
     private readonly FileStream _file;
@@ -9,7 +9,7 @@ internal sealed class RunTrace : IDisposable
 
     public TraceRecorder Recorder { get; } = new();
 
-    /// <summary>Creates the file now, so that a wrong path is a wrong argument rather than a surprise after the run.</summary>
+    /// <summary>Creates the file before the run, so that a wrong path is reported as a wrong argument and not after the run.</summary>
     /// <exception cref="SettingsException">The file cannot be created.</exception>
     public static RunTrace? To(string? path)
     {

@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Writes a recording as a trace that Chrome (<c>chrome://tracing</c>), Perfetto (<c>ui.perfetto.dev</c>) and speedscope open: complete events of the Trace Event Format
-/// (Google, "Trace Event Format", JSON object format), a row for each reader and writer.
+/// Writes a recording as a trace that Chrome (<c>chrome://tracing</c>), Perfetto (<c>ui.perfetto.dev</c>) and speedscope open:
+/// complete events of the Trace Event Format (Google, "Trace Event Format", JSON object format), one row for each reader and writer.
 /// </summary>
 internal static class ChromeTrace
 {
@@ -13,9 +13,7 @@ internal static class ChromeTrace
     private const int FirstReader = 1;
     private const int FirstWriter = 10_001;
 
-    /// <summary>Writes all that was recorded.</summary>
-    /// <param name="to">Where to; not closed.</param>
-    /// <param name="recorder">The recorder, after the run.</param>
+    /// <summary>Writes everything that was recorded. The stream stays open.</summary>
     public static void Write(Stream to, TraceRecorder recorder)
     {
         using var json = new Utf8JsonWriter(to);
@@ -40,7 +38,10 @@ internal static class ChromeTrace
     {
         var rows = new SortedDictionary<int, string>();
         foreach (TraceEvent span in recorder.Events)
-            rows[Row(span)] = (span.Kind == TraceKind.Batch ? "writer " : "reader ") + (span.Lane + 1).ToString(CultureInfo.InvariantCulture);
+        {
+            string kind = span.Kind == TraceKind.Batch ? "writer" : "reader";
+            rows[Row(span)] = string.Create(CultureInfo.InvariantCulture, $"{kind} {span.Lane + 1}");
+        }
         WriteName(json, "process_name", 0, "dynamo");
         foreach ((int row, string name) in rows) WriteName(json, "thread_name", row, name);
     }
@@ -61,7 +62,8 @@ internal static class ChromeTrace
     private static void WriteSpan(Utf8JsonWriter json, TraceEvent span)
     {
         json.WriteStartObject();
-        json.WriteString("name", span.Path ?? string.Create(CultureInfo.InvariantCulture, $"{(span.Kind == TraceKind.Batch ? "batch" : "chunk")} {span.Number}"));
+        string kind = span.Kind == TraceKind.Batch ? "batch" : "chunk";
+        json.WriteString("name", span.Path ?? string.Create(CultureInfo.InvariantCulture, $"{kind} {span.Number}"));
         json.WriteString("cat", span.Kind switch { TraceKind.File => "file", TraceKind.Chunk => "chunk", _ => "batch" });
         json.WriteString("ph", "X");
         json.WriteNumber("ts", Math.Round(span.Start.TotalMicroseconds, 1));

@@ -4,7 +4,7 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The parser's own help, and below it what people copy.</summary>
+/// <summary>The parser's own help, followed by examples to copy.</summary>
 internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
 {
     public override bool ClearsParseErrors => true;
@@ -36,14 +36,8 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
         """;
 }
 
-/// <summary>A command with examples of its own.</summary>
+/// <summary>A command that shows examples below its help.</summary>
 internal interface IExamples
 {
     string Examples { get; }
-}
-
-/// <summary>A command that takes settings.</summary>
-internal interface ISettingsCommand
-{
-    SettingOptions Settings { get; }
 }
