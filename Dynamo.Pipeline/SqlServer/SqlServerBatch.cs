@@ -32,8 +32,9 @@ internal sealed class SqlServerBatch<TRow>
             FileWork<TRow>[] works = [.. files.Select(f => new FileWork<TRow>(f))];
             try
             {
-                if (await _db.GuardAsync("writing a batch", () => AttemptAsync(works, append, isContested, cancellationToken), cancellationToken).ConfigureAwait(false) is { } results)
-                    return results;
+                Task<FileResult[]?> attempt = _db.GuardAsync(
+                    "writing a batch", () => AttemptAsync(works, append, isContested, cancellationToken), cancellationToken);
+                if (await attempt.ConfigureAwait(false) is { } results) return results;
                 (append, isContested) = (false, true);
             }
             catch (SourceFaultException error)
@@ -58,8 +59,8 @@ internal sealed class SqlServerBatch<TRow>
         SqlServerWriting<TRow>? writing = null;
         try
         {
-            if (await _commit.ResolveAsync(connection, [.. works.Select(w => w.File)], cancellationToken).ConfigureAwait(false) is { } results)
-                return results;
+            SourceFile[] files = [.. works.Select(w => w.File)];
+            if (await _commit.ResolveAsync(connection, files, cancellationToken).ConfigureAwait(false) is { } results) return results;
             writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
             if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
                 return [.. works.Select(w => w.Result())];

@@ -93,7 +93,8 @@ internal sealed record Misfit(string Problem, string? Expected = null)
 internal static class SqlServerFit
 {
     /// <summary>SQL Server's first datetime, and its step of a 300th of a second.</summary>
-    private static readonly DateTime s_firstDateTime = SqlDateTime.MinValue.Value, s_firstSmall = new(1900, 1, 1), s_lastSmall = new(2079, 6, 6, 23, 59, 0);
+    private static readonly DateTime s_firstDateTime = SqlDateTime.MinValue.Value;
+    private static readonly DateTime s_firstSmall = new(1900, 1, 1), s_lastSmall = new(2079, 6, 6, 23, 59, 0);
 
     /// <summary>For types of which the column keeps every value.</summary>
     public static Misfit? Any<T>(T value) => null;

@@ -122,7 +122,7 @@ internal static class SqlServerTransaction
             if (transaction.Connection is not null) transaction.Rollback();
             transaction.Dispose();
         }
-#pragma warning disable CA1031 // The transaction is gone, the connection is broken, or SqlClient trips over either (a NullReferenceException was seen): the server rolls back all the same.
+#pragma warning disable CA1031 // The transaction is gone, the connection is broken, or SqlClient fails: the server rolls back in any case.
         catch (Exception)
 #pragma warning restore CA1031
         {

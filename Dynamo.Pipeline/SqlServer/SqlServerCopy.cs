@@ -128,6 +128,9 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     private SqlBulkCopy Bulk(SqlServerWriting<TRow> writing, SqlBulkCopyOptions options, SqlTransaction? transaction, string table) =>
         new(writing.Connection, options, transaction)
     {
-        DestinationTableName = table, BatchSize = target.Plan.RowsAtOnce, NotifyAfter = target.Plan.RowsAtOnce, BulkCopyTimeout = SqlServerText.Seconds(db.Options.StallTimeout),
+        DestinationTableName = table,
+        BatchSize = target.Plan.RowsAtOnce,
+        NotifyAfter = target.Plan.RowsAtOnce,
+        BulkCopyTimeout = SqlServerText.Seconds(db.Options.StallTimeout),
     };
 }

@@ -45,7 +45,11 @@ internal sealed class SqlServerDb
             .AddRetry(new RetryStrategyOptions
             {
                 ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
-                MaxRetryAttempts = options.Retries, Delay = options.RetryDelay, MaxDelay = TimeSpan.FromSeconds(30), BackoffType = DelayBackoffType.Exponential, UseJitter = true,
+                MaxRetryAttempts = options.Retries,
+                Delay = options.RetryDelay,
+                MaxDelay = TimeSpan.FromSeconds(30),
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
             })
             .Build();
     }
@@ -123,7 +127,8 @@ internal sealed class SqlServerDb
     public Exception? Translated(Exception error, string doing, CancellationToken cancellationToken) => error switch
     {
         // SqlClient reports our own cancellation as an error of the server.
-        SqlException or OperationCanceledException or InvalidOperationException or TimeoutException when cancellationToken.IsCancellationRequested =>
+        SqlException or OperationCanceledException or InvalidOperationException or TimeoutException
+            when cancellationToken.IsCancellationRequested =>
             new OperationCanceledException(error.Message, error, cancellationToken),
         SqlException sql => SqlServerFault.Of(sql, Name, doing),
         OperationCanceledException or TimeoutException =>
@@ -143,7 +148,8 @@ internal static class SqlServerQueries
 {
     /// <summary>All rows of a query.</summary>
     public static async Task<List<T>> QueryAsync<T>(
-        this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, Func<SqlDataReader, T> row, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+        this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, Func<SqlDataReader, T> row,
+        CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
         var rows = new List<T>();
         SqlCommand command = Command(connection, transaction, sql, db.CommandSeconds, parameters);
@@ -158,7 +164,8 @@ internal static class SqlServerQueries
     }
 
     public static async Task<int> ExecuteAsync(
-        this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+        this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken,
+        params (string Name, object? Value)[] parameters)
     {
         SqlCommand command = Command(connection, transaction, sql, db.CommandSeconds, parameters);
         await using (command.ConfigureAwait(false))

@@ -59,11 +59,13 @@ internal static class SqlServerFault
             SqlServerVerdict.Transient,
         // Fail-over: not the primary any more, in recovery, shutting down, connections refused, logins disabled; resources for a
         // query not to be had in time.
-        596 or 601 or 617 or 669 or 921 or 978 or 983 or 988 or 3906 or 6005 or 8628 or 8645 or 17142 or 17197 or 18401 or 41301 or 41302 or 41305 or 41325 or 41839 =>
+        596 or 601 or 617 or 669 or 921 or 978 or 983 or 988 or 3906 or 6005 or 8628 or 8645 or 17142 or 17197 or 18401
+            or 41301 or 41302 or 41305 or 41325 or 41839 =>
             SqlServerVerdict.Transient,
         // Null, check or foreign key, unique index, unique key; truncated, out of range, not convertible; a length or value bulk
         // copy does not take; NaN.
-        515 or 547 or 2601 or 2627 or 2628 or 8152 or 220 or 232 or 241 or 242 or 245 or 295 or 296 or 8114 or 8115 or 8023 or 4815 or 4816 or 4863 or 4864 or 4867 or 7339 =>
+        515 or 547 or 2601 or 2627 or 2628 or 8152 or 220 or 232 or 241 or 242 or 245 or 295 or 296 or 8114 or 8115 or 8023
+            or 4815 or 4816 or 4863 or 4864 or 4867 or 7339 =>
             SqlServerVerdict.RowRefused,
         // A trigger or procedure that throws, with a number of its own or none.
         >= 50000 when severity is > 10 and < Fatal => SqlServerVerdict.RowRefused,

@@ -109,12 +109,14 @@ internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lo
         var reasons = new List<string>
         {
             locks ? $"{many}: the table is a heap without indexes, appended to under bulk update locks of the table, which writers share"
-            : options.Append ? $"{many}, appending under row locks: a lock of the table would make them take turns, since it {What(columnstore, clustered, table)}"
+            : options.Append ? $"{many}, appending under row locks: a lock of the table would make them take turns, "
+                + $"since it {What(columnstore, clustered, table)}"
             : turns is null ? $"{many}: each merges keys of its own, told apart by {divided}, so that two never meet in a key"
             : writers == 1 ? $"{many}: merges take turns, since {turns}"
             : $"{many}: one stages its batch while the other merges; merges take turns, since {turns}",
             columnstore
-                ? $"batches of {CompressedRows:N0} rows: from there on a columnstore compresses them at once; with small files that takes a larger BytesInFlight"
+                ? $"batches of {CompressedRows:N0} rows: from there on a columnstore compresses them at once; "
+                    + "with small files that takes a larger BytesInFlight"
                 : $"batches of up to {CompressedRows:N0} rows: each costs some ten round trips, whatever it holds",
         };
         if (table.Triggers > 0)
@@ -134,7 +136,8 @@ internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lo
         if (options.Procedure is { } procedure) return $"the procedure {procedure} may touch any row";
         if (table.Triggers > 0) return "a trigger may touch any row";
         if (table.Indexes.Any(i => i.IsColumnstore)) return "a columnstore locks many rows at once";
-        if (table.Indexes.FirstOrDefault(i => i.IsUnique && !key.ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(i.Columns)) is { } other)
+        var keys = key.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        if (table.Indexes.FirstOrDefault(i => i.IsUnique && !keys.SetEquals(i.Columns)) is { } other)
             return $"rows of different keys may meet in the unique index {other.Name}";
         return divided is null ? "its collation may take different texts for the same key" : null;
     }

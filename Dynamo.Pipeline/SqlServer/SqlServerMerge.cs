@@ -91,7 +91,8 @@ internal sealed class SqlServerMerge<TRow>(
     {
         if (reader.FieldCount != 4)
             throw new SinkException(
-                $"The procedure {db.Options.Procedure} must return one result with the columns StagedFile, Inserted, Updated, Unchanged; found {reader.FieldCount} columns.");
+                $"The procedure {db.Options.Procedure} must return one result with the columns StagedFile, Inserted, Updated, Unchanged; "
+                + $"found {reader.FieldCount} columns.");
         long inserted = 0;
         var met = new Dictionary<(int, int), long>();
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -168,9 +169,8 @@ internal sealed class SqlServerMergeSql<TRow>
 
     /// <summary>A table of the staging table's shape.</summary>
     public string CreateLike(string name) =>
-        $"CREATE TABLE {name} ({string.Join(
-            ", ", _target.Columns.Select(
-                c => $"{Own(c)} {StagedType(c)} NULL"))}, {Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL)";
+        $"CREATE TABLE {name} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, "
+        + $"{Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL)";
 
     /// <summary>
     /// Merges what is staged. First result: the rows that were new. Second: by file, the rows that met another one, by kind (last
@@ -206,7 +206,8 @@ internal sealed class SqlServerMergeSql<TRow>
         string.Join(", ", _target.Columns.Select(Staged).Concat(_options.Constants.Values.Select(SqlServerText.Literal)));
 
     private static string Report(string kind = "Kind", string which = "") =>
-        $"SELECT @inserted AS Inserted; SELECT {s_file} AS StagedFile, {kind} AS Kind, COUNT_BIG(*) AS Met FROM {Meetings}{which} GROUP BY {s_file}, {kind};";
+        $"SELECT @inserted AS Inserted; SELECT {s_file} AS StagedFile, {kind} AS Kind, COUNT_BIG(*) AS Met "
+        + $"FROM {Meetings}{which} GROUP BY {s_file}, {kind};";
 
     /// <summary>
     /// The table's side of a join. Where merges go side by side, rows are looked up one by one and locked one by one, whatever the
@@ -229,18 +230,22 @@ internal sealed class SqlServerMergeSql<TRow>
                 _values.Select(c => Differs(c, $"t.{Table(c)}", Staged(c))));
         string update = _values.Length == 0 ? "" : $"""
             IF @met > 0
-              UPDATE t SET {string.Join(", ", _values.Select(c => $"t.{Table(c)} = {Staged(c)}"))} FROM {Staging} AS s {Met(" WITH (ROWLOCK)")} WHERE {differs};
+              UPDATE t SET {string.Join(", ", _values.Select(c => $"t.{Table(c)} = {Staged(c)}"))}
+              FROM {Staging} AS s {Met(" WITH (ROWLOCK)")} WHERE {differs};
             """;
         return $"""
             DECLARE @twice bigint, @met bigint, @inserted bigint;
             INSERT INTO {Meetings} ({Sequence}, Kind) SELECT d.{Sequence}, {Case(changed, 2)}
               FROM (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition}) AS Place{before} FROM {Staging}) AS d WHERE d.Place > 1;
             SET @twice = @@ROWCOUNT;
-            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT s.{Sequence}, CASE WHEN EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}) THEN 4 ELSE {Case(differs, 0)} END
+            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT s.{Sequence},
+              CASE WHEN EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}) THEN 4 ELSE {Case(differs, 0)} END
               FROM {Staging} AS s {Met()};
             SET @met = @@ROWCOUNT;
             IF @twice > 0
-              DELETE s FROM {Staging} AS s INNER JOIN (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition} DESC) AS Place FROM {Staging}) AS d ON d.{Sequence} = s.{Sequence} WHERE d.Place > 1;
+              DELETE s FROM {Staging} AS s
+              INNER JOIN (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition} DESC) AS Place FROM {Staging}) AS d
+              ON d.{Sequence} = s.{Sequence} WHERE d.Place > 1;
             {update}
             {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence} AND m.Kind NOT IN (2, 3));
             SET @inserted = @@ROWCOUNT;
@@ -251,12 +256,13 @@ internal sealed class SqlServerMergeSql<TRow>
     private string FirstWins()
     {
         string rows = _options.Duplicates != DuplicatePolicy.Reject ? "" :
-            $"SELECT m.{Sequence}, m.Kind, s.{Line}, {string.Join(
-                ", ", _target.Columns.Select(c => $"s.{Own(c)}"))} FROM {Meetings} AS m INNER JOIN {Staging} AS s ON s.{Sequence} = m.{Sequence} ORDER BY m.{Sequence};";
+            $"SELECT m.{Sequence}, m.Kind, s.{Line}, {string.Join(", ", _target.Columns.Select(c => $"s.{Own(c)}"))} "
+            + $"FROM {Meetings} AS m INNER JOIN {Staging} AS s ON s.{Sequence} = m.{Sequence} ORDER BY m.{Sequence};";
         return $"""
             DECLARE @inserted bigint;
             INSERT INTO {Meetings} ({Sequence}, Kind) SELECT s.{Sequence}, 0 FROM {Staging} AS s {Met()};
-            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT d.{Sequence}, 1 FROM (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition}) AS Place FROM {Staging}) AS d
+            INSERT INTO {Meetings} ({Sequence}, Kind) SELECT d.{Sequence}, 1
+              FROM (SELECT {Sequence}, ROW_NUMBER() OVER ({_partition}) AS Place FROM {Staging}) AS d
               WHERE d.Place > 1 AND NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = d.{Sequence});
             {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
             SET @inserted = @@ROWCOUNT;
@@ -290,8 +296,8 @@ internal sealed class SqlServerMergeSql<TRow>
     private static string StagedType(SqlServerColumn<TRow> column) => column.Column.Kind switch
     {
         ColumnKind.Text =>
-            $"nvarchar({(
-                column.Target.Length > 4000 ? "max" : FormattableString.Invariant($"{column.Target.Length}"))}) COLLATE {column.Target.Collation ?? SqlServerText.Exact}",
+            $"nvarchar({(column.Target.Length > 4000 ? "max" : FormattableString.Invariant($"{column.Target.Length}"))}) "
+            + $"COLLATE {column.Target.Collation ?? SqlServerText.Exact}",
         ColumnKind.WholeNumber => "bigint",
         ColumnKind.Number => "float",
         ColumnKind.Boolean => "bit",

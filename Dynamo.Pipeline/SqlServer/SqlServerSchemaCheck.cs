@@ -86,14 +86,16 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     private void CheckOthers(SqlServerTable rows)
     {
         foreach (string constant in _options.Constants.Keys)
-            if (rows.Find(constant) is not { IsReadOnly: false } || map.Columns.Any(c => c.Name.Equals(constant, StringComparison.OrdinalIgnoreCase)))
+            if (rows.Find(constant) is not { IsReadOnly: false }
+                || map.Columns.Any(c => c.Name.Equals(constant, StringComparison.OrdinalIgnoreCase)))
                 throw Misfit(
                     $"the constant column {constant} is missing in {map.Name}, filled by the server, or filled by the row map as well");
         SqlServerTableColumn? required = rows.Columns.FirstOrDefault(c => c is { IsNullable: false, IsFilled: false }
             && !_options.Constants.ContainsKey(c.Name) && !map.Columns.Any(m => m.Name.Equals(c.Name, StringComparison.OrdinalIgnoreCase)));
         if (required is not null)
             throw Misfit(
-                $"the column {map.Name}.{required.Name} must not be null and has no default, and neither the row map nor Constants fill it");
+                $"the column {map.Name}.{required.Name} must not be null and has no default, "
+                + "and neither the row map nor Constants fill it");
     }
 
     /// <summary>
@@ -102,10 +104,12 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     private void CheckKey(SqlServerTable rows)
     {
         HashSet<string> key = map.Columns.Where(c => c.IsKey).Select(c => c.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        if (key.Count == 0 || _options.Append || rows.Indexes.Any(i => i is { IsUnique: true, IsFiltered: false } && key.SetEquals(i.Columns)))
+        if (key.Count == 0 || _options.Append
+            || rows.Indexes.Any(i => i is { IsUnique: true, IsFiltered: false } && key.SetEquals(i.Columns)))
             return;
         throw Misfit(
-            $"the table {map.Name} has another key: expected a primary key or unique index over ({string.Join(", ", key)}). Create one, or set Append when no row ever comes twice");
+            $"the table {map.Name} has another key: expected a primary key or unique index over ({string.Join(", ", key)}). "
+            + "Create one, or set Append when no row ever comes twice");
     }
 
     private async Task CheckOwnAsync(SqlConnection connection, string table, string sql, CancellationToken cancellationToken)

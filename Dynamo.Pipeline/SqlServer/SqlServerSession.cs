@@ -37,7 +37,8 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         {
             return await db.RetryAsync("checking its tables", async (connection, token) =>
             {
-                SqlServerTarget<TRow> target = await new SqlServerSchemaCheck<TRow>(db, map).RunAsync(connection, token).ConfigureAwait(false);
+                var check = new SqlServerSchemaCheck<TRow>(db, map);
+                SqlServerTarget<TRow> target = await check.RunAsync(connection, token).ConfigureAwait(false);
                 long runId = await SqlServerRun.StartAsync(db, connection, run, token).ConfigureAwait(false);
                 var ledger = new SqlServerLedgerTable(db.Options, run.Source, runId);
                 bool isEmpty = await ledger.IsEmptyAsync(db, connection, token).ConfigureAwait(false);

@@ -40,7 +40,8 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
         if (map.Columns.Count == 0) throw new ArgumentException($"The table {map.Name} has no column.", nameof(map));
         if (!all.Append && all.Procedure is null && !map.Columns.Any(c => c.IsKey))
             throw new ArgumentException(
-                $"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. Add one with Key, or set Append.",
+                $"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. "
+                + "Add one with Key, or set Append.",
                 nameof(map));
         SqlServerDdl.RefuseConflicts(map, all);
         _db = SqlServerConnectionText.Read(connectionString, all);
@@ -130,7 +131,8 @@ internal static class SqlServerConnectionText
             // SqlClient's message may quote a part of the text: a password with a semicolon in it, for one.
 #pragma warning disable CA2208 // The parameter is the sink's.
             throw new ArgumentException(
-                "The connection string of SQL Server cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.",
+                "The connection string of SQL Server cannot be read. "
+                + "Check its keywords, and put values that hold a semicolon or quotes into quotes.",
                 nameof(connectionString));
 #pragma warning restore CA2208
         }

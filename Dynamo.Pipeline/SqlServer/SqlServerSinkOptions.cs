@@ -141,7 +141,11 @@ public sealed record SqlServerSinkOptions
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
     /// <summary>Where the time comes from, for the ledger and the waiting. Default: the system's clock.</summary>
-    public TimeProvider TimeProvider { get; init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 
     private static TimeSpan Bounded(TimeSpan value, [CallerMemberName] string name = "") =>
         value > TimeSpan.Zero && value <= TimeSpan.FromDays(1)

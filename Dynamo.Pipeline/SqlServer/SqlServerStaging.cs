@@ -38,7 +38,8 @@ internal sealed class SqlServerStaging<TRow>(
 
     /// <returns>Whether the catalogue lists the staging table.</returns>
     private async Task<bool> CreateAsync(SqlServerWriting<TRow> writing) =>
-        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation).ConfigureAwait(false))[0] > 0;
+        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation)
+            .ConfigureAwait(false))[0] > 0;
 
     private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
     {
@@ -88,7 +89,8 @@ internal sealed class SqlServerStaging<TRow>(
 
     private SinkException Unbalanced() => db.Options.Procedure is { } procedure
         ? new SinkException(
-            $"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
+            $"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: "
+            + "Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
         : new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
 
     /// <summary>

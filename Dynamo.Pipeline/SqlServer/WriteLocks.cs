@@ -40,7 +40,8 @@ internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> tar
     private int Patience => (int)Math.Min(int.MaxValue, db.Options.CommandTimeout.TotalMilliseconds);
 
     private string Statement(string part, string mode) => string.Create(CultureInfo.InvariantCulture,
-        $"EXEC @got = sp_getapplock @Resource = N'{_lock}{part}', @LockMode = N'{mode}', @LockOwner = N'Transaction', @LockTimeout = {Patience};");
+        $"EXEC @got = sp_getapplock @Resource = N'{_lock}{part}', "
+        + $"@LockMode = N'{mode}', @LockOwner = N'Transaction', @LockTimeout = {Patience};");
 
     private async Task TakeAsync(
         SqlConnection connection, SqlTransaction transaction, string statements, CancellationToken cancellationToken)
