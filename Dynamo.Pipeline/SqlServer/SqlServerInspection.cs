@@ -121,8 +121,8 @@ internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lo
         };
         if (table.Triggers > 0)
             reasons.Add(
-                $"{(table.Triggers == 1 ? "a trigger" : $"{table.Triggers} triggers")} will fire, {(
-                    options.Append ? $"once for up to {rows:N0} rows" : "once a batch")} and not once a row");
+                $"{(table.Triggers == 1 ? "a trigger" : $"{table.Triggers} triggers")} will fire, "
+                + $"{(options.Append ? $"once for up to {rows:N0} rows" : "once a batch")} and not once a row");
         if (!options.Append && options.Procedure is null && !clustered && !columnstore)
             reasons.Add("the table has no clustered index: updates look rows up in the heap");
         int others = table.Indexes.Count(i => !i.IsClustered && !i.IsColumnstore && !i.IsUnique);

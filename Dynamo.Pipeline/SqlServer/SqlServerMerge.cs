@@ -183,12 +183,10 @@ internal sealed class SqlServerMergeSql<TRow>
         FormattableString.Invariant($"DELETE FROM {Staging} WHERE {Sequence} < {from} OR {Sequence} > {to}");
 
     public static string Drop(IEnumerable<long> rows) =>
-        $"DELETE FROM {Staging} WHERE {Sequence} IN ({string.Join(
-            ", ", rows.Select(r => r.ToString(System.Globalization.CultureInfo.InvariantCulture)))})";
+        $"DELETE FROM {Staging} WHERE {Sequence} IN ({string.Join(", ", rows.Select(r => r.ToString(CultureInfo.InvariantCulture)))})";
 
     public static string DropFiles(IEnumerable<int> files) =>
-        $"DELETE FROM {Staging} WHERE {s_file} IN ({string.Join(
-            ", ", files.Select(f => f.ToString(System.Globalization.CultureInfo.InvariantCulture)))})";
+        $"DELETE FROM {Staging} WHERE {s_file} IN ({string.Join(", ", files.Select(f => f.ToString(CultureInfo.InvariantCulture)))})";
 
     public string Row(long sequence) =>
         FormattableString.Invariant(
@@ -197,8 +195,8 @@ internal sealed class SqlServerMergeSql<TRow>
     public static string Sequences => $"SELECT {Sequence} FROM {Staging} ORDER BY {Sequence}";
 
     private string Insert =>
-        $"INSERT INTO {_target.Name}{(
-            _target.Plan.MergesSideBySide ? " WITH (ROWLOCK)" : "")} ({Filled}) SELECT {Values} FROM {Staging} AS s";
+        $"INSERT INTO {_target.Name}{(_target.Plan.MergesSideBySide ? " WITH (ROWLOCK)" : "")} ({Filled}) "
+        + $"SELECT {Values} FROM {Staging} AS s";
 
     private string Filled => string.Join(", ", _target.Columns.Select(Table).Concat(_options.Constants.Keys.Select(SqlServerText.Quote)));
 
@@ -210,13 +208,12 @@ internal sealed class SqlServerMergeSql<TRow>
         + $"FROM {Meetings}{which} GROUP BY {s_file}, {kind};";
 
     /// <summary>
-    /// The table's side of a join. Where merges go side by side, rows are looked up one by one and locked one by one, whatever the
-    /// optimiser would like better: a scan, or a lock of
-    /// a page, would wait for the rows of another writer, which might wait for ours.
+    /// The table's side of a join. Where merges go side by side, rows are looked up and locked one by one, whatever the
+    /// optimiser prefers: a scan, or a lock of a page, would wait for rows of another writer, which may wait for ours.
     /// </summary>
-    private string Met(string hint = "") =>
-        $"INNER {(
-            _target.Plan.MergesSideBySide ? "LOOP " : "")}JOIN {_target.Name} AS t{(_target.Plan.MergesSideBySide ? hint : "")} ON {_same}";
+    private string Met(string hint = "") => _target.Plan.MergesSideBySide
+        ? $"INNER LOOP JOIN {_target.Name} AS t{hint} ON {_same}"
+        : $"INNER JOIN {_target.Name} AS t ON {_same}";
 
     /// <summary>
     /// Kinds 0 and 1: the first of its key in the batch met the table. 2 and 3: it met one before it in the batch. 4: it did both,

@@ -73,8 +73,8 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         {
             string? near = SimilarName.Of(column.Name, [.. rows.Columns.Select(c => c.Name)]);
             throw Misfit(
-                $"the table {map.Name} has no column {column.Name}; found {string.Join(", ", rows.Columns.Select(c => c.Name))}{(
-                    near is null ? "" : $" (did you mean {near}?)")}");
+                $"the table {map.Name} has no column {column.Name}; "
+                + $"found {string.Join(", ", rows.Columns.Select(c => c.Name))}{(near is null ? "" : $" (did you mean {near}?)")}");
         }
         if (found.IsReadOnly)
             throw Misfit($"the column {map.Name}.{found.Name} is computed or an identity: the server fills it, so the row map must not");
