@@ -12,7 +12,9 @@ namespace Dynamo.Pipeline.Host;
 /// Entra's tokens to log in with, from a command that prints one or from a file that another program keeps up to date. The command runs
 /// again when its token is about to expire; the file is read each time. Tokens are never shown. Safe for concurrent use.
 /// </summary>
+#pragma warning disable CA1001 // A semaphore that is only awaited has nothing to dispose.
 internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, TimeProvider time)
+#pragma warning restore CA1001
 {
     /// <summary>A token that expires sooner is replaced. The tools that hand out tokens keep the same margin.</summary>
     private static readonly TimeSpan s_margin = TimeSpan.FromMinutes(5);
@@ -90,8 +92,7 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
         if (exit != 0)
         {
             string? last = error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
-            string reason = last is null ? "." : $": {last}";
-            throw Failed(string.Create(CultureInfo.InvariantCulture, $"'{command[0]}' ended with {exit}{reason}"));
+            throw Failed(FormattableString.Invariant($"'{command[0]}' ended with {exit}{(last is null ? "." : $": {last}")}"));
         }
         return AccessTokenText.Read(output, now) ?? throw Failed($"what '{command[0]}' printed is no token. {AccessTokenText.Expected}");
     }

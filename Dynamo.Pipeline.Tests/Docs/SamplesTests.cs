@@ -39,10 +39,22 @@ internal sealed class SamplesTests
         string output = await RunAsync("OwnRow", token);
 
         Assert.That(output, Does.StartWith("files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
-        Assert.That(output, Does.Contain("station-2.csv: line 3, column state: the state is unknown; found 'off', expected 0 or 1\n"));
-        Assert.That(output, Does.Contain("station-3.csv: line 1, column unix: the column 'unix' is missing"));
+        Assert.That(output, Does.Contain(
+            "station-2.csv: line 3, column state: the value is neither true nor false; found 'off', expected 1 or 0, true or false\n"));
+        Assert.That(output, Does.Contain("station-3.csv: line 1, column at: the column 'at' is missing"));
         Assert.That(Sql.Rows(_folder["pumps.db"], "SELECT Pump || ' ' || AtUtc || ' ' || IsOn FROM PumpEvent WHERE Pump = 'P1' ORDER BY 1"),
             Is.EqualTo(new[] { "P1 2025-01-01 00:00:00 1", "P1 2025-01-01 01:00:00 0" }));
+    }
+
+    [Test]
+    public void The_own_row_with_its_table_its_columns_and_its_pipeline_takes_fifteen_lines()
+    {
+        string[] around = ["using ", "//", "Environment.", "Console.", "foreach "];
+
+        string[] lines = [.. Repository.Read("samples/OwnRow/Program.cs").Split('\n').Select(line => line.Trim())
+            .Where(line => line.Length > 0 && !around.Any(line.StartsWith))];
+
+        Assert.That(lines, Has.Length.LessThanOrEqualTo(15));
     }
 
     [Test]

@@ -31,7 +31,7 @@ internal sealed class SqlServerTokenTests
     {
         WriteScript($$"""
             echo x >> asked
-            env | grep -i dynamo > seen
+            env | grep -i ^dynamo > seen
             echo '{ "access_token": "{{TdsEndpoint.Token}}", "expires_in": 3599, "token_type": "Bearer" }'
             """);
 
@@ -64,7 +64,9 @@ internal sealed class SqlServerTokenTests
             exit 3
             """);
 
-        DynamoResult run = await RunAsync(token, new { connection = Connection(), accessTokenCommand = s_script }, "run", "--json", "--verbose");
+        string connection = Connection();
+
+        DynamoResult run = await RunAsync(token, new { connection, accessTokenCommand = s_script }, "run", "--json", "--verbose");
 
         Assert.That(run.ExitCode, Is.EqualTo(4), run.StandardError);
         Assert.That(run.StandardError, Does.Contain("'sh' ended with 3: ERROR: Please run 'az login' to set up an account."));
@@ -86,21 +88,6 @@ internal sealed class SqlServerTokenTests
         Assert.That(run.ExitCode, Is.EqualTo(4), run.StandardError);
         Assert.That(run.StandardError, Does.Contain(said).And.Not.Contains("s3cret"));
         Assert.That(_endpoint.Counts.BulkRows, Is.Zero);
-    }
-
-    [Test]
-    public async Task A_command_that_does_not_end_is_stopped_with_the_connection(CancellationToken token)
-    {
-        WriteScript("echo $$ > pid; exec sleep 1000");
-
-        string connection = Connection() + ";Connect Timeout=1";
-
-        DynamoResult run = await RunAsync(token, new { connection, accessTokenCommand = s_script }, "run");
-
-        Assert.That(run.ExitCode, Is.EqualTo(4), run.StandardError);
-        Assert.That(run.StandardError, Does.Contain("longer than Connect Timeout"));
-        string pid = (await File.ReadAllTextAsync(_folder["pid"], token)).Trim();
-        Assert.That(() => File.Exists($"/proc/{pid}/exe"), Is.False.After(10_000, 10));
     }
 
     [TestCase("Active Directory Managed Identity"), TestCase("ActiveDirectoryDefault")]
@@ -139,7 +126,9 @@ internal sealed class SqlServerTokenTests
 
     private void WriteScript(string text) => File.WriteAllText(_folder["token.sh"], text + "\n");
 
+#pragma warning disable CA1068 // The program's arguments come last, as on a command line.
     private async Task<DynamoResult> RunAsync(CancellationToken token, object sqlserver, params string[] arguments)
+#pragma warning restore CA1068
     {
         string json = JsonSerializer.Serialize(new { source = "inbox", sink = "sqlserver", sqlserver });
         await File.WriteAllTextAsync(_folder["dynamo.json"], json, token);

@@ -14,9 +14,12 @@ namespace Dynamo.Pipeline.SqlServer;
 internal readonly record struct StagedPiece<TRow>(int File, RowBatch<TRow> Rows, long Before);
 
 /// <summary>
-/// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in memory: all files that are, or a piece of a
-/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one stretch, in
-/// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as the last one is said by its place.
+/// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in
+/// memory: all files that are, or a piece of a
+/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one
+/// stretch, in
+/// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as
+/// the last one is said by its place.
 /// </summary>
 internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServerTarget<TRow> target)
 {
@@ -25,7 +28,10 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
     /// <summary>The parts of the keys that were admitted.</summary>
     public int Parts { get; private set; }
 
-    /// <summary>What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger sees the rows as they come.</summary>
+    /// <summary>
+    /// What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger
+    /// sees the rows as they come.
+    /// </summary>
     public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync(bool byName)
     {
         var held = new List<StagedPiece<TRow>>();
@@ -61,7 +67,9 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
         return true;
     }
 
-    /// <summary>Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.</summary>
+    /// <summary>
+    /// Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.
+    /// </summary>
     private async IAsyncEnumerable<StagedPiece<TRow>> StreamAsync(int file)
     {
         FileWork<TRow> work = _works[file];
@@ -147,7 +155,8 @@ internal sealed class SourceFaultException(ExceptionDispatchInfo fault) : Except
 }
 
 /// <summary>
-/// Rows on their way into a table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's <see cref="StagedPlace"/>, which keeps the order, its
+/// Rows on their way into a table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's
+/// <see cref="StagedPlace"/>, which keeps the order, its
 /// line, and its file's place in the batch; what of it is not mapped is not asked for. For one bulk copy, by one thread at a time.
 /// </summary>
 /// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
@@ -164,7 +173,8 @@ internal sealed class StagedRowReader<TRow>(
     private int _at = -1, _next;
     private bool _closed;
 
-    // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the next row is asked for.
+    // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the
+    // next row is asked for.
     private readonly ReusedBox<int> _file = new();
     private readonly ReusedBox<long> _line = new();
     private readonly ReusedBox<long> _sequence = new();
@@ -288,9 +298,11 @@ internal sealed class StagedRowReader<TRow>(
 
     public override short GetInt16(int ordinal) => throw new InvalidCastException();
 
-    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) => throw new InvalidCastException();
+    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) =>
+        throw new InvalidCastException();
 
-    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) => throw new InvalidCastException();
+    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) =>
+        throw new InvalidCastException();
 
     public override IEnumerator GetEnumerator() => throw new NotSupportedException();
 }
@@ -350,7 +362,10 @@ internal sealed class ReusedBox<T> where T : struct
     }
 }
 
-/// <summary>The number of a staged row: the place of its file in the batch, and its own in the file, so that neither needs a column of its own on the wire.</summary>
+/// <summary>
+/// The number of a staged row: the place of its file in the batch, and its own in the file, so that neither needs a column of its
+/// own on the wire.
+/// </summary>
 internal static class StagedPlace
 {
     private const int RowBits = 40;

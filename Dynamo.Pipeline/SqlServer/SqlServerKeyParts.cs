@@ -27,7 +27,8 @@ internal sealed class SqlServerKeyParts<TRow>
     {
         foreach (SqlServerColumn<TRow> key in keys)
         {
-            if (key.Column is RowColumn<TRow, string?> text && IsKnown(key.Target.Collation)) (_text, _exact) = (text.Get, IsExact(key.Target.Collation));
+            if (key.Column is RowColumn<TRow, string?> text && IsKnown(key.Target.Collation))
+                (_text, _exact) = (text.Get, IsExact(key.Target.Collation));
             else if (key.Column is RowColumn<TRow, long> number) _number = number.Get;
             else if (key.Column is RowColumn<TRow, Guid> id) _id = id.Get;
             else continue;
@@ -95,7 +96,8 @@ internal sealed class SqlServerKeyParts<TRow>
 
     /// <summary>Others have pairs of letters that count as one, or as another pair.</summary>
     private static bool IsKnown(string? collation) => IsExact(collation)
-        || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
+        || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true
+            || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
 
     /// <summary>One object, so that writers that race here never see one's text with another's part.</summary>
     private sealed record Known(string Text, int Parts);

@@ -10,6 +10,9 @@ internal static class SqlServerLogin
 {
     private const string MayPass = "DYNAMO_TRANSIENT";
 
+    /// <summary>How long a callback may take to hear its cancellation, and to stop what it has begun.</summary>
+    private static readonly TimeSpan s_hearing = TimeSpan.FromSeconds(2);
+
     /// <summary>
     /// The same callback, given up when it does not hear its cancellation, since SqlClient would wait for ever; and with an exception whose
     /// words SqlClient hands on: it drops exceptions of every other type.
@@ -17,14 +20,15 @@ internal static class SqlServerLogin
     public static Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>> Bounded(
         Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>> callback) => async (asked, cancellation) =>
         {
+            Task<SqlAuthenticationToken> token = Task.Run(() => callback(asked, cancellation), CancellationToken.None);
             try
             {
-                Task<SqlAuthenticationToken> token = Task.Run(() => callback(asked, cancellation), CancellationToken.None);
                 return await token.WaitAsync(cancellation).ConfigureAwait(false)
                     ?? throw new InvalidOperationException("The AccessTokenCallback yielded null.");
             }
             catch (OperationCanceledException error) when (cancellation.IsCancellationRequested)
             {
+                await Task.WhenAny(token, Task.Delay(s_hearing, CancellationToken.None)).ConfigureAwait(false);
                 throw new NoTokenException("The AccessTokenCallback took longer than Connect Timeout.", MayPass, error);
             }
             catch (Exception error) when (error is not OutOfMemoryException)

@@ -39,7 +39,10 @@ internal sealed record SqlServerIndex(string Name, string Kind, bool IsUnique, b
 /// <summary>What the catalogue says about a table.</summary>
 internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Columns, IReadOnlyList<SqlServerIndex> Indexes, int Triggers)
 {
-    /// <summary>Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a key and compares every time with every other.</summary>
+    /// <summary>
+    /// Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a
+    /// key and compares every time with every other.
+    /// </summary>
     public bool HashesTimes { get; private init; } = true;
 
     /// <summary>Reads it, or null when there is no such table.</summary>
@@ -72,7 +75,8 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     }
 
     /// <summary>
-    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's catalogue keeps it.
+    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every
+    /// server's catalogue keeps it.
     /// </summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
@@ -108,7 +112,9 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     public SqlServerTableColumn? Find(string name) => Columns.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 }
 
-/// <summary>The queries of the catalogue. Servers do not agree on the sizes of its numbers, and leave flags null: what is read takes any.</summary>
+/// <summary>
+/// The queries of the catalogue. Servers do not agree on the sizes of its numbers, and leave flags null: what is read takes any.
+/// </summary>
 internal static class SqlServerCatalogue
 {
     public const string Columns = """

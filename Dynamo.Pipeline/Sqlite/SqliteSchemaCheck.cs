@@ -109,8 +109,8 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         return kind switch
         {
             // A column of numbers would keep the digits of a decimal as the nearest double.
-            ColumnKind.Text or ColumnKind.Decimal or ColumnKind.Guid => text,
-            ColumnKind.DateTimeUtc => !integer && !real,
+            ColumnKind.Text or ColumnKind.Decimal => text,
+            ColumnKind.DateTimeUtc or ColumnKind.Guid => !integer && !real,
             ColumnKind.WholeNumber or ColumnKind.Boolean => !text && !real,
             _ => !text && !integer,
         };

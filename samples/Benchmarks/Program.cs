@@ -42,6 +42,11 @@ static async Task<int> RunAsync(string[] args)
         case ["formats", ..]:
             await FormatCosts.RunAsync(Number(args, 1, 300));
             return 0;
+        case ["csv", string path, ..]:
+            return CsvBench.Run(path, Number(args, 2, 9));
+        case ["csv-file", string path, ..]:
+            CsvBench.Make(path, Number(args, 2, 2000));
+            return 0;
         case ["sqlserver", string connection, ..]:
             return await SqlServerBench.RunAsync(connection, Number(args, 2, 1_000_000), args.Length > 3 ? args[3] : "");
         case ["sqlserver-endpoint"]:
@@ -55,14 +60,16 @@ static async Task<int> RunAsync(string[] args)
                 """
                 usage:
                   read FOLDER [READERS [CHUNK [REPEAT]]]   the read_file step alone, in this process
-                  compare FOLDER [REPEAT [HOST]]           read step and whole process beside the published method and C, interleaved; medians and ratios
-                  tune FOLDER OUT [REPEAT [HOST]]          the published matrix, ours and pool_read_file.py in turn; goes on where it was interrupted
+                  compare FOLDER [REPEAT [HOST]]           read step and whole process beside the published method and C, in turn
+                  tune FOLDER OUT [REPEAT [HOST]]          the published matrix, ours and pool_read_file.py in turn; can be interrupted
                   allocations FOLDER [REPEAT]              what the read step and the whole pipeline allocate, by type
-                  import FOLDER DATABASE [REPEAT]          the whole import in this process, for a profiler; the database is made anew each time
+                  import FOLDER DATABASE [REPEAT]          the whole import in this process, for a profiler
                   memory FOLDER [FOLDER …]                 peak memory of the whole process for each folder
                   sftp FOLDER [REPEAT [HOST]]              SFTP clients and imports against an sshd of our own, near and 20 ms away
                   formats [PASSES]                         nanoseconds a value for several formats, best of many passes
-                  sqlserver CONNECTION|endpoint [ROWS [WAY]] rows a second into SQL Server beside SqlBulkCopy, Dapper and single inserts; this side's CPU and allocation
+                  csv FOLDER|FILE [REPEAT]                 CSV engines over the same bytes: many small files, or a large one
+                  csv-file FILE [MEGABYTES]                writes a wide file for it
+                  sqlserver CONNECTION|endpoint [ROWS [WAY]] rows a second into SQL Server beside SqlBulkCopy, Dapper and inserts
                   parts [--filter …]                       BenchmarkDotNet on the parts
                 See README.md beside this program.
                 """);

@@ -5,7 +5,7 @@ using Dynamo.Pipeline.Sqlite;
 // "events" and "pumps.db" are beside the built program, or in the folder given as an argument.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
 
-// Rows with the same key are the same row, sent again.
+// The key decides which row is the same row, sent again.
 RowMap<PumpEvent> table = RowMap<PumpEvent>.Table("PumpEvent").Key("Pump", e => e.Pump).Key("AtUtc", e => e.AtUtc)
     .Column("IsOn", e => e.On).Column("Kilowatt", e => e.Kilowatt);
 var format = new CsvFormat<PumpEvent>(["pump", "at", "state", "kW"], Parse, new CsvText { Separator = ';' });

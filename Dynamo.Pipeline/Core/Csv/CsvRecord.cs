@@ -304,7 +304,7 @@ public readonly ref struct CsvRecord
     private Defect NotANumber(int column, string problem, char decimalSeparator)
     {
         char other = decimalSeparator == '.' ? ',' : '.';
-        bool isOther = ValueText.Of(other).Read(Field(column), out _) is null;
+        bool isOther = Field(column).Contains((byte)other) && ValueText.Of(other).Read(Field(column), out _) is null;
         return Defect(column, $"the value {problem}", $"a decimal number such as 12{decimalSeparator}5",
             isOther ? $"If decimals follow '{other}', give it as the decimalSeparator where the row is read" : null);
     }

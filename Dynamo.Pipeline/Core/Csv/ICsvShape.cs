@@ -30,7 +30,7 @@ public interface ICsvShape<TRow>
 public interface ICsvTable<TRow>
 {
     /// <summary>Gets the parser for a file. If rows do not depend on the file, return the same parser for all files.</summary>
-    /// <param name="file">The file: its path, the lines above its table, and the names of the format.</param>
+    /// <param name="file">The file: its path and the lines above its table.</param>
     /// <returns>The parser for the lines of the file.</returns>
     /// <exception cref="BadFileException">The path or the preamble does not have what the rows need.</exception>
     ICsvRowParser<TRow> Open(in CsvFile file);

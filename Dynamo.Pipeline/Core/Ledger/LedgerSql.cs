@@ -1,36 +1,36 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// What <c>status</c> and <c>retry</c> ask of the tables, in the SQL that both databases understand. Values are parameters with the names of the
-/// properties of <see cref="LedgerQuestion"/>, and of what the database takes for a file's key.
+/// The SQL statements of <c>dynamo status</c> and <c>dynamo retry</c>, in the SQL that both databases understand. Values are parameters.
+/// Their names are those of the properties of <see cref="LedgerQuestion"/>, and for a file's key those that the database uses.
 /// </summary>
 internal sealed record LedgerSql
 {
-    /// <summary>The table of files, quoted.</summary>
+    /// <summary>The name of the table of files, quoted.</summary>
     public required string Ledger { get; init; }
 
-    /// <summary>The table of runs, quoted.</summary>
+    /// <summary>The name of the table of runs, quoted.</summary>
     public required string Runs { get; init; }
 
-    /// <summary>The table of rejected rows, quoted.</summary>
+    /// <summary>The name of the table of rejected rows, quoted.</summary>
     public required string Rejects { get; init; }
 
     /// <summary>The condition that finds one file by its key.</summary>
     public required string IsFile { get; init; }
 
-    /// <summary>What cuts a result short where that stands first, such as <c>TOP (@Most)</c>.</summary>
+    /// <summary>Limits the number of rows, for databases that write it after SELECT, such as <c>TOP (@Most)</c>.</summary>
     public string Top { get; init; } = "";
 
-    /// <summary>What cuts a result short where that stands last, such as <c>LIMIT @Most</c>.</summary>
+    /// <summary>Limits the number of rows, for databases that write it at the end, such as <c>LIMIT @Most</c>.</summary>
     public string Limit { get; init; } = "";
 
-    /// <summary>What returns the deleted rows where that stands before the condition, such as <c>OUTPUT</c>.</summary>
+    /// <summary>Returns the deleted rows, for databases that write it before the condition, such as <c>OUTPUT</c>.</summary>
     public string Output { get; init; } = "";
 
-    /// <summary>What returns the deleted rows where that stands last, such as <c>RETURNING</c>.</summary>
+    /// <summary>Returns the deleted rows, for databases that write it at the end, such as <c>RETURNING</c>.</summary>
     public string Returning { get; init; } = "";
 
-    /// <summary>Every column, since an older table has fewer.</summary>
+    /// <summary>Selects all columns without naming them, because older tables have fewer.</summary>
     public string LastRuns => $"SELECT {Top} * FROM {Runs} ORDER BY RunId DESC {Limit}";
 
     public string Totals => $"""
@@ -45,11 +45,12 @@ internal sealed record LedgerSql
         FROM {Ledger} WHERE {IsQuarantined} AND {IsOfSource} ORDER BY ImportedUtc, Path {Limit}
         """;
 
-    /// <summary>To be run before <see cref="ForgetFile"/>: the rejects are found by the entry.</summary>
+    /// <summary>Run it before <see cref="ForgetFile"/>, because it finds the rejects by the entry of the file.</summary>
     public string ForgetRejects =>
-        $"DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})";
+        $"DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path "
+        + $"AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})";
 
-    /// <summary>Returns a row for each file that is forgotten.</summary>
+    /// <summary>Deletes the entry of a file and returns a row for it, if there was one.</summary>
     public string ForgetFile => $"DELETE FROM {Ledger} {Output} WHERE {IsFile} AND {IsQuarantined} {Returning}";
 
     private static string IsQuarantined => $"Outcome = '{LedgerOutcome.Quarantined}'";
@@ -58,27 +59,29 @@ internal sealed record LedgerSql
 }
 
 /// <summary>
-/// The values of a statement: each public property is a parameter of its name. The token is none, since it is not public; it is what stops the statement.
+/// The values of a statement. Each public property is a parameter with the same name. The token cancels the statement; it is not
+/// public, so it is not a parameter.
 /// </summary>
 internal abstract record SqlArguments
 {
     internal CancellationToken Cancellation { get; init; }
 }
 
-/// <summary>A statement that takes no values, or those of a question about the ledger.</summary>
-/// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
-/// <param name="Most">How many rows at most.</param>
+/// <summary>The values of a query of the ledger, also for statements that need none of them.</summary>
+/// <param name="Source">The name of the source, or <see langword="null"/> for all sources.</param>
+/// <param name="Most">The most rows to return.</param>
 internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
 
-/// <summary>A quarantined file, as it is read from the ledger.</summary>
+/// <summary>A row of the ledger with a quarantined file.</summary>
 internal sealed record QuarantineRow(string Source, string Path, long Size, DateTime ModifiedUtc, string? Reason, DateTime ImportedUtc)
 {
     public QuarantinedEntry ToEntry() =>
         new(Source, new SourceFile(Path, Size, LedgerTime.Utc(ModifiedUtc)), DefectJson.Read(Reason ?? ""), LedgerTime.Utc(ImportedUtc));
 }
 
-/// <summary>Times in the tables are UTC; a database does not say so.</summary>
+/// <summary>Marks the times of the tables as UTC, because a database returns them without a kind.</summary>
 internal static class LedgerTime
 {
-    public static DateTime Utc(DateTime time) => time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
+    public static DateTime Utc(DateTime time) =>
+        time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
 }

@@ -1,19 +1,31 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// A row of the run table as it is read, opened and closed. Its properties are the table's columns, and the parameters of the same names. A column that an
-/// older table does not have reads as 0.
+/// A row of the run table. Its properties are the columns of the table, and they are parameters with the same names when a row is
+/// written. A column that an older table does not have is read as 0.
 /// </summary>
 internal sealed record RunRow : SqlArguments
 {
-    /// <summary>The counts in the table's order: what its definition, the end of a run and <c>dynamo status --json</c> are made of.</summary>
+    /// <summary>
+    /// The counts in the order of the table's columns. The definition of the table, the end of a run and <c>dynamo status --json</c>
+    /// use this list.
+    /// </summary>
     public static readonly IReadOnlyList<(string Name, Func<RunBooks, long> Of)> Counts =
     [
-        (nameof(Listed), b => b.Listed), (nameof(Loaded), b => b.Loaded), (nameof(AlreadyLoaded), b => b.AlreadyLoaded),
-        (nameof(AlreadyQuarantined), b => b.AlreadyQuarantined), (nameof(Quarantined), b => b.Quarantined), (nameof(Deferred), b => b.Deferred),
-        (nameof(RowsRead), b => b.RowsRead), (nameof(RowsInserted), b => b.RowsInserted), (nameof(RowsUpdated), b => b.RowsUpdated),
-        (nameof(RowsUnchanged), b => b.RowsUnchanged), (nameof(RowsRejected), b => b.RowsRejected), (nameof(RowsSkipped), b => b.RowsSkipped),
-        (nameof(RowsFlagged), b => b.RowsFlagged), (nameof(Bytes), b => b.Bytes),
+        (nameof(Listed), books => books.Listed),
+        (nameof(Loaded), books => books.Loaded),
+        (nameof(AlreadyLoaded), books => books.AlreadyLoaded),
+        (nameof(AlreadyQuarantined), books => books.AlreadyQuarantined),
+        (nameof(Quarantined), books => books.Quarantined),
+        (nameof(Deferred), books => books.Deferred),
+        (nameof(RowsRead), books => books.RowsRead),
+        (nameof(RowsInserted), books => books.RowsInserted),
+        (nameof(RowsUpdated), books => books.RowsUpdated),
+        (nameof(RowsUnchanged), books => books.RowsUnchanged),
+        (nameof(RowsRejected), books => books.RowsRejected),
+        (nameof(RowsSkipped), books => books.RowsSkipped),
+        (nameof(RowsFlagged), books => books.RowsFlagged),
+        (nameof(Bytes), books => books.Bytes),
     ];
 
     public long RunId { get; init; }
@@ -59,22 +71,51 @@ internal sealed record RunRow : SqlArguments
     public long Bytes { get; init; }
 
     /// <summary>The row of a run that begins.</summary>
-    public static RunRow Begun(RunStart run) => new() { Source = run.Source, StartedUtc = run.StartedUtc, Host = run.Host, Version = run.Version };
+    public static RunRow Begun(RunStart run) =>
+        new() { Source = run.Source, StartedUtc = run.StartedUtc, Host = run.Host, Version = run.Version };
 
     /// <summary>The row of a run that ends.</summary>
     public static RunRow Ended(long runId, DateTime utc, string outcome, RunBooks books) => new()
     {
-        RunId = runId, EndedUtc = utc, Outcome = outcome,
-        Listed = books.Listed, Loaded = books.Loaded, AlreadyLoaded = books.AlreadyLoaded, AlreadyQuarantined = books.AlreadyQuarantined,
-        Quarantined = books.Quarantined, Deferred = books.Deferred, RowsRead = books.RowsRead, RowsInserted = books.RowsInserted,
-        RowsUpdated = books.RowsUpdated, RowsUnchanged = books.RowsUnchanged, RowsRejected = books.RowsRejected, RowsSkipped = books.RowsSkipped,
-        RowsFlagged = books.RowsFlagged, Bytes = books.Bytes,
+        RunId = runId,
+        EndedUtc = utc,
+        Outcome = outcome,
+        Listed = books.Listed,
+        Loaded = books.Loaded,
+        AlreadyLoaded = books.AlreadyLoaded,
+        AlreadyQuarantined = books.AlreadyQuarantined,
+        Quarantined = books.Quarantined,
+        Deferred = books.Deferred,
+        RowsRead = books.RowsRead,
+        RowsInserted = books.RowsInserted,
+        RowsUpdated = books.RowsUpdated,
+        RowsUnchanged = books.RowsUnchanged,
+        RowsRejected = books.RowsRejected,
+        RowsSkipped = books.RowsSkipped,
+        RowsFlagged = books.RowsFlagged,
+        Bytes = books.Bytes,
     };
 
-    public ImportedRun ToRun() => new(RunId, Source, LedgerTime.Utc(StartedUtc), EndedUtc is { } ended ? LedgerTime.Utc(ended) : null, Outcome, Host, new RunBooks
+    public ImportedRun ToRun()
     {
-        Listed = Listed, Loaded = Loaded, AlreadyLoaded = AlreadyLoaded, AlreadyQuarantined = AlreadyQuarantined, Quarantined = Quarantined,
-        Deferred = Deferred, RowsRead = RowsRead, RowsInserted = RowsInserted, RowsUpdated = RowsUpdated, RowsUnchanged = RowsUnchanged,
-        RowsRejected = RowsRejected, RowsSkipped = RowsSkipped, RowsFlagged = RowsFlagged, Bytes = Bytes,
-    });
+        var books = new RunBooks
+        {
+            Listed = Listed,
+            Loaded = Loaded,
+            AlreadyLoaded = AlreadyLoaded,
+            AlreadyQuarantined = AlreadyQuarantined,
+            Quarantined = Quarantined,
+            Deferred = Deferred,
+            RowsRead = RowsRead,
+            RowsInserted = RowsInserted,
+            RowsUpdated = RowsUpdated,
+            RowsUnchanged = RowsUnchanged,
+            RowsRejected = RowsRejected,
+            RowsSkipped = RowsSkipped,
+            RowsFlagged = RowsFlagged,
+            Bytes = Bytes,
+        };
+        DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;
+        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books);
+    }
 }

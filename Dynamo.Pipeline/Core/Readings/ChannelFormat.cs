@@ -31,7 +31,7 @@ public sealed record ChannelFormat
     public double Offset { get; init => field = Finite(value, nameof(Offset)); }
 
     /// <summary>
-    /// The unit of the value after scale and offset, a name known to <see cref="UnitOfMeasure"/>.
+    /// The unit of the value after scale and offset, such as <c>l/s</c> or <c>bar</c>. The error for an unknown unit lists all units.
     /// Default <see langword="null"/>: the unit in the file's line of units, if it has one.
     /// </summary>
     /// <exception cref="ArgumentException">The unit is not known.</exception>
