@@ -1,5 +1,4 @@
 using Dapper;
-using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -39,7 +38,10 @@ internal sealed record SqlServerIndex(string Name, string Kind, bool IsUnique, b
 /// <summary>What the catalogue says about a table.</summary>
 internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Columns, IReadOnlyList<SqlServerIndex> Indexes, int Triggers)
 {
-    /// <summary>Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a key and compares every time with every other.</summary>
+    /// <summary>
+    /// Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a key and
+    /// compares every time with every other.
+    /// </summary>
     public bool HashesTimes { get; private init; } = true;
 
     /// <summary>Reads it, or null when there is no such table.</summary>
@@ -51,7 +53,7 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     {
         List<SqlServerTableColumn> columns = await ColumnsAsync(db, connection, table, cancellationToken).ConfigureAwait(false);
         if (columns.Count == 0) return null;
-        var named = new SqlServerCatalogue.Named(table) { Cancellation = cancellationToken };
+        var named = new NamedObject(table) { Cancellation = cancellationToken };
         SqlServerCatalogue.IndexRow[] rows = [.. await connection.QueryAsync<SqlServerCatalogue.IndexRow>(
             SqlServerCatalogue.Indexes, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false)];
         IEnumerable<SqlServerCatalogue.IndexRow> columnstores = await connection.QueryAsync<SqlServerCatalogue.IndexRow>(
@@ -67,12 +69,13 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     public static async Task<List<SqlServerTableColumn>> ColumnsAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
     {
         IEnumerable<SqlServerCatalogue.ColumnRow> rows = await connection.QueryAsync<SqlServerCatalogue.ColumnRow>(
-            SqlServerCatalogue.Columns, new SqlServerCatalogue.Named(table) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+            SqlServerCatalogue.Columns, new NamedObject(table) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         return [.. rows.Select(row => row.ToColumn())];
     }
 
     /// <summary>
-    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's catalogue keeps it.
+    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's
+    /// catalogue keeps it.
     /// </summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
@@ -104,7 +107,9 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     public SqlServerTableColumn? Find(string name) => Columns.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 }
 
-/// <summary>The queries of the catalogue. Servers do not agree on the sizes of its numbers, and leave flags null: what is read takes any.</summary>
+/// <summary>
+/// The queries of the catalogue. Servers do not agree on the sizes of its numbers, and leave flags null: what is read takes any.
+/// </summary>
 internal static class SqlServerCatalogue
 {
     public const string Columns = """
@@ -124,18 +129,17 @@ internal static class SqlServerCatalogue
     public const string Columnstores =
         "SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind FROM sys.indexes AS i WHERE i.object_id = OBJECT_ID(@Name) AND i.type_desc LIKE '%COLUMNSTORE%'";
 
+#pragma warning disable DAP244 // The second column is the same for all rows, and the server takes it beside the sum.
     public const string Triggers = """
         SELECT COUNT(*) AS Triggers, CAST(SERVERPROPERTY('Babelfish') AS int) AS Babelfish
         FROM sys.triggers WHERE parent_id = OBJECT_ID(@Name) AND is_disabled = 0
         """;
+#pragma warning restore DAP244
 
     /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
     public static async Task<bool> HasAsync(this SqlServerDb db, SqlConnection connection, string name, CancellationToken cancellationToken) =>
         await connection.ExecuteScalarAsync<int?>(
-            "SELECT OBJECT_ID(@Name)", new Named(name) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is not null;
-
-    /// <param name="Name">A quoted name with its schema.</param>
-    internal sealed record Named(string Name) : SqlArguments;
+            "SELECT OBJECT_ID(@Name)", new NamedObject(name) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is not null;
 
     internal sealed record ColumnRow(
         string Name, string Type, int Bytes, int Digits, int Decimals, bool? Nullable, bool? IsIdentity, bool? IsComputed, int? DefaultId, string? Collation)

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>Binds one column of a row to a parameter. Values no column takes are caught here, before the database would keep them.</summary>
+/// <summary>
+/// Binds one column of a row to a parameter. A value that the column must not have is caught here, since SQLite would keep it.
+/// </summary>
 internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 {
     public RowColumn<TRow> Column { get; } = column;
@@ -77,7 +79,7 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
         public override string? Show(TRow row) => column.Get(row).ToString("R", CultureInfo.InvariantCulture);
 
-        /// <summary>NaN is never the same: each is rejected by itself.</summary>
+        /// <summary>NaN equals nothing, so each one is rejected by itself.</summary>
         public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
     }
 
@@ -94,10 +96,12 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
         public override string? Show(TRow row) => column.Get(row).ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture);
 
-        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
+        public override bool AreSame(TRow one, TRow other) =>
+            column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
     }
 
-    private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column) where T : struct
+    private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column)
+        where T : struct
     {
         public override string? Bind(SqliteStatement statement, int index, TRow row)
         {

@@ -7,7 +7,8 @@ using System.Text.Unicode;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// A prepared statement with its parameters' text. Text is handed to SQLite without a copy, so it lives in <see cref="Buffer"/> until <see cref="Reset"/>.
+/// A prepared statement with its parameters' text. Text is handed to SQLite without a copy, so it lives in <see cref="Buffer"/> until
+/// <see cref="Reset"/>.
 /// </summary>
 internal sealed unsafe class SqliteStatement : IDisposable
 {
@@ -48,7 +49,9 @@ internal sealed unsafe class SqliteStatement : IDisposable
 
     public void Null(int index) => Check(SqliteNative.BindNull(_handle, index));
 
-    /// <summary>Runs to the end and makes ready for the next parameters. Returns SQLite's code, <see cref="SqliteNative.Done"/> when all went well.</summary>
+    /// <summary>
+    /// Runs to the end and makes ready for the next parameters. Returns SQLite's code, <see cref="SqliteNative.Done"/> when all went well.
+    /// </summary>
     public int TryRun()
     {
         int code = SqliteNative.Step(_handle);
@@ -61,7 +64,9 @@ internal sealed unsafe class SqliteStatement : IDisposable
         if (TryRun() != SqliteNative.Done) throw _db.Fault(doing);
     }
 
-    /// <summary>Steps to the next row. At the end the statement is ready for its next parameters; a statement left before that must be reset.</summary>
+    /// <summary>
+    /// Steps to the next row. At the end the statement is ready for its next parameters; a statement left before that must be reset.
+    /// </summary>
     public bool Next()
     {
         int code = SqliteNative.Step(_handle);
@@ -124,7 +129,9 @@ internal sealed unsafe class SqliteText
         return start;
     }
 
-    /// <summary>Adds <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>, as Microsoft.Data.Sqlite writes it: it sorts, and SQLite's date functions read it.</summary>
+    /// <summary>
+    /// Adds <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>, as Microsoft.Data.Sqlite writes it: it sorts, and SQLite's date functions read it.
+    /// </summary>
     public byte* Add(DateTime time, out int bytes)
     {
         byte* start = Reserve(LongestTime);

@@ -1,8 +1,9 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Looks into the tables that a sink keeps: the runs, the ledger of files, and what is in quarantine. <c>SqliteLedger</c> and <c>SqlServerLedger</c> are
-/// those of the two sinks; a sink of your own can have one too. It may be asked while a run goes on. Safe for concurrent use.
+/// Looks into the tables that a sink keeps: the runs, the ledger of files, and what is in quarantine. <c>SqliteLedger</c> and
+/// <c>SqlServerLedger</c> are those of the two sinks; a sink of your own can have one too. It may be asked while a run goes on. Safe for
+/// concurrent use.
 /// </summary>
 public interface ILedger
 {
@@ -37,12 +38,13 @@ public interface ILedger
     Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken = default);
 
     /// <summary>
-    /// Forgets quarantined files and their rejects, so that the next run that finds them loads them. Loaded files are never forgotten. Bring the files
-    /// themselves back first (<see cref="IQuarantine.ReturnAsync"/>).
+    /// Forgets quarantined files and their rejects, so that the next run that finds them loads them. Loaded files are never forgotten.
+    /// Bring the files themselves back first (<see cref="IQuarantine.ReturnAsync"/>).
     /// </summary>
     /// <param name="source">The source's <see cref="IFileSource.Name"/>.</param>
     /// <param name="files">
-    /// Which files, by path, size and time, or <see langword="null"/> for all in quarantine. Other versions of the same path stay as they are.
+    /// Which files, by path, size and time, or <see langword="null"/> for all in quarantine. Other versions of the same path stay as they
+    /// are.
     /// </param>
     /// <param name="cancellationToken">Gives up and changes nothing.</param>
     /// <returns>How many files were forgotten.</returns>
@@ -58,7 +60,8 @@ public interface ILedger
 /// <param name="Outcome"><c>running</c>, <c>completed</c>, <c>cancelled</c>, <c>failed</c> or <c>interrupted</c>.</param>
 /// <param name="Host">The machine.</param>
 /// <param name="Books">
-/// The counts: all 0 while the run is under way. An interrupted run could not write them: SQLite then has the files and rows that it committed.
+/// The counts: all 0 while the run is under way. An interrupted run could not write them: SQLite then has the files and rows that it
+/// committed.
 /// </param>
 public sealed record ImportedRun(
     long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, RunBooks Books);

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// What <c>status</c> and <c>retry</c> ask of the tables, in the SQL that both databases understand. Values are parameters with the names of the
-/// properties of <see cref="LedgerQuestion"/>, and of what the database takes for a file's key.
+/// What <c>status</c> and <c>retry</c> ask of the tables, in the SQL that both databases understand. Its parameters are <c>@Source</c> (or
+/// null for all), <c>@Most</c>, <c>@Path</c>, and those of <see cref="IsFile"/>.
 /// </summary>
 internal sealed record LedgerSql
 {
@@ -46,8 +46,10 @@ internal sealed record LedgerSql
         """;
 
     /// <summary>To be run before <see cref="ForgetFile"/>: the rejects are found by the entry.</summary>
-    public string ForgetRejects =>
-        $"DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})";
+    public string ForgetRejects => $"""
+        DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path
+          AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})
+        """;
 
     /// <summary>Returns a row for each file that is forgotten.</summary>
     public string ForgetFile => $"DELETE FROM {Ledger} {Output} WHERE {IsFile} AND {IsQuarantined} {Returning}";
@@ -58,21 +60,30 @@ internal sealed record LedgerSql
 }
 
 /// <summary>
-/// The values of a statement: each public property is a parameter of its name. The token is none, since it is not public; it is what stops the statement.
+/// The values of a statement: each public property is a parameter of its name. The token is none, since it is not public; it is what stops
+/// the statement. Dapper.AOT writes code for the types of its own project only, so each database derives the types that it uses from this
+/// one and those below.
 /// </summary>
 internal abstract record SqlArguments
 {
     internal CancellationToken Cancellation { get; init; }
 }
 
-/// <summary>A statement that takes no values, or those of a question about the ledger.</summary>
-/// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
-/// <param name="Most">How many rows at most.</param>
-internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
-
 /// <summary>A quarantined file, as it is read from the ledger.</summary>
-internal sealed record QuarantineRow(string Source, string Path, long Size, DateTime ModifiedUtc, string? Reason, DateTime ImportedUtc)
+internal abstract record QuarantineColumns
 {
+    public string Source { get; init; } = "";
+
+    public string Path { get; init; } = "";
+
+    public long Size { get; init; }
+
+    public DateTime ModifiedUtc { get; init; }
+
+    public string? Reason { get; init; }
+
+    public DateTime ImportedUtc { get; init; }
+
     public QuarantinedEntry ToEntry() =>
         new(Source, new SourceFile(Path, Size, LedgerTime.Utc(ModifiedUtc)), DefectJson.Read(Reason ?? ""), LedgerTime.Utc(ImportedUtc));
 }
@@ -80,5 +91,6 @@ internal sealed record QuarantineRow(string Source, string Path, long Size, Date
 /// <summary>Times in the tables are UTC; a database does not say so.</summary>
 internal static class LedgerTime
 {
-    public static DateTime Utc(DateTime time) => time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
+    public static DateTime Utc(DateTime time) =>
+        time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
 }
