@@ -1,7 +1,8 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// The database as the commands use it, whichever it is; what was imported into it is the <see cref="ILedger"/>'s. Connects with each call, and not before.
+/// A database, SQLite or SQL Server, as the commands use it. <see cref="ILedger"/> says what was imported into it.
+/// It connects with each call, and not before.
 /// </summary>
 internal interface IStore
 {

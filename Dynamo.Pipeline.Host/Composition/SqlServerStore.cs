@@ -11,7 +11,8 @@ internal sealed class SqlServerStore : IStore
     /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
     public SqlServerStore(HostSettings settings, RowMap<Reading> table)
     {
-        (_connection, _table, _options) = (SqlServerConnection.Of(settings), table, settings.SqlServer);
+        (_connection, _table) = (SqlServerConnection.Of(settings), table);
+        _options = AccessTokens.Applied(settings);
         _inspection = Composition.Checked("sqlserver", () => new SqlServerInspection<Reading>(_connection, table, _options));
     }
 
@@ -31,5 +32,6 @@ internal sealed class SqlServerStore : IStore
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         _inspection.LookUpAsync(source, files, cancellationToken);
 
-    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) => _inspection.LeaseAsync(source, cancellationToken);
+    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) =>
+        _inspection.LeaseAsync(source, cancellationToken);
 }

@@ -14,7 +14,8 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
 
     public long? Bytes => new FileInfo(_path).Length;
 
-    public IBatchSink<Reading> Sink() => Composition.Checked("table", () => new SqliteSink<Reading>(settings.Database, table, settings.Sqlite));
+    public IBatchSink<Reading> Sink() =>
+        Composition.Checked("table", () => new SqliteSink<Reading>(settings.Database, table, settings.Sqlite));
 
     public Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
     {
@@ -23,7 +24,7 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
         return Task.FromResult(new StoreTrial(database.Exists));
     }
 
-    /// <summary>Keeps the database open for the next call: a dry run asks often, and ends with the process.</summary>
+    /// <summary>The database stays open for the next call: a dry run asks often, and ends with the process.</summary>
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         Task.FromResult((_lookedUp ??= Inspection()).LookUp(source, files, cancellationToken));
 

@@ -80,7 +80,7 @@ public abstract class BatchSinkContract
     public async Task Within_a_batch_the_later_file_wins_whatever_the_order_it_comes_in()
     {
         FileRows<Reading> older = File("z.csv", R("A", 1, 1)), newer = File("a.csv", R("A", 1, 2));
-        newer = new FileRows<Reading>(newer.File with { ModifiedUtc = Noon.AddSeconds(1) }, newer.Rows);
+        newer = new FileRows<Reading>(newer.File with { ModifiedUtc = Noon.AddSeconds(1) }, newer.Batch);
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, newer, older);
         Assert.That(results.Select(r => (r.File.Path, r.Inserted, r.Updated)), Is.EqualTo(new[] { ("a.csv", 0L, 1L), ("z.csv", 1L, 0L) }));
         Assert.That(StoredReadings().Single().Value, Is.EqualTo(2));
@@ -259,17 +259,17 @@ public abstract class BatchSinkContract
         await first.PrepareAsync(Run(), default);
         Assert.That(async () => await second.PrepareAsync(Run(), default), Throws.InstanceOf<AlreadyRunningException>());
         await other.PrepareAsync(Run(source: "folder:/other"), default);
-        await first.EndRunAsync("completed", new RunBooks(), default);
+        await first.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
         await second.PrepareAsync(Run(), default);
     }
 
     [Test, CancelAfter(120_000)]
-    public async Task Two_sources_write_at_the_same_time_and_nothing_is_lost()
+    public async Task Two_sources_write_at_the_same_time_and_nothing_is_lost(CancellationToken token)
     {
         await using IBatchSink<Reading> one = NewSink(), two = NewSink();
         await one.PrepareAsync(Run(source: "folder:/one"), default);
         await two.PrepareAsync(Run(source: "folder:/two"), default);
-        await Task.WhenAll(Task.Run(() => WriteMany(one, "one")), Task.Run(() => WriteMany(two, "two"))).WaitAsync(TimeSpan.FromSeconds(45));
+        await Task.WhenAll(Task.Run(() => WriteMany(one, "one"), token), Task.Run(() => WriteMany(two, "two"), token)).WaitAsync(token);
         Assert.That(StoredReadings(), Has.Count.EqualTo(2 * 30 * 50));
 
         static async Task WriteMany(IBatchSink<Reading> sink, string name)

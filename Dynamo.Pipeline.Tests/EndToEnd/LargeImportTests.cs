@@ -12,7 +12,7 @@ internal sealed class LargeImportTests
 {
     private const long Mebibyte = 1 << 20;
 
-    [Test, CancelAfter(300_000)]
+    [Test, Soak, CancelAfter(300_000)]
     public async Task Of_27000_files_every_reading_is_there_once_and_a_second_run_loads_nothing(CancellationToken token)
     {
         using var work = new DynamoFolder();
@@ -62,7 +62,7 @@ internal sealed class LargeImportTests
         Assert.That(peak, Is.LessThan(150 * Mebibyte), "peak working set");
     }
 
-    [Test, CancelAfter(280_000)]
+    [Test, NonParallelizable, CancelAfter(280_000)]
     public async Task A_file_of_2_GB_costs_no_more_memory_than_one_of_20_MB(CancellationToken token)
     {
         using var work = new ScratchFolder();
@@ -74,7 +74,7 @@ internal sealed class LargeImportTests
     }
 
     /// <summary>Names for one small file, in memory where that is to be had: a million files would take longer to make than to read.</summary>
-    [Test, CancelAfter(240_000), Platform("Linux")]
+    [Test, Soak, CancelAfter(240_000), Platform("Linux")]
     public async Task A_folder_of_1000000_files_is_read_in_bounded_memory(CancellationToken token)
     {
         using var inbox = new ScratchFolder(Directory.Exists("/dev/shm") ? "/dev/shm" : null);

@@ -3,7 +3,7 @@ using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>27,000 files from a real sshd through the real process into SQLite.</summary>
-[TestFixture, CancelAfter(300_000)]
+[TestFixture, Soak, CancelAfter(300_000)]
 internal sealed class SftpImportTests
 {
     private ScratchFolder _work = null!;

@@ -36,10 +36,10 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         Assert.That(() => new FolderSource("", "*.csv"), Throws.ArgumentException);
     }
 
-    [Test]
-    public async Task A_young_file_is_offered_last_once_it_has_kept_still()
+    [Test, CancelAfter(60_000)]
+    public async Task A_young_file_is_offered_last_once_it_has_kept_still(CancellationToken token)
     {
-        var clock = new ManualTime(Yesterday);
+        var clock = new WatchedTime(Yesterday);
         Put("young.csv", "x", Yesterday.AddSeconds(-1));
         Put("old.csv", "x", Yesterday.AddSeconds(-2));
         await using IAsyncEnumerator<SourceFile> listing = Listing(clock);
@@ -47,29 +47,30 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         Assert.That(await listing.MoveNextAsync(), Is.True);
         Assert.That(listing.Current.Path, Is.EqualTo("old.csv"));
         Task<bool> next = listing.MoveNextAsync().AsTask();
-        await clock.SomebodyWaits.WaitAsync(TimeSpan.FromSeconds(10));
+        await clock.SomebodyWaitsAsync(Settle, token);
         clock.Advance(TimeSpan.FromSeconds(1));
 
-        Assert.That(await next.WaitAsync(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(await next.WaitAsync(token), Is.True);
         Assert.That(listing.Current, Is.EqualTo(new SourceFile("young.csv", 1, Yesterday.AddSeconds(-1))));
         Assert.That(await listing.MoveNextAsync(), Is.False);
     }
 
     [TestCase(-1)]
     [TestCase(3600, Description = "A time in the future is another clock's")]
-    public async Task A_file_that_still_changes_is_deferred_and_one_that_vanishes_is_not_listed(int age)
+    [CancelAfter(60_000)]
+    public async Task A_file_that_still_changes_is_deferred_and_one_that_vanishes_is_not_listed(int age, CancellationToken token)
     {
-        var clock = new ManualTime(Yesterday);
+        var clock = new WatchedTime(Yesterday);
         foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv"]) Put(name, "x", Yesterday.AddSeconds(age));
         await using IAsyncEnumerator<SourceFile> listing = Listing(clock);
         Task<bool> next = listing.MoveNextAsync().AsTask();
-        await clock.SomebodyWaits.WaitAsync(TimeSpan.FromSeconds(10));
+        await clock.SomebodyWaitsAsync(Settle, token);
         Put("grows.csv", "xx", Yesterday.AddSeconds(age));
         File.Delete(Inbox["goes.csv"]);
         clock.Advance(Settle);
 
         var found = new Dictionary<string, string?>();
-        for (; await next.WaitAsync(TimeSpan.FromSeconds(10)); next = listing.MoveNextAsync().AsTask()) found.Add(listing.Current.Path, listing.Current.DeferReason);
+        for (; await next.WaitAsync(token); next = listing.MoveNextAsync().AsTask()) found.Add(listing.Current.Path, listing.Current.DeferReason);
         Assert.That(found, Is.EquivalentTo(new Dictionary<string, string?> { ["grows.csv"] = "still changing", ["still.csv"] = null }));
     }
 

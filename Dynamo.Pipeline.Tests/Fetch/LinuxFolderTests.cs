@@ -40,7 +40,7 @@ public sealed partial class LinuxFolderTests
 
         Task<FileContent> opening = Task.Run(async () => await Source().OpenAsync(file, wholeUpTo, default));
 
-        var error = Assert.ThrowsAsync<FileChangedException>(() => opening.WaitAsync(TimeSpan.FromSeconds(10)));
+        var error = Assert.ThrowsAsync<FileChangedException>(() => opening.WaitAsync(TimeSpan.FromSeconds(30)));
         Assert.That(error!.Message, Is.EqualTo("is no longer a regular file"));
     }
 
@@ -232,7 +232,7 @@ public sealed partial class LinuxFolderTests
             }
         });
         thread.Start();
-        await done.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        await done.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [LibraryImport("libc", EntryPoint = "geteuid")]

@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>Each broken file is broken in the way its name says, and in no other.</summary>
 [TestFixture]
-public sealed class BadKindTests
+internal sealed class BadKindTests
 {
     private const string Header = "logger,channel,timestamp,value";
     private static readonly GenerateOptions _options = new() { To = "unused", Loggers = 10, Steps = 12, Seed = 5, Backlog = 0, Bad = 0.5 };

@@ -23,7 +23,7 @@ internal sealed class FaultTests
 
         Assert.That(error!.Message, Is.EqualTo("the line is dead"));
         Assert.That(error.Result!.Books.Listed, Is.GreaterThan(0));
-        Assert.That(sink.Outcome, Is.EqualTo("failed"));
+        Assert.That(sink.Outcome, Is.EqualTo(RunOutcome.Failed));
     }
 
     [Test]
@@ -82,6 +82,23 @@ internal sealed class FaultTests
         var error = Assert.ThrowsAsync<PipelineException>(() => pipeline.RunAsync(cancellationToken: token).WaitAsync(token));
 
         Assert.That(error!.InnerException, Is.TypeOf<FormatException>().With.Message.EqualTo("my block"));
+        string block = afterCommit
+            ? "Block 1 of those linked with AfterCommit (ActionBlock) failed at a batch of "
+            : "Block 1 of those linked with Through (TransformBlock) failed at 000077.csv (1 rows)";
+        Assert.That(error.Message, Does.StartWith(block).And.EndsWith(": my block"));
+    }
+
+    [Test]
+    public void A_fault_in_a_transform_names_the_file([Values] bool streamed, CancellationToken token)
+    {
+        FilePipeline<int> pipeline = FilePipeline.From(new MemorySource(Enumerable.Range(0, 100).ToDictionary(i => $"{i:D6}.csv", i => $"{i}\n"))).Read(new NumberFormat())
+            .Transform((ref int row) => row == 42 ? throw new FormatException("my transform") : null)
+            .WriteTo(new MemorySink<int>(), s_options with { StreamAbove = streamed ? 0 : 1000 });
+
+        var error = Assert.ThrowsAsync<PipelineException>(() => pipeline.RunAsync(cancellationToken: token).WaitAsync(token));
+
+        Assert.That(error!.Message, Does.Contain("000042.csv: my transform"));
+        Assert.That(error.GetBaseException(), Is.TypeOf<FormatException>());
     }
 
     [Test]
@@ -91,7 +108,7 @@ internal sealed class FaultTests
 
         Assert.That(
             async () => await Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token),
-            Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>());
+            Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>().And.Message.StartsWith("The format failed at b: "));
     }
 
     [Test]
@@ -142,7 +159,7 @@ internal sealed class FaultTests
         Assert.That(result.Books.Listed, Is.LessThan(20_000));
         Assert.That(result.Books.FilesDone, Is.EqualTo(result.Books.Listed), "the books balance even then");
         Assert.That(sink.FilesWritten, Is.EqualTo(source.Opened), "what was read is committed");
-        Assert.That(sink.Outcome, Is.EqualTo("cancelled"));
+        Assert.That(sink.Outcome, Is.EqualTo(RunOutcome.Cancelled));
     }
 
     [Test]

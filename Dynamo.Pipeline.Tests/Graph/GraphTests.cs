@@ -26,7 +26,7 @@ internal sealed class GraphTests
     {
         await using var source = MemorySource.Of(200, "1\n2\n3\n");
         var rows = new List<int>();
-        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rows.Add(files.Sum(file => file.Rows.Rows.Count)); return default; } };
+        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rows.Add(files.Sum(file => file.Batch.Rows.Count)); return default; } };
 
         await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, new PipelineOptions { BatchRows = 20, BatchFiles = 100 }).RunAsync(cancellationToken: token).WaitAsync(token);
 
@@ -150,6 +150,31 @@ internal sealed class GraphTests
 
         Assert.That((seen, committed), Is.EqualTo((100, 100)));
         Assert.That((result.Books.RowsRead, result.Books.RowsInserted, result.Books.RowsRejected), Is.EqualTo((200L, 100L, 100L)));
+    }
+
+    [Test]
+    public async Task Functions_do_where_a_block_is_not_needed([Values] bool streamed, CancellationToken token)
+    {
+        var loaded = new List<string>();
+        int batches = 0;
+        await using var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\n-1\n", ["b"] = "-1\n", ["c"] = "3\nquarantine\n", ["d"] = "4\n" });
+        await using var sink = new MemorySink<int>();
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .Transform((ref int row) =>
+            {
+                if (row < 0) return new Defect("negative");
+                row *= 10;
+                return null;
+            })
+            .WriteTo(sink, new PipelineOptions { StreamAbove = streamed ? 0 : 1000 })
+            .AfterCommit(batch => loaded.AddRange(batch.Loaded.Select(file => file.File.Path)))
+            .AfterCommit(async batch => { await Task.Yield(); batches++; })
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(sink.Rows.Order(), Is.EqualTo(new[] { 10, 40 }));
+        Assert.That(loaded.Order(), Is.EqualTo(new[] { "a", "d" }), "b has nothing but bad rows, c is bad itself");
+        Assert.That(batches, Is.GreaterThan(0));
+        Assert.That(result.ToString(), Does.StartWith("files: 4 listed, 2 loaded, 0 already loaded, 2 quarantined"));
     }
 
     [Test]

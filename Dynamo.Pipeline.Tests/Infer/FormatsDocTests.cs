@@ -24,7 +24,7 @@ internal sealed partial class FormatsDocTests
         using var folder = new ScratchFolder();
         File.WriteAllText(folder["dynamo.json"], json);
         var problems = new List<SettingProblem>();
-        HostSettings settings = FormatSettings.Completed(SettingLayers.File(folder["dynamo.json"]).Apply(HostSettings.Default, problems), problems);
+        HostSettings settings = FormatSettings.Completed(SettingLayer.FromFile(folder["dynamo.json"]).Apply(HostSettings.Default, problems), problems);
         Assert.That(problems, Is.Empty);
         Encoding encoding = json.Contains("windows-1252", StringComparison.Ordinal) ? CodePagesEncodingProvider.Instance.GetEncoding(1252)! : Encoding.UTF8;
         using var content = new FileContent(encoding.GetBytes(csv));

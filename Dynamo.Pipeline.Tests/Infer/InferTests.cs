@@ -165,6 +165,6 @@ internal sealed class InferTests
         using var folder = new ScratchFolder();
         string path = folder["dynamo.json"];
         File.WriteAllText(path, json);
-        return SettingLayers.File(path).Apply(HostSettings.Default, problems);
+        return SettingLayer.FromFile(path).Apply(HostSettings.Default, problems);
     }
 }

@@ -247,7 +247,7 @@ public sealed class BadCsvTests
         Assert.That(read.Rejects[0].ToString().Any(char.IsControl), Is.False);
     }
 
-    [Test]
+    [Test, NonParallelizable]
     public async Task A_200_MB_line_does_not_cost_its_size_in_memory()
     {
         using var content = new FileContent(new EndlessStream(200L << 20));

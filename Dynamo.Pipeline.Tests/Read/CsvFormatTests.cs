@@ -126,7 +126,7 @@ public sealed class CsvFormatTests
         Assert.That(read[3].Channel, Is.SameAs(read[1].Channel));
     }
 
-    [Test]
+    [Test, NonParallelizable]
     public void A_row_costs_no_memory_but_its_place_in_the_list()
     {
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
@@ -148,7 +148,7 @@ public sealed class CsvFormatTests
         Assert.That(Least(20_000) - Least(10_000), Is.LessThan(1000), "bytes for 10,000 rows more");
     }
 
-    [Test]
+    [Test, NonParallelizable]
     public async Task A_streamed_file_costs_the_same_memory_whatever_its_length()
     {
         var format = new CsvFormat<Reading>(ReadingFormat.Default);

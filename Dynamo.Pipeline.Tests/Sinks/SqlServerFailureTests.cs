@@ -100,18 +100,19 @@ public sealed class SqlServerFailureTests
     }
 
     [Test, CancelAfter(120_000)]
-    public async Task A_batch_that_is_cancelled_while_the_server_is_silent_ends_and_can_be_written_again_when_the_connections_are_cut([Values] bool append)
+    public async Task A_batch_that_is_cancelled_while_the_server_is_silent_ends_and_can_be_written_again_when_the_connections_are_cut(
+        [Values] bool append, CancellationToken token)
     {
         await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
         using var cancel = new CancellationTokenSource();
         Endpoint.FailNext(TdsMoment.BulkEnd, TdsFault.NoAnswer);
         Task<FileResult[]> writing = sink.WriteAsync([File("a.csv")], cancel.Token).AsTask();
-        await Task.Delay(TimeSpan.FromSeconds(1));
+        await Endpoint.Faults.AllStruck.WaitAsync(token);
 
         await cancel.CancelAsync();
-        Assert.That(async () => await writing.WaitAsync(TimeSpan.FromSeconds(40)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(async () => await writing.WaitAsync(token), Throws.InstanceOf<OperationCanceledException>());
         Endpoint.CutAll();
-        FileResult[] again = await WriteAsync(sink, [File("a.csv")]).WaitAsync(TimeSpan.FromSeconds(40));
+        FileResult[] again = await WriteAsync(sink, [File("a.csv")]).WaitAsync(token);
 
         Assert.That((again[0].Outcome, again[0].Inserted, _database.Readings().Count), Is.EqualTo((FileOutcome.Loaded, 50L, 50)));
     }
@@ -129,7 +130,7 @@ public sealed class SqlServerFailureTests
             try
             {
                 await Task.Yield();
-                yield return File("a.csv").Rows;
+                yield return File("a.csv").Batch;
             }
             finally
             {
@@ -152,9 +153,14 @@ public sealed class SqlServerFailureTests
         Assert.That((login.IsTransient, login.ToString().Contains("wr0ng", StringComparison.Ordinal)), Is.EqualTo((false, false)), login.ToString());
     }
 
+    [Test, CancelAfter(120_000)]
+    public Task A_connection_cut_at_any_byte_loses_nothing_and_doubles_nothing([Values] bool append) => CutAtAnyByteAsync(append, cuts: 20);
+
     [TestCase(true, 200), TestCase(false, 300)]
-    [CancelAfter(560_000)]
-    public async Task A_connection_cut_at_any_byte_loses_nothing_and_doubles_nothing(bool append, int cuts)
+    [Soak, CancelAfter(560_000)]
+    public Task A_connection_cut_several_hundred_times_loses_nothing_and_doubles_nothing(bool append, int cuts) => CutAtAnyByteAsync(append, cuts);
+
+    private async Task CutAtAnyByteAsync(bool append, int cuts)
     {
         // DYNAMO_TEST_CUTS=10 makes ten times as many.
         cuts *= int.Parse(Environment.GetEnvironmentVariable("DYNAMO_TEST_CUTS") ?? "1", System.Globalization.CultureInfo.InvariantCulture);
@@ -188,7 +194,7 @@ public sealed class SqlServerFailureTests
         Task writers = Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
         {
             for (int i = 0; i < 25; i++)
-                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Rows)], patience.Token);
+                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Batch)], patience.Token);
         })));
         if (await Task.WhenAny(writers, Task.Delay(TimeSpan.FromSeconds(50))) != writers)
             Assert.Fail("stuck after: " + string.Join("\n", Endpoint.Counts.Statements.TakeLast(12).Select(t => t[..Math.Min(t.Length, 150)])));

@@ -192,7 +192,7 @@ public sealed class SqliteFaultTests
     private static bool Run(string program, params string[] arguments)
     {
         using Process process = Process.Start(program, arguments);
-        return process.WaitForExit(10_000) && process.ExitCode == 0;
+        return process.WaitForExit(50_000) && process.ExitCode == 0;
     }
 
     private async Task Prepare()

@@ -85,6 +85,6 @@ public sealed class SqliteLedgerTests
         await using var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default);
         await sink.PrepareAsync(new RunStart("s", s_noon, "h", "v", 3), default);
         await sink.WriteAsync(files, default);
-        await sink.EndRunAsync("completed", new RunBooks(), default);
+        await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
     }
 }

@@ -20,11 +20,11 @@ public sealed class SqliteSinkTests : BatchSinkContract
         await using var sink = (SqliteSink<Reading>)NewSink();
         await sink.PrepareAsync(Run(), default);
         FileResult[] results = await sink.WriteAsync([File("a.csv", R("A", 1, 1))], default);
-        var books = new RunBooks();
-        books.CountListed();
-        books.CountRead(1);
-        books.Count(results[0]);
-        await sink.EndRunAsync("completed", books, default);
+        var counter = new RunCounter();
+        counter.Listed();
+        counter.Read(1);
+        counter.Add(results[0]);
+        await sink.EndRunAsync(RunOutcome.Completed, counter.Books(), default);
         Assert.That(Directory.GetFiles(_database.Folder).Select(Path.GetExtension), Is.EquivalentTo(new[] { ".db", ".lock" }));
         Assert.That(_database.Query("SELECT Source || Outcome || Host || Listed || Loaded || RowsRead || RowsInserted || Bytes FROM ImportRun"), Is.EqualTo(new[] { Source + "completedhost1111100" }));
     }
@@ -38,9 +38,9 @@ public sealed class SqliteSinkTests : BatchSinkContract
         for (int batch = 0; batch < 400 && written < 32 << 20; batch++)
         {
             await sink.WriteAsync([File($"{batch}.csv", Enumerable.Range(batch * 5_000, 5_000).Select(minute => R("A", minute, 1)))], token);
+            // The writer does not wait for the copying beside it; a busy machine might let it begin too late to be seen.
+            await sink.Copying.WaitAsync(token);
             written = new FileInfo(_database.Path).Length;
-            // A moment for the copying beside it, which would not be waited for.
-            await Task.Delay(2, token);
         }
 
         Assert.That(written, Is.GreaterThanOrEqualTo(32 << 20), "nothing was copied into the database before the end of the run");

@@ -25,7 +25,7 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public List<string[]> Batches { get; } = [];
 
-    public string? Outcome { get; private set; }
+    public RunOutcome? Outcome { get; private set; }
 
     public int FilesWritten { get { lock (_lock) return Batches.Sum(batch => batch.Length); } }
 
@@ -46,7 +46,7 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
         return [.. results];
     }
 
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         Outcome = outcome;
         return ValueTask.CompletedTask;

@@ -7,31 +7,34 @@ namespace Dynamo.Pipeline.Sftp;
 /// <param name="reconnects">Replacements in a row without progress before it gives up.</param>
 /// <param name="time">The clock of the back-off.</param>
 /// <param name="connect">Makes a connection.</param>
-internal sealed class ReconnectingConnection(string name, int reconnects, TimeProvider time, Func<CancellationToken, Task<SftpConnection>> connect) : IAsyncDisposable
+internal sealed class ReconnectingConnection(
+    string name, int reconnects, TimeProvider time, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _closing = new();
-    private SftpConnection? _live;
-    private Task<SftpConnection>? _connecting;
+    private ISftpSession? _live;
+    private Task<ISftpSession>? _connecting;
     private bool _wasConnected;
     private int _losses;
 
-    /// <summary>How busy it is: one that never had a connection counts as idle, or it would never get one; one that lost it is left alone.</summary>
+    /// <summary>
+    /// How busy it is: one that never had a connection counts as idle, or it would never get one; one that lost it is left alone.
+    /// </summary>
     public int Pending => Volatile.Read(ref _live)?.Pending ?? (Volatile.Read(ref _connecting) is null ? 0 : int.MaxValue);
 
     /// <summary>The connection, or <see langword="null"/> while there is none that works.</summary>
-    public SftpConnection? Live => Volatile.Read(ref _live) is { Cause: null } live ? live : null;
+    public ISftpSession? Live => Volatile.Read(ref _live) is { Cause: null } live ? live : null;
 
     /// <summary>The connection, or a new one.</summary>
     /// <exception cref="SourceException">There is none to be had.</exception>
-    public ValueTask<SftpConnection> GetAsync(CancellationToken cancellationToken)
+    public ValueTask<ISftpSession> GetAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
-            if (_live is { Cause: null } live) return new ValueTask<SftpConnection>(live);
+            if (_live is { Cause: null } live) return new ValueTask<ISftpSession>(live);
             if (_connecting is null || _connecting.IsCompleted) _connecting = Task.Run(ReplaceAsync, CancellationToken.None);
-            return new ValueTask<SftpConnection>(_connecting.WaitAsync(cancellationToken));
+            return new ValueTask<ISftpSession>(_connecting.WaitAsync(cancellationToken));
         }
     }
 
@@ -52,7 +55,7 @@ internal sealed class ReconnectingConnection(string name, int reconnects, TimePr
         _closing.Dispose();
     }
 
-    private async Task<SftpConnection> ReplaceAsync()
+    private async Task<ISftpSession> ReplaceAsync()
     {
         Exception? cause = await TakeLossAsync().ConfigureAwait(false);
         while (true)
@@ -62,7 +65,7 @@ internal sealed class ReconnectingConnection(string name, int reconnects, TimePr
             if (_losses > 0) await Task.Delay(SftpBackOff.Delay(_losses), time, _closing.Token).ConfigureAwait(false);
             try
             {
-                SftpConnection made = await connect(_closing.Token).ConfigureAwait(false);
+                ISftpSession made = await connect(_closing.Token).ConfigureAwait(false);
                 _wasConnected = true;
                 Volatile.Write(ref _live, made);
                 return made;

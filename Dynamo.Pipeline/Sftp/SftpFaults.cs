@@ -20,15 +20,25 @@ internal static class SftpFaults
 
     public static SourceException Listing(string source, string folder, SftpStatusException error) => error.Status.Code switch
     {
-        SftpCode.NoSuchFile => new SourceException($"{source}: the folder {folder} does not exist on the server. Create it, or correct the source's path.", error),
-        SftpCode.PermissionDenied => new SourceException($"{source}: the folder {folder} cannot be listed: no permission. Let this user read and enter it.", error),
+        SftpCode.NoSuchFile => new SourceException(
+            $"{source}: the folder {folder} does not exist on the server. Create it, or correct the source's path.", error),
+        SftpCode.PermissionDenied => new SourceException(
+            $"{source}: the folder {folder} cannot be listed: no permission. Let this user read and enter it.", error),
         _ => new SourceException($"{source}: the folder {folder} cannot be listed: {error.Status}.", error),
     };
 
-    public static SourceException Completing(string source, string what, string path, SftpStatus status) => new(status.Code == SftpCode.PermissionDenied
-        ? $"{source}: {path} cannot be {what}: no permission. Let this user write to its folder and to the archive and quarantine folders, "
-            + "or keep the files after the commit. What is loaded stays loaded; the next run goes on here."
-        : $"{source}: {path} cannot be {what}: {status}.", new SftpStatusException(status));
+    public static SourceException Completing(string source, string what, string path, SftpStatus status)
+    {
+        string why = status.Code == SftpCode.PermissionDenied
+            ? "no permission. Let this user write to its folder and to the archive and quarantine folders, or keep the files after the "
+                + "commit. What is loaded stays loaded; the next run goes on here."
+            : $"{status}.";
+        return new SourceException($"{source}: {path} cannot be {what}: {why}", new SftpStatusException(status));
+    }
+
+    /// <summary>The server is silent.</summary>
+    public static SftpConnectionException Late(TimeSpan deadline) =>
+        new($"the server left a request unanswered for {deadline.TotalSeconds:0.###} s", mayRecover: true);
 
     /// <summary>A file that the server lists and does not let be looked at: that file's affair.</summary>
     public static SourceFile Unseen(string path, SftpStatusException error) => new(path, 0, DateTime.UnixEpoch)
@@ -37,5 +47,6 @@ internal static class SftpFaults
     };
 
     /// <summary>Whether the server said that this user may not do that.</summary>
-    public static bool IsDenied(Exception error) => (error as SftpStatusException ?? error.InnerException as SftpStatusException)?.Status.Code == SftpCode.PermissionDenied;
+    public static bool IsDenied(Exception error) =>
+        (error as SftpStatusException ?? error.InnerException as SftpStatusException)?.Status.Code == SftpCode.PermissionDenied;
 }

@@ -5,15 +5,17 @@ namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
 /// Fetches one file whole: OPEN, then its READs as soon as the handle is there, then a CLOSE nobody waits for: two round trips, and no
-/// thread is woken in between, because the steps run on the connection's reader thread. One byte more than listed is asked for, in case it is longer. A file that may be
-/// written right now gets a last look, an FSTAT: the server works in order, so that one behind the last READ tells whether what was read is what was listed.
+/// thread is woken in between, because the steps run on the connection's reader thread. One byte more than listed is asked for, in case it
+/// is longer. A file that may be written right now gets a last look, an FSTAT: the server works in order, so that one behind the last READ
+/// tells whether what was read is what was listed.
 /// </summary>
-internal sealed partial class SftpFetch(ReconnectingConnection line, SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook) : SftpRequest, ISftpEntrant
+internal sealed class SftpFetch(
+    ReconnectingConnection line, SftpConnection connection, SourceFile file, byte[] path, long weight, bool lastLook)
+    : FileFetch(connection, file, path, weight), ISftpRequest
 {
     private const int ReadsAhead = 32;
 
     private readonly int _size = (int)file.Size;
-    private readonly TaskCompletionSource<FileContent> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private byte[]? _handle;
     private byte[]? _buffer;
     private int _asked;
@@ -21,90 +23,29 @@ internal sealed partial class SftpFetch(ReconnectingConnection line, SftpConnect
     private bool _isRead;
     private FileStat? _now;
     private bool _isOver;
-    private CancellationTokenRegistration _cancellation;
 
-    /// <summary>The file it fetches.</summary>
-    public SourceFile File => file;
-
-    /// <summary>Its path, encoded.</summary>
-    public byte[] Path => path;
-
-    /// <summary>Where it is fetched.</summary>
-    public SftpConnection Connection => connection;
-
-    /// <summary>Called, on the connection's reader thread, when the attempt failed: it sees to it that <see cref="Complete"/> or <see cref="Fault"/> is called. Without it, the content fails.</summary>
-    public Action<SftpFetch, Exception>? Failed { get; init; }
-
-    /// <summary>Gives up.</summary>
-    public CancellationToken Cancellation { get; private set; }
-
-    /// <summary>After the OPEN was refused: whether others were open, so that the refusal may be for want of handles.</summary>
-    public bool OthersWereOpen { get; private set; }
-
-    /// <summary>Sends the OPEN as soon as there is a place in the connection's window; nobody is woken for it.</summary>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>
-    /// The content. Fails with <see cref="SftpStatusException"/> (what the server answered), <see cref="FileChangedException"/> or
-    /// <see cref="SftpConnectionException"/>.
-    /// </returns>
-    public Task<FileContent> RunAsync(CancellationToken cancellationToken)
-    {
-        Cancellation = cancellationToken;
-        _cancellation = cancellationToken.UnsafeRegister(static (fetch, token) => ((SftpFetch)fetch!)._completion.TrySetCanceled(token), this);
-        connection.Files.Enter(weight, this);
-        return _completion.Task;
-    }
-
-    public bool HasGivenUp => _completion.Task.IsCompleted;
-
-    public void Enter()
-    {
-        if (HasGivenUp) connection.Files.Leave(weight, opened: false);
-        else connection.SendOpen(this, path);
-    }
-
-    /// <summary>The content came, perhaps by another attempt.</summary>
-    public void Complete(FileContent content)
-    {
-        _cancellation.Unregister();
-        if (!_completion.TrySetResult(content)) content.Dispose();
-    }
-
-    /// <summary>No attempt can help.</summary>
-    public void Fault(Exception error)
-    {
-        _cancellation.Unregister();
-        _completion.TrySetException(error);
-        // Whoever was cancelled meanwhile does not look at it any more.
-        _ = _completion.Task.Exception;
-    }
-
-    public override void Answer(byte type, SftpReader body)
+    public void Answer(byte type, SftpReader body)
     {
         if (type == SftpProtocol.Handle) Opened(body.Handle());
         else if (type == SftpProtocol.Status) NotOpened(body.Status());
-        else throw Unexpected(type, "OPEN");
+        else throw SftpProtocolException.Unexpected(type, "OPEN");
     }
 
-    public override void Fail(Exception cause)
+    public void Fail(Exception cause)
     {
         if (_isOver) return;
         _isOver = true;
-        connection.Files.Leave(weight, _handle is not null);
+        connection.Files.Leave(Weight, _handle is not null);
         Fails(cause);
     }
 
-    private void Fails(Exception error)
-    {
-        if (Failed is { } failed && !HasGivenUp) failed(this, error);
-        else Fault(error);
-    }
+    protected override void Begin() => connection.SendOpen(this, Path);
 
     private void NotOpened(SftpStatus status)
     {
         _isOver = true;
-        if (status.Code == SftpCode.Failure) OthersWereOpen = connection.Files.LeaveRefused(weight);
-        else connection.Files.Leave(weight, opened: false);
+        if (status.Code == SftpCode.Failure) OthersWereOpen = connection.Files.LeaveRefused(Weight);
+        else connection.Files.Leave(Weight, opened: false);
         Fails(new SftpStatusException(status));
     }
 
@@ -162,8 +103,8 @@ internal sealed partial class SftpFetch(ReconnectingConnection line, SftpConnect
     private void Looked(SftpAttributes? attributes)
     {
         if (_isOver) return;
-        _now = attributes?.AsDisk(file) ?? new FileStat(FileKind.Regular, file.Size, file.ModifiedUtc);
-        if (_isRead || !_now.Value.Is(file)) Finish();
+        _now = attributes?.AsDisk(File) ?? new FileStat(FileKind.Regular, File.Size, File.ModifiedUtc);
+        if (_isRead || !_now.Value.Is(File)) Finish();
     }
 
     private void Refused(SftpStatus status)
@@ -178,7 +119,7 @@ internal sealed partial class SftpFetch(ReconnectingConnection line, SftpConnect
         Close();
         try
         {
-            FileChange.Check(file, _now!.Value, _received);
+            FileChange.Check(File, _now!.Value, _received);
             line.Progressed();
             Complete(FileContent.Rented(_buffer!, _size));
         }
@@ -193,6 +134,37 @@ internal sealed partial class SftpFetch(ReconnectingConnection line, SftpConnect
     {
         _isOver = true;
         connection.SendClose(_handle);
-        connection.Files.Leave(weight, opened: true);
+        connection.Files.Leave(Weight, opened: true);
+    }
+
+    /// <summary>The FSTAT behind the last READ; a server that refuses it leaves the size as the only witness.</summary>
+    private sealed class LastLook(SftpFetch fetch) : ISftpRequest
+    {
+        public void Answer(byte type, SftpReader body)
+        {
+            if (type == SftpProtocol.Attrs) fetch.Looked(body.Attributes());
+            else if (type == SftpProtocol.Status) fetch.Looked(null);
+            else throw SftpProtocolException.Unexpected(type, "FSTAT");
+        }
+
+        public void Fail(Exception cause) => fetch.Fail(cause);
+    }
+
+    /// <summary>One READ of the file.</summary>
+    private sealed class Chunk(SftpFetch fetch, int offset, int length) : ISftpRequest
+    {
+        public int Offset => offset;
+
+        public int Length => length;
+
+        public void Answer(byte type, SftpReader body)
+        {
+            if (type == SftpProtocol.Data) fetch.Take(this, body.Bytes());
+            else if (type != SftpProtocol.Status) throw SftpProtocolException.Unexpected(type, "READ");
+            else if (body.Status() is { Code: not SftpCode.EndOfFile } status) fetch.Refused(status);
+            else fetch.TakeEnd(this);
+        }
+
+        public void Fail(Exception cause) => fetch.Fail(cause);
     }
 }

@@ -14,7 +14,7 @@ internal sealed class SftpFileStream : ForwardStream
     private readonly SftpConnection _connection;
     private readonly byte[] _handle;
     private readonly SourceFile _listed;
-    private readonly Action _closed;
+    private readonly WindowEntry? _entry;
     private readonly Queue<Chunk> _chunks = new();
     private long _asked;
     private long _position;
@@ -25,10 +25,10 @@ internal sealed class SftpFileStream : ForwardStream
     /// <param name="handle">The opened file; closed with the stream.</param>
     /// <param name="listed">The file as it was listed.</param>
     /// <param name="start">The offset to begin at.</param>
-    /// <param name="closed">Called once, when the stream is disposed.</param>
-    public SftpFileStream(SftpConnection connection, byte[] handle, SourceFile listed, long start, Action closed)
+    /// <param name="entry">Its place in the window, given back when the stream is disposed.</param>
+    public SftpFileStream(SftpConnection connection, byte[] handle, SourceFile listed, long start, WindowEntry? entry)
     {
-        (_connection, _handle, _listed, _closed) = (connection, handle, listed, closed);
+        (_connection, _handle, _listed, _entry) = (connection, handle, listed, entry);
         _asked = _position = start;
         for (int i = 0; i < ReadsAhead; i++) AskNext();
     }
@@ -68,7 +68,7 @@ internal sealed class SftpFileStream : ForwardStream
         {
             _isDisposed = true;
             _connection.SendClose(_handle);
-            _closed();
+            _entry?.Leave();
         }
         base.Dispose(disposing);
     }
@@ -122,8 +122,10 @@ internal sealed class SftpFileStream : ForwardStream
         _connection.SendRead(chunk, _handle, offset, length);
     }
 
-    /// <summary>One READ; written by the connection's reader thread before <see cref="Arrived"/> completes, and by the stream's reader after.</summary>
-    private sealed class Chunk(long offset, int length) : SftpRequest
+    /// <summary>
+    /// One READ; written by the connection's reader thread before <see cref="Arrived"/> completes, and by the stream's reader after.
+    /// </summary>
+    private sealed class Chunk(long offset, int length) : ISftpRequest
     {
         private readonly TaskCompletionSource _arrived = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private byte[] _data = [];
@@ -149,10 +151,10 @@ internal sealed class SftpFileStream : ForwardStream
             return count;
         }
 
-        public override void Answer(byte type, SftpReader body)
+        public void Answer(byte type, SftpReader body)
         {
             if (type == SftpProtocol.Data) _data = Data(body.Bytes());
-            else if (type != SftpProtocol.Status) throw Unexpected(type, "READ");
+            else if (type != SftpProtocol.Status) throw SftpProtocolException.Unexpected(type, "READ");
             else if (body.Status() is { Code: not SftpCode.EndOfFile } status)
             {
                 _arrived.TrySetException(new SftpStatusException(status));
@@ -162,7 +164,7 @@ internal sealed class SftpFileStream : ForwardStream
             _arrived.TrySetResult();
         }
 
-        public override void Fail(Exception cause)
+        public void Fail(Exception cause)
         {
             _arrived.TrySetException(cause);
             // The stream may be disposed with chunks under way.

@@ -5,7 +5,9 @@ namespace Dynamo.Pipeline.Sftp;
 /// <summary>Opens files over several lines, and again when a connection is lost or the server is out of handles. Thread-safe.</summary>
 internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptions options)
 {
-    /// <summary>A file that was not written for so long is not being written in the very moment between its listing and its reading.</summary>
+    /// <summary>
+    /// A file that was not written for so long is not being written in the very moment between its listing and its reading.
+    /// </summary>
     private static readonly TimeSpan s_rest = TimeSpan.FromHours(1);
 
     // Refused so often for want of handles, a file is tried alone: then it was not for want of handles.
@@ -18,18 +20,22 @@ internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptio
     public Task<FileContent> WholeAsync(SourceFile file, byte[] path, CancellationToken cancellationToken)
     {
         ReconnectingConnection line = lines.LeastBusy();
-        if (line.Live is not { } connection) return AgainAsync(file, path, 0, cancellationToken);
-        return new SftpFetch(line, connection, file, path, file.Size, lastLook: !HasRested(file)) { Failed = Recover }.RunAsync(cancellationToken);
+        if (line.Live is not { } session) return AgainAsync(file, path, 0, cancellationToken);
+        FileFetch fetch = session.Fetch(line, file, path, file.Size, lastLook: !HasRested(file));
+        fetch.Failed = Recover;
+        return fetch.RunAsync(cancellationToken);
     }
 
-    private void Recover(SftpFetch fetch, Exception error) => _ = Task.Run(() => RecoverAsync(fetch, error));
+    private void Recover(FileFetch fetch, Exception error) => _ = Task.Run(() => RecoverAsync(fetch, error));
 
-    private async Task RecoverAsync(SftpFetch fetch, Exception error)
+    private async Task RecoverAsync(FileFetch fetch, Exception error)
     {
         try
         {
-            if (error is SftpStatusException refused && !fetch.OthersWereOpen) throw await JudgeAsync(fetch.Connection, fetch.File, fetch.Path, refused).ConfigureAwait(false);
-            fetch.Complete(await AgainAsync(fetch.File, fetch.Path, fetch.OthersWereOpen ? 1 : 0, fetch.Cancellation).ConfigureAwait(false));
+            if (error is SftpStatusException refused && !fetch.OthersWereOpen)
+                throw await JudgeAsync(fetch.Session, fetch.File, fetch.Path, refused).ConfigureAwait(false);
+            int refusals = fetch.OthersWereOpen ? 1 : 0;
+            fetch.Complete(await AgainAsync(fetch.File, fetch.Path, refusals, fetch.Cancellation).ConfigureAwait(false));
         }
         catch (Exception e)
         {
@@ -43,9 +49,9 @@ internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptio
         while (true)
         {
             ReconnectingConnection line = lines.LeastBusy();
-            SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+            ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
             long weight = refusals < RefusalsUntilAlone ? file.Size : SftpWindow.MostBytes + 1;
-            var fetch = new SftpFetch(line, connection, file, path, weight, lastLook: !HasRested(file));
+            FileFetch fetch = session.Fetch(line, file, path, weight, lastLook: !HasRested(file));
             try
             {
                 return await fetch.RunAsync(cancellationToken).ConfigureAwait(false);
@@ -56,7 +62,7 @@ internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptio
             }
             catch (SftpStatusException e)
             {
-                throw await JudgeAsync(connection, file, path, e).ConfigureAwait(false);
+                throw await JudgeAsync(session, file, path, e).ConfigureAwait(false);
             }
             catch (SftpConnectionException)
             {
@@ -65,74 +71,56 @@ internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptio
         }
     }
 
-    /// <summary>Opens a file as a stream from an offset on.</summary>
-    public async Task<SftpFileStream> StreamAsync(SourceFile file, byte[] path, long offset, CancellationToken cancellationToken)
+    /// <summary>Opens a file as a stream that survives the loss of its connection.</summary>
+    public async Task<FileContent> StreamAsync(SourceFile file, byte[] path, CancellationToken cancellationToken)
+    {
+        ForwardStream stream = await StreamAsync(file, path, 0, cancellationToken).ConfigureAwait(false);
+        return new FileContent(new ResumingStream(stream, (offset, token) => StreamAsync(file, path, offset, token)));
+    }
+
+    private async Task<ForwardStream> StreamAsync(SourceFile file, byte[] path, long offset, CancellationToken cancellationToken)
     {
         while (true)
         {
             ReconnectingConnection line = lines.LeastBusy();
-            SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
-            await connection.Files.EnterAsync(StreamWeight, cancellationToken).ConfigureAwait(false);
+            ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+            WindowEntry entry = await session.Files.EnterAsync(StreamWeight, cancellationToken).ConfigureAwait(false);
             try
             {
-                if (await TryStreamAsync(connection, file, path, offset).ConfigureAwait(false) is not { } stream) continue;
+                ForwardStream stream = await session.OpenAsync(file, path, offset, entry).ConfigureAwait(false);
                 line.Progressed();
                 return stream;
             }
             catch (SftpStatusException e)
             {
-                throw await JudgeAsync(connection, file, path, e).ConfigureAwait(false);
+                // The server was out of handles, and others are open: after one of them.
+                if (e.Status.Code == SftpCode.Failure && entry.LeaveRefused()) continue;
+                throw await JudgeAsync(session, file, path, e).ConfigureAwait(false);
             }
             catch (SftpConnectionException)
             {
                 // The line replaces the connection, or says why it cannot.
             }
+            finally
+            {
+                if (!entry.IsOpen) entry.Leave();
+            }
         }
     }
 
-    private bool HasRested(SourceFile file) => options.TimeProvider.GetUtcNow().UtcDateTime - file.ModifiedUtc >= s_rest + options.ClockSkew;
+    private bool HasRested(SourceFile file) =>
+        options.TimeProvider.GetUtcNow().UtcDateTime - file.ModifiedUtc >= s_rest + options.ClockSkew;
 
-    /// <summary>Null when the server was out of handles, and others are open.</summary>
-    private static async Task<SftpFileStream?> TryStreamAsync(SftpConnection connection, SourceFile file, byte[] path, long offset)
-    {
-        SftpWindow window = connection.Files;
-        byte[] handle;
-        try
-        {
-            handle = await connection.OpenFileAsync(path).ConfigureAwait(false);
-        }
-        catch (SftpStatusException e) when (e.Status.Code == SftpCode.Failure)
-        {
-            if (window.LeaveRefused(StreamWeight)) return null;
-            throw;
-        }
-        catch
-        {
-            window.Leave(StreamWeight, opened: false);
-            throw;
-        }
-        window.Opened();
-        Task<SftpAttributes?> same = connection.FstatAsync(handle);
-        var stream = new SftpFileStream(connection, handle, file, offset, () => window.Leave(StreamWeight, opened: true));
-        try
-        {
-            if (await same.ConfigureAwait(false) is { } now) FileChange.Check(file, now.AsDisk(file), file.Size);
-            return stream;
-        }
-        catch
-        {
-            await stream.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    /// <summary>FAILURE has a thousand causes, and to proftpd a folder is PERMISSION_DENIED; a file that is not there any more as it was listed is the one that is no fault.</summary>
-    private static async Task<Exception> JudgeAsync(SftpConnection connection, SourceFile file, byte[] path, SftpStatusException error)
+    /// <summary>
+    /// FAILURE has a thousand causes, and to proftpd a folder is PERMISSION_DENIED. The one cause that is no fault is that the file is not
+    /// there any more as it was listed.
+    /// </summary>
+    private static async Task<Exception> JudgeAsync(ISftpSession session, SourceFile file, byte[] path, SftpStatusException error)
     {
         if (error.Status.Code == SftpCode.NoSuchFile) return SftpFaults.Opening(error);
         try
         {
-            if (await connection.StatAsync(path).ConfigureAwait(false) is not { } now) return new FileChangedException("vanished", error);
+            if (await session.StatAsync(path).ConfigureAwait(false) is not { } now) return new FileChangedException("vanished", error);
             FileChange.Check(file, now.AsDisk(file), file.Size);
         }
         catch (FileChangedException changed)
@@ -144,5 +132,71 @@ internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptio
             // No better known than before.
         }
         return SftpFaults.Opening(error);
+    }
+
+    /// <summary>
+    /// A large file that survives the loss of its connection: it is opened again where it stopped, after a check that it is still the same
+    /// file. One reader at a time.
+    /// </summary>
+    /// <param name="stream">The file, opened.</param>
+    /// <param name="reopen">Opens it again at an offset on a new connection.</param>
+    private sealed class ResumingStream(ForwardStream stream, Func<long, CancellationToken, Task<ForwardStream>> reopen) : ForwardStream
+    {
+        private ForwardStream _stream = stream;
+
+        public override long Length => _stream.Length;
+
+        public override long Position { get => _stream.Position; }
+
+        public override int Read(Span<byte> buffer)
+        {
+            while (true)
+            {
+                try
+                {
+                    return _stream.Read(buffer);
+                }
+                catch (SftpConnectionException)
+                {
+                    ReopenAsync(CancellationToken.None).GetAwaiter().GetResult();
+                }
+                catch (SftpStatusException e)
+                {
+                    throw SftpFaults.Opening(e);
+                }
+            }
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            while (true)
+            {
+                try
+                {
+                    return await _stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+                }
+                catch (SftpConnectionException)
+                {
+                    await ReopenAsync(cancellationToken).ConfigureAwait(false);
+                }
+                catch (SftpStatusException e)
+                {
+                    throw SftpFaults.Opening(e);
+                }
+            }
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) _stream.Dispose();
+            base.Dispose(disposing);
+        }
+
+        private async Task ReopenAsync(CancellationToken cancellationToken)
+        {
+            ForwardStream lost = _stream;
+            await lost.DisposeAsync().ConfigureAwait(false);
+            _stream = await reopen(lost.Position, cancellationToken).ConfigureAwait(false);
+        }
     }
 }

@@ -3,8 +3,8 @@ using Dynamo.Pipeline.Ledger;
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// The quarantine of an <see cref="SftpSource"/>, on its server. It uses the source's connection and lives no longer than it. A return is idempotent: killed
-/// at any instant, it is finished when it is asked for again. Not to be used while a run on the same source goes on.
+/// The quarantine of an <see cref="SftpSource"/>, on its server. It uses the source's connection and lives no longer than it. A return is
+/// idempotent: killed at any instant, it is finished when it is asked for again. Not to be used while a run on the same source goes on.
 /// </summary>
 public sealed class SftpQuarantine : IQuarantine
 {
@@ -36,8 +36,11 @@ public sealed class SftpQuarantine : IQuarantine
 
         var found = new Dictionary<string, QuarantinedFile>(StringComparer.Ordinal);
         foreach (SourceFile[] some in files.Values.Where(file => IsReason(file.Path)).Chunk(ReadAtOnce))
-            foreach (QuarantinedFile? file in await Task.WhenAll(some.Select(reason => ExplainedAsync(reason, cancellationToken))).ConfigureAwait(false))
+        {
+            Task<QuarantinedFile?[]> explained = Task.WhenAll(some.Select(reason => ExplainedAsync(reason, cancellationToken)));
+            foreach (QuarantinedFile? file in await explained.ConfigureAwait(false))
                 if (file is not null) found.TryAdd(file.Location, file);
+        }
         foreach (SourceFile file in files.Values.Where(file => !IsReason(file.Path) && !IsMarker(file.Path)))
             found.TryAdd(LocationOf(file.Path), new QuarantinedFile(_source.Name, file, LocationOf(file.Path)));
         return [.. found.Values.OrderBy(file => file.Location, StringComparer.Ordinal)];
@@ -51,10 +54,11 @@ public sealed class SftpQuarantine : IQuarantine
         string home = _place.PathOf(file.File);
         while (true)
         {
-            SftpConnection connection = await _source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
+            ISftpSession session = await _source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                return new QuarantineReturn(file, await BringBackAsync(connection, file, home).WaitAsync(cancellationToken).ConfigureAwait(false));
+                string? problem = await BringBackAsync(session, file, home).WaitAsync(cancellationToken).ConfigureAwait(false);
+                return new QuarantineReturn(file, problem);
             }
             catch (SftpConnectionException)
             {
@@ -67,44 +71,46 @@ public sealed class SftpQuarantine : IQuarantine
         }
     }
 
-    private async Task<string?> BringBackAsync(SftpConnection connection, QuarantinedFile file, string home)
+    private async Task<string?> BringBackAsync(ISftpSession session, QuarantinedFile file, string home)
     {
-        Task<SftpAttributes?> looks = connection.StatAsync(_place.Encode(home)), there = connection.StatAsync(_place.Encode(file.Location));
+        Task<SftpAttributes?> looks = session.StatAsync(_place.Encode(home)), there = session.StatAsync(_place.Encode(file.Location));
         SftpAttributes? atHome = await looks.ConfigureAwait(false), here = await there.ConfigureAwait(false);
         if (atHome is null && here is not { IsRegular: true })
             return $"it is neither in the quarantine nor in {_place.Root}; delete {ReasonOf(file)} if it is not needed";
         if (atHome is { } other && !other.Is(file.File))
             return $"another file of that name is in {_place.Root}; import or move that one first";
 
-        if (atHome is null) await MoveAsync(connection, file.Location, home).ConfigureAwait(false);
-        else if (here is { } copy && copy.Is(file.File)) await RemoveAsync(connection, file.Location).ConfigureAwait(false);
-        if (_marker is not null) await ReturnMarkerAsync(connection, SftpPlace.Append(file.Location, _marker), home).ConfigureAwait(false);
+        if (atHome is null) await MoveAsync(session, file.Location, home).ConfigureAwait(false);
+        else if (here is { } copy && copy.Is(file.File)) await RemoveAsync(session, file.Location).ConfigureAwait(false);
+        if (_marker is not null) await ReturnMarkerAsync(session, SftpPlace.Append(file.Location, _marker), home).ConfigureAwait(false);
         // Last: as long as it is there, an interrupted return shows in the list.
-        await RemoveAsync(connection, ReasonOf(file)).ConfigureAwait(false);
+        await RemoveAsync(session, ReasonOf(file)).ConfigureAwait(false);
         return null;
     }
 
-    private async Task ReturnMarkerAsync(SftpConnection connection, string moved, string home)
+    private async Task ReturnMarkerAsync(ISftpSession session, string moved, string home)
     {
         string inbox = home + _marker;
-        if (await connection.StatAsync(_place.Encode(moved)).ConfigureAwait(false) is not null)
-            await MoveAsync(connection, moved, inbox).ConfigureAwait(false);
-        else if (await connection.StatAsync(_place.Encode(inbox)).ConfigureAwait(false) is null)
-            Check(await connection.CloseAsync(await connection.CreateFileAsync(_place.Encode(inbox)).ConfigureAwait(false)).ConfigureAwait(false), inbox);
+        if (await session.StatAsync(_place.Encode(moved)).ConfigureAwait(false) is not null)
+            await MoveAsync(session, moved, inbox).ConfigureAwait(false);
+        else if (await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false) is null)
+            Check(await session.WriteAsync(_place.Encode(inbox), Stream.Null).ConfigureAwait(false), inbox);
         // A marker older than its file does not count, and the file may have been mended in the quarantine.
-        SftpAttributes? marker = await connection.StatAsync(_place.Encode(inbox)).ConfigureAwait(false), file = await connection.StatAsync(_place.Encode(home)).ConfigureAwait(false);
-        if (file?.ModifiedUtc is { } changed && marker?.ModifiedUtc < changed) Check(await connection.SetTimeAsync(_place.Encode(inbox), changed).ConfigureAwait(false), inbox);
+        SftpAttributes? marker = await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false);
+        SftpAttributes? file = await session.StatAsync(_place.Encode(home)).ConfigureAwait(false);
+        if (file?.ModifiedUtc is { } changed && marker?.ModifiedUtc < changed)
+            Check(await session.SetTimeAsync(_place.Encode(inbox), changed).ConfigureAwait(false), inbox);
     }
 
-    private async Task MoveAsync(SftpConnection connection, string from, string to)
+    private async Task MoveAsync(ISftpSession session, string from, string to)
     {
-        await _folders.EnsureAsync(connection, SftpPlace.FolderOfPath(to)).ConfigureAwait(false);
-        Check(await connection.RenameAsync(_place.Encode(from), _place.Encode(to)).ConfigureAwait(false), from);
+        await _folders.EnsureAsync(session, SftpPlace.FolderOfPath(to)).ConfigureAwait(false);
+        Check(await session.RenameAsync(_place.Encode(from), _place.Encode(to)).ConfigureAwait(false), from);
     }
 
-    private async Task RemoveAsync(SftpConnection connection, string path)
+    private async Task RemoveAsync(ISftpSession session, string path)
     {
-        SftpStatus status = await connection.RemoveAsync(_place.Encode(path)).ConfigureAwait(false);
+        SftpStatus status = await session.RemoveAsync(_place.Encode(path)).ConfigureAwait(false);
         if (status.Code != SftpCode.NoSuchFile) Check(status, path);
     }
 
@@ -117,10 +123,11 @@ public sealed class SftpQuarantine : IQuarantine
     {
         while (true)
         {
-            SftpConnection connection = await _source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
+            ISftpSession session = await _source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                return await connection.StatAsync(_place.Encode(_place.Quarantine)).WaitAsync(cancellationToken).ConfigureAwait(false) is not null;
+                Task<SftpAttributes?> folder = session.StatAsync(_place.Encode(_place.Quarantine));
+                return await folder.WaitAsync(cancellationToken).ConfigureAwait(false) is not null;
             }
             catch (SftpConnectionException)
             {
@@ -155,10 +162,15 @@ public sealed class SftpQuarantine : IQuarantine
         if (listed.Size > ReasonFile.LongestRead) return null;
         try
         {
-            using FileContent content = await _source.Opening.WholeAsync(listed, _place.Encode(LocationOf(listed.Path)), cancellationToken).ConfigureAwait(false);
+            byte[] path = _place.Encode(LocationOf(listed.Path));
+            using FileContent content = await _source.Opening.WholeAsync(listed, path, cancellationToken).ConfigureAwait(false);
             if (ReasonFile.TryParse(content.Bytes) is not { } reason) return null;
             string location = LocationOf(listed.Path[..(listed.Path.LastIndexOf('/') + 1)] + reason.FileName);
-            return new QuarantinedFile(reason.Source, reason.File, location) { QuarantinedUtc = reason.QuarantinedUtc, Defect = reason.Defect };
+            return new QuarantinedFile(reason.Source, reason.File, location)
+            {
+                QuarantinedUtc = reason.QuarantinedUtc,
+                Defect = reason.Defect,
+            };
         }
         catch (Exception error) when (error is FileChangedException or BadFileException)
         {

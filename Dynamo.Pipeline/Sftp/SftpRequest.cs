@@ -1,50 +1,49 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// A request that waits for its answer. Exactly one of <see cref="Answer"/> and <see cref="Fail"/> is called, once, on the connection's reader thread
-/// (or on the thread that ended the connection): neither may block, and waiting callers must continue elsewhere.
+/// A request that waits for its answer. Exactly one of <see cref="Answer"/> and <see cref="Fail"/> is called, once, on the connection's
+/// reader thread (or on the thread that ended the connection): neither may block, and waiting callers must continue elsewhere.
 /// </summary>
-internal abstract class SftpRequest
+internal interface ISftpRequest
 {
     /// <summary>Takes the answer.</summary>
     /// <param name="type">The packet's type.</param>
     /// <param name="body">What follows the id; valid during the call only.</param>
     /// <exception cref="SftpProtocolException">It is no answer to this request.</exception>
-    public abstract void Answer(byte type, SftpReader body);
+    void Answer(byte type, SftpReader body);
 
     /// <summary>The connection ended before the answer came.</summary>
-    public abstract void Fail(Exception cause);
-
-    protected static SftpProtocolException Unexpected(byte type, string request) =>
-        new($"a packet of type {type} came in answer to {request}");
+    void Fail(Exception cause);
 }
 
 /// <summary>A request whose answer nobody waits for: the CLOSE of a handle, the keep-alive.</summary>
-internal sealed class SftpUnheard : SftpRequest
+internal sealed class SftpUnheard : ISftpRequest
 {
     public static readonly SftpUnheard Instance = new();
 
-    public override void Answer(byte type, SftpReader body) { }
+    public void Answer(byte type, SftpReader body) { }
 
-    public override void Fail(Exception cause) { }
+    public void Fail(Exception cause) { }
 }
 
 /// <summary>A request with one awaited answer.</summary>
-internal abstract class SftpCall<T> : SftpRequest
+internal abstract class SftpCall<T> : ISftpRequest
 {
     // The reader thread completes it and must not run what comes after.
     private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Task<T> Completion => _completion.Task;
 
-    public override void Answer(byte type, SftpReader body)
+    public void Answer(byte type, SftpReader body)
     {
         if (TryDecode(type, ref body, out T? value)) _completion.TrySetResult(value);
         else if (type == SftpProtocol.Status) _completion.TrySetException(new SftpStatusException(body.Status()));
-        else throw Unexpected(type, GetType().Name);
+        else throw SftpProtocolException.Unexpected(type, GetType().Name);
     }
 
-    public override void Fail(Exception cause)
+    public void Fail(Exception cause)
     {
         _completion.TrySetException(cause);
         // Whoever was cancelled meanwhile does not look at it any more.
@@ -52,7 +51,7 @@ internal abstract class SftpCall<T> : SftpRequest
     }
 
     /// <summary>Decodes the hoped-for answer; a STATUS that is not one becomes a <see cref="SftpStatusException"/>.</summary>
-    protected abstract bool TryDecode(byte type, ref SftpReader body, [System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out T value);
+    protected abstract bool TryDecode(byte type, ref SftpReader body, [MaybeNullWhen(false)] out T value);
 }
 
 /// <summary>MKDIR, REMOVE, RENAME: any STATUS is the answer.</summary>
@@ -68,7 +67,7 @@ internal sealed class SftpStatusCall : SftpCall<SftpStatus>
 /// <summary>OPEN, OPENDIR.</summary>
 internal sealed class SftpHandleCall : SftpCall<byte[]>
 {
-    protected override bool TryDecode(byte type, ref SftpReader body, [System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out byte[] value)
+    protected override bool TryDecode(byte type, ref SftpReader body, [MaybeNullWhen(false)] out byte[] value)
     {
         value = type == SftpProtocol.Handle ? body.Handle() : null;
         return value is not null;
@@ -125,7 +124,7 @@ internal sealed class SftpEntriesCall : SftpCall<SftpEntry[]?>
 /// <summary>REALPATH: one name.</summary>
 internal sealed class SftpPathCall : SftpCall<byte[]>
 {
-    protected override bool TryDecode(byte type, ref SftpReader body, [System.Diagnostics.CodeAnalysis.MaybeNullWhen(false)] out byte[] value)
+    protected override bool TryDecode(byte type, ref SftpReader body, [MaybeNullWhen(false)] out byte[] value)
     {
         value = null;
         if (type != SftpProtocol.Name) return false;

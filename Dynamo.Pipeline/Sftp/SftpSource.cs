@@ -1,12 +1,14 @@
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// Files in a folder of an SFTP server. Listing, fetching and settling share few connections with many requests under way on each, so that thousands
-/// of small files take little longer from afar than from nearby. Transport is the system's ssh client. Thread-safe; connects at the first use.
+/// Files in a folder of an SFTP server. Listing, fetching and completing share few connections with many requests under way on each, so
+/// that thousands of small files take little longer from afar than from nearby. The connection is the system's ssh client, or SSH.NET
+/// inside this process; see <see cref="SftpSourceOptions.Client"/>. Thread-safe; connects at the first use.
 /// </summary>
 /// <remarks>
-/// A connection that is lost is replaced, and the interrupted files are fetched again; large ones go on where they stopped. A file that changed
-/// between listing and the end of reading is noticed by its size, by its time if it was written in the last hour, and in any case by its time before it is archived or deleted.
+/// A connection that is lost is replaced, and the interrupted files are fetched again; large ones go on where they stopped. A file that
+/// changed between listing and the end of reading is noticed by its size, by its time if it was written in the last hour, and in any case
+/// by its time before it is archived or deleted.
 /// </remarks>
 public sealed class SftpSource : IFileSource
 {
@@ -17,6 +19,7 @@ public sealed class SftpSource : IFileSource
     private readonly ReconnectingConnections _lines;
     private readonly SftpOpening _opening;
     private readonly Lazy<SshAskPass?> _askPass;
+    private readonly Lazy<bool> _isManaged;
 
     /// <summary>An address with every other option at its default.</summary>
     /// <param name="url">The server and folder, see <see cref="SftpSourceOptions.Parse"/>.</param>
@@ -27,21 +30,26 @@ public sealed class SftpSource : IFileSource
     /// <summary>A server and folder.</summary>
     /// <param name="options">Where, which files, and what happens to them.</param>
     /// <exception cref="ArgumentNullException">There are none.</exception>
-    /// <exception cref="ArgumentException">The folder is its own archive or quarantine.</exception>
+    /// <exception cref="ArgumentException">The folder is its own archive or quarantine, or the client cannot do what is set.</exception>
     public SftpSource(SftpSourceOptions options) : this(options, connect: null) { }
 
     internal SftpSource(SftpSourceOptions options, Func<SftpTransport>? connect)
     {
         ArgumentNullException.ThrowIfNull(options);
+        if (options.Client == SshClientKind.Managed && SshNetLogin.Unable(options) is { } unable)
+            throw new ArgumentException(unable, nameof(options));
         Options = options;
         Name = options.ToString();
         _place = new SftpPlace(options);
         _completion = new SftpCompletion(Name, _place, options);
         _askPass = new Lazy<SshAskPass?>(() => options.HasPassword ? new SshAskPass() : null);
-        connect ??= () => SshProcess.Start(options, _askPass.Value);
-        var timing = new SftpTiming(options.ConnectTimeout, options.Deadline, options.KeepAlive);
-        _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(Name, options.Reconnects, options.TimeProvider,
-            token => SftpConnection.StartAsync(connect(), timing, options.TimeProvider, token)));
+        _isManaged = new Lazy<bool>(() => options.Client switch
+        {
+            SshClientKind.Auto => !SshCommand.IsFound(options),
+            SshClientKind kind => kind == SshClientKind.Managed,
+        });
+        _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
+            Name, options.Reconnects, options.TimeProvider, token => ConnectAsync(connect, token)));
         _opening = new SftpOpening(_lines, options);
     }
 
@@ -60,15 +68,17 @@ public sealed class SftpSource : IFileSource
     /// <inheritdoc/>
     public int OpensInFlight => Options.OpensInFlight;
 
-    /// <summary>Connects, unless that is done, and tells what the server is like. Call it early to have the connection made while other things start.</summary>
+    /// <summary>
+    /// Connects, unless that is done, and tells what the server is like. Call it early to have the connection made while other things
+    /// start.
+    /// </summary>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>What the server says about itself.</returns>
     /// <exception cref="SourceException">The server cannot be reached, is not known, or denies the login.</exception>
     public async ValueTask<SftpServerInfo> ConnectAsync(CancellationToken cancellationToken = default)
     {
-        SftpConnection connection = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
-        long? handles = connection.Limits.OpenHandles is var advertised and > 0 and < long.MaxValue ? (long)advertised : null;
-        return new SftpServerInfo(connection.Extensions, connection.RoundTrip, handles, connection.ReadLength, connection.Files.Limit);
+        ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
+        return session.Server;
     }
 
     /// <inheritdoc/>
@@ -82,13 +92,7 @@ public sealed class SftpSource : IFileSource
         ArgumentNullException.ThrowIfNull(file);
         byte[] path = _place.Encode(_place.PathOf(file));
         return new ValueTask<FileContent>(file.Size <= Math.Min(wholeUpTo, Array.MaxLength - 1)
-            ? _opening.WholeAsync(file, path, cancellationToken) : StreamAsync(file, path, cancellationToken));
-    }
-
-    private async Task<FileContent> StreamAsync(SourceFile file, byte[] path, CancellationToken cancellationToken)
-    {
-        SftpFileStream stream = await _opening.StreamAsync(file, path, 0, cancellationToken).ConfigureAwait(false);
-        return new FileContent(new SftpResumingStream(stream, (offset, token) => _opening.StreamAsync(file, path, offset, token)));
+            ? _opening.WholeAsync(file, path, cancellationToken) : _opening.StreamAsync(file, path, cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -102,8 +106,8 @@ public sealed class SftpSource : IFileSource
         for (int next = 0, count; next < bad.Count; next += count)
         {
             // A bad file holds two files open while it is copied; what the window leaves of the server's handles is a fifth of them.
-            SftpConnection connection = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
-            count = Math.Clamp(connection.Files.Limit / 10, 1, Math.Min(MostBadAtOnce, bad.Count - next));
+            ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
+            count = Math.Clamp(session.Files.Limit / 10, 1, Math.Min(MostBadAtOnce, bad.Count - next));
             await Task.WhenAll(bad.GetRange(next, count).Select(file => CompleteAsync(file, cancellationToken))).ConfigureAwait(false);
         }
     }
@@ -124,10 +128,10 @@ public sealed class SftpSource : IFileSource
         while (true)
         {
             ReconnectingConnection line = _lines.LeastBusy();
-            SftpConnection connection = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+            ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                await _completion.CompleteAsync(connection, file).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _completion.CompleteAsync(session, file).WaitAsync(cancellationToken).ConfigureAwait(false);
                 line.Progressed();
                 return;
             }
@@ -137,13 +141,27 @@ public sealed class SftpSource : IFileSource
             }
         }
     }
+
+    private async Task<ISftpSession> ConnectAsync(Func<SftpTransport>? connect, CancellationToken cancellationToken)
+    {
+        var timing = new SftpTiming(Options.ConnectTimeout, Options.Deadline, Options.KeepAlive);
+        if (connect is null && _isManaged.Value)
+            return await SshNetSession.StartAsync(Options, timing, cancellationToken).ConfigureAwait(false);
+        SftpTransport transport = connect?.Invoke() ?? SshProcess.Start(Options, _askPass.Value);
+        return await SftpConnection.StartAsync(transport, timing, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+    }
 }
 
 /// <summary>What an SFTP server says about itself.</summary>
-/// <param name="Extensions">The extensions it announces, with their versions; the server's own text.</param>
+/// <param name="Extensions">The extensions it announces, with their versions; the server's own text. Empty with the managed client, which
+/// does not tell.</param>
 /// <param name="RoundTrip">The time of one small request and its answer.</param>
 /// <param name="OpenHandles">How many files it lets one connection hold open, or <see langword="null"/> when it does not say.</param>
 /// <param name="ReadLength">How many bytes are asked for in one request.</param>
 /// <param name="FilesInFlight">How many files are fetched at once on a connection, to begin with.</param>
 public sealed record SftpServerInfo(
-    IReadOnlyDictionary<string, string> Extensions, TimeSpan RoundTrip, long? OpenHandles, int ReadLength, int FilesInFlight);
+    IReadOnlyDictionary<string, string> Extensions, TimeSpan RoundTrip, long? OpenHandles, int ReadLength, int FilesInFlight)
+{
+    /// <summary>The client that is used, once <see cref="SshClientKind.Auto"/> is decided.</summary>
+    public SshClientKind Client { get; init; }
+}

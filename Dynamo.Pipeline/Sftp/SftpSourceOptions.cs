@@ -6,8 +6,9 @@ using System.Text;
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// Where an <see cref="SftpSource"/> finds its server, which files it takes and what it does with them after the commit. Immutable.
-/// Whatever <c>~/.ssh/config</c> says about the host (aliases, keys, certificates, ProxyJump) is in force; what is set here goes before it.
+/// Where an <see cref="SftpSource"/> finds its server, which files it takes and what it does with them after the commit. Immutable. With
+/// the ssh client, whatever <c>~/.ssh/config</c> says about the host (aliases, keys, certificates, ProxyJump) is in force, and what is set
+/// here goes before it. The managed client (<see cref="Client"/>) reads none of it.
 /// </summary>
 public sealed partial record SftpSourceOptions : FileSourceOptions
 {
@@ -17,10 +18,13 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
     public SftpSourceOptions() : base(settleTime: TimeSpan.FromSeconds(5)) { }
 
     /// <summary>The server: a name, an alias of <c>~/.ssh/config</c>, or an IP address. Required.</summary>
-    /// <exception cref="ArgumentException">It is none of these; a name that begins with <c>-</c> is refused, because ssh would take it for an option.</exception>
+    /// <exception cref="ArgumentException">It is none of these; a name that begins with <c>-</c> is refused, because ssh would take it for
+    /// an option.</exception>
     public required string Host { get; init => field = CheckHost(value, nameof(Host)); }
 
-    /// <summary>The user on the server. Default <see langword="null"/>: ssh's configuration, or else the name of the user who runs this.</summary>
+    /// <summary>
+    /// The user on the server. Default <see langword="null"/>: ssh's configuration, or else the name of the user who runs this.
+    /// </summary>
     /// <exception cref="ArgumentException">No name of a user.</exception>
     public string? User { get; init => field = CheckUser(value, nameof(User)); }
 
@@ -33,13 +37,25 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
     public string Path { get; init => field = CheckFolder(value, nameof(Path)); } = ".";
 
     /// <summary>
-    /// The password, or the passphrase of the key. Default <see langword="null"/>: keys, agent and certificates only. It reaches ssh through the askpass
-    /// mechanism, in the environment of that one process; it is in no command line, message or text form of these options. Take it from an environment
-    /// variable or a secret store, not from a file beside the program.
+    /// Which ssh client reaches the server. Default <see cref="SshClientKind.OpenSsh"/>: the system's, which is by far the faster one and
+    /// knows every way to log in. <see cref="SshClientKind.Managed"/> needs no program beside this one; what it cannot do is an error that
+    /// names it.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">Not a value of the enumeration.</exception>
+    public SshClientKind Client { get; init => field = CheckClient(value, nameof(Client)); } = SshClientKind.OpenSsh;
+
+    /// <summary>
+    /// The password, or the passphrase of the key. Default <see langword="null"/>: keys, agent and certificates only. It reaches ssh
+    /// through the askpass mechanism, in the environment of that one process; the managed client hands it to the server itself. It is in no
+    /// command line, message or text form of these options. Take it from an environment variable or a secret store, not from a file beside
+    /// the program.
     /// </summary>
     public string? Password { internal get; init; }
 
-    /// <summary>A private key file. Default <see langword="null"/>: ssh's own choice.</summary>
+    /// <summary>
+    /// A private key file. Default <see langword="null"/>: ssh's own choice; for the managed client <c>id_ed25519</c>, <c>id_ecdsa</c> and
+    /// <c>id_rsa</c> in <c>~/.ssh</c>. A certificate beside it, in a file of its name and <c>-cert.pub</c>, is used.
+    /// </summary>
     /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
     public string? IdentityFile { get; init => field = CheckFile(value, nameof(IdentityFile)); }
 
@@ -47,57 +63,70 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
     /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
     public string? KnownHostsFile { get; init => field = CheckFile(value, nameof(KnownHostsFile)); }
 
-    /// <summary>An ssh configuration to use in place of the user's and the system's. Default <see langword="null"/>: those.</summary>
+    /// <summary>
+    /// An ssh configuration to use in place of the user's and the system's. Default <see langword="null"/>: those. Not for the managed
+    /// client, which reads none.
+    /// </summary>
     /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
     public string? SshConfigFile { get; init => field = CheckFile(value, nameof(SshConfigFile)); }
 
-    /// <summary>The ssh client to run. Default <see langword="null"/>: the one on the path, on Windows the one that comes with it.</summary>
+    /// <summary>
+    /// The ssh client to run. Default <see langword="null"/>: the one on the path, on Windows the one that comes with it.
+    /// </summary>
     /// <exception cref="ArgumentException">The path is empty or contains a quote or control characters.</exception>
     public string? SshProgram { get; init => field = CheckFile(value, nameof(SshProgram)); }
 
     /// <summary>
-    /// Whether a host that was never met is trusted and remembered. Default <see langword="false"/>: an unknown host is an error, as a changed key always is.
+    /// Whether a host that was never met is trusted and remembered. Default <see langword="false"/>: an unknown host is an error, as a
+    /// changed key always is.
     /// </summary>
     public bool AcceptNewHostKeys { get; init; }
 
     /// <summary>
-    /// How far the server's clock may be off, up to a day. Default 1 minute. A file's age is told by two clocks, so that only one older than
-    /// <see cref="FileSourceOptions.SettleTime"/> and this together is offered at the first look.
+    /// How far the server's clock may be off, up to a day. Default 1 minute. A file's age is told by two clocks, so that only one older
+    /// than <see cref="FileSourceOptions.SettleTime"/> and this together is offered at the first look.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is negative or above a day.</exception>
     public TimeSpan ClockSkew { get; init => field = Within(value, TimeSpan.Zero, nameof(ClockSkew)); } = TimeSpan.FromMinutes(1);
 
     /// <summary>
-    /// Connections, 1 to 16. Default 1, which keeps a line full: more help only against a server that allows few open files on each, and a server may
-    /// refuse many at once (OpenSSH: <c>MaxStartups</c>).
+    /// Connections, 1 to 16. Default 1, which keeps a line full: more help only against a server that allows few open files on each, and a
+    /// server may refuse many at once (OpenSSH: <c>MaxStartups</c>).
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Below 1 or above 16.</exception>
     public int Connections { get; init => field = Within(value, 1, 16, nameof(Connections)); } = 1;
 
     /// <summary>
-    /// Files each reader asks for at once, 1 to 1,000. Default 256. How many of them are really under way is decided by the distance to the server (64
-    /// nearby, 1,500 on each connection at 20 ms, 2,000 at most) and by how many it allows. Fewer use less memory and leave a long line empty.
+    /// Files each reader asks for at once, 1 to 1,000. Default 256. How many of them are really under way is decided by the distance to the
+    /// server (64 nearby, 1,500 on each connection at 20 ms, 2,000 at most) and by how many it allows. Fewer use less memory and leave a
+    /// long line empty.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Below 1 or above 1,000.</exception>
     public int OpensInFlight { get; init => field = Within(value, 1, 1000, nameof(OpensInFlight)); } = 256;
 
-    /// <summary>How long a connection may take until the server is ready, up to a day. Default 30 seconds; then it counts as unreachable.</summary>
+    /// <summary>
+    /// How long a connection may take until the server is ready, up to a day. Default 30 seconds; then it counts as unreachable.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>
     public TimeSpan ConnectTimeout { get; init => field = Positive(value, nameof(ConnectTimeout)); } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// How long the server may take for the answer that is due next, up to a day. Default 30 seconds; then the connection counts as dead and is replaced.
+    /// How long the server may take for the answer that is due next, up to a day. Default 30 seconds; then the connection counts as dead
+    /// and is replaced.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>
     public TimeSpan Deadline { get; init => field = Positive(value, nameof(Deadline)); } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Idle time after which the server is asked for a sign of life, up to a day. Default 15 seconds; servers drop sessions that idle for long.</summary>
+    /// <summary>
+    /// Idle time after which the server is asked for a sign of life, up to a day. Default 15 seconds; servers drop sessions that idle for
+    /// long.
+    /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The time is zero, negative or above a day.</exception>
     public TimeSpan KeepAlive { get; init => field = Positive(value, nameof(KeepAlive)); } = TimeSpan.FromSeconds(15);
 
     /// <summary>
-    /// How often a lost connection is replaced without a single file having got through in between, 0 to 100. Default 5, after 0.5, 1, 2, 4 and 8 seconds;
-    /// then the run ends with a <see cref="SourceException"/>. The first connection of all is tried twice at most.
+    /// How often a lost connection is replaced without a single file having got through in between, 0 to 100. Default 5, after 0.5, 1, 2, 4
+    /// and 8 seconds; then the run ends with a <see cref="SourceException"/>. The first connection of all is tried twice at most.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Below 0 or above 100.</exception>
     public int Reconnects { get; init => field = Within(value, 0, 100, nameof(Reconnects)); } = 5;
@@ -111,7 +140,10 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
     /// <summary>Names in one listing before it counts as endless.</summary>
     internal int MostNames { get; init; } = 10_000_000;
 
-    /// <summary>Reads <c>sftp://[user@]host[:port][/path]</c>. The path is absolute; <c>/~/path</c> starts in the user's home. <c>%20</c> and the like are decoded.</summary>
+    /// <summary>
+    /// Reads <c>sftp://[user@]host[:port][/path]</c>. The path is absolute; <c>/~/path</c> starts in the user's home. <c>%20</c> and the
+    /// like are decoded.
+    /// </summary>
     /// <param name="url">The address, without a password.</param>
     /// <returns>Options with the address in them, everything else at its default.</returns>
     /// <exception cref="ArgumentException">It is no such address, or it holds a password.</exception>
@@ -121,8 +153,12 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
         Match match = Url().Match(url);
         string userInfo = match.Groups["user"].Value;
         // Before anything quotes the address: a password must not come back in a message.
-        if (userInfo.Contains(':')) throw new ArgumentException("The sftp:// address holds a password. Leave it out, and set Password from the environment or a secret store.", nameof(url));
-        if (!match.Success) throw new ArgumentException($"This is no SFTP address: expected sftp://user@host:port/path, found '{WithoutUser(url)}'.", nameof(url));
+        if (userInfo.Contains(':'))
+            throw new ArgumentException("The sftp:// address holds a password. Leave it out, and set Password from the environment or a "
+                + "secret store.", nameof(url));
+        if (!match.Success)
+            throw new ArgumentException(
+                $"This is no SFTP address: expected sftp://user@host:port/path, found '{WithoutUser(url)}'.", nameof(url));
         Group port = match.Groups["port"];
         return new SftpSourceOptions
         {
@@ -154,7 +190,8 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
 
     private static string WithoutUser(string url) => url.LastIndexOf('@') is var at and > 0 ? "…" + url[at..] : url;
 
-    [GeneratedRegex(@"^sftp://(?:(?<user>[^/]*)@)?(?<host>\[[^\]/]*\]|[^:/@]*)(?::(?<port>[^/]*))?(?<path>/.*)?$", RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^sftp://(?:(?<user>[^/]*)@)?(?<host>\[[^\]/]*\]|[^:/@]*)(?::(?<port>[^/]*))?(?<path>/.*)?$",
+        RegexOptions.IgnoreCase | RegexOptions.Singleline | RegexOptions.CultureInvariant)]
     private static partial Regex Url();
 
     [GeneratedRegex(@"^[A-Za-z0-9_][A-Za-z0-9._-]{0,254}\z", RegexOptions.CultureInvariant)]
@@ -165,9 +202,12 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
 
     private static string CheckHost(string value, string name)
     {
-        bool isAddress = IPAddress.TryParse(value, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetworkV6 && !value.Contains('[');
+        bool isAddress = IPAddress.TryParse(value, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetworkV6
+            && !value.Contains('[');
         if (isAddress || HostName().IsMatch(value ?? "")) return value!;
-        throw new ArgumentException($"Host is '{value}'; expected a name of letters, digits, '.', '-' and '_' that does not begin with '-', or an IP address", name);
+        throw new ArgumentException(
+            $"Host is '{value}'; expected a name of letters, digits, '.', '-' and '_' that does not begin with '-', or an IP address",
+            name);
     }
 
     private static string? CheckUser(string? value, string name) => value is null || UserName().IsMatch(value)
@@ -178,11 +218,16 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
         ? value
         : throw new ArgumentOutOfRangeException(name, value, "Port must be between 1 and 65535");
 
+    private static SshClientKind CheckClient(SshClientKind value, string name) => Enum.IsDefined(value)
+        ? value
+        : throw new ArgumentOutOfRangeException(name, value, "Client must be OpenSsh, Managed or Auto");
+
     private static string CheckFolder(string value, string name) => !string.IsNullOrEmpty(value) && !value.Contains('\0')
         ? value
         : throw new ArgumentException($"{name} is empty or contains a NUL; expected a folder on the server", name);
 
-    private static string? CheckFile(string? value, string name) => value is null || (value.Length > 0 && !value.Contains('"') && !value.Any(char.IsControl))
+    private static string? CheckFile(string? value, string name) =>
+        value is null || (value.Length > 0 && !value.Contains('"') && !value.Any(char.IsControl))
         ? value
         : throw new ArgumentException($"{name} is '{value}'; expected a path without quotes and control characters", name);
 
@@ -195,4 +240,21 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
         : throw new ArgumentOutOfRangeException(name, value, $"{name} must be between {least} and one day");
 
     private static TimeSpan Positive(TimeSpan value, string name) => Within(value, TimeSpan.FromMilliseconds(1), name);
+}
+
+/// <summary>The ssh client that reaches a server.</summary>
+public enum SshClientKind
+{
+    /// <summary>The system's OpenSSH client, one process for each connection.</summary>
+    OpenSsh,
+
+    /// <summary>
+    /// SSH.NET, inside this process: for machines without an ssh client. It logs in with private keys, passwords and keyboard-interactive,
+    /// and checks host keys as strictly; it knows no agent, no <c>~/.ssh/config</c>, no ProxyJump, no host certificates and no hardware
+    /// keys, and takes many times as long.
+    /// </summary>
+    Managed,
+
+    /// <summary><see cref="OpenSsh"/> where an ssh client is found, and <see cref="Managed"/> where there is none.</summary>
+    Auto,
 }

@@ -3,12 +3,15 @@ using System.Diagnostics.CodeAnalysis;
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// How many files of one connection may be under way at once, and how many bytes they may hold. It starts from the round trip and the server's
-/// word, shrinks when the server runs out of handles, and grows again slowly. Thread-safe; waiters are served in order.
+/// How many files of one connection may be under way at once, and how many bytes they may hold. It starts from the round trip and the
+/// server's word, shrinks when the server runs out of handles, and grows again slowly. Thread-safe; waiters are served in order.
 /// </summary>
 internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
 {
-    /// <summary>Files in flight at most, however far the server. A file takes two round trips and a little: at 20 ms, 1,500 keep a server busy that handles 27,000 in a second.</summary>
+    /// <summary>
+    /// Files in flight at most, however far the server. A file takes two round trips and a little: at 20 ms, 1,500 keep a server busy that
+    /// handles 27,000 in a second.
+    /// </summary>
     public const int Widest = 2000;
 
     /// <summary>Bytes of files that are being fetched; one file alone may exceed it.</summary>
@@ -41,10 +44,16 @@ internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
         return Math.Min(useful, advertisedHandles == 0 ? WithoutAdvice : Most(advertisedHandles));
     }
 
-    /// <summary>What it may grow to. A fifth of the handles is left for folders, for closes under way, and for others who use the account.</summary>
-    public static int Most(ulong advertisedHandles) => advertisedHandles == 0 ? Widest : (int)Math.Clamp(advertisedHandles * 4 / 5, 1, Widest);
+    /// <summary>
+    /// What it may grow to. A fifth of the handles is left for folders, for closes under way, and for others who use the account.
+    /// </summary>
+    public static int Most(ulong advertisedHandles) =>
+        advertisedHandles == 0 ? Widest : (int)Math.Clamp(advertisedHandles * 4 / 5, 1, Widest);
 
-    /// <summary>Gives a place, now or when one becomes free. Whoever asks for more than <see cref="MostBytes"/> waits until it is alone, and stays so.</summary>
+    /// <summary>
+    /// Gives a place, now or when one becomes free. Whoever asks for more than <see cref="MostBytes"/> waits until it is alone, and stays
+    /// so.
+    /// </summary>
     public void Enter(long bytes, ISftpEntrant entrant)
     {
         lock (_gate)
@@ -60,7 +69,7 @@ internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
     }
 
     /// <summary>Waits for a place.</summary>
-    public async Task EnterAsync(long bytes, CancellationToken cancellationToken)
+    public async Task<WindowEntry> EnterAsync(long bytes, CancellationToken cancellationToken)
     {
         var entrant = new Awaited(this, bytes);
         using (cancellationToken.UnsafeRegister(static (entrant, token) => ((Awaited)entrant!).GiveUp(token), entrant))
@@ -68,6 +77,7 @@ internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
             Enter(bytes, entrant);
             await entrant.Entered.ConfigureAwait(false);
         }
+        return new WindowEntry(this, bytes);
     }
 
     /// <summary>The server gave a handle to one that entered.</summary>
@@ -126,7 +136,8 @@ internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
     }
 
     /// <summary>
-    /// Lets those in that there is room for. One thread at a time: an entrant that leaves again at once, since the connection is over, comes back here and must not go deeper and deeper.
+    /// Lets those in that there is room for. One thread at a time: an entrant that leaves again at once, since the connection is over,
+    /// comes back here and must not go deeper and deeper.
     /// </summary>
     private void Admit()
     {
@@ -173,12 +184,40 @@ internal sealed class SftpWindow(int limit, int most = SftpWindow.Widest)
     }
 }
 
+/// <summary>A place in a window that was waited for, and is given back once. Thread-safe.</summary>
+internal sealed class WindowEntry(SftpWindow window, long bytes)
+{
+    private volatile bool _isOpen;
+    private int _hasLeft;
+
+    /// <summary>Whether the server gave a handle.</summary>
+    public bool IsOpen => _isOpen;
+
+    /// <summary>The server gave a handle.</summary>
+    public void Opened()
+    {
+        window.Opened();
+        _isOpen = true;
+    }
+
+    /// <summary>Gives the place back. More than once does nothing.</summary>
+    public void Leave()
+    {
+        if (Interlocked.Exchange(ref _hasLeft, 1) == 0) window.Leave(bytes, _isOpen);
+    }
+
+    /// <summary>Gives the place back after the server refused to open a file; see <see cref="SftpWindow.LeaveRefused"/>.</summary>
+    public bool LeaveRefused() => Interlocked.Exchange(ref _hasLeft, 1) == 0 && window.LeaveRefused(bytes);
+}
+
 /// <summary>What waits for a place in a <see cref="SftpWindow"/>.</summary>
 internal interface ISftpEntrant
 {
     /// <summary>Whether it wants no place any more.</summary>
     bool HasGivenUp { get; }
 
-    /// <summary>It has a place and goes on; when it gave up meanwhile, it leaves. On the thread of whoever gave the place back: it must not block.</summary>
+    /// <summary>
+    /// It has a place and goes on; when it gave up meanwhile, it leaves. On the thread of whoever gave the place back: it must not block.
+    /// </summary>
     void Enter();
 }

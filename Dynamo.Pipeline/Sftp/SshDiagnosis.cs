@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Sftp;
 
-/// <summary>Turns ssh's last words into an error with its remedy. Pure: what it knows is what it is given.</summary>
+/// <summary>Turns an ssh client's last words into an error with its remedy. Pure: what it knows is what it is given.</summary>
 internal static class SshDiagnosis
 {
     private const string Hidden = "***";
@@ -8,7 +8,8 @@ internal static class SshDiagnosis
     private static readonly (string Words, string Meaning, string Remedy, bool MayRecover)[] Known =
     [
         ("REMOTE HOST IDENTIFICATION HAS CHANGED", "the server's host key has changed",
-            "Ask its administrator whether the key was replaced; only then remove the old one with 'ssh-keygen -R HOST' and add the new one with 'dynamo hostkey HOST'", false),
+            "Ask its administrator whether the key was replaced; only then remove the old one with 'ssh-keygen -R HOST' and add the new "
+            + "one with 'dynamo hostkey HOST'", false),
         ("Host key verification failed", "the server's host key is not known",
             "Check its fingerprint with the server's administrator and add it with 'dynamo hostkey HOST'", false),
         ("Permission denied", "the server denied the login",
@@ -29,14 +30,14 @@ internal static class SshDiagnosis
         ("no matching", "client and server have no algorithm in common", "Update the older one of the two", false),
     ];
 
-    /// <summary>The error.</summary>
+    /// <summary>The error of the ssh client.</summary>
     /// <param name="words">What ssh wrote to its standard error.</param>
     /// <param name="exitCode">Its exit code, or <see langword="null"/> when it did not end by itself.</param>
-    /// <param name="password">Taken out of the words should it be in there.</param>
+    /// <param name="password">Taken out of the words if it is in there.</param>
     /// <returns>An exception to give to everybody who waited.</returns>
     public static SftpConnectionException Explain(string words, int? exitCode, string? password)
     {
-        string said = Quote(words, password);
+        string said = Quote("ssh", words, password);
         foreach (var (known, meaning, remedy, mayRecover) in Known)
             if (words.Contains(known, StringComparison.OrdinalIgnoreCase))
                 return new SftpConnectionException($"{meaning}{said}. {remedy}", mayRecover);
@@ -44,18 +45,32 @@ internal static class SshDiagnosis
         return new SftpConnectionException(how + said, mayRecover: true);
     }
 
+    /// <summary>The error that ssh would explain with these words, for another client that knows what happened.</summary>
+    /// <param name="likeSsh">The words by which the case is known here.</param>
+    /// <param name="details">What is known more exactly, such as a fingerprint; it follows the meaning.</param>
+    /// <param name="cause">The original error, if there is one.</param>
+    /// <param name="remedy">Another remedy than for ssh, or <see langword="null"/>.</param>
+    public static SftpConnectionException As(string likeSsh, string details, Exception? cause = null, string? remedy = null)
+    {
+        var (_, meaning, usual, mayRecover) = Known.First(known => known.Words == likeSsh);
+        return new SftpConnectionException($"{meaning}{details}. {remedy ?? usual}", mayRecover, cause);
+    }
+
     /// <summary>The client could not even be started.</summary>
     public static SftpConnectionException Missing(string program, Exception cause) => new(
-        $"the ssh client '{program}' cannot be started ({cause.Message}). Install OpenSSH: Windows has it under Settings, Optional features, "
-        + "OpenSSH Client; Debian and Ubuntu as openssh-client, Fedora as openssh-clients", mayRecover: false, cause);
+        $"the ssh client '{program}' cannot be started ({cause.Message}). Install OpenSSH: Windows has it under Settings, Optional "
+        + "features, OpenSSH Client; Debian and Ubuntu as openssh-client, Fedora as openssh-clients. Or set the client to 'managed', "
+        + "which needs none",
+        mayRecover: false, cause);
 
-    private static string Quote(string words, string? password)
+    /// <summary>A client's own words, fit for a terminal and without the password.</summary>
+    public static string Quote(string client, string words, string? password)
     {
         // The banner of at-signs says nothing that the last lines do not say.
         string[] lines = [.. words.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('@'))];
         if (lines.Length == 0) return "";
         string text = string.Concat(string.Join(" / ", lines.TakeLast(6)).Select(c => char.IsControl(c) ? '?' : c));
         if (!string.IsNullOrEmpty(password)) text = text.Replace(password, Hidden, StringComparison.Ordinal);
-        return $": ssh says \"{text}\"";
+        return $": {client} says \"{text}\"";
     }
 }

@@ -7,6 +7,7 @@ using Dynamo.Pipeline.SqlServer;
 [module: DapperAot]
 [module: CommandFactory<CancellableCommand<object>>]
 [module: TypeHandler(typeof(DateTime), typeof(UtcTime))]
+[module: TypeHandler(typeof(FileHash), typeof(FileHashValue))]
 
 namespace Dynamo.Pipeline.SqlServer;
 
@@ -33,7 +34,7 @@ internal sealed record QuarantineRow : QuarantineColumns;
 internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
 
 /// <summary>A file by the hash that is the ledger's primary key. Its rejects are found by the path.</summary>
-internal sealed record LedgerFile(string Source, string Path, byte[] Key) : SqlArguments;
+internal sealed record LedgerFile(string Source, string Path, FileHash Key) : SqlArguments;
 
 /// <summary>The newest time of a table.</summary>
 internal sealed record NewestTime(DateTime? Utc);
@@ -51,4 +52,18 @@ internal sealed class UtcTime : DbValueHandler<DateTime>
 
     /// <summary>A column of a table that is not ours may be a <c>datetimeoffset</c>.</summary>
     protected override DateTime Parse(object? value) => value is DateTimeOffset time ? time.UtcDateTime : LedgerTime.Utc((DateTime)value!);
+}
+
+/// <summary>The ledger's primary key. Dapper would take an array of bytes for a list of values.</summary>
+/// <param name="Bytes">32 bytes.</param>
+internal readonly record struct FileHash(byte[] Bytes);
+
+/// <summary>The ledger's primary key as a parameter; it is never read.</summary>
+internal sealed class FileHashValue : DbValueHandler<FileHash>
+{
+    protected override void Configure(DbParameter parameter) => (parameter.DbType, parameter.Size) = (DbType.Binary, 32);
+
+    protected override void SetValueCore(DbParameter parameter, FileHash value) => parameter.Value = value.Bytes;
+
+    protected override FileHash Parse(object? value) => new((byte[])value!);
 }

@@ -16,7 +16,10 @@ public sealed class SqlServerLedger : ILedger
     /// <summary>Names the database. Nothing is opened yet.</summary>
     /// <param name="connectionString">The connection string, as for <see cref="SqlServerSink{TRow}"/>.</param>
     /// <param name="options">The schema and the names of the tables; the defaults when null.</param>
-    /// <exception cref="ArgumentException">The connection string cannot be read.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although there is an
+    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>.
+    /// </exception>
     public SqlServerLedger(string connectionString, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -105,7 +108,8 @@ public sealed class SqlServerLedger : ILedger
             int forgotten = 0;
             foreach (SourceFile file in files)
             {
-                var key = new LedgerFile(source, file.Path, SqlServerText.FileKey(source, file)) { Cancellation = cancellationToken };
+                var hash = new FileHash(SqlServerText.FileKey(source, file));
+                var key = new LedgerFile(source, file.Path, hash) { Cancellation = cancellationToken };
                 await connection.ExecuteAsync(_sql.ForgetRejects, key, transaction, _db.CommandSeconds).ConfigureAwait(false);
                 // Counted by what the statement returns: the transaction does not count rows.
                 IEnumerable<long> runs = await connection.QueryAsync<long>(

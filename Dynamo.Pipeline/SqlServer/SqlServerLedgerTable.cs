@@ -8,7 +8,9 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>The ledger and the rejects of one run, as a batch reads and writes them. Safe for concurrent use on different connections.</summary>
+/// <summary>
+/// The ledger and the rejects of one run, as a batch reads and writes them. Safe for concurrent use on different connections.
+/// </summary>
 internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string source, long runId)
 {
     /// <summary>Few shapes of a question, so that the server keeps a plan for each.</summary>
@@ -22,7 +24,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <summary>The entries of these files, by their place in the list.</summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
-    /// <param name="transaction">The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.</param>
+    /// <param name="transaction">
+    /// The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.
+    /// </param>
     /// <param name="files">The files.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<Dictionary<int, LedgerEntry>> FindAsync(
@@ -87,7 +91,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         DataTable table = Table(("FileKey", SqlDbType.Binary), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Size", SqlDbType.BigInt), ("ModifiedUtc", SqlDbType.DateTime2), ("RunId", SqlDbType.BigInt),
             ("Outcome", SqlDbType.NVarChar), ("Rows", SqlDbType.BigInt), ("Inserted", SqlDbType.BigInt), ("Updated", SqlDbType.BigInt), ("Unchanged", SqlDbType.BigInt), ("Rejected", SqlDbType.BigInt), ("Reason", SqlDbType.NVarChar),
             ("ImportedUtc", SqlDbType.DateTime2));
-        DateTime now = options.Clock.GetUtcNow().UtcDateTime;
+        DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
             bool loaded = work.Outcome == FileOutcome.Loaded;

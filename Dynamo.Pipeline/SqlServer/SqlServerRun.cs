@@ -34,14 +34,14 @@ internal static class SqlServerRun
 
     /// <summary>Closes the row with the books.</summary>
     public static Task EndAsync(
-        SqlServerDb db, SqlConnection connection, long runId, string outcome, RunBooks books, CancellationToken cancellationToken)
+        SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
         var row = new RunRow
         {
             RunId = runId,
-            Outcome = outcome,
-            EndedUtc = db.Options.Clock.GetUtcNow().UtcDateTime,
+            Outcome = LedgerOutcome.Of(outcome),
+            EndedUtc = db.Options.TimeProvider.GetUtcNow().UtcDateTime,
             Listed = books.Listed,
             Loaded = books.Loaded,
             AlreadyLoaded = books.AlreadyLoaded,

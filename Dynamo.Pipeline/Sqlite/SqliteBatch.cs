@@ -90,14 +90,14 @@ internal sealed class SqliteBatch<TRow>(
         if (!work.IsLoading) return ValueTask.FromResult(true);
         if (work.Rows.IsStreamed) return WriteStreamAsync(work);
         if (careful) WriteCarefully(work);
-        else Write(work, work.Rows.Rows);
+        else Write(work, work.Rows.Batch);
         return ValueTask.FromResult(careful || work.Rejected <= maxBadRows);
     }
 
     private void WriteCarefully(FileWork<TRow> work)
     {
         db.Execute("SAVEPOINT one_file", "writing rows");
-        Write(work, work.Rows.Rows);
+        Write(work, work.Rows.Batch);
         rows.Flush();
         if (work.JudgeLate(maxBadRows))
         {

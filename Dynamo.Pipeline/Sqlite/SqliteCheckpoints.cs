@@ -14,6 +14,9 @@ internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
     private Task _copying = Task.CompletedTask;
     private SqliteDb? _db;
 
+    /// <summary>The copying that is under way, or the last one.</summary>
+    public Task Copying => _copying;
+
     /// <summary>The writer calls it after each commit.</summary>
     public void Committed()
     {

@@ -72,7 +72,7 @@ internal static class SqliteSchema
 
     public static string TypeOf(ColumnKind kind) => kind switch
     {
-        ColumnKind.WholeNumber => "INTEGER",
+        ColumnKind.WholeNumber or ColumnKind.Boolean => "INTEGER",
         ColumnKind.Number => "REAL",
         _ => "TEXT",
     };

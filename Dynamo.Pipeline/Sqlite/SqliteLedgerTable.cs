@@ -125,7 +125,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
     /// </summary>
     public bool Enter<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
-        DateTime now = _options.Clock.GetUtcNow().UtcDateTime;
+        DateTime now = _options.TimeProvider.GetUtcNow().UtcDateTime;
         bool allNew = true;
         int at = 0;
         for (; at + Block <= works.Count; at += Block)

@@ -1,10 +1,12 @@
+using System.Buffers.Binary;
+
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
 /// Puts rows into the order of their key, and rows with the same key into the order in which they came. A batch mixes the readings of many
 /// loggers and channels. Written as they come, each one lands on another page of the table. In order, the rows of a page come together, and
 /// a reading that was delivered twice follows itself. The result of an import does not depend on the order, so it is approximate where that
-/// is cheaper: text is compared as UTF-16, and of the key columns that are not text only the last one counts.
+/// is cheaper: text is compared as UTF-16, and of the key columns that are not text only one counts: a GUID, or else the last.
 /// </summary>
 internal sealed class SqliteRowOrder<TRow>
 {
@@ -17,7 +19,7 @@ internal sealed class SqliteRowOrder<TRow>
     {
         RowColumn<TRow>[] keys = [.. map.Columns.Where(c => c.IsKey)];
         _texts = [.. keys.OfType<RowColumn<TRow, string?>>().Select(c => new SqliteTextRank<TRow>(c.Get))];
-        _number = Number(keys[^1]);
+        _number = Number(keys.FirstOrDefault(c => c.Kind == ColumnKind.Guid) ?? keys[^1]);
     }
 
     /// <summary>The rows in the order of their key; valid until the next call.</summary>
@@ -94,12 +96,22 @@ internal sealed class SqliteRowOrder<TRow>
     {
         RowColumn<TRow, long> number => number.Get,
         RowColumn<TRow, DateTime> time => row => time.Get(row).Ticks,
+        RowColumn<TRow, Guid> id => row => First(id.Get(row)),
+        RowColumn<TRow, decimal> number => row => (long)Math.Clamp(number.Get(row), long.MinValue, long.MaxValue),
         _ => static _ => 0,
     };
 
+    /// <summary>The first digits, in the order of their text.</summary>
+    private static long First(Guid id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        _ = id.TryWriteBytes(bytes, bigEndian: true, out _);
+        return BinaryPrimitives.ReadInt64BigEndian(bytes) ^ long.MinValue;
+    }
+
     /// <summary>Where a row belongs.</summary>
     /// <param name="Group">The ranks of its text columns together.</param>
-    /// <param name="Moment">Its last key column, or 0 if that is text.</param>
+    /// <param name="Moment">A GUID of the key, or else its last column; 0 if that is text.</param>
     /// <param name="Index">Its number among the rows: of equal ones, the first goes first.</param>
     internal readonly record struct Place(long Group, long Moment, int Index) : IComparable<Place>
     {

@@ -44,14 +44,14 @@ internal static class SqliteRun
     }
 
     /// <summary>Closes the row with the books.</summary>
-    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, string outcome, RunBooks books)
+    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome outcome, RunBooks books)
     {
         string table = SqliteSchema.Quote(options.RunTable);
         string counts = string.Concat(RunColumns.Counts.Select(count => $", {count.Name} = ?"));
         using SqliteStatement end = db.Prepare($"UPDATE {table} SET Outcome = ?, EndedUtc = ?{counts} WHERE RunId = ?");
         int parameter = 0;
-        end.Text(++parameter, outcome);
-        end.Time(++parameter, options.Clock.GetUtcNow().UtcDateTime);
+        end.Text(++parameter, LedgerOutcome.Of(outcome));
+        end.Time(++parameter, options.TimeProvider.GetUtcNow().UtcDateTime);
         foreach ((_, Func<RunBooks, long> of) in RunColumns.Counts)
             end.Int64(++parameter, of(books));
         end.Int64(++parameter, runId);

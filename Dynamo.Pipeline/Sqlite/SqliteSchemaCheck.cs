@@ -120,9 +120,10 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         bool real = !integer && !text && (Has("REAL") || Has("FLOA") || Has("DOUB"));
         return kind switch
         {
-            ColumnKind.Text => text,
-            ColumnKind.DateTimeUtc => !integer && !real,
-            ColumnKind.WholeNumber => !text && !real,
+            // A column of numbers would keep the digits of a decimal as the nearest double.
+            ColumnKind.Text or ColumnKind.Decimal => text,
+            ColumnKind.DateTimeUtc or ColumnKind.Guid => !integer && !real,
+            ColumnKind.WholeNumber or ColumnKind.Boolean => !text && !real,
             _ => !text && !integer,
         };
     }

@@ -48,6 +48,9 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         }
     }
 
+    /// <summary>The copying of the WAL that is under way, or the last one.</summary>
+    public Task Copying => _checkpoints!.Copying;
+
     public LedgerEntry?[] Find(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         _reader!.Find(files, cancellationToken);
 
@@ -60,7 +63,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         return [.. works.Select(w => w.Result())];
     }
 
-    public async ValueTask EndAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -123,15 +126,15 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     /// <summary>SQLite's own busy time-out would block the thread, and not hear a cancellation.</summary>
     private async ValueTask TryUntilFreeAsync(string sql, string doing, CancellationToken cancellationToken)
     {
-        long start = _options.Clock.GetTimestamp();
+        long start = _options.TimeProvider.GetTimestamp();
         for (int wait = 1; ; wait = Math.Min(wait * 2, 16))
         {
             cancellationToken.ThrowIfCancellationRequested();
             int code = _db.TryExecute(sql) & 0xFF;
             if (code == SqliteNative.Ok) return;
             bool isBusy = code is SqliteNative.Busy or SqliteNative.Locked;
-            if (!isBusy || _options.Clock.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
-            await Task.Delay(TimeSpan.FromMilliseconds(wait), _options.Clock, cancellationToken).ConfigureAwait(false);
+            if (!isBusy || _options.TimeProvider.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
+            await Task.Delay(TimeSpan.FromMilliseconds(wait), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
     }
 }

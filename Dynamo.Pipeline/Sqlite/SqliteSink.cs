@@ -43,6 +43,9 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     /// <summary>1: SQLite has one writer.</summary>
     public int MaxWriters => 1;
 
+    /// <summary>The copying of the WAL beside the writer. Between writes only.</summary>
+    internal Task Copying => Session.Copying;
+
     private SqliteSession<TRow> Session =>
         _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
 
@@ -81,7 +84,7 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     }
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         await _oneWriter.WaitAsync(cancellationToken).ConfigureAwait(false);

@@ -50,5 +50,9 @@ public sealed record SqliteSinkOptions
     public string SchemaTable { get; init => field = SqlName.Checked(value); } = "ImportSchema";
 
     /// <summary>Where the time comes from, for the ledger and the waiting. Default: the system's clock.</summary>
-    public TimeProvider Clock { get; init => field = value ?? throw new ArgumentNullException(nameof(Clock)); } = TimeProvider.System;
+    public TimeProvider TimeProvider
+    {
+        get;
+        init => field = value ?? throw new ArgumentNullException(nameof(TimeProvider));
+    } = TimeProvider.System;
 }

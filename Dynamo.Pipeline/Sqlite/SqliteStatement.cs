@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -104,7 +105,7 @@ internal sealed unsafe class SqliteStatement : IDisposable
 /// </summary>
 internal sealed unsafe class SqliteText
 {
-    private const int LongestTime = 27;
+    private const int LongestTime = 27, LongestDecimal = 31, LongestGuid = 36;
 
     private byte[] _block = GC.AllocateUninitializedArray<byte>(512, pinned: true);
     private List<byte[]>? _full;
@@ -151,6 +152,33 @@ internal sealed unsafe class SqliteText
         *end++ = (byte)':';
         end = Fraction(Two(end, seconds % 60), (int)(ticks % TimeSpan.TicksPerSecond));
         bytes = (int)(end - start);
+        _used += bytes;
+        return start;
+    }
+
+    /// <summary>
+    /// Adds a decimal in the one form that equal numbers have: no zeros at the end, no exponent, no sign before zero. A column of text then
+    /// tells numbers apart as <see cref="decimal"/> does, and keeps every digit, which no number of SQLite does.
+    /// </summary>
+    public byte* Add(decimal number, out int bytes)
+    {
+        byte* start = Reserve(LongestDecimal);
+        if (number == 0) number = 0m;
+        _ = number.TryFormat(_block.AsSpan(_used), out bytes, default, CultureInfo.InvariantCulture);
+        if (number.Scale > 0)
+        {
+            while (start[bytes - 1] == '0') bytes--;
+            if (start[bytes - 1] == '.') bytes--;
+        }
+        _used += bytes;
+        return start;
+    }
+
+    /// <summary>Adds a GUID: lower-case, with hyphens.</summary>
+    public byte* Add(Guid id, out int bytes)
+    {
+        byte* start = Reserve(LongestGuid);
+        _ = id.TryFormat(_block.AsSpan(_used), out bytes);
         _used += bytes;
         return start;
     }

@@ -14,8 +14,9 @@ internal static class SftpComparison
 
     public static async Task<int> RunAsync(string folder, int repeat, string? host)
     {
-        host ??= Path.Combine(AppContext.BaseDirectory, "dynamo");
+        host = Machine.Host(host);
         folder = Path.GetFullPath(folder);
+        Machine.Describe(folder, host);
         string work = Directory.CreateTempSubdirectory("dynamo-sftp-").FullName;
         string memory = Directory.CreateDirectory(Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : work, "dynamo-sftp-" + Environment.ProcessId)).FullName;
         try
@@ -75,7 +76,7 @@ internal static class SftpComparison
             {
                 Directory.CreateDirectory(scratch);
                 // The shell becomes the client, so that its memory is the client's; the processor time is that of its ssh as well.
-                Child.Figures run = await Child.RunAsync("bash", "-c", $"exec {commands[c].Command}");
+                Child.Figures run = await Child.RunAsync(Child.DoneWithDefects, "bash", "-c", $"exec {commands[c].Command}");
                 Directory.Delete(scratch, recursive: true);
                 if (i > 0) figures[c].Add(run); // The first round warms the page cache.
             }

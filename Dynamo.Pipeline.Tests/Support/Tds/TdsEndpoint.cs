@@ -31,7 +31,7 @@ internal sealed class TdsEndpoint : IAsyncDisposable
     public string User { get; } = "importer";
 
     /// <summary>Logs in without user and password.</summary>
-    public const string Token = "a token";
+    public const string Token = "a.token";
 
     public string Password { get; } = "S3cret-Pässword";
 
@@ -77,11 +77,18 @@ internal sealed class TdsEndpoint : IAsyncDisposable
         foreach ((TdsSession session, Thread _) in _sessions.Values) session.Cut(reset: true);
     }
 
+    /// <summary>Closes the connections that SqlClient keeps open to it; those of other endpoints stay.</summary>
+    public void ClearPool()
+    {
+        using var connection = new SqlConnection(ConnectionString);
+        SqlConnection.ClearPool(connection);
+    }
+
     public bool Accepts(LoginRequest login) => login.Token is null ? login.User == User && login.Password == Password : login.Token == Token;
 
     public async ValueTask DisposeAsync()
     {
-        SqlConnection.ClearAllPools();
+        ClearPool();
         _listener.Stop();
         await _accepting;
         CutAll();

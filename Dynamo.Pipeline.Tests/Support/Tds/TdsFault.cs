@@ -77,6 +77,7 @@ internal sealed record TdsFault
 internal sealed class TdsFaultPlan
 {
     private readonly List<Planned> _planned = [];
+    private TaskCompletionSource _struck = NewSignal();
 
     public int Pending
     {
@@ -86,9 +87,22 @@ internal sealed class TdsFaultPlan
         }
     }
 
+    /// <summary>Ends when all that was planned has struck: the server has begun to be slow, or silent.</summary>
+    public Task AllStruck
+    {
+        get
+        {
+            lock (_planned) return _struck.Task;
+        }
+    }
+
     public void Add(TdsMoment moment, TdsFault fault, string? sql, long afterRows, int times, int skip)
     {
-        lock (_planned) _planned.Add(new Planned(moment, fault, sql, afterRows) { Times = times, Skip = skip });
+        lock (_planned)
+        {
+            _planned.Add(new Planned(moment, fault, sql, afterRows) { Times = times, Skip = skip });
+            if (_struck.Task.IsCompleted) _struck = NewSignal();
+        }
     }
 
     public void Clear()
@@ -104,9 +118,12 @@ internal sealed class TdsFaultPlan
             if (due is null) return null;
             if (due.Skip-- > 0) return null;
             if (--due.Times == 0) _planned.Remove(due);
+            if (_planned.Count == 0) _struck.TrySetResult();
             return due.Fault;
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed record Planned(TdsMoment Moment, TdsFault Fault, string? Sql, long AfterRows)
     {

@@ -1,36 +1,36 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// What <c>status</c> and <c>retry</c> ask of the tables, in the SQL that both databases understand. Its parameters are <c>@Source</c> (or
-/// null for all), <c>@Most</c>, <c>@Path</c>, and those of <see cref="IsFile"/>.
+/// The SQL statements of <c>dynamo status</c> and <c>dynamo retry</c>, in the SQL that both databases understand. Values are parameters:
+/// <c>@Source</c> (null for all sources), <c>@Most</c>, <c>@Path</c>, and those of <see cref="IsFile"/>.
 /// </summary>
 internal sealed record LedgerSql
 {
-    /// <summary>The table of files, quoted.</summary>
+    /// <summary>The name of the table of files, quoted.</summary>
     public required string Ledger { get; init; }
 
-    /// <summary>The table of runs, quoted.</summary>
+    /// <summary>The name of the table of runs, quoted.</summary>
     public required string Runs { get; init; }
 
-    /// <summary>The table of rejected rows, quoted.</summary>
+    /// <summary>The name of the table of rejected rows, quoted.</summary>
     public required string Rejects { get; init; }
 
     /// <summary>The condition that finds one file by its key.</summary>
     public required string IsFile { get; init; }
 
-    /// <summary>What cuts a result short where that stands first, such as <c>TOP (@Most)</c>.</summary>
+    /// <summary>Limits the number of rows, for databases that write it after SELECT, such as <c>TOP (@Most)</c>.</summary>
     public string Top { get; init; } = "";
 
-    /// <summary>What cuts a result short where that stands last, such as <c>LIMIT @Most</c>.</summary>
+    /// <summary>Limits the number of rows, for databases that write it at the end, such as <c>LIMIT @Most</c>.</summary>
     public string Limit { get; init; } = "";
 
-    /// <summary>What returns the deleted rows where that stands before the condition, such as <c>OUTPUT</c>.</summary>
+    /// <summary>Returns the deleted rows, for databases that write it before the condition, such as <c>OUTPUT</c>.</summary>
     public string Output { get; init; } = "";
 
-    /// <summary>What returns the deleted rows where that stands last, such as <c>RETURNING</c>.</summary>
+    /// <summary>Returns the deleted rows, for databases that write it at the end, such as <c>RETURNING</c>.</summary>
     public string Returning { get; init; } = "";
 
-    /// <summary>Every column, since an older table has fewer.</summary>
+    /// <summary>Selects all columns without naming them, because older tables have fewer.</summary>
     public string LastRuns => $"SELECT {Top} * FROM {Runs} ORDER BY RunId DESC {Limit}";
 
     public string Totals => $"""
@@ -45,13 +45,12 @@ internal sealed record LedgerSql
         FROM {Ledger} WHERE {IsQuarantined} AND {IsOfSource} ORDER BY ImportedUtc, Path {Limit}
         """;
 
-    /// <summary>To be run before <see cref="ForgetFile"/>: the rejects are found by the entry.</summary>
-    public string ForgetRejects => $"""
-        DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path
-          AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})
-        """;
+    /// <summary>Run it before <see cref="ForgetFile"/>, because it finds the rejects by the entry of the file.</summary>
+    public string ForgetRejects =>
+        $"DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path "
+        + $"AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})";
 
-    /// <summary>Returns a row for each file that is forgotten.</summary>
+    /// <summary>Deletes the entry of a file and returns a row for it, if there was one.</summary>
     public string ForgetFile => $"DELETE FROM {Ledger} {Output} WHERE {IsFile} AND {IsQuarantined} {Returning}";
 
     private static string IsQuarantined => $"Outcome = '{LedgerOutcome.Quarantined}'";
@@ -60,16 +59,16 @@ internal sealed record LedgerSql
 }
 
 /// <summary>
-/// The values of a statement: each public property is a parameter of its name. The token is none, since it is not public; it is what stops
-/// the statement. Dapper.AOT writes code for the types of its own project only, so each database derives the types that it uses from this
-/// one and those below.
+/// The values of a statement. Each public property is a parameter with the same name. The token cancels the statement; it is not public, so
+/// it is not a parameter. Dapper.AOT writes code only for types of the project that it works in, so each database derives the types that it
+/// uses, from this one and from those below.
 /// </summary>
 internal abstract record SqlArguments
 {
     internal CancellationToken Cancellation { get; init; }
 }
 
-/// <summary>A quarantined file, as it is read from the ledger.</summary>
+/// <summary>A row of the ledger with a quarantined file.</summary>
 internal abstract record QuarantineColumns
 {
     public string Source { get; init; } = "";
@@ -88,7 +87,7 @@ internal abstract record QuarantineColumns
         new(Source, new SourceFile(Path, Size, LedgerTime.Utc(ModifiedUtc)), DefectJson.Read(Reason ?? ""), LedgerTime.Utc(ImportedUtc));
 }
 
-/// <summary>Times in the tables are UTC; a database does not say so.</summary>
+/// <summary>Marks the times of the tables as UTC, because a database returns them without a kind.</summary>
 internal static class LedgerTime
 {
     public static DateTime Utc(DateTime time) =>

@@ -1,30 +1,31 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// A row of the run table as it is read, opened and closed: its properties are the columns, and the parameters of the same names. A column
-/// that an older table does not have reads as 0.
+/// A row of the run table. Its properties are the columns of the table, and they are parameters with the same names when a row is written.
+/// A column that an older table does not have is read as 0.
 /// </summary>
 internal abstract record RunColumns : SqlArguments
 {
     /// <summary>
-    /// The counts in the table's order: what its definition, the end of a run and <c>dynamo status --json</c> are made of.
+    /// The counts in the order of the table's columns. The definition of the table, the end of a run and <c>dynamo status --json</c> use
+    /// this list.
     /// </summary>
     public static readonly IReadOnlyList<(string Name, Func<RunBooks, long> Of)> Counts =
     [
-        (nameof(Listed), b => b.Listed),
-        (nameof(Loaded), b => b.Loaded),
-        (nameof(AlreadyLoaded), b => b.AlreadyLoaded),
-        (nameof(AlreadyQuarantined), b => b.AlreadyQuarantined),
-        (nameof(Quarantined), b => b.Quarantined),
-        (nameof(Deferred), b => b.Deferred),
-        (nameof(RowsRead), b => b.RowsRead),
-        (nameof(RowsInserted), b => b.RowsInserted),
-        (nameof(RowsUpdated), b => b.RowsUpdated),
-        (nameof(RowsUnchanged), b => b.RowsUnchanged),
-        (nameof(RowsRejected), b => b.RowsRejected),
-        (nameof(RowsSkipped), b => b.RowsSkipped),
-        (nameof(RowsFlagged), b => b.RowsFlagged),
-        (nameof(Bytes), b => b.Bytes),
+        (nameof(Listed), books => books.Listed),
+        (nameof(Loaded), books => books.Loaded),
+        (nameof(AlreadyLoaded), books => books.AlreadyLoaded),
+        (nameof(AlreadyQuarantined), books => books.AlreadyQuarantined),
+        (nameof(Quarantined), books => books.Quarantined),
+        (nameof(Deferred), books => books.Deferred),
+        (nameof(RowsRead), books => books.RowsRead),
+        (nameof(RowsInserted), books => books.RowsInserted),
+        (nameof(RowsUpdated), books => books.RowsUpdated),
+        (nameof(RowsUnchanged), books => books.RowsUnchanged),
+        (nameof(RowsRejected), books => books.RowsRejected),
+        (nameof(RowsSkipped), books => books.RowsSkipped),
+        (nameof(RowsFlagged), books => books.RowsFlagged),
+        (nameof(Bytes), books => books.Bytes),
     ];
 
     public long RunId { get; init; }
@@ -88,7 +89,7 @@ internal abstract record RunColumns : SqlArguments
             RowsFlagged = RowsFlagged,
             Bytes = Bytes,
         };
-        DateTime? ended = EndedUtc is { } utc ? LedgerTime.Utc(utc) : null;
-        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), ended, Outcome, Host, books);
+        DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;
+        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books);
     }
 }

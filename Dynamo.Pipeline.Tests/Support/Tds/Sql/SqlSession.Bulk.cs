@@ -7,14 +7,18 @@ internal sealed partial class SqlSession
 {
     private List<SqlToken>? _bulk;
 
-    /// <summary>Answers SqlBulkCopy's opening batch, which asks for @@TRANCOUNT, the columns (under FMTONLY) and their collations in one go.</summary>
+    /// <summary>
+    /// Answers SqlBulkCopy's opening batch, which asks in one go for @@TRANCOUNT, the columns (under FMTONLY), their collations, and the aliases of a graph table's columns.
+    /// </summary>
     /// <returns>False when this is another batch.</returns>
     public bool TryDescribeForBulk(string sql, ISqlOutput output, CancellationToken cancellationToken)
     {
         _cancellation = cancellationToken;
         if (!sql.Contains("SET FMTONLY ON", StringComparison.OrdinalIgnoreCase) || !sql.Contains("sp_tablecollations_100", StringComparison.OrdinalIgnoreCase)) return false;
         List<SqlToken> tokens = SqlTokenizer.Cut(sql);
-        int at = tokens.FindIndex(t => t.Is("FROM")) + 1;
+        // The table's name stands in texts alone: OBJECT_ID('[dbo].[Reading]').
+        tokens = SqlTokenizer.Cut(tokens[tokens.FindIndex(t => t.Is("OBJECT_ID")) + 2].Value);
+        int at = 0;
         string table = SqlNames.Read(tokens, ref at);
         output.Columns([new TdsColumn("", TdsType.Int, Nullable: false)]);
         output.Row([(long)TransactionDepth]);
@@ -22,6 +26,8 @@ internal sealed partial class SqlSession
         output.Columns([.. Described(table).Select(c => c.ToColumn())]);
         output.StatementDone(SqlCommandKind.Select, 0);
         TableCollations(table, new Scope([], output));
+        output.Columns([new("Canonical_Column_Name", TdsType.SysName), new("Aliased_Column_Name", TdsType.SysName)]);
+        output.StatementDone(SqlCommandKind.Select, 0);
         return true;
     }
 
