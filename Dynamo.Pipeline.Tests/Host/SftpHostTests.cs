@@ -201,7 +201,7 @@ internal sealed class SftpHostTests
 
     [TestCase("sftp://me:hunter2@host/inbox", "with a password in it")]
     [TestCase("sftp://-oProxyCommand=id/inbox", "Host is '-oProxyCommand=id'")]
-    [TestCase("sftp://host:99999/inbox", "no address of a server")]
+    [TestCase("sftp://host:99999/inbox", "not a server's address")]
     [TestCase("ftp://me:hunter2@host/inbox", "allowed is a folder or sftp://user@host:port/path")]
     public async Task A_wrong_address_is_refused_with_what_is_allowed(string address, string said, CancellationToken token)
     {
