@@ -1,13 +1,19 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Makes the library's parts from the settings. The only place that knows which implementation stands behind a setting.</summary>
+/// <summary>
+/// Makes the library's parts from the settings: only this class knows which implementation a setting stands for.
+/// The rest of this folder puts these parts to use for a command: it tries a server, reads the first files, returns files from quarantine.
+/// </summary>
 internal static class Composition
 {
-    /// <exception cref="SourceException">There is no such folder: said before the sink creates anything.</exception>
+    /// <exception cref="SourceException">There is no such folder. This is found before the sink creates anything.</exception>
     public static IFileSource Source(HostSettings settings)
     {
-        string source = settings.Source ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
-        return Checked<IFileSource>("source", () => settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings));
+        string source = settings.Source
+            ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
+        return Checked<IFileSource>(
+            "source",
+            () => settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings));
     }
 
     /// <summary>Where a source puts bad files.</summary>
@@ -18,15 +24,29 @@ internal static class Composition
         _ => throw new ArgumentException($"{source.GetType().Name} has no quarantine", nameof(source)),
     };
 
-    public static IFileFormat<Reading> Format(HostSettings settings) => settings.Formats.Count == 0
-        ? new CsvFormat<Reading>(settings.Format.Format)
-        : new FormatByPattern<Reading>(settings.Formats.Select(choice => (choice.Files!, (IFileFormat<Reading>)new CsvFormat<Reading>(choice.Format))));
+    public static IFileFormat<Reading> Format(HostSettings settings)
+    {
+        if (settings.Formats.Count == 0) return new CsvFormat<Reading>(settings.Format.Format);
+        return new FormatByPattern<Reading>(settings.Formats.Select(choice => (choice.Files!, FormatOf(choice))));
 
-    /// <exception cref="SettingsException">The settings of the database do not go together.</exception>
-    public static IStore Store(HostSettings settings) => settings.UsesSqlServer ? new SqlServerStore(settings, Table(settings)) : new SqliteStore(settings, Table(settings));
+        static IFileFormat<Reading> FormatOf(FormatChoice choice) => new CsvFormat<Reading>(choice.Format);
+    }
+
+    /// <exception cref="SettingsException">The settings of the database exclude each other.</exception>
+    public static IStore Store(HostSettings settings) => settings.UsesSqlServer
+        ? new SqlServerStore(settings, Table(settings))
+        : new SqliteStore(settings, Table(settings));
+
+    /// <summary>The ledger of what was imported into the database.</summary>
+    /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
+    public static ILedger Ledger(HostSettings settings) => settings.UsesSqlServer
+        ? Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), AccessTokens.Applied(settings)))
+        : new SqliteLedger(settings.Database, settings.Sqlite);
 
     /// <summary>The statements that create the tables. Needs no connection string.</summary>
-    public static string Schema(HostSettings settings) => settings.UsesSqlServer ? SqlServerDdl.Of(Table(settings), settings.SqlServer) : SqliteDdl.Of(Table(settings), settings.Sqlite);
+    public static string Schema(HostSettings settings) => settings.UsesSqlServer
+        ? SqlServerDdl.Of(Table(settings), settings.SqlServer)
+        : SqliteDdl.Of(Table(settings), settings.Sqlite);
 
     public static RowMap<Reading> Table(HostSettings settings)
     {
@@ -34,7 +54,7 @@ internal static class Composition
         return Checked("table", () => ReadingTable.Named(table.Name, table.Logger, table.Channel, table.Timestamp, table.Value));
     }
 
-    /// <summary>What the library refuses is a wrong setting.</summary>
+    /// <summary>Makes a part. If the library refuses its options, that is reported as a wrong setting.</summary>
     internal static T Checked<T>(string key, Func<T> make)
     {
         try
@@ -43,7 +63,7 @@ internal static class Composition
         }
         catch (ArgumentException error)
         {
-            throw new SettingsException(key, error.Message.Split(" (Parameter ", 2)[0].TrimEnd('.') + ".");
+            throw new SettingsException(key, SettingProblem.Sentence(error));
         }
     }
 
@@ -52,10 +72,13 @@ internal static class Composition
 
     private static string Missing(string folder)
     {
-        if (File.Exists(folder)) return $"The source {folder} is a file. Name the folder it is in, and --pattern \"{Path.GetFileName(folder)}\" for that file alone.";
+        string name = Path.GetFileName(folder);
+        if (File.Exists(folder))
+            return $"The source {folder} is a file. Name the folder it is in, and --pattern \"{name}\" for that file alone.";
         string? near = null;
         if (Path.GetDirectoryName(folder) is { } parent && Directory.Exists(parent))
-            near = Suggestion.For(Path.GetFileName(folder), Directory.EnumerateDirectories(parent).Take(1000).Select(name => Path.GetFileName(name)));
-        return $"The source folder {folder} does not exist." + (near is null ? " Check the path, and that the share is mounted." : $" Did you mean {near}?");
+            near = Suggestion.For(name, Directory.EnumerateDirectories(parent).Take(1000).Select(path => Path.GetFileName(path)));
+        return $"The source folder {folder} does not exist. "
+            + (near is null ? "Check the path, and that the share is mounted." : $"Did you mean {near}?");
     }
 }

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Counts what would be written, for <c>--dry-run</c>. Asks the ledger of the real database, where there is one, which files are known; which of the
-/// rows would be new is not found out.
+/// Counts what would be written, for <c>--dry-run</c>. It asks the ledger of the real database, if there is one, which files are known.
+/// It does not find out which of the rows would be new.
 /// </summary>
 internal sealed class DryRunSink(IStore store) : IBatchSink<Reading>
 {
@@ -22,9 +22,10 @@ internal sealed class DryRunSink(IStore store) : IBatchSink<Reading>
     public async ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         await store.LookUpAsync(_source, files, cancellationToken);
 
-    public ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken) => _counted.WriteAsync(files, cancellationToken);
+    public ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken) =>
+        _counted.WriteAsync(files, cancellationToken);
 
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

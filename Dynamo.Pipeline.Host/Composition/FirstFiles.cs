@@ -1,12 +1,12 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A file as a check saw it.</summary>
+/// <summary>A file as a check found it.</summary>
 /// <param name="Path">Its path below the source.</param>
 /// <param name="Rows">Its first rows and rejects.</param>
 /// <param name="Defect">Why it would be quarantined or deferred.</param>
 internal sealed record CheckedFile(string Path, RowBatch<Reading> Rows, Defect? Defect);
 
-/// <summary>The first files of a source, read as a run would.</summary>
+/// <summary>The first files of a source, read as a run would read them.</summary>
 /// <param name="Files">Those that were read.</param>
 /// <param name="Listed">How many files were listed.</param>
 /// <param name="HasMore">Whether the listing was cut short.</param>
@@ -28,7 +28,8 @@ internal sealed record FirstFiles(IReadOnlyList<CheckedFile> Files, int Listed, 
         return new FirstFiles(files, listed, false);
     }
 
-    private static async Task<CheckedFile> ReadAsync(IFileSource source, IFileFormat<Reading> format, SourceFile file, CancellationToken cancellationToken)
+    private static async Task<CheckedFile> ReadAsync(
+        IFileSource source, IFileFormat<Reading> format, SourceFile file, CancellationToken cancellationToken)
     {
         var rows = new RowBatch<Reading>();
         if (file.DeferReason is { } reason) return new CheckedFile(file.Path, rows, new Defect(reason));

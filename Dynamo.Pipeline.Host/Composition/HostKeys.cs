@@ -5,13 +5,13 @@ using System.Security.Cryptography;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A server's key as it showed it, nobody having vouched for it yet.</summary>
+/// <summary>A key that a server showed. Nobody has confirmed it yet.</summary>
 /// <param name="Type">Its kind, such as <c>ssh-ed25519</c>.</param>
 /// <param name="Blob">The key itself, in base64.</param>
 /// <param name="Fingerprint"><c>SHA256:…</c>, as ssh and administrators write it.</param>
 internal sealed record HostKey(string Type, string Blob, string Fingerprint)
 {
-    /// <summary>Reads a line of ssh-keyscan or known_hosts, or gives <see langword="null"/> when it is none.</summary>
+    /// <summary>Reads a line of ssh-keyscan or known_hosts; <see langword="null"/>: it is no key.</summary>
     public static HostKey? Parse(string line)
     {
         string[] parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -23,30 +23,36 @@ internal sealed record HostKey(string Type, string Blob, string Fingerprint)
     }
 }
 
-/// <summary>Asks a server for its keys, and the file of known hosts for those it has, with OpenSSH's own tools.</summary>
+/// <summary>Asks a server for its keys, and looks up the keys that are known, with OpenSSH's own tools.</summary>
 internal sealed class HostKeys(SftpSourceOptions options)
 {
     private const string Port = "22";
 
-    // ssh's own order of preference. Only one key is ever added: a stranger in between could show a true key of one kind beside a false one of another.
-    private static readonly string[] s_preferred = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "ssh-rsa"];
+    // ssh's own order of preference. Only one key is ever added: an attacker in between could show a true key of one kind and a false one
+    // of another kind.
+    private static readonly string[] s_preferred =
+        ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "ssh-rsa"];
 
     private ILookup<string, string> _config = Array.Empty<string>().ToLookup(line => line);
 
     /// <summary>Where known hosts are kept.</summary>
     public string KnownHostsFile { get; private set; } = "";
 
-    /// <summary>What the server shows, the preferred kind first.</summary>
-    /// <exception cref="SourceException">It cannot be asked.</exception>
+    /// <summary>The keys that the server shows, the preferred kind first.</summary>
+    /// <exception cref="SourceException">The server cannot be asked.</exception>
     public async Task<IReadOnlyList<HostKey>> ScanAsync(CancellationToken cancellationToken)
     {
         await ReadConfigAsync(cancellationToken);
         string timeout = Math.Ceiling(options.ConnectTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        (string output, string error) = await RunAsync("ssh-keyscan", ["-T", timeout, "-p", One("port") ?? Port, "--", One("hostname") ?? options.Host], cancellationToken);
-        HostKey[] keys = [.. output.Split('\n').Select(HostKey.Parse).OfType<HostKey>().OrderBy(key => Array.IndexOf(s_preferred, key.Type) is var at and >= 0 ? at : int.MaxValue)];
+        string[] arguments = ["-T", timeout, "-p", One("port") ?? Port, "--", One("hostname") ?? options.Host];
+        (string output, string error) = await RunAsync("ssh-keyscan", arguments, cancellationToken);
+        HostKey[] keys = [.. Parse(output).OrderBy(Preference)];
         if (keys.Length > 0) return keys;
-        string said = string.Join(" / ", error.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('#')).Distinct().Take(3));
-        throw new SourceException($"{options.Host} shows no host key{(said.Length > 0 ? $": ssh-keyscan says \"{Shown.Name(said)}\"" : "")}. Check host, port and firewall, and that an SSH server runs there.");
+        IEnumerable<string> lines = error.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('#'));
+        string said = string.Join(" / ", lines.Distinct().Take(3));
+        throw new SourceException(
+            $"{options.Host} shows no host key{(said.Length > 0 ? $": ssh-keyscan says \"{Shown.Name(said)}\"" : "")}. "
+            + "Check host, port and firewall, and that an SSH server runs there.");
     }
 
     /// <summary>The keys that are known for the server.</summary>
@@ -54,18 +60,20 @@ internal sealed class HostKeys(SftpSourceOptions options)
     {
         if (!File.Exists(KnownHostsFile)) return [];
         (string output, _) = await RunAsync("ssh-keygen", ["-F", KnownName(), "-f", KnownHostsFile], cancellationToken);
-        return [.. output.Split('\n').Select(HostKey.Parse).OfType<HostKey>()];
+        return [.. Parse(output)];
     }
 
-    /// <summary>Adds a key that somebody vouched for.</summary>
+    /// <summary>Adds a key that somebody has confirmed.</summary>
     /// <exception cref="SinkException">The file cannot be written.</exception>
     public void Add(HostKey key)
     {
         try
         {
             string folder = Path.GetDirectoryName(Path.GetFullPath(KnownHostsFile))!;
-            if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
-            else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(folder);
+            else
+                Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             using FileStream file = new(KnownHostsFile, FileMode.OpenOrCreate, FileAccess.ReadWrite);
             bool isOpenLine = file.Length > 0 && LastByte(file) != '\n';
             file.Seek(0, SeekOrigin.End);
@@ -77,22 +85,29 @@ internal sealed class HostKeys(SftpSourceOptions options)
         }
     }
 
+    private static IEnumerable<HostKey> Parse(string output) => output.Split('\n').Select(HostKey.Parse).OfType<HostKey>();
+
+    private static int Preference(HostKey key) => Array.IndexOf(s_preferred, key.Type) is var place and >= 0 ? place : int.MaxValue;
+
     private static int LastByte(FileStream file)
     {
         file.Seek(-1, SeekOrigin.End);
         return file.ReadByte();
     }
 
-    /// <summary>What ssh makes of the name: an alias leads to another host and port.</summary>
+    /// <summary>Asks ssh what its configuration says about the name: it may be an alias for another host and port.</summary>
     private async Task ReadConfigAsync(CancellationToken cancellationToken)
     {
         List<string> arguments = ["-G"];
         if (options.SshConfigFile is { } config) arguments.Add($"-F{config}");
         if (options.Port is { } port) arguments.Add($"-p{port.ToString(CultureInfo.InvariantCulture)}");
         (string output, _) = await RunAsync("ssh", [.. arguments, "--", options.Host], cancellationToken);
-        _config = output.Split('\n').Select(line => line.Trim().Split(' ', 2)).Where(pair => pair.Length == 2).ToLookup(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
+        IEnumerable<string[]> pairs = output.Split('\n').Select(line => line.Trim().Split(' ', 2)).Where(pair => pair.Length == 2);
+        _config = pairs.ToLookup(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
         if ((One("proxyjump") ?? One("proxycommand")) is { } proxy && proxy != "none")
-            throw new SourceException($"{options.Host} is reached through {Shown.Name(proxy)}, where its key cannot be asked for. Connect once with ssh {options.Host}, compare the fingerprint, and answer yes.");
+            throw new SourceException(
+                $"{options.Host} is reached through {Shown.Name(proxy)}, where its key cannot be asked for. "
+                + $"Connect once with ssh {options.Host}, compare the fingerprint, and answer yes.");
         KnownHostsFile = options.KnownHostsFile ?? Home((One("userknownhostsfile") ?? "~/.ssh/known_hosts").Split(' ')[0]);
     }
 
@@ -105,16 +120,25 @@ internal sealed class HostKeys(SftpSourceOptions options)
 
     private string? One(string name) => _config[name].FirstOrDefault();
 
-    private static string Home(string path) => path.StartsWith('~') ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + path[1..] : path;
+    private static string Home(string path) =>
+        path.StartsWith('~') ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + path[1..] : path;
 
     private async Task<(string Output, string Error)> RunAsync(string tool, string[] arguments, CancellationToken cancellationToken)
     {
         string program = Tool(tool);
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            CreateNoWindow = true,
+        };
         try
         {
-            using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, CreateNoWindow = true })!;
+            using Process process = Process.Start(start)!;
             process.StandardInput.Close();
-            Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken), error = process.StandardError.ReadToEndAsync(cancellationToken);
+            Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+            Task<string> error = process.StandardError.ReadToEndAsync(cancellationToken);
             await process.WaitForExitAsync(cancellationToken);
             return (await output, await error);
         }
@@ -124,7 +148,7 @@ internal sealed class HostKeys(SftpSourceOptions options)
         }
     }
 
-    /// <summary>Beside the client that was named, or where Windows has it, or on the path.</summary>
+    /// <summary>A tool's program: beside the client that is set, or where Windows has it, or on the path.</summary>
     private string Tool(string name)
     {
         if (options.SshProgram is { } client && Path.GetDirectoryName(client) is { Length: > 0 } folder)

@@ -1,6 +1,9 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The database as the commands use it, whichever it is. Connects with each call, and not before.</summary>
+/// <summary>
+/// A database, SQLite or SQL Server, as the commands use it. <see cref="ILedger"/> says what was imported into it.
+/// It connects with each call, and not before.
+/// </summary>
 internal interface IStore
 {
     /// <summary>Its name in JSON: no user, no password.</summary>
@@ -22,16 +25,6 @@ internal interface IStore
 
     /// <summary>Keeps runs of a source from beginning.</summary>
     Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken);
-
-    Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken);
-
-    Task<LedgerTotals> TotalsAsync(CancellationToken cancellationToken);
-
-    Task<DateTime?> NewestAsync(CancellationToken cancellationToken);
-
-    Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken);
-
-    Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile> files, CancellationToken cancellationToken);
 
     /// <summary>How many bytes it takes, where that is known.</summary>
     long? Bytes { get; }

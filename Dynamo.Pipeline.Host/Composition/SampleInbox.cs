@@ -1,22 +1,26 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The bundled sample files: what a first <c>dynamo</c> without arguments imports.</summary>
+/// <summary>The bundled sample files, which <c>dynamo</c> without arguments imports.</summary>
 internal static class SampleInbox
 {
     private static readonly string s_inbox = Path.Combine("samples", "inbox");
 
-    /// <summary>Settings for the samples, when nothing at all was set; otherwise a source is needed.</summary>
-    /// <exception cref="SettingsException">Something was set but no source, or there are no samples here.</exception>
+    /// <summary>Settings for the samples, if nothing at all is set. Otherwise a source is needed.</summary>
+    /// <exception cref="SettingsException">Something is set but no source, or there are no samples here.</exception>
     public static HostSettings Settings(HostSettings settings)
     {
         if (settings.IsConfigured)
-            throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration. (Only dynamo without any setting imports the samples.)");
-        string folder = Find() ?? throw new SettingsException("source", "the bundled samples are not here. Import a folder of your own: dynamo run --source DIR");
-        // They are as old as the checkout, and complete.
+            throw new SettingsException(
+                "source",
+                "nothing says what to import. Add --source DIR, or \"source\" to the configuration. "
+                + "(Only dynamo without any setting imports the samples.)");
+        string folder = Find() ?? throw new SettingsException(
+            "source", "the bundled samples are not here. Import a folder of your own: dynamo run --source DIR");
+        // They look as new as the checkout, but they are complete.
         return settings with { Source = folder, Folder = settings.Folder with { SettleTime = TimeSpan.Zero } };
     }
 
-    /// <summary>How this process was called, for commands that a person copies.</summary>
+    /// <summary>How this process was called, for commands that a person may copy.</summary>
     public static string CommandName() => Repository(AppContext.BaseDirectory) is { } root && Environment.CurrentDirectory == root
         ? "dotnet run --project Dynamo.Pipeline.Host --"
         : "dynamo";

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A server as a check finds it: what it says about itself, and how fast it hands out files.</summary>
+/// <summary>A server as a check found it: what it says about itself, and how fast it delivers files.</summary>
 internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes, TimeSpan Elapsed)
 {
     private const int MostFiles = 2000;
@@ -29,15 +29,21 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
             opened.Add(FetchAsync(source, file, cancellationToken));
         }
         int?[] sizes = await Task.WhenAll(opened);
-        return new ServerTrial(server, sizes.Count(size => size is not null), sizes.Sum(size => size ?? 0L), Stopwatch.GetElapsedTime(started));
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
+        return new ServerTrial(server, sizes.Count(size => size is not null), sizes.Sum(size => size ?? 0L), elapsed);
     }
 
     public void Write(TextWriter to)
     {
-        string handles = Server.OpenHandles is { } open ? $"{Shown.Count(open)} open files allowed" : "it does not say how many files may be open";
+        string handles = Server.OpenHandles is { } open
+            ? $"{Shown.Count(open)} open files allowed"
+            : "it does not say how many files may be open";
+        string extensions = string.Join(", ", Server.Extensions.Keys.Order(StringComparer.Ordinal).Select(Shown.Name));
         to.WriteLine($"server    {Milliseconds()} away; {handles}, {Shown.Count(Server.FilesInFlight, "file")} at once to begin with");
-        to.WriteLine($"          extensions: {(Server.Extensions.Count == 0 ? "none" : string.Join(", ", Server.Extensions.Keys.Order(StringComparer.Ordinal).Select(Shown.Name)))}");
-        if (Files > 0) to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"          fetched {Shown.Count(Files, "file")} ({Shown.Count(Bytes)} bytes) in {Shown.Time(Elapsed)}: {PerSecond:N0} files a second"));
+        to.WriteLine($"          extensions: {(extensions.Length == 0 ? "none" : extensions)}");
+        if (Files == 0) return;
+        string fetched = $"{Shown.Count(Files, "file")} ({Shown.Count(Bytes)} bytes) in {Shown.Time(Elapsed)}";
+        to.WriteLine($"          fetched {fetched}: {Shown.Count(PerSecond)} files a second");
     }
 
     public void WriteJson(Utf8JsonWriter json)
@@ -58,7 +64,9 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
 
     private string Milliseconds() => string.Create(CultureInfo.InvariantCulture, $"{Server.RoundTrip.TotalMilliseconds:0.0} ms");
 
-    /// <summary>The file's size, or <see langword="null"/> when it cannot be had: what is wrong with it, the first files tell.</summary>
+    /// <summary>
+    /// The file's size, or <see langword="null"/> if it cannot be read. What is wrong with it is reported by <see cref="FirstFiles"/>.
+    /// </summary>
     private static async Task<int?> FetchAsync(SftpSource source, SourceFile file, CancellationToken cancellationToken)
     {
         try

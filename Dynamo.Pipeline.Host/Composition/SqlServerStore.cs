@@ -7,22 +7,13 @@ internal sealed class SqlServerStore : IStore
     private readonly RowMap<Reading> _table;
     private readonly SqlServerSinkOptions _options;
     private readonly SqlServerInspection<Reading> _inspection;
-    private readonly SqlServerLedger _ledger;
 
     /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
     public SqlServerStore(HostSettings settings, RowMap<Reading> table)
     {
-        (_table, _options) = (table, settings.SqlServer);
-        _connection = SqlServerConnection.Of(settings);
-        try
-        {
-            _inspection = new SqlServerInspection<Reading>(_connection, table, _options);
-            _ledger = new SqlServerLedger(_connection, _options);
-        }
-        catch (ArgumentException error)
-        {
-            throw new SettingsException("sqlserver", error.Message.Split(" (Parameter ", 2)[0]);
-        }
+        (_connection, _table) = (SqlServerConnection.Of(settings), table);
+        _options = AccessTokens.Applied(settings);
+        _inspection = Composition.Checked("sqlserver", () => new SqlServerInspection<Reading>(_connection, table, _options));
     }
 
     public string Name => _inspection.Name;
@@ -35,19 +26,12 @@ internal sealed class SqlServerStore : IStore
 
     public IBatchSink<Reading> Sink() => new SqlServerSink<Reading>(_connection, _table, _options);
 
-    public async Task<StoreTrial> CheckAsync(CancellationToken cancellationToken) => await _inspection.CheckAsync(cancellationToken) is { } plan ? new StoreTrial(true, plan) : new StoreTrial(false);
+    public async Task<StoreTrial> CheckAsync(CancellationToken cancellationToken) =>
+        await _inspection.CheckAsync(cancellationToken) is { } plan ? new StoreTrial(true, plan) : new StoreTrial(false);
 
-    public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => _inspection.LookUpAsync(source, files, cancellationToken);
+    public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        _inspection.LookUpAsync(source, files, cancellationToken);
 
-    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) => _inspection.LeaseAsync(source, cancellationToken);
-
-    public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken) => _ledger.RunsAsync(most, cancellationToken);
-
-    public Task<LedgerTotals> TotalsAsync(CancellationToken cancellationToken) => _ledger.TotalsAsync(null, cancellationToken);
-
-    public Task<DateTime?> NewestAsync(CancellationToken cancellationToken) => _ledger.NewestAsync(_table, cancellationToken);
-
-    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken) => _ledger.QuarantinedAsync(source, most, cancellationToken);
-
-    public Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile> files, CancellationToken cancellationToken) => _ledger.RetryAsync(source, files, cancellationToken);
+    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) =>
+        _inspection.LeaseAsync(source, cancellationToken);
 }

@@ -4,7 +4,6 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) : IStore
 {
     private readonly string _path = Path.GetFullPath(settings.Database);
-    private readonly SqliteLedger _ledger = new(settings.Database, settings.Sqlite);
     private SqliteInspection<Reading>? _lookedUp;
 
     public string Name => "sqlite:" + _path;
@@ -15,7 +14,8 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
 
     public long? Bytes => new FileInfo(_path).Length;
 
-    public IBatchSink<Reading> Sink() => Composition.Checked("table", () => new SqliteSink<Reading>(settings.Database, table, settings.Sqlite));
+    public IBatchSink<Reading> Sink() =>
+        Composition.Checked("table", () => new SqliteSink<Reading>(settings.Database, table, settings.Sqlite));
 
     public Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
     {
@@ -24,9 +24,9 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
         return Task.FromResult(new StoreTrial(database.Exists));
     }
 
-    /// <summary>Keeps the database open for the next call: a dry run asks often, and ends with the process.</summary>
+    /// <summary>The database stays open for the next call: a dry run asks often, and ends with the process.</summary>
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-        Task.FromResult<LedgerEntry?[]>([.. (_lookedUp ??= Inspection()).LookUp(source, files, cancellationToken)]);
+        Task.FromResult((_lookedUp ??= Inspection()).LookUp(source, files, cancellationToken));
 
     public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken)
     {
@@ -34,23 +34,14 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
         return Task.FromResult<IAsyncDisposable>(new Held(database.Lease(source)));
     }
 
-    public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken) => _ledger.RunsAsync(most, cancellationToken);
+    private SqliteInspection<Reading> Inspection() =>
+        Composition.Checked("table", () => new SqliteInspection<Reading>(settings.Database, table, settings.Sqlite));
 
-    public Task<LedgerTotals> TotalsAsync(CancellationToken cancellationToken) => _ledger.TotalsAsync(null, cancellationToken);
-
-    public Task<DateTime?> NewestAsync(CancellationToken cancellationToken) => _ledger.NewestAsync(table, cancellationToken);
-
-    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken) => _ledger.QuarantinedAsync(source, most, cancellationToken);
-
-    public Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile> files, CancellationToken cancellationToken) => _ledger.RetryAsync(source, files, cancellationToken);
-
-    private SqliteInspection<Reading> Inspection() => Composition.Checked("table", () => new SqliteInspection<Reading>(settings.Database, table, settings.Sqlite));
-
-    private sealed class Held(IDisposable claim) : IAsyncDisposable
+    private sealed class Held(SqliteLease lease) : IAsyncDisposable
     {
         public ValueTask DisposeAsync()
         {
-            claim.Dispose();
+            lease.Dispose();
             return ValueTask.CompletedTask;
         }
     }

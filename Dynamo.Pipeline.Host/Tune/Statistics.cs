@@ -1,15 +1,15 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>Whether two series of measurements can be told apart. Pure functions.</summary>
-public static class Statistics
+internal static class Statistics
 {
     /// <summary>
-    /// Welch's t-test, for two series whose spreads need not be equal (B. L. Welch, Biometrika 34, 1947, with Satterthwaite's degrees of freedom).
+    /// Welch's t-test, for two series whose spreads need not be equal (B. L. Welch, Biometrika 34, 1947, with Satterthwaite's degrees of
+    /// freedom).
     /// </summary>
-    /// <param name="a">One series.</param>
-    /// <param name="b">The other one.</param>
     /// <returns>
-    /// The probability of means at least this far apart if the true means were equal. 1 when one series has fewer than two measurements: nothing can be said then.
+    /// The probability of means at least this far apart if the true means were equal. 1 if a series has fewer than two measurements: then
+    /// nothing can be said.
     /// </returns>
     public static double Welch(Summary a, Summary b)
     {
@@ -21,11 +21,11 @@ public static class Statistics
     }
 
     /// <summary>
-    /// Corrects probabilities for having been asked many times, as the one in twenty that errs would show up in every large table
-    /// (Y. Benjamini and Y. Hochberg, Journal of the Royal Statistical Society B 57, 1995): of all that are then below 0.05, one in twenty is so by chance.
+    /// Corrects probabilities for the number of tests: one test in twenty errs, and in a large table some do (Y. Benjamini and Y.
+    /// Hochberg, Journal of the Royal Statistical Society B 57, 1995). Of all corrected probabilities below 0.05,
+    /// one in twenty is there by chance.
     /// </summary>
-    /// <param name="probabilities">From as many tests.</param>
-    /// <returns>In step with them: the i-th smallest of n counts n / i-fold, and none more than a larger one.</returns>
+    /// <returns>In the same order: the i-th smallest of n is multiplied by n / i, but never becomes greater than a larger one.</returns>
     public static double[] BenjaminiHochberg(IReadOnlyList<double> probabilities)
     {
         double[] corrected = new double[probabilities.Count];
@@ -40,19 +40,17 @@ public static class Statistics
     }
 }
 
-/// <summary>What several measurements of the same thing say together.</summary>
+/// <summary>Several measurements of the same thing, summed up.</summary>
 /// <param name="Count">How many there are.</param>
 /// <param name="Mean">Their mean.</param>
-/// <param name="Median">Their median: half are below, half above; of an even number, the middle between the two in the middle.</param>
+/// <param name="Median">Their median; of an even number, the mean of the two in the middle.</param>
 /// <param name="StandardDeviation">Their spread, with n − 1 in the denominator; 0 for a single one.</param>
 /// <param name="Min">The smallest.</param>
 /// <param name="Max">The largest.</param>
-public readonly record struct Summary(int Count, double Mean, double Median, double StandardDeviation, double Min, double Max)
+internal readonly record struct Summary(int Count, double Mean, double Median, double StandardDeviation, double Min, double Max)
 {
-    /// <summary>Sums up measurements, in two passes, so that a large mean costs a small spread no digits.</summary>
-    /// <param name="values">At least one, all finite.</param>
-    /// <returns>The summary.</returns>
-    /// <exception cref="ArgumentException">There are none, or one is not a number.</exception>
+    /// <summary>Sums up measurements in two passes, so that a small spread keeps its digits beside a large mean.</summary>
+    /// <exception cref="ArgumentException">There are no measurements, or one is not a finite number.</exception>
     public static Summary Of(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];
@@ -62,21 +60,24 @@ public readonly record struct Summary(int Count, double Mean, double Median, dou
         double squares = sorted.Sum(value => (value - mean) * (value - mean));
         int half = sorted.Length / 2;
         double median = sorted.Length % 2 == 1 ? sorted[half] : sorted[half - 1] + ((sorted[half] - sorted[half - 1]) / 2);
-        return new Summary(sorted.Length, mean, median, sorted.Length == 1 ? 0 : Math.Sqrt(squares / (sorted.Length - 1)), sorted[0], sorted[^1]);
+        double deviation = sorted.Length == 1 ? 0 : Math.Sqrt(squares / (sorted.Length - 1));
+        return new Summary(sorted.Length, mean, median, deviation, sorted[0], sorted[^1]);
     }
 
-    /// <summary>The standard error of the mean: how far it would move if everything were measured again.</summary>
+    /// <summary>The standard error of the mean: how far the mean would move if everything were measured again.</summary>
     public double StandardError => StandardDeviation / Math.Sqrt(Count);
 
-    /// <summary>Half the width of the interval that holds the true mean with 95 % confidence (Student's t); not a number for a single measurement.</summary>
+    /// <summary>
+    /// Half the width of the interval that holds the true mean with 95 % confidence (Student's t). Not a number for a single measurement.
+    /// </summary>
     public double Confidence95 => Count < 2 ? double.NaN : StudentT.Quantile(0.975, Count - 1) * StandardError;
 }
 
 /// <summary>
-/// Student's t distribution, by way of the regularized incomplete beta function (NIST Digital Library of Mathematical Functions, §8.17; the continued
-/// fraction is 8.17.22). Good to at least ten digits for the degrees of freedom that measurements have.
+/// Student's t distribution, from the regularized incomplete beta function (NIST Digital Library of Mathematical Functions, §8.17; the
+/// continued fraction is 8.17.22). At least ten digits are right for the degrees of freedom that measurements have.
 /// </summary>
-public static class StudentT
+internal static class StudentT
 {
     private const int MostSteps = 10_000;
     private const double Smallest = 1e-300;
@@ -88,10 +89,9 @@ public static class StudentT
         12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
     ];
 
-    /// <summary>The probability of a value at least this far from 0, on either side.</summary>
-    /// <param name="t">The value.</param>
-    /// <param name="degrees">Degrees of freedom, above 0; need not be whole.</param>
-    /// <returns>From 0 to 1.</returns>
+    /// <summary>
+    /// The probability of a value at least this far from 0, on either side. Degrees of freedom are above 0 and need not be whole.
+    /// </summary>
     public static double TwoSided(double t, double degrees)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(degrees);
@@ -99,15 +99,9 @@ public static class StudentT
     }
 
     /// <summary>The probability of a value up to this one.</summary>
-    /// <param name="t">The value.</param>
-    /// <param name="degrees">Degrees of freedom, above 0; need not be whole.</param>
-    /// <returns>From 0 to 1.</returns>
     public static double Cumulative(double t, double degrees) => t < 0 ? TwoSided(t, degrees) / 2 : 1 - (TwoSided(t, degrees) / 2);
 
     /// <summary>The value below which a share of all values lies.</summary>
-    /// <param name="share">Above 0 and below 1.</param>
-    /// <param name="degrees">Degrees of freedom, above 0; need not be whole.</param>
-    /// <returns>The value.</returns>
     public static double Quantile(double share, double degrees)
     {
         if (share is not (> 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(share), share, "A share is above 0 and below 1.");

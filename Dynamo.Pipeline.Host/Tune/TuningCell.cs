@@ -3,12 +3,12 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>What a sweep measures.</summary>
-public enum TuningStage
+internal enum TuningStage
 {
-    /// <summary>The read step: listed files are opened, parsed and handed over to a sink that throws the rows away.</summary>
+    /// <summary>The read step: listed files are opened, parsed and handed to a sink that discards the rows.</summary>
     Read,
 
-    /// <summary>Everything: the listing, and rows and ledger entries written to a database that is thrown away.</summary>
+    /// <summary>Everything: the listing too, and rows and ledger entries are written to a temporary database.</summary>
     Whole,
 }
 
@@ -18,25 +18,21 @@ public enum TuningStage
 /// <param name="FilesPerMessage">See <see cref="PipelineOptions.FilesPerMessage"/>: the published chunk size.</param>
 /// <param name="BatchRows">See <see cref="PipelineOptions.BatchRows"/>.</param>
 /// <param name="Writers">See <see cref="PipelineOptions.Writers"/>.</param>
-public readonly record struct TuningCell(TuningStage Stage, int? Readers, int FilesPerMessage, int BatchRows, int Writers)
+internal readonly record struct TuningCell(TuningStage Stage, int? Readers, int FilesPerMessage, int BatchRows, int Writers)
 {
-    /// <summary>What a sink recommends that says nothing else (<see cref="IBatchSink{TRow}.BatchRows"/>).</summary>
-    internal const int DefaultBatchRows = 20_000;
-
-    /// <summary>A cell of the read step, which has no batches to speak of.</summary>
-    /// <param name="readers">See <see cref="PipelineOptions.Readers"/>; <see langword="null"/> is auto.</param>
-    /// <param name="filesPerMessage">See <see cref="PipelineOptions.FilesPerMessage"/>.</param>
-    /// <returns>The cell.</returns>
-    public static TuningCell Read(int? readers, int filesPerMessage) => new(TuningStage.Read, readers, filesPerMessage, s_default.BatchRows ?? DefaultBatchRows, s_default.Writers ?? 1);
-
     private static readonly PipelineOptions s_default = new();
 
-    /// <summary>The readers as they are written in settings: a number, or <c>auto</c>.</summary>
+    /// <summary>The batch size of a sink that does not recommend one.</summary>
+    public static int DefaultBatchRows { get; } = ((IBatchSink<Reading>)new NullSink<Reading>()).BatchRows;
+
+    /// <summary>A cell of the read step. Its batch rows and writers do not matter.</summary>
+    public static TuningCell Read(int? readers, int filesPerMessage) =>
+        new(TuningStage.Read, readers, filesPerMessage, s_default.BatchRows ?? DefaultBatchRows, s_default.Writers ?? 1);
+
+    /// <summary>The readers as settings write them: a number, or <c>auto</c>.</summary>
     public string ReadersText => Readers?.ToString(CultureInfo.InvariantCulture) ?? "auto";
 
-    /// <summary>The options of a run with these settings.</summary>
-    /// <param name="options">All that the cell does not say.</param>
-    /// <returns>The options.</returns>
+    /// <summary>These options with the settings of the cell.</summary>
     public PipelineOptions Apply(PipelineOptions options) =>
         options with { Readers = Readers, FilesPerMessage = FilesPerMessage, BatchRows = BatchRows, Writers = Writers };
 }
@@ -44,11 +40,12 @@ public readonly record struct TuningCell(TuningStage Stage, int? Readers, int Fi
 /// <summary>One measurement.</summary>
 /// <param name="Cell">What was measured.</param>
 /// <param name="Set">In which set, from 1.</param>
-/// <param name="Run">Which one of the cell in this set, from 1.</param>
+/// <param name="Run">Which run of the cell in this set, from 1.</param>
 /// <param name="Files">Files that were read.</param>
-/// <param name="Ready">Files that the source offered: more, when a share was measured.</param>
+/// <param name="Ready">Files that the source offered; more than <paramref name="Files"/> when a share was measured.</param>
 /// <param name="Rows">Rows in them, bad ones included.</param>
 /// <param name="Bytes">Their bytes.</param>
 /// <param name="Seconds">How long it took.</param>
-/// <param name="StartedUtc">When it began.</param>
-public readonly record struct TuningSample(TuningCell Cell, int Set, int Run, int Files, int Ready, long Rows, long Bytes, double Seconds, DateTime StartedUtc);
+/// <param name="StartedUtc">When it started.</param>
+internal readonly record struct TuningSample(
+    TuningCell Cell, int Set, int Run, int Files, int Ready, long Rows, long Bytes, double Seconds, DateTime StartedUtc);

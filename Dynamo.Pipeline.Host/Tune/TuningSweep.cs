@@ -1,23 +1,29 @@
-using System.Runtime.CompilerServices;
-
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Measures a source's files with many settings, as published: the read step over readers × files per message, then the whole pipeline over batch rows × writers
-/// with the best of them. Every measurement is a run of the real pipeline; the source is read and otherwise left as it is. One sweep at a time.
+/// Measures a source's files with many settings, as published: the read step over readers × files per message, then the whole pipeline
+/// over batch rows × writers with the best of them. This folder plans the measurements, makes them, judges them and reports them.
+/// Every measurement is a run of the real pipeline. The source is only read. One sweep at a time.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
-/// <param name="source">The source; the caller disposes it. Its files should be complete and stay as they are.</param>
+/// <param name="source">The source. The caller disposes it. Its files should be complete and not change.</param>
 /// <param name="format">How files become rows.</param>
 /// <param name="grid">What to measure.</param>
-/// <param name="options">All that the grid does not say.</param>
-/// <param name="database">Makes a new, empty sink for each run of the whole pipeline, which is disposed after it; <see langword="null"/>: only the read step is measured.</param>
-public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> format, TuningGrid grid, PipelineOptions options, Func<IBatchSink<TRow>>? database = null)
+/// <param name="options">The options that the grid does not set.</param>
+/// <param name="database">
+/// Makes a new, empty sink for each run of the whole pipeline; the sweep disposes it. <see langword="null"/>:
+/// only the read step is measured.
+/// </param>
+internal sealed class TuningSweep<TRow>(
+    IFileSource source, IFileFormat<TRow> format, TuningGrid grid, PipelineOptions options, Func<IBatchSink<TRow>>? database = null)
 {
     private const int FewestFiles = 200;
     private const int WarmUps = 2;
     private const int RecordedRuns = 3;
-    /// <summary>Large chunks are to be as large as the grid says: the read step is not held to the budget of a run, but never takes more than a quarter of the memory.</summary>
+
+    /// <summary>
+    /// So that large chunks are as large as the grid says, the read step may hold more bytes than a run:
+    /// at most this, and at most a quarter of the memory.
+    /// </summary>
     private const long MostBytesInFlight = 512L << 20;
 
     private TuningGrid _grid = grid;
@@ -32,46 +38,50 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
     private TimeSpan _ownTime;
 
     /// <summary>Measures what is not measured yet.</summary>
-    /// <param name="measurements">Where measurements are kept, and those of a sweep that was interrupted.</param>
+    /// <param name="measurements">Where measurements are kept. May have those of an interrupted sweep.</param>
     /// <param name="progress">Gets a report before each measurement.</param>
-    /// <param name="cancellationToken">Stops after the measurement that is under way is given up; all before it are kept.</param>
-    /// <returns>What was found.</returns>
+    /// <param name="cancellationToken">Gives up the current measurement. All measurements before it are kept.</param>
     /// <exception cref="SourceException">The source cannot be read, or its files change while they are measured.</exception>
-    /// <exception cref="InvalidDataException">The measurements that are there are of other files.</exception>
-    public async Task<TuningResult> RunAsync(Measurements measurements, IProgress<TuningProgress>? progress = null, CancellationToken cancellationToken = default)
+    /// <exception cref="InvalidDataException">The measurements that exist are of other files.</exception>
+    public async Task<TuningResult> RunAsync(
+        Measurements measurements, IProgress<TuningProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         (_measurements, _progress, _stopping) = (measurements, progress, cancellationToken);
         FileFacts facts = FileFacts.Of([], 0, 0);
         IReadOnlyList<Timeline> timelines = [];
         try
         {
-            (IReadOnlyList<SourceFile> ready, int deferred) = await ListAsync().ConfigureAwait(false);
+            (IReadOnlyList<SourceFile> ready, int deferred) = await ListAsync();
             (_ready, _grid) = (ready.Count, _grid.For(ready.Count));
-            _files = Share(ready, await WarmUpAsync(ready).ConfigureAwait(false));
+            _files = Share(ready, await WarmUpAsync(ready));
             facts = FileFacts.Of(_files, ready.Count, deferred);
-            if (_files.Count > 0) timelines = await MeasureAsync().ConfigureAwait(false);
+            if (_files.Count > 0) timelines = await MeasureAsync();
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // What is measured is kept.
         }
-        return new TuningResult(facts, MachineFacts.Current, [.. measurements.Samples], _badFiles, timelines, cancellationToken.IsCancellationRequested);
+        bool wasCancelled = cancellationToken.IsCancellationRequested;
+        return new TuningResult(facts, MachineFacts.Current, [.. measurements.Samples], _badFiles, timelines, wasCancelled);
     }
 
     private async Task<IReadOnlyList<Timeline>> MeasureAsync()
     {
-        int maxWriters = 0;
-        if (database is not null)
-        {
-            IBatchSink<TRow> sink = database();
-            await using (sink.ConfigureAwait(false)) maxWriters = sink.MaxWriters;
-        }
-        int wholeRuns = database is null ? 0 : _grid.BatchRows.Count * _grid.Writers.Select(writers => Math.Min(writers, maxWriters)).Distinct().Count();
+        int maxWriters = await MaxWritersAsync();
+        int wholeRuns = maxWriters == 0 ? 0 : _grid.WholeOrder(1, default, maxWriters).Count;
         _total = _grid.Repeat * (_grid.Order(1).Count + wholeRuns);
-        await SetsAsync(_grid.Order).ConfigureAwait(false);
+        await SetsAsync(_grid.Order);
         TuningAnalysis read = TuningAnalysis.Of(_measurements.Samples, TuningStage.Read)!;
-        if (database is not null) await SetsAsync(set => _grid.WholeOrder(set, read.Recommended.Cell, maxWriters)).ConfigureAwait(false);
-        return await TimelinesAsync(read).ConfigureAwait(false);
+        if (maxWriters > 0) await SetsAsync(set => _grid.WholeOrder(set, read.Recommended.Cell, maxWriters));
+        return await TimelinesAsync(read);
+    }
+
+    /// <summary>The most writers that the database allows; 0: there is no database.</summary>
+    private async Task<int> MaxWritersAsync()
+    {
+        if (database is null) return 0;
+        await using IBatchSink<TRow> sink = database();
+        return sink.MaxWriters;
     }
 
     private async Task SetsAsync(Func<int, IReadOnlyList<(TuningCell Cell, int Run)>> order)
@@ -84,42 +94,45 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
             if (set > 1 && _grid.Pause > TimeSpan.Zero)
             {
                 Report($"pause before set {set}");
-                await Task.Delay(_grid.Pause, options.Time, _stopping).ConfigureAwait(false);
+                await Task.Delay(_grid.Pause, options.TimeProvider, _stopping);
             }
             foreach ((TuningCell cell, int run) in missing)
             {
                 Report($"set {set} of {_grid.Repeat}");
-                _measurements.Add(await SampleAsync(cell, set, run).ConfigureAwait(false));
+                _measurements.Add(await SampleAsync(cell, set, run));
             }
         }
     }
 
     private async Task<TuningSample> SampleAsync(TuningCell cell, int set, int run)
     {
-        // A run shall not pay for the garbage of the one before.
+        // So that this run does not collect the garbage of the one before.
         GC.Collect();
-        DateTime started = options.Time.GetUtcNow().UtcDateTime;
-        long began = options.Time.GetTimestamp();
-        PipelineResult result = await RunAsync(cell, _files).ConfigureAwait(false);
+        DateTime started = options.TimeProvider.GetUtcNow().UtcDateTime;
+        long began = options.TimeProvider.GetTimestamp();
+        PipelineResult result = await RunAsync(cell, _files);
         _ownRuns++;
-        _ownTime += options.Time.GetElapsedTime(began);
+        _ownTime += options.TimeProvider.GetElapsedTime(began);
         RunBooks books = result.Books;
         return new TuningSample(cell, set, run, _files.Count, _ready, books.RowsRead, books.Bytes, result.Elapsed.TotalSeconds, started);
     }
 
     private async Task<PipelineResult> RunAsync(TuningCell cell, IReadOnlyList<SourceFile> files, TraceRecorder? trace = null)
     {
-        IBatchSink<TRow> sink = cell.Stage == TuningStage.Whole ? database!() : new NullSink<TRow>();
-        await using ConfiguredAsyncDisposable disposed = sink.ConfigureAwait(false);
-        KnownFiles known = cell.Stage == TuningStage.Whole ? KnownFiles.Relisted(source, files) : KnownFiles.Of(source, files);
+        bool isWhole = cell.Stage == TuningStage.Whole;
+        await using IBatchSink<TRow> sink = isWhole ? database!() : new NullSink<TRow>();
+        ReadOnlySource listed = isWhole ? ReadOnlySource.Relisted(source, files) : ReadOnlySource.Of(source, files);
         PipelineOptions run = cell.Apply(options) with { Trace = trace };
-        if (cell.Stage == TuningStage.Read)
-            run = run with { BytesInFlight = Math.Max(run.BytesInFlight, Math.Min(MostBytesInFlight, MachineFacts.Current.MemoryBytes / 4)) };
-        PipelineResult result = await FilePipeline.From(known).Read(format).WriteTo(sink, run).RunAsync(cancellationToken: _stopping).ConfigureAwait(false);
+        long most = Math.Min(MostBytesInFlight, MachineFacts.Current.MemoryBytes / 4);
+        if (!isWhole) run = run with { BytesInFlight = Math.Max(run.BytesInFlight, most) };
+        PipelineResult result = await FilePipeline.From(listed).Read(format).WriteTo(sink, run).RunAsync(cancellationToken: _stopping);
         _stopping.ThrowIfCancellationRequested();
-        if (result.Books.Deferred > 0 || result.Books.Listed != files.Count)
-            throw new SourceException($"{files.Count - result.Books.Loaded - result.Books.Quarantined} of the {files.Count} files changed or vanished while they were measured. Measure a folder that stays as it is, such as a copy.");
-        _badFiles = result.Books.Quarantined;
+        RunBooks books = result.Books;
+        if (books.Deferred > 0 || books.Listed != files.Count)
+            throw new SourceException(
+                $"{files.Count - books.Loaded - books.Quarantined} of the {files.Count} files "
+                + "changed or vanished while they were measured. Measure a folder that does not change, such as a copy.");
+        _badFiles = books.Quarantined;
         return result;
     }
 
@@ -135,7 +148,7 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
         Report("listing");
         var files = new List<SourceFile>();
         int deferred = 0;
-        await foreach (SourceFile file in source.ListAsync(_stopping).ConfigureAwait(false))
+        await foreach (SourceFile file in source.ListAsync(_stopping))
         {
             if (file.DeferReason is null) files.Add(file);
             else deferred++;
@@ -143,43 +156,58 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
         return (files, deferred);
     }
 
-    /// <summary>Brings files into memory and code to speed; the last of these runs says how long one takes.</summary>
+    /// <summary>Reads files into memory and lets code be compiled. Returns how long the last of these runs took.</summary>
     private async Task<TimeSpan> WarmUpAsync(IReadOnlyList<SourceFile> files)
     {
         TimeSpan took = TimeSpan.Zero;
         for (int i = 0; i < WarmUps && files.Count > 0; i++)
         {
             Report("warm-up");
-            took = (await RunAsync(TuningCell.Read(null, new PipelineOptions().FilesPerMessage), files).ConfigureAwait(false)).Elapsed;
+            took = (await RunAsync(TuningCell.Read(null, new PipelineOptions().FilesPerMessage), files)).Elapsed;
         }
         return took;
     }
 
-    /// <summary>All files, or as many, evenly chosen, as can be measured in the time there is; those that were measured before, if any were.</summary>
+    /// <summary>
+    /// The files that were measured before, if there are measurements. Otherwise all files, or as many, evenly chosen,
+    /// as can be measured in the given time.
+    /// </summary>
     private IReadOnlyList<SourceFile> Share(IReadOnlyList<SourceFile> ready, TimeSpan oneRun)
     {
         int count = ready.Count;
         if (_measurements.Samples.Count > 0)
             count = _measurements.Samples[0].Files;
         else if (_grid.Within is { } within && oneRun > TimeSpan.Zero)
-            // A run with the worst settings takes about twice as long.
-            count = (int)Math.Clamp(ready.Count * (within / (2 * oneRun * _grid.Repeat * _grid.Order(1).Count)), Math.Min(FewestFiles, ready.Count), ready.Count);
-        IReadOnlyList<SourceFile> share = count >= ready.Count ? ready : [.. Enumerable.Range(0, count).Select(i => ready[(int)((long)i * ready.Count / count)])];
-        if (_measurements.Samples is [var first, ..] && (ready.Count != first.Ready || share.Count != first.Files || share.Sum(file => file.Size) != first.Bytes))
-            throw new InvalidDataException($"The measurements that are there are of other files: {first.Files} files with {first.Bytes} bytes. Go on with those, or measure into another folder.");
+        {
+            // Runs with bad settings take about twice as long.
+            TimeSpan all = 2 * oneRun * _grid.Repeat * _grid.Order(1).Count;
+            count = (int)Math.Clamp(ready.Count * (within / all), Math.Min(FewestFiles, ready.Count), ready.Count);
+        }
+        IReadOnlyList<SourceFile> share = count >= ready.Count
+            ? ready
+            : [.. Enumerable.Range(0, count).Select(i => ready[(int)((long)i * ready.Count / count)])];
+        if (_measurements.Samples is not [var first, ..]) return share;
+        if (ready.Count != first.Ready || share.Count != first.Files || share.Sum(file => file.Size) != first.Bytes)
+            throw new InvalidDataException(
+                $"The measurements that exist are of other files: {first.Files} files with {first.Bytes} bytes. "
+                + "Go on with those, or measure into another folder.");
         return share;
     }
 
-    /// <summary>The recommended chunk size beside one that leaves readers without work, for the same readers: as many as work at once, and at least two, or nobody would be idle.</summary>
+    /// <summary>
+    /// Records runs with the recommended chunk size and with one that leaves readers without work. Both have the same number of readers:
+    /// as many as can work at once, but at least two, because a single reader is never idle.
+    /// </summary>
     private async Task<IReadOnlyList<Timeline>> TimelinesAsync(TuningAnalysis read)
     {
         int readers = Math.Max(2, Math.Min(read.Recommended.Cell.Readers ?? int.MaxValue, Environment.ProcessorCount));
-        // Of few files, even the best chunk may be all there are.
-        int good = Math.Clamp(read.Recommended.Cell.FilesPerMessage, 1, Math.Max(1, _files.Count / (4 * readers))), bad = Math.Max(good + 1, Math.Min(_grid.Chunks.Max(), (_files.Count * 2 / 3) + 1));
+        // If there are few files, even the recommended chunk may hold all of them.
+        int good = Math.Clamp(read.Recommended.Cell.FilesPerMessage, 1, Math.Max(1, _files.Count / (4 * readers)));
+        int bad = Math.Max(good + 1, Math.Min(_grid.Chunks.Max(), (_files.Count * 2 / 3) + 1));
         return
         [
-            await TimelineAsync("A good chunk size", readers, good).ConfigureAwait(false),
-            await TimelineAsync("Chunks that are too large", readers, bad).ConfigureAwait(false),
+            await TimelineAsync("A good chunk size", readers, good),
+            await TimelineAsync("Chunks that are too large", readers, bad),
         ];
     }
 
@@ -189,9 +217,9 @@ public sealed class TuningSweep<TRow>(IFileSource source, IFileFormat<TRow> form
         for (int i = 0; i < RecordedRuns; i++)
         {
             Report("recording the readers");
-            var trace = new TraceRecorder(time: options.Time);
+            var trace = new TraceRecorder(time: options.TimeProvider);
             GC.Collect();
-            await RunAsync(TuningCell.Read(readers, chunk), _files, trace).ConfigureAwait(false);
+            await RunAsync(TuningCell.Read(readers, chunk), _files, trace);
             var timeline = Timeline.Of(title, chunk, trace, readers);
             if (fastest is null || timeline.Elapsed < fastest.Elapsed) fastest = timeline;
         }

@@ -4,12 +4,14 @@ using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// The real process, killed with SIGKILL, run again: lost = doubled = unexpected = ∅. The inbox is a folder of this machine, which a distant source reaches
+/// The real process, killed with SIGKILL, run again: lost = doubled = unexpected = ∅. The inbox is a folder of this machine, which
+/// a distant source reaches
 /// through a server.
 /// </summary>
 internal abstract class CrashContract
 {
     private const string AfterItsEnd = "after its end";
+    private const int Conditions = 4;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     private readonly int _rounds, _landed;
@@ -31,13 +33,15 @@ internal abstract class CrashContract
     /// <summary>What the process finds in its environment.</summary>
     protected virtual IReadOnlyDictionary<string, string?>? Variables(string folder) => null;
 
-    protected virtual void AssertLoaded(ImportOracle oracle, string folder, string context) => oracle.AssertLoaded(Path.Combine(folder, "readings.db"), context);
+    protected virtual void AssertLoaded(ImportOracle oracle, string folder, string context) =>
+        oracle.AssertLoaded(Path.Combine(folder, "readings.db"), context);
 
     /// <summary>Whether the sink has its tables.</summary>
     protected virtual bool HasDatabase(string folder) => File.Exists(Path.Combine(folder, "readings.db"));
 
     /// <summary>Whether the sink is being written to.</summary>
-    protected virtual bool HasRows(string folder) => new FileInfo(Path.Combine(folder, "readings.db-wal")) is { Exists: true, Length: > 100_000 };
+    protected virtual bool HasRows(string folder) =>
+        new FileInfo(Path.Combine(folder, "readings.db-wal")) is { Exists: true, Length: > 100_000 };
 
     [OneTimeSetUp]
     public void Generate()
@@ -52,7 +56,18 @@ internal abstract class CrashContract
     [OneTimeTearDown]
     public void Remove() => _work.Dispose();
 
-    [Test, CancelAfter(900_000)]
+    [Test, CancelAfter(300_000)]
+    public async Task Killed_at_one_stage_after_the_other_and_run_again_everything_is_there_once(CancellationToken token)
+    {
+        string folder = Fresh("stages");
+        var killed = new List<string>();
+        for (int turn = 0; turn < Conditions; turn++) killed.Add(await KillAsync(folder, Condition(turn), default, token));
+        await RunToTheEndAsync(folder, token);
+        TestContext.Out.WriteLine($"killed {string.Join(", ", killed)}");
+        AssertComplete(folder, "killed at each stage");
+    }
+
+    [Test, Soak, CancelAfter(900_000)]
     public async Task Killed_at_any_instant_and_run_again_everything_is_there_once(CancellationToken token)
     {
         int seed = Environment.TickCount;
@@ -75,15 +90,16 @@ internal abstract class CrashContract
             AssertComplete(folder, context);
             Directory.Delete(folder, recursive: true);
         }
-        TestContext.Out.WriteLine($"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: {string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
+        TestContext.Out.WriteLine(
+            $"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: {string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
         Assert.That(stages.Keys, Has.Some.EqualTo("while archiving"), "a third of the kills wait for a file to reach a stage");
     }
 
-    protected async Task TwoHostsAsync(CancellationToken token)
+    protected async Task TwoHostsAsync(int rounds, CancellationToken token)
     {
-        for (int round = 0; round < 5; round++)
+        for (int round = 0; round < rounds; round++)
         {
-            string folder = Fresh($"two{round}");
+            string folder = Fresh($"two{round}of{rounds}");
             DynamoResult[] both = await Task.WhenAll(RunAsync(folder, token), RunAsync(folder, token));
 
             Assert.That(both.Select(run => run.ExitCode), Has.Some.EqualTo(1), "one imports, and reports the bad files");
@@ -114,7 +130,8 @@ internal abstract class CrashContract
     private string[] Arguments(string folder) =>
         ["run", .. Source(Path.Combine(folder, "inbox")), .. Sink(folder), "--after", "archive", "--batch-rows", "1000", "--json"];
 
-    private async Task<DynamoResult> RunAsync(string folder, CancellationToken token) => await DynamoProcess.RunAsync(Arguments(folder), null, Variables(folder), token);
+    private async Task<DynamoResult> RunAsync(string folder, CancellationToken token) =>
+        await DynamoProcess.RunAsync(Arguments(folder), null, Variables(folder), token);
 
     private async Task<TimeSpan> RunToTheEndAsync(string folder, CancellationToken token)
     {
@@ -125,7 +142,7 @@ internal abstract class CrashContract
     }
 
     /// <summary>What a run does that can be seen from outside: each is waited for in turn, so that no stage is left to chance.</summary>
-    private Func<string, bool> Condition(int turn) => (turn % 4) switch
+    private Func<string, bool> Condition(int turn) => (turn % Conditions) switch
     {
         0 => HasDatabase,
         1 => HasRows,
@@ -140,7 +157,7 @@ internal abstract class CrashContract
         if (when is null)
             await Task.WhenAny(ended, Task.Delay(after, token));
         else
-            while (!ended.IsCompleted && !when(folder)) await Task.Yield();
+            while (!ended.IsCompleted && !when(folder)) await Task.WhenAny(ended, Task.Delay(1, token));
         process.Kill();
         await ended;
         return process.ExitCode is 0 or 1 ? AfterItsEnd : Stage(folder);

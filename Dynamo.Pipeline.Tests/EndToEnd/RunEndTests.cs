@@ -9,16 +9,32 @@ internal sealed class RunEndTests
 {
     private const string Row = "L1,flow,2026-01-01T00:00:00Z,1.5";
 
+    /// <summary>Between two attempts to write into a database that somebody else has locked.</summary>
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMilliseconds(20);
+
     [Test]
     public async Task A_run_waits_for_another_writer_to_close_its_row(CancellationToken token)
     {
-        using var import = new ImportFolder { Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50) } };
+        var time = new WatchedTime(DateTimeOffset.UnixEpoch);
+        using var import = new ImportFolder
+        {
+            Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50), TimeProvider = time },
+            Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromSeconds(30), TimeProvider = time },
+        };
         import.PutRows("a.csv", Row);
-        Task? released = null;
+        SqliteConnection? holder = null;
+        Task<PipelineResult> run = RunAsync(import, lockAfterCommit: held => holder = held, token);
+        DateTimeOffset began = time.GetUtcNow();
 
-        PipelineResult result = await RunAsync(import, lockAfterCommit: held => released = ReleaseAsync(held), token);
+        // As often as the run tries and finds its row locked: longer than it may take to stop, not as long as it waits for a database.
+        while (time.GetUtcNow() - began < 10 * import.Options.StopDeadline)
+            time.Advance(await time.SomebodyWaitsAsync(s_longestPause, token));
+        bool ended = run.IsCompleted;
+        await holder!.DisposeAsync();
+        await time.PassAsync(run, s_longestPause, token);
+        PipelineResult result = await run;
 
-        await released!;
+        Assert.That(ended, Is.False);
         Assert.That(result.Books.Loaded, Is.EqualTo(1));
         Assert.That(import.Query("select Outcome from ImportRun"), Is.EqualTo(new[] { "completed" }));
     }
@@ -57,12 +73,14 @@ internal sealed class RunEndTests
         never.SetCanceled(token);
     }
 
-    private static async Task<PipelineResult> RunAsync(ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token)
+    private static async Task<PipelineResult> RunAsync(
+        ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token)
     {
         await using var folder = new FolderSource(import.Inbox, import.Folder);
         await using var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default, import.Sink);
         return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options)
-            .AfterCommit(o => new ActionBlock<CommittedBatch<Reading>>(_ => lockAfterCommit(Lock(import.Database)), o)).RunAsync(null, token);
+            .AfterCommit(
+                o => new ActionBlock<CommittedBatch<Reading>>(_ => lockAfterCommit(Lock(import.Database)), o)).RunAsync(null, token);
     }
 
     private static SqliteConnection Lock(string database)
@@ -73,11 +91,5 @@ internal sealed class RunEndTests
         begin.CommandText = "BEGIN IMMEDIATE";
         begin.ExecuteNonQuery();
         return connection;
-    }
-
-    private static async Task ReleaseAsync(SqliteConnection held)
-    {
-        await Task.Delay(500);
-        await held.DisposeAsync();
     }
 }

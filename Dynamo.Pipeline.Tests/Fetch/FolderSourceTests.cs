@@ -19,7 +19,8 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         SettleTime = TimeSpan.Zero,
     });
 
-    private FolderSource Folder(FolderSourceOptions options) => new(Inbox.Path, options, root => portable ? new PortableDisk(root) : FolderDisk.For(root));
+    private FolderSource Folder(FolderSourceOptions options) =>
+        new(Inbox.Path, options, root => portable ? new PortableDisk(root) : FolderDisk.For(root));
 
     [Test]
     public void The_name_is_the_full_path() => Assert.That(Folder(new FolderSourceOptions()).Name, Is.EqualTo("folder:" + Inbox.Path));
@@ -27,19 +28,26 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
     [Test]
     public void Bad_options_are_refused_by_name()
     {
-        Assert.That(() => new FolderSourceOptions { Pattern = " ;" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("Pattern"));
+        Assert.That(
+            () => new FolderSourceOptions { Pattern = " ;" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("Pattern"));
         Assert.That(() => new FolderSourceOptions { Pattern = "in/*.csv" }, Throws.ArgumentException.With.Message.Contains("Recursive"));
-        Assert.That(() => new FolderSourceOptions { DoneMarker = "" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("DoneMarker"));
-        Assert.That(() => new FolderSourceOptions { SettleTime = TimeSpan.FromSeconds(-1) }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("SettleTime"));
-        Assert.That(() => new FolderSourceOptions { AfterCommit = (AfterCommit)9 }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("AfterCommit"));
-        Assert.That(() => Folder(new FolderSourceOptions { ArchiveFolder = "." }), Throws.ArgumentException.With.Message.Contains("ArchiveFolder"));
+        Assert.That(
+            () => new FolderSourceOptions { DoneMarker = "" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("DoneMarker"));
+        Assert.That(
+            () => new FolderSourceOptions { SettleTime = TimeSpan.FromSeconds(-1) },
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("SettleTime"));
+        Assert.That(
+            () => new FolderSourceOptions { AfterCommit = (AfterCommit)9 },
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("AfterCommit"));
+        Assert.That(
+            () => Folder(new FolderSourceOptions { ArchiveFolder = "." }), Throws.ArgumentException.With.Message.Contains("ArchiveFolder"));
         Assert.That(() => new FolderSource("", "*.csv"), Throws.ArgumentException);
     }
 
-    [Test]
-    public async Task A_young_file_is_offered_last_once_it_has_kept_still()
+    [Test, CancelAfter(60_000)]
+    public async Task A_young_file_is_offered_last_once_it_has_kept_still(CancellationToken token)
     {
-        var clock = new ManualTime(Yesterday);
+        var clock = new WatchedTime(Yesterday);
         Put("young.csv", "x", Yesterday.AddSeconds(-1));
         Put("old.csv", "x", Yesterday.AddSeconds(-2));
         await using IAsyncEnumerator<SourceFile> listing = Listing(clock);
@@ -47,29 +55,31 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         Assert.That(await listing.MoveNextAsync(), Is.True);
         Assert.That(listing.Current.Path, Is.EqualTo("old.csv"));
         Task<bool> next = listing.MoveNextAsync().AsTask();
-        await clock.SomebodyWaits.WaitAsync(TimeSpan.FromSeconds(10));
+        await clock.SomebodyWaitsAsync(Settle, token);
         clock.Advance(TimeSpan.FromSeconds(1));
 
-        Assert.That(await next.WaitAsync(TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(await next.WaitAsync(token), Is.True);
         Assert.That(listing.Current, Is.EqualTo(new SourceFile("young.csv", 1, Yesterday.AddSeconds(-1))));
         Assert.That(await listing.MoveNextAsync(), Is.False);
     }
 
     [TestCase(-1)]
     [TestCase(3600, Description = "A time in the future is another clock's")]
-    public async Task A_file_that_still_changes_is_deferred_and_one_that_vanishes_is_not_listed(int age)
+    [CancelAfter(60_000)]
+    public async Task A_file_that_still_changes_is_deferred_and_one_that_vanishes_is_not_listed(int age, CancellationToken token)
     {
-        var clock = new ManualTime(Yesterday);
+        var clock = new WatchedTime(Yesterday);
         foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv"]) Put(name, "x", Yesterday.AddSeconds(age));
         await using IAsyncEnumerator<SourceFile> listing = Listing(clock);
         Task<bool> next = listing.MoveNextAsync().AsTask();
-        await clock.SomebodyWaits.WaitAsync(TimeSpan.FromSeconds(10));
+        await clock.SomebodyWaitsAsync(Settle, token);
         Put("grows.csv", "xx", Yesterday.AddSeconds(age));
         File.Delete(Inbox["goes.csv"]);
         clock.Advance(Settle);
 
         var found = new Dictionary<string, string?>();
-        for (; await next.WaitAsync(TimeSpan.FromSeconds(10)); next = listing.MoveNextAsync().AsTask()) found.Add(listing.Current.Path, listing.Current.DeferReason);
+        for (; await next.WaitAsync(token); next = listing.MoveNextAsync().AsTask())
+            found.Add(listing.Current.Path, listing.Current.DeferReason);
         Assert.That(found, Is.EquivalentTo(new Dictionary<string, string?> { ["grows.csv"] = "still changing", ["still.csv"] = null }));
     }
 
@@ -155,13 +165,16 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
 
         Assert.That(Inbox.Files(), Does.Contain("real/inbox/old/a.csv"));
         Assert.That(await ListAsync(source), Is.Empty);
-        Assert.That(() => new FolderSource(other, options with { ArchiveFolder = one }), Throws.ArgumentException.With.Message.Contains("three different folders"));
+        Assert.That(
+            () => new FolderSource(other, options with { ArchiveFolder = one }),
+            Throws.ArgumentException.With.Message.Contains("three different folders"));
     }
 
     [Test]
     public void Any_set_of_files_is_listed_exactly_once_and_read_back()
     {
-        Gen<string> name = Gen.Elements("a", "B", "ü", " ", "'", "\n", "水", "🚰", "-", "x.y", "~").NonEmptyListOf().Select(parts => string.Concat(parts.Take(12)));
+        Gen<string> name = Gen.Elements(
+            "a", "B", "ü", " ", "'", "\n", "水", "🚰", "-", "x.y", "~").NonEmptyListOf().Select(parts => string.Concat(parts.Take(12)));
         Arbitrary<Dictionary<string, byte[]>> inbox = name.Zip(ArbMap.Default.GeneratorFor<byte[]>()).ListOf()
             .Select(files => files.GroupBy(file => file.Item1.ToUpperInvariant()).ToDictionary(group => group.First().Item1 + ".csv", group => group.First().Item2 ?? [])).ToArbitrary();
 

@@ -5,6 +5,8 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>Programs the tests need and may not find.</summary>
 internal static class External
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
     /// <summary>Ignores the test, or fails it where everything has to be there.</summary>
     public static void Missing(string reason)
     {
@@ -27,7 +29,7 @@ internal static class External
         }
         using (process)
         {
-            await process!.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+            await process!.WaitForExitAsync().WaitAsync(s_patience);
             Assert.That(process.ExitCode, Is.Zero, await process.StandardError.ReadToEndAsync());
         }
     }

@@ -22,7 +22,7 @@ internal sealed class Proftpd : IDisposable
     {
         Require();
         Folder = Directory.CreateDirectory(Path.Combine(folder, "proftpd")).FullName;
-        Port = FreePort();
+        Port = LoopbackPort.Next();
         Sshd.MakeKey(Path.Combine(Folder, "host_key"), "");
         string[] key = File.ReadAllText(Path.Combine(Folder, "host_key.pub")).Split(' ');
         File.WriteAllText(KnownHosts, string.Create(CultureInfo.InvariantCulture, $"[127.0.0.1]:{Port} {key[0]} {key[1]}\n"));
@@ -135,12 +135,5 @@ internal sealed class Proftpd : IDisposable
         openssl.StandardInput.WriteLine(password);
         openssl.StandardInput.Close();
         return openssl.StandardOutput.ReadToEnd().Trim();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -22,7 +20,7 @@ internal sealed class Sshd : IDisposable
         Require();
         Folder = Directory.CreateDirectory(Path.Combine(folder, "sshd")).FullName;
         _settings = settings;
-        Port = FreePort();
+        Port = LoopbackPort.Next();
         MakeKey(HostKey, "");
         MakeKey(UserKey, "");
         File.Copy(UserKey + ".pub", Path.Combine(Folder, "authorized_keys"), overwrite: true);
@@ -143,12 +141,5 @@ internal sealed class Sshd : IDisposable
         using Process keygen = Process.Start(start)!;
         keygen.WaitForExit();
         Assert.That(keygen.ExitCode, Is.Zero, "ssh-keygen failed");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Time.Testing;
+
 namespace Dynamo.Pipeline.Tests;
 
 [TestFixture, CancelAfter(30_000)]
@@ -6,7 +8,7 @@ internal sealed class ReaderGateTests
     [Test]
     public void As_many_enter_as_the_controller_says_and_the_next_when_one_leaves()
     {
-        var gate = new ReaderGate(new ReaderController(2, 2), new ManualTime(DateTimeOffset.UnixEpoch));
+        var gate = new ReaderGate(new ReaderController(2, 2), new FakeTimeProvider(DateTimeOffset.UnixEpoch));
         Task[] readers = [.. Enumerable.Range(0, 4).Select(_ => gate.EnterAsync(default))];
         Assert.That(readers.Count(reader => reader.IsCompleted), Is.EqualTo(2));
 
@@ -18,7 +20,7 @@ internal sealed class ReaderGateTests
     [Test]
     public void Measured_throughput_opens_the_gate_wider_in_the_middle_of_the_work()
     {
-        var time = new ManualTime(DateTimeOffset.UnixEpoch);
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch);
         var controller = new ReaderController(1, 16);
         var gate = new ReaderGate(controller, time);
         Task[] readers = [.. Enumerable.Range(0, 100).Select(_ => gate.EnterAsync(default))];
@@ -37,7 +39,7 @@ internal sealed class ReaderGateTests
     [Test]
     public void Whoever_waits_is_let_go_by_a_cancellation()
     {
-        var gate = new ReaderGate(new ReaderController(1, 1), new ManualTime(DateTimeOffset.UnixEpoch));
+        var gate = new ReaderGate(new ReaderController(1, 1), new FakeTimeProvider(DateTimeOffset.UnixEpoch));
         using var cancel = new CancellationTokenSource();
         _ = gate.EnterAsync(cancel.Token);
         Task waiting = gate.EnterAsync(cancel.Token);
@@ -48,7 +50,8 @@ internal sealed class ReaderGateTests
     }
 
     [Test]
-    public async Task A_run_with_readers_on_auto_reads_everything_and_from_afar_with_many_at_once([Values(1, 8)] int opens, CancellationToken token)
+    public async Task A_run_with_readers_on_auto_reads_everything_and_from_afar_with_many_at_once(
+        [Values(1, 8)] int opens, CancellationToken token)
     {
         int most = 0, now = 0, possible = Math.Max(opens > 1 ? 16 : 1, 4 * Environment.ProcessorCount);
         var all = new TaskCompletionSource();

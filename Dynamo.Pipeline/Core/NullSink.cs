@@ -1,48 +1,48 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Reads everything it is given, counts it, judges files as a database sink would, and keeps nothing: for measuring and for dry runs. Its ledger is empty. Thread-safe.
+/// Reads and counts all rows, quarantines files like a database sink, but stores nothing. For measurements and dry runs.
+/// Its ledger is always empty. Thread-safe.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public sealed class NullSink<TRow> : IBatchSink<TRow>
 {
     private const int NotedRejects = 10;
 
-    private int _maxBadRows = int.MaxValue;
-
-    /// <summary><c>nowhere:</c></summary>
+    /// <summary>Always <c>nowhere:</c>.</summary>
     public string Name => "nowhere:";
 
-    /// <summary>One for each processor.</summary>
+    /// <summary>One writer for each processor.</summary>
     public int MaxWriters => Environment.ProcessorCount;
 
     /// <inheritdoc/>
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
-    {
-        _maxBadRows = run.MaxBadRows;
-        return ValueTask.CompletedTask;
-    }
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <inheritdoc/>
-    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => new(new LedgerEntry?[files.Count]);
+    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        new(new LedgerEntry?[files.Count]);
 
     /// <inheritdoc/>
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
         var results = new FileResult[files.Count];
         for (int i = 0; i < results.Length; i++)
-            results[i] = files[i].IsStreamed ? await CountStreamedAsync(files[i], cancellationToken).ConfigureAwait(false) : Judge(files[i], files[i].Rows.Rows.Count, files[i].Rows.Rejects);
+        {
+            results[i] = files[i].IsStreamed
+                ? await CountStreamedAsync(files[i], cancellationToken).ConfigureAwait(false)
+                : Judge(files[i], files[i].Batch.Rows.Count, files[i].Batch.Rejects);
+        }
         return results;
     }
 
     /// <inheritdoc/>
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
-    /// <summary>Nothing is held.</summary>
+    /// <summary>Does nothing: the sink holds no resources.</summary>
     /// <returns>A completed task.</returns>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    private async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
+    private static async ValueTask<FileResult> CountStreamedAsync(FileRows<TRow> file, CancellationToken cancellationToken)
     {
         long good = 0, rejected = 0;
         var rejects = new List<Defect>();
@@ -66,19 +66,16 @@ public sealed class NullSink<TRow> : IBatchSink<TRow>
         return Judge(file, good, rejects, rejected);
     }
 
-    private FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
+    private static FileResult Judge(FileRows<TRow> file, long good, IReadOnlyList<Defect> rejects, long? rejected = null)
     {
+        if (file.Defect is { } defect)
+            return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
         long bad = rejected ?? rejects.Count;
-        return (file.Defect ?? TooBad(good, bad, rejects)) is { } defect
-            ? new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead }
-            : new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = bad, Rejects = bad == 0 ? [] : [.. rejects.Take(NotedRejects)] };
-    }
-
-    /// <summary>The database sinks' rule: too many bad rows, or none but bad ones.</summary>
-    private Defect? TooBad(long good, long rejected, IReadOnlyList<Defect> rejects)
-    {
-        if (rejected <= _maxBadRows && (good > 0 || rejected == 0)) return null;
-        string problem = rejected > _maxBadRows ? $"more than {_maxBadRows} rows were rejected, the first: " : "no row could be loaded, the first: ";
-        return rejects[0] with { Problem = problem + rejects[0].Problem };
+        return new FileResult(file.File, FileOutcome.Loaded)
+        {
+            Inserted = good,
+            Rejected = bad,
+            Rejects = bad == 0 ? [] : [.. rejects.Take(NotedRejects)],
+        };
     }
 }

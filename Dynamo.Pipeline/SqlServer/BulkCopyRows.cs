@@ -14,9 +14,12 @@ namespace Dynamo.Pipeline.SqlServer;
 internal readonly record struct StagedPiece<TRow>(int File, RowBatch<TRow> Rows, long Before);
 
 /// <summary>
-/// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in memory: all files that are, or a piece of a
-/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one stretch, in
-/// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as the last one is said by its place.
+/// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in
+/// memory: all files that are, or a piece of a
+/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one
+/// stretch, in
+/// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as
+/// the last one is said by its place.
 /// </summary>
 internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServerTarget<TRow> target)
 {
@@ -25,7 +28,10 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
     /// <summary>The parts of the keys that were admitted.</summary>
     public int Parts { get; private set; }
 
-    /// <summary>What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger sees the rows as they come.</summary>
+    /// <summary>
+    /// What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger
+    /// sees the rows as they come.
+    /// </summary>
     public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync(bool byName)
     {
         var held = new List<StagedPiece<TRow>>();
@@ -34,8 +40,8 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
             if (!_works[i].IsLoading) continue;
             if (!_works[i].Rows.IsStreamed)
             {
-                Count(_works[i], _works[i].Rows.Rows);
-                held.Add(new(i, _works[i].Rows.Rows, 0));
+                Count(_works[i], _works[i].Rows.Batch);
+                held.Add(new(i, _works[i].Rows.Batch, 0));
                 continue;
             }
             await foreach (StagedPiece<TRow> piece in StreamAsync(i).ConfigureAwait(false))
@@ -61,7 +67,9 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
         return true;
     }
 
-    /// <summary>Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.</summary>
+    /// <summary>
+    /// Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.
+    /// </summary>
     private async IAsyncEnumerable<StagedPiece<TRow>> StreamAsync(int file)
     {
         FileWork<TRow> work = _works[file];
@@ -147,7 +155,8 @@ internal sealed class SourceFaultException(ExceptionDispatchInfo fault) : Except
 }
 
 /// <summary>
-/// Rows on their way into a table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's <see cref="StagedPlace"/>, which keeps the order, its
+/// Rows on their way into a table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's
+/// <see cref="StagedPlace"/>, which keeps the order, its
 /// line, and its file's place in the batch; what of it is not mapped is not asked for. For one bulk copy, by one thread at a time.
 /// </summary>
 /// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
@@ -164,7 +173,8 @@ internal sealed class StagedRowReader<TRow>(
     private int _at = -1, _next;
     private bool _closed;
 
-    // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the next row is asked for.
+    // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the
+    // next row is asked for.
     private readonly ReusedBox<int> _file = new();
     private readonly ReusedBox<long> _line = new();
     private readonly ReusedBox<long> _sequence = new();
@@ -243,6 +253,9 @@ internal sealed class StagedRowReader<TRow>(
             ColumnKind.Text => typeof(string),
             ColumnKind.WholeNumber => typeof(long),
             ColumnKind.Number => typeof(double),
+            ColumnKind.Boolean => typeof(bool),
+            ColumnKind.Decimal => typeof(decimal),
+            ColumnKind.Guid => typeof(Guid),
             _ => typeof(DateTime),
         };
     }
@@ -271,23 +284,25 @@ internal sealed class StagedRowReader<TRow>(
 
     public override DateTime GetDateTime(int ordinal) => (DateTime)GetValue(ordinal);
 
-    public override bool GetBoolean(int ordinal) => throw new InvalidCastException();
+    public override bool GetBoolean(int ordinal) => (bool)GetValue(ordinal);
+
+    public override decimal GetDecimal(int ordinal) => (decimal)GetValue(ordinal);
+
+    public override Guid GetGuid(int ordinal) => (Guid)GetValue(ordinal);
 
     public override byte GetByte(int ordinal) => throw new InvalidCastException();
 
     public override char GetChar(int ordinal) => throw new InvalidCastException();
 
-    public override decimal GetDecimal(int ordinal) => throw new InvalidCastException();
-
     public override float GetFloat(int ordinal) => throw new InvalidCastException();
-
-    public override Guid GetGuid(int ordinal) => throw new InvalidCastException();
 
     public override short GetInt16(int ordinal) => throw new InvalidCastException();
 
-    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) => throw new InvalidCastException();
+    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) =>
+        throw new InvalidCastException();
 
-    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) => throw new InvalidCastException();
+    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) =>
+        throw new InvalidCastException();
 
     public override IEnumerator GetEnumerator() => throw new NotSupportedException();
 }
@@ -300,12 +315,18 @@ internal abstract class StagedValue<TRow>
     public static StagedValue<TRow> For(RowColumn<TRow> column) => column switch
     {
         RowColumn<TRow, string?> text => new Text(text.Get),
-        RowColumn<TRow, long> number => new Number<long>(number.Get),
-        RowColumn<TRow, double> number => new Number<double>(number.Get),
-        RowColumn<TRow, DateTime> time => new Number<DateTime>(time.Get),
+        RowColumn<TRow, long> number => new Always<long>(number.Get),
+        RowColumn<TRow, double> number => new Always<double>(number.Get),
+        RowColumn<TRow, DateTime> time => new Always<DateTime>(time.Get),
+        RowColumn<TRow, bool> truth => new Always<bool>(truth.Get),
+        RowColumn<TRow, decimal> number => new Always<decimal>(number.Get),
+        RowColumn<TRow, Guid> id => new Always<Guid>(id.Get),
         RowColumn<TRow, long?> number => new Optional<long>(number.Get),
         RowColumn<TRow, double?> number => new Optional<double>(number.Get),
         RowColumn<TRow, DateTime?> time => new Optional<DateTime>(time.Get),
+        RowColumn<TRow, bool?> truth => new Optional<bool>(truth.Get),
+        RowColumn<TRow, decimal?> number => new Optional<decimal>(number.Get),
+        RowColumn<TRow, Guid?> id => new Optional<Guid>(id.Get),
         _ => throw new NotSupportedException($"The column {column} has a type that SQL Server's sink does not know."),
     };
 
@@ -314,7 +335,7 @@ internal abstract class StagedValue<TRow>
         public override object Of(TRow row) => get(row) ?? (object)DBNull.Value;
     }
 
-    private sealed class Number<T>(Func<TRow, T> get) : StagedValue<TRow> where T : struct
+    private sealed class Always<T>(Func<TRow, T> get) : StagedValue<TRow> where T : struct
     {
         private readonly ReusedBox<T> _box = new();
 
@@ -341,7 +362,10 @@ internal sealed class ReusedBox<T> where T : struct
     }
 }
 
-/// <summary>The number of a staged row: the place of its file in the batch, and its own in the file, so that neither needs a column of its own on the wire.</summary>
+/// <summary>
+/// The number of a staged row: the place of its file in the batch, and its own in the file, so that neither needs a column of its
+/// own on the wire.
+/// </summary>
 internal static class StagedPlace
 {
     private const int RowBits = 40;

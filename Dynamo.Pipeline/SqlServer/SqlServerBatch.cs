@@ -32,7 +32,9 @@ internal sealed class SqlServerBatch<TRow>
             FileWork<TRow>[] works = [.. files.Select(f => new FileWork<TRow>(f))];
             try
             {
-                if (await _db.GuardAsync("writing a batch", () => AttemptAsync(works, append, isContested, cancellationToken), cancellationToken).ConfigureAwait(false) is { } results) return results;
+                Task<FileResult[]?> attempt = _db.GuardAsync(
+                    "writing a batch", () => AttemptAsync(works, append, isContested, cancellationToken), cancellationToken);
+                if (await attempt.ConfigureAwait(false) is { } results) return results;
                 (append, isContested) = (false, true);
             }
             catch (SourceFaultException error)
@@ -46,21 +48,28 @@ internal sealed class SqlServerBatch<TRow>
         }
     }
 
-    /// <summary>One connection's worth of attempts; null when rows that were to be appended must be staged, or another run entered one of the files.</summary>
-    private async Task<FileResult[]?> AttemptAsync(FileWork<TRow>[] works, bool append, bool isContested, CancellationToken cancellationToken)
+    /// <summary>
+    /// One connection's worth of attempts; null when rows that were to be appended must be staged, or another run entered one of
+    /// the files.
+    /// </summary>
+    private async Task<FileResult[]?> AttemptAsync(
+        FileWork<TRow>[] works, bool append, bool isContested, CancellationToken cancellationToken)
     {
         SqlConnection connection = await _db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
         SqlServerWriting<TRow>? writing = null;
         try
         {
-            if (await _commit.ResolveAsync(connection, [.. works.Select(w => w.File)], cancellationToken).ConfigureAwait(false) is { } results) return results;
+            SourceFile[] files = [.. works.Select(w => w.File)];
+            if (await _commit.ResolveAsync(connection, files, cancellationToken).ConfigureAwait(false) is { } results) return results;
             writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
-            if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false)) return [.. works.Select(w => w.Result())];
+            if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
+                return [.. works.Select(w => w.Result())];
             // The server refused a bulk copy; some take no other one from that connection.
             SqlConnection.ClearPool(connection);
             return null;
         }
-        catch (Exception error) when (error is SqlException or InvalidOperationException or StalledConnectionException or OperationCanceledException)
+        catch (Exception error) when (
+            error is SqlException or InvalidOperationException or StalledConnectionException or OperationCanceledException)
         {
             // The next attempt is not to get this connection out of the pool.
             SqlConnection.ClearPool(connection);
@@ -73,10 +82,14 @@ internal sealed class SqlServerBatch<TRow>
     }
 }
 
-/// <summary>What one attempt at a batch works on: its files, in the order in which they count as written, on one connection. For one thread at a time.</summary>
+/// <summary>
+/// What one attempt at a batch works on: its files, in the order in which they count as written, on one connection. For one thread
+/// at a time.
+/// </summary>
 internal sealed class SqlServerWriting<TRow>
 {
-    public SqlServerWriting(FileWork<TRow>[] works, int maxBadRows, bool isContested, SqlConnection connection, CancellationToken cancellation)
+    public SqlServerWriting(
+        FileWork<TRow>[] works, int maxBadRows, bool isContested, SqlConnection connection, CancellationToken cancellation)
     {
         IsContested = isContested;
         (Works, Connection, Cancellation, MaxBadRows) = (works, connection, cancellation, maxBadRows);

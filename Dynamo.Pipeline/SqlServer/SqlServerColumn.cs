@@ -4,7 +4,8 @@ using System.Globalization;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// A column of the map with the table's column it goes to: finds the values that do not fit before they are sent. The server would truncate, round or refuse them without
+/// A column of the map with the table's column it goes to: finds the values that do not fit before they are sent. The server would
+/// truncate, round or refuse them without
 /// saying which row it was. Safe for concurrent use.
 /// </summary>
 internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerTableColumn target)
@@ -22,8 +23,10 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
     public static string? Shown(object? value) => value switch
     {
         null or DBNull => null,
-        DateTime time => time.ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture),
-        double number => number.ToString("R", CultureInfo.InvariantCulture),
+        DateTime time => ShownValue.Of(time),
+        double number => ShownValue.Of(number),
+        decimal number => ShownValue.Of(number),
+        bool truth => ShownValue.Of(truth),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture),
     };
 
@@ -33,9 +36,15 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
         RowColumn<TRow, long> number => new Value<long>(number, target, number.Get, SqlServerFit.Whole(target)),
         RowColumn<TRow, double> number => new Value<double>(number, target, number.Get, SqlServerFit.Number(target)),
         RowColumn<TRow, DateTime> time => new Value<DateTime>(time, target, time.Get, SqlServerFit.Time(target)),
+        RowColumn<TRow, bool> truth => new Value<bool>(truth, target, truth.Get, SqlServerFit.Any),
+        RowColumn<TRow, decimal> number => new Value<decimal>(number, target, number.Get, SqlServerFit.Exact(target)),
+        RowColumn<TRow, Guid> id => new Value<Guid>(id, target, id.Get, SqlServerFit.Any),
         RowColumn<TRow, long?> number => new Optional<long>(number, target, number.Get, SqlServerFit.Whole(target)),
         RowColumn<TRow, double?> number => new Optional<double>(number, target, number.Get, SqlServerFit.Number(target)),
         RowColumn<TRow, DateTime?> time => new Optional<DateTime>(time, target, time.Get, SqlServerFit.Time(target)),
+        RowColumn<TRow, bool?> truth => new Optional<bool>(truth, target, truth.Get, SqlServerFit.Any),
+        RowColumn<TRow, decimal?> number => new Optional<decimal>(number, target, number.Get, SqlServerFit.Exact(target)),
+        RowColumn<TRow, Guid?> id => new Optional<Guid>(id, target, id.Get, SqlServerFit.Any),
         _ => throw new NotSupportedException($"The column {column} has a type that SQL Server's sink does not know."),
     };
 
@@ -60,12 +69,14 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
         }
     }
 
-    private sealed class Value<T>(RowColumn<TRow> column, SqlServerTableColumn target, Func<TRow, T> get, Func<T, Misfit?> fit) : SqlServerColumn<TRow>(column, target)
+    private sealed class Value<T>(RowColumn<TRow> column, SqlServerTableColumn target, Func<TRow, T> get, Func<T, Misfit?> fit)
+        : SqlServerColumn<TRow>(column, target)
     {
         public override Misfit? Judge(TRow row) => fit(get(row));
     }
 
-    private sealed class Optional<T>(RowColumn<TRow> column, SqlServerTableColumn target, Func<TRow, T?> get, Func<T, Misfit?> fit) : SqlServerColumn<TRow>(column, target)
+    private sealed class Optional<T>(RowColumn<TRow> column, SqlServerTableColumn target, Func<TRow, T?> get, Func<T, Misfit?> fit)
+        : SqlServerColumn<TRow>(column, target)
         where T : struct
     {
         public override Misfit? Judge(TRow row) => get(row) is { } value ? fit(value) : Target.IsNullable ? null : Misfit.Null;
@@ -82,20 +93,28 @@ internal sealed record Misfit(string Problem, string? Expected = null)
 internal static class SqlServerFit
 {
     /// <summary>SQL Server's first datetime, and its step of a 300th of a second.</summary>
-    private static readonly DateTime s_firstDateTime = SqlDateTime.MinValue.Value, s_firstSmall = new(1900, 1, 1), s_lastSmall = new(2079, 6, 6, 23, 59, 0);
+    private static readonly DateTime s_firstDateTime = SqlDateTime.MinValue.Value;
+    private static readonly DateTime s_firstSmall = new(1900, 1, 1), s_lastSmall = new(2079, 6, 6, 23, 59, 0);
+
+    /// <summary>For types of which the column keeps every value.</summary>
+    public static Misfit? Any<T>(T value) => null;
 
     public static Func<string, Misfit?> Text(SqlServerTableColumn target)
     {
         int longest = target.Length;
         bool wide = target.Type.StartsWith('n'), utf8 = target.Collation?.Contains("_UTF8", StringComparison.OrdinalIgnoreCase) == true;
         char last = target.Collation?.Contains("Latin1_General", StringComparison.OrdinalIgnoreCase) == true ? '\u00FF' : '\u007F';
-        var tooLong = new Misfit("the text is too long", string.Create(CultureInfo.InvariantCulture, $"at most {longest} {(utf8 ? "bytes" : "characters")}"));
+        var tooLong = new Misfit(
+            "the text is too long", string.Create(CultureInfo.InvariantCulture, $"at most {longest} {(utf8 ? "bytes" : "characters")}"));
         return text =>
         {
             if (text.Contains('\0')) return new Misfit("the text holds a NUL character");
             if (HasLoneSurrogate(text)) return new Misfit("the text is not valid Unicode");
             if ((utf8 ? System.Text.Encoding.UTF8.GetByteCount(text) : text.Length) > longest) return tooLong;
-            return wide || utf8 || text.AsSpan().IndexOfAnyExceptInRange(' ', last) < 0 || text.All(c => c <= last && !(c is >= '\u0080' and <= '\u009F'))
+            return wide
+                || utf8
+                || text.AsSpan().IndexOfAnyExceptInRange(' ', last) < 0
+                || text.All(c => c <= last && !(c is >= '\u0080' and <= '\u009F'))
                 ? null : new Misfit($"the text holds a character that {target.Declared} cannot keep", "nvarchar, or other characters");
         };
     }
@@ -110,7 +129,8 @@ internal static class SqlServerFit
             "decimal" or "numeric" when target.Precision - target.Scale < 19 => (1 - Power(target), Power(target) - 1),
             _ => (long.MinValue, long.MaxValue),
         };
-        var outside = new Misfit("the number is out of range", string.Create(CultureInfo.InvariantCulture, $"{least} to {most}, as {target.Declared} keeps"));
+        var outside = new Misfit(
+            "the number is out of range", string.Create(CultureInfo.InvariantCulture, $"{least} to {most}, as {target.Declared} keeps"));
         return value => value < least || value > most ? outside : null;
     }
 
@@ -140,11 +160,26 @@ internal static class SqlServerFit
             _ => (DateTime.MinValue, DateTime.MaxValue),
         };
         var outside = new Misfit("the time is out of range", $"what {target.Declared} keeps");
-        var fine = new Misfit("the time is finer than the column keeps", $"what {target.Declared} keeps: rounded, two readings could become one");
+        var fine = new Misfit(
+            "the time is finer than the column keeps", $"what {target.Declared} keeps: rounded, two readings could become one");
         bool old = target.Type == "datetime";
         return time => time.Kind != DateTimeKind.Utc ? local
             : time < first || time > last ? outside
             : (step > 1 && time.Ticks % step != 0) || (old && new SqlDateTime(time).Value.Ticks != time.Ticks) ? fine : null;
+    }
+
+    /// <summary>Decimals of a .NET <see cref="decimal"/>, which has up to 29 digits before the point and up to 28 behind it.</summary>
+    public static Func<decimal, Misfit?> Exact(SqlServerTableColumn target)
+    {
+        const int MostDecimals = 28;
+        int whole = target.Precision - target.Scale, scale = Math.Min(target.Scale, MostDecimals);
+        decimal limit = 1;
+        for (int i = 0; i < Math.Min(whole, MostDecimals); i++) limit *= 10;
+        bool isLimited = whole <= MostDecimals;
+        var outside = new Misfit("the number is out of range", $"what {target.Declared} keeps");
+        var fine = new Misfit("the number has more decimals than the column keeps", $"what {target.Declared} keeps");
+        return value => isLimited && Math.Abs(value) >= limit ? outside
+            : value.Scale > scale && decimal.Round(value, scale) != value ? fine : null;
     }
 
     private static Misfit? Decimal(SqlServerTableColumn target, double value)
@@ -152,7 +187,9 @@ internal static class SqlServerFit
         if (Math.Abs(value) >= Math.Pow(10, target.Precision - target.Scale) || Math.Abs(value) >= (double)decimal.MaxValue)
             return new Misfit("the number is out of range", $"what {target.Declared} keeps");
         decimal exact = (decimal)value;
-        return decimal.Round(exact, Math.Min(target.Scale, 28)) == exact ? null : new Misfit("the number has more decimals than the column keeps", $"what {target.Declared} keeps");
+        return decimal.Round(exact, Math.Min(target.Scale, 28)) == exact
+            ? null
+            : new Misfit("the number has more decimals than the column keeps", $"what {target.Declared} keeps");
     }
 
     private static long Power(SqlServerTableColumn target) => (long)Math.Pow(10, target.Precision - target.Scale);

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Ledger;
+
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>The definition of the tables a <see cref="SqlServerSink{TRow}"/> writes to, for those who create tables themselves.</summary>
@@ -33,6 +35,9 @@ internal static class SqlServerSchema
 
     private const int LongestKeyText = 200, LongestText = 4000;
 
+    /// <summary>A decimal's type in a table of ours: every digit that one of .NET has before the point, and the rest behind it.</summary>
+    public const int DecimalPrecision = 38, DecimalScale = 9;
+
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqlServerSinkOptions options) =>
     [
         // A procedure knows its tables itself.
@@ -49,7 +54,7 @@ internal static class SqlServerSchema
     {
         RowColumn<TRow>[] keys = [.. map.Columns.Where(c => c.IsKey)];
         int texts = keys.Count(c => c.Kind == ColumnKind.Text);
-        int keyText = texts == 0 ? 0 : Math.Min(LongestKeyText, (KeyBytes - (8 * (keys.Length - texts))) / 2 / texts);
+        int keyText = texts == 0 ? 0 : Math.Min(LongestKeyText, (KeyBytes - keys.Sum(c => BytesOf(c.Kind))) / 2 / texts);
         IEnumerable<string> columns = map.Columns.Select(c => $"  {SqlServerText.Quote(c.Name)} {TypeOf(c.Kind, c.IsKey ? keyText : LongestText)} {(c.IsNullable ? "NULL" : "NOT NULL")}");
         string key = keys.Length == 0 ? "" : $",\n  CONSTRAINT {SqlServerText.Quote("PK_" + map.Name)} PRIMARY KEY CLUSTERED ({string.Join(", ", keys.Select(c => SqlServerText.Quote(c.Name)))})";
         return $"CREATE TABLE {SqlServerText.Quote(options.Schema, map.Name)} (\n{string.Join(",\n", columns)}{key}\n)";
@@ -60,7 +65,20 @@ internal static class SqlServerSchema
         ColumnKind.Text => FormattableString.Invariant($"nvarchar({length}) COLLATE {SqlServerText.Exact}"),
         ColumnKind.WholeNumber => "bigint",
         ColumnKind.Number => "float",
+        ColumnKind.Boolean => "bit",
+        ColumnKind.Decimal => FormattableString.Invariant($"decimal({DecimalPrecision},{DecimalScale})"),
+        ColumnKind.Guid => "uniqueidentifier",
         _ => "datetime2(7)",
+    };
+
+    /// <summary>What a value that is no text takes in a key.</summary>
+    private static int BytesOf(ColumnKind kind) => kind switch
+    {
+        ColumnKind.Text => 0,
+        ColumnKind.Boolean => 1,
+        ColumnKind.Decimal => 17,
+        ColumnKind.Guid => 16,
+        _ => 8,
     };
 
     /// <summary>Its key is a hash of source, path, size and time, which together are longer than an index key may be.</summary>
@@ -93,7 +111,7 @@ internal static class SqlServerSchema
           Outcome nvarchar(20) NOT NULL,
           Host nvarchar(256) NOT NULL,
           Version nvarchar(256) NOT NULL,
-          {string.Join(",\n  ", SqlServerRun.Counts.Select(c => $"{c} bigint NOT NULL DEFAULT 0"))}
+          {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
         )
         """;
 

@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Divides a table's keys into parts by their first text, or else number, so that writers know without asking that they cannot meet: whatever the table takes for the same key
-/// is in the same part, on every machine. Pure, safe for concurrent use.
+/// Divides a table's keys into parts by their first text, whole number or GUID, so that writers know without asking that they cannot meet:
+/// whatever the table takes for the same key is in the same part, on every machine. Pure, safe for concurrent use.
 /// </summary>
 internal sealed class SqlServerKeyParts<TRow>
 {
@@ -13,8 +13,12 @@ internal sealed class SqlServerKeyParts<TRow>
     /// <summary>A set of parts is a bit for each.</summary>
     public const int All = (1 << Count) - 1;
 
+    /// <summary>FNV-1a (Fowler, Noll, Vo), which is the same on every machine.</summary>
+    private const uint Basis = 2166136261, Prime = 16777619;
+
     private readonly Func<TRow, string?>? _text;
     private readonly Func<TRow, long>? _number;
+    private readonly Func<TRow, Guid>? _id;
     private readonly bool _exact;
     private Known _last = new("", Of("", exact: true));
 
@@ -23,8 +27,10 @@ internal sealed class SqlServerKeyParts<TRow>
     {
         foreach (SqlServerColumn<TRow> key in keys)
         {
-            if (key.Column is RowColumn<TRow, string?> text && IsKnown(key.Target.Collation)) (_text, _exact) = (text.Get, IsExact(key.Target.Collation));
+            if (key.Column is RowColumn<TRow, string?> text && IsKnown(key.Target.Collation))
+                (_text, _exact) = (text.Get, IsExact(key.Target.Collation));
             else if (key.Column is RowColumn<TRow, long> number) _number = number.Get;
+            else if (key.Column is RowColumn<TRow, Guid> id) _id = id.Get;
             else continue;
             Column = key.Target.Name;
             return;
@@ -38,6 +44,7 @@ internal sealed class SqlServerKeyParts<TRow>
     public int Of(TRow row) =>
         _text is not null ? OfLast(_text(row) ?? "")
         : _number is not null ? Part((uint)_number(row).GetHashCode())
+        : _id is not null ? Of(_id(row))
         : All;
 
     /// <summary>Loggers come many times in a row.</summary>
@@ -52,7 +59,6 @@ internal sealed class SqlServerKeyParts<TRow>
     /// <param name="exact">Whether the table tells all letters apart.</param>
     public static int Of(string text, bool exact)
     {
-        const uint Basis = 2166136261, Prime = 16777619;
         uint hash = Basis;
         // Blanks at the end count nowhere on SQL Server.
         foreach (char letter in text.AsSpan().TrimEnd(' '))
@@ -70,6 +76,17 @@ internal sealed class SqlServerKeyParts<TRow>
         return Part(hash);
     }
 
+    /// <summary>By all bytes, since some GUIDs differ in a few of them only.</summary>
+    private static int Of(Guid id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        _ = id.TryWriteBytes(bytes);
+        uint hash = Basis;
+        foreach (byte one in bytes)
+            hash = (hash ^ one) * Prime;
+        return Part(hash);
+    }
+
     /// <summary>The lane, out of so many, that takes this part: never two for one.</summary>
     public static int Lane(int parts, int lanes) => BitOperations.TrailingZeroCount(parts) % lanes;
 
@@ -79,7 +96,8 @@ internal sealed class SqlServerKeyParts<TRow>
 
     /// <summary>Others have pairs of letters that count as one, or as another pair.</summary>
     private static bool IsKnown(string? collation) => IsExact(collation)
-        || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
+        || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true
+            || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
 
     /// <summary>One object, so that writers that race here never see one's text with another's part.</summary>
     private sealed record Known(string Text, int Parts);

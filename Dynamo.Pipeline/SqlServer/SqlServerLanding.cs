@@ -3,8 +3,10 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Stages rows on a server whose catalogue does not list temporary tables: <c>SqlBulkCopy</c> asks it for the columns, and then takes them for missing. There, rows land in a
-/// table of the database and go on into the staging table inside the server. The table is made and dropped in one transaction: nobody else sees it, and no crash leaves it behind.
+/// Stages rows on a server whose catalogue does not list temporary tables: <c>SqlBulkCopy</c> asks it for the columns, and then
+/// takes them for missing. There, rows land in a
+/// table of the database and go on into the staging table inside the server. The table is made and dropped in one transaction:
+/// nobody else sees it, and no crash leaves it behind.
 /// </summary>
 internal sealed class SqlServerLanding<TRow>(SqlServerDb db, SqlServerMergeSql<TRow> sql, SqlServerCopy<TRow> copy)
 {
@@ -18,7 +20,9 @@ internal sealed class SqlServerLanding<TRow>(SqlServerDb db, SqlServerMergeSql<T
         {
             await db.ExecuteAsync(connection, transaction, sql.CreateLike(table), cancellationToken).ConfigureAwait(false);
             int parts = await copy.StageAsync(writing, transaction, table).ConfigureAwait(false);
-            await db.ExecuteAsync(connection, transaction, $"INSERT INTO {SqlServerMergeSql<TRow>.Staging} SELECT * FROM {table}; DROP TABLE {table}", cancellationToken).ConfigureAwait(false);
+            await db.ExecuteAsync(
+                connection, transaction, $"INSERT INTO {SqlServerMergeSql<TRow>.Staging} SELECT * FROM {table}; DROP TABLE {table}",
+                cancellationToken).ConfigureAwait(false);
             await SqlServerTransaction.CommitAsync(db, transaction).ConfigureAwait(false);
             return parts;
         }

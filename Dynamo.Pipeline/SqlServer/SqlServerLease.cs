@@ -4,7 +4,8 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// The right to import one source into one database: an application lock of a session that nothing else uses, which the server releases when the connection ends, however it
+/// The right to import one source into one database: an application lock of a session that nothing else uses, which the server
+/// releases when the connection ends, however it
 /// ends. Should it be lost in the middle of a run, two runs at once are still safe: the ledger's key decides about every file.
 /// </summary>
 internal sealed class SqlServerLease : IAsyncDisposable

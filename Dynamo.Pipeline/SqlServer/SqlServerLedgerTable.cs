@@ -2,12 +2,15 @@ using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
+using Dapper;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>The ledger and the rejects of one run, as a batch reads and writes them. Safe for concurrent use on different connections.</summary>
+/// <summary>
+/// The ledger and the rejects of one run, as a batch reads and writes them. Safe for concurrent use on different connections.
+/// </summary>
 internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string source, long runId)
 {
     /// <summary>Few shapes of a question, so that the server keeps a plan for each.</summary>
@@ -21,7 +24,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <summary>The entries of these files, by their place in the list.</summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
-    /// <param name="transaction">The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.</param>
+    /// <param name="transaction">
+    /// The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.
+    /// </param>
     /// <param name="files">The files.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<Dictionary<int, LedgerEntry>> FindAsync(
@@ -35,15 +40,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     }
 
     /// <summary>Whether there is no entry of this source at all.</summary>
-    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
-    {
-        SqlCommand command = db.Command(connection, null, $"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @source");
-        await using (command.ConfigureAwait(false))
-        {
-            command.Parameters.Add("@source", SqlDbType.NVarChar, LongestText).Value = source;
-            return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is null;
-        }
-    }
+    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
+        await connection.ExecuteScalarAsync<int?>($"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source",
+            new LedgerQuestion(source) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
 
     /// <summary>Writes the entries and rejects of these files, with their final counts.</summary>
     public async Task WriteAsync<TRow>(SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works)
@@ -92,7 +91,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         DataTable table = Table(("FileKey", SqlDbType.Binary), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Size", SqlDbType.BigInt), ("ModifiedUtc", SqlDbType.DateTime2), ("RunId", SqlDbType.BigInt),
             ("Outcome", SqlDbType.NVarChar), ("Rows", SqlDbType.BigInt), ("Inserted", SqlDbType.BigInt), ("Updated", SqlDbType.BigInt), ("Unchanged", SqlDbType.BigInt), ("Rejected", SqlDbType.BigInt), ("Reason", SqlDbType.NVarChar),
             ("ImportedUtc", SqlDbType.DateTime2));
-        DateTime now = options.Clock.GetUtcNow().UtcDateTime;
+        DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
             bool loaded = work.Outcome == FileOutcome.Loaded;

@@ -1,3 +1,5 @@
+using Dapper;
+using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -5,34 +7,58 @@ namespace Dynamo.Pipeline.SqlServer;
 /// <summary>The run's row.</summary>
 internal static class SqlServerRun
 {
-    /// <summary>The books, by the names of their columns.</summary>
-    public static readonly string[] Counts =
-    [
-        "Listed", "Loaded", "AlreadyLoaded", "AlreadyQuarantined", "Quarantined", "Deferred",
-        "RowsRead", "RowsInserted", "RowsUpdated", "RowsUnchanged", "RowsRejected", "RowsSkipped", "RowsFlagged", "Bytes",
-    ];
+    private static readonly string s_counts = string.Join(", ", RunColumns.Counts.Select(count => $"{count.Name} = @{count.Name}"));
 
-    /// <summary>Opens a row and returns its number. Rows that a killed run left open are closed as <c>interrupted</c>: we hold the claim, so it cannot be under way.</summary>
-    public static async Task<long> StartAsync(SqlServerDb db, SqlConnection connection, RunStart run, CancellationToken cancellationToken)
+    /// <summary>
+    /// Opens a row and returns its number. Rows that a killed run left open are closed as <c>interrupted</c>: we hold the lease, so it
+    /// cannot be under way.
+    /// </summary>
+    public static Task<long> StartAsync(SqlServerDb db, SqlConnection connection, RunStart run, CancellationToken cancellationToken)
     {
         string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
-        List<long> ids = await db.QueryAsync(connection, null, $"""
-            UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @source AND Outcome = N'running';
-            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) OUTPUT inserted.RunId VALUES (@source, @started, N'running', @host, @version);
-            """, r => SqlServerQueries.Whole(r, 0), cancellationToken, ("@source", run.Source), ("@started", run.StartedUtc), ("@host", run.Host), ("@version", run.Version)).ConfigureAwait(false);
-        return ids[0];
+        string sql = $"""
+            UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @Source AND Outcome = N'running';
+            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) OUTPUT inserted.RunId
+            VALUES (@Source, @StartedUtc, N'running', @Host, @Version);
+            """;
+        var row = new RunRow
+        {
+            Source = run.Source,
+            StartedUtc = run.StartedUtc,
+            Host = run.Host,
+            Version = run.Version,
+            Cancellation = cancellationToken,
+        };
+        return connection.QuerySingleAsync<long>(sql, row, commandTimeout: db.CommandSeconds);
     }
 
-    public static Task EndAsync(SqlServerDb db, SqlConnection connection, long runId, string outcome, RunBooks books, CancellationToken cancellationToken)
+    /// <summary>Closes the row with the books.</summary>
+    public static Task EndAsync(
+        SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
-        long[] counts =
-        [
-            books.Listed, books.Loaded, books.AlreadyLoaded, books.AlreadyQuarantined, books.Quarantined, books.Deferred,
-            books.RowsRead, books.RowsInserted, books.RowsUpdated, books.RowsUnchanged, books.RowsRejected, books.RowsSkipped, books.RowsFlagged, books.Bytes,
-        ];
-        return db.ExecuteAsync(connection, null, $"""
-            UPDATE {SqlServerText.Quote(db.Options.Schema, db.Options.RunTable)} SET Outcome = @outcome, EndedUtc = @ended, {string.Join(", ", Counts.Select(c => $"{c} = @{c}"))} WHERE RunId = @runId
-            """, cancellationToken,
-            [("@runId", runId), ("@outcome", outcome), ("@ended", db.Options.Clock.GetUtcNow().UtcDateTime), .. Counts.Zip(counts, (name, count) => ($"@{name}", (object?)count))]);
+        string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        var row = new RunRow
+        {
+            RunId = runId,
+            Outcome = LedgerOutcome.Of(outcome),
+            EndedUtc = db.Options.TimeProvider.GetUtcNow().UtcDateTime,
+            Listed = books.Listed,
+            Loaded = books.Loaded,
+            AlreadyLoaded = books.AlreadyLoaded,
+            AlreadyQuarantined = books.AlreadyQuarantined,
+            Quarantined = books.Quarantined,
+            Deferred = books.Deferred,
+            RowsRead = books.RowsRead,
+            RowsInserted = books.RowsInserted,
+            RowsUpdated = books.RowsUpdated,
+            RowsUnchanged = books.RowsUnchanged,
+            RowsRejected = books.RowsRejected,
+            RowsSkipped = books.RowsSkipped,
+            RowsFlagged = books.RowsFlagged,
+            Bytes = books.Bytes,
+            Cancellation = cancellationToken,
+        };
+        string sql = $"UPDATE {table} SET Outcome = @Outcome, EndedUtc = @EndedUtc, {s_counts} WHERE RunId = @RunId";
+        return connection.ExecuteAsync(sql, row, commandTimeout: db.CommandSeconds);
     }
 }

@@ -1,9 +1,12 @@
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Writes rows into a table of SQL Server or Azure SQL, together with the ledger of imported files, the runs and the rejected rows. A batch streams by bulk copy into a
-/// staging table of the session; one transaction then updates and inserts, and writes ledger and rejects, or does nothing at all. A commit whose answer is lost is resolved by
-/// asking the ledger. Rows that the server refuses are found by bisection and left out by name. Several writers, processes and hosts can write at once.
+/// Writes rows into a table of SQL Server or Azure SQL, together with the ledger of imported files, the runs and the rejected rows.
+/// A batch streams by bulk copy into a
+/// staging table of the session; one transaction then updates and inserts, and writes ledger and rejects, or does nothing at all. A
+/// commit whose answer is lost is resolved by
+/// asking the ledger. Rows that the server refuses are found by bisection and left out by name. Several writers, processes and
+/// hosts can write at once.
 /// <code>
 /// await using var sink = new SqlServerSink&lt;Reading&gt;("Server=db1;Database=Water;Integrated Security=true", ReadingTable.Default);
 /// </code>
@@ -17,10 +20,17 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     private int _used;
 
     /// <summary>Names server and database. Nothing is opened before <see cref="PrepareAsync"/>.</summary>
-    /// <param name="connectionString">A connection string of Microsoft.Data.SqlClient, with whatever authentication it knows. Encryption is on unless it says otherwise.</param>
+    /// <param name="connectionString">
+    /// A connection string of Microsoft.Data.SqlClient, with whatever authentication it knows. Encryption is on unless it says
+    /// otherwise.
+    /// </param>
     /// <param name="map">The table and its columns.</param>
     /// <param name="options">How to write; the defaults when null.</param>
-    /// <exception cref="ArgumentException">The connection string cannot be read, the map has no key although rows are not only appended, or two tables have the same name.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although the options have an
+    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>;
+    /// the map has no key although rows are not only appended; or two tables have the same name.
+    /// </exception>
     public SqlServerSink(string connectionString, RowMap<TRow> map, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
@@ -29,7 +39,10 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
         SqlServerSinkOptions all = options ?? new SqlServerSinkOptions();
         if (map.Columns.Count == 0) throw new ArgumentException($"The table {map.Name} has no column.", nameof(map));
         if (!all.Append && all.Procedure is null && !map.Columns.Any(c => c.IsKey))
-            throw new ArgumentException($"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. Add one with Key, or set Append.", nameof(map));
+            throw new ArgumentException(
+                $"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. "
+                + "Add one with Key, or set Append.",
+                nameof(map));
         SqlServerDdl.RefuseConflicts(map, all);
         _db = SqlServerConnectionText.Read(connectionString, all);
     }
@@ -43,7 +56,8 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     /// <inheritdoc/>
     public int BatchRows => _session?.Plan.BatchRows ?? SqlServerPlan.CompressedRows;
 
-    private SqlServerSession<TRow> Session => _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
+    private SqlServerSession<TRow> Session =>
+        _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
 
     /// <inheritdoc/>
     /// <exception cref="AlreadyRunningException">Another run imports the same source into this database.</exception>
@@ -51,7 +65,9 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public async ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
-        if (Interlocked.Exchange(ref _used, 1) != 0) throw new AlreadyRunningException($"This sink is in a run already. End it before another begins, or use a sink of its own for {run.Source}.");
+        if (Interlocked.Exchange(ref _used, 1) != 0)
+            throw new AlreadyRunningException(
+                $"This sink is in a run already. End it before another begins, or use a sink of its own for {run.Source}.");
         try
         {
             _session = await SqlServerSession<TRow>.OpenAsync(_db, _map, run, cancellationToken).ConfigureAwait(false);
@@ -77,7 +93,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public int LaneOf(FileRows<TRow> file, int lanes) => Session.LaneOf(file, lanes);
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         try
@@ -105,16 +121,25 @@ internal static class SqlServerConnectionText
 {
     public static SqlServerDb Read(string connectionString, SqlServerSinkOptions options)
     {
+        SqlServerDb db;
         try
         {
-            return new SqlServerDb(connectionString, options);
+            db = new SqlServerDb(connectionString, options);
         }
         catch (Exception error) when (error is ArgumentException or FormatException or KeyNotFoundException)
         {
             // SqlClient's message may quote a part of the text: a password with a semicolon in it, for one.
 #pragma warning disable CA2208 // The parameter is the sink's.
-            throw new ArgumentException("The connection string of SQL Server cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.", nameof(connectionString));
+            throw new ArgumentException(
+                "The connection string of SQL Server cannot be read. "
+                + "Check its keywords, and put values that hold a semicolon or quotes into quotes.",
+                nameof(connectionString));
 #pragma warning restore CA2208
         }
+        if (options.AccessTokenCallback is not null && db.SaysHow)
+            throw new ArgumentException(
+                "An AccessTokenCallback brings the login: take Authentication and Integrated Security out of the connection string.",
+                nameof(options));
+        return db;
     }
 }

@@ -4,10 +4,12 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Stages a batch outside any transaction; one transaction then merges it and writes its entries. It is undone and made again without what it found to be bad, on the rows that
+/// Stages a batch outside any transaction; one transaction then merges it and writes its entries. It is undone and made again
+/// without what it found to be bad, on the rows that
 /// are still staged, until nothing bad is left. Safe for concurrent use.
 /// </summary>
-internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRow> target, WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit)
+internal sealed class SqlServerStaging<TRow>(
+    SqlServerDb db, SqlServerTarget<TRow> target, WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit)
 {
     private const int MostAttempts = 10_000, MostFruitless = 5, MostInAList = 1000;
 
@@ -21,7 +23,8 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
     public async Task<bool> WriteAsync(SqlServerWriting<TRow> writing)
     {
         bool isListed = await CreateAsync(writing).ConfigureAwait(false);
-        if (writing.Ordered.Any(w => w.IsLoading)) writing.Parts = await (isListed ? copy.StageAsync(writing) : Landing.StageAsync(writing)).ConfigureAwait(false);
+        if (writing.Ordered.Any(w => w.IsLoading))
+            writing.Parts = await (isListed ? copy.StageAsync(writing) : Landing.StageAsync(writing)).ConfigureAwait(false);
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
@@ -35,7 +38,8 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
 
     /// <returns>Whether the catalogue lists the staging table.</returns>
     private async Task<bool> CreateAsync(SqlServerWriting<TRow> writing) =>
-        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation).ConfigureAwait(false))[0] > 0;
+        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation)
+            .ConfigureAwait(false))[0] > 0;
 
     private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
     {
@@ -45,7 +49,8 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
             if (await TryMergeAsync(writing).ConfigureAwait(false)) return true;
             if (writing.IsOvertaken) return false;
         }
-        throw new SinkException($"{db.Name} refused a batch again and again, but none of its rows alone. Look at the triggers of {target.Name}.");
+        throw new SinkException(
+            $"{db.Name} refused a batch again and again, but none of its rows alone. Look at the triggers of {target.Name}.");
     }
 
     /// <summary>One transaction: true when it is committed, false when it has to be made again with what was learnt.</summary>
@@ -58,8 +63,10 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
             await turns.MergeAsync(writing.Connection, transaction, writing.Parts, writing.Cancellation).ConfigureAwait(false);
             await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
             foreach (int[] known in writing.Places(w => w is { IsKnown: true, Ordinal: > 0 }).Chunk(MostInAList))
-                await db.ExecuteAsync(writing.Connection, transaction, SqlServerMergeSql<TRow>.DropFiles(known), writing.Cancellation).ConfigureAwait(false);
-            return (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false)) && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
+                await db.ExecuteAsync(
+                    writing.Connection, transaction, SqlServerMergeSql<TRow>.DropFiles(known), writing.Cancellation).ConfigureAwait(false);
+            return (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false))
+                && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
         }
         catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
         {
@@ -81,14 +88,19 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
     }
 
     private SinkException Unbalanced() => db.Options.Procedure is { } procedure
-        ? new SinkException($"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
+        ? new SinkException(
+            $"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: "
+            + "Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
         : new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
 
-    /// <summary>Leaves the refused rows out; false when there are none, for what another program did to the table meanwhile was the reason.</summary>
+    /// <summary>
+    /// Leaves the refused rows out; false when there are none, for what another program did to the table meanwhile was the reason.
+    /// </summary>
     private async Task<bool> LeaveOutAsync(SqlServerWriting<TRow> writing)
     {
         if (await Merge.TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
-        List<long> rows = await db.QueryAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
+        List<long> rows = await db.QueryAsync(
+            writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
         var search = new SqlServerBisection<TRow>(Merge, writing);
         await search.SearchAsync(rows, error).ConfigureAwait(false);
         foreach ((long place, SqlException reason) in search.Found.OrderBy(f => f.Key))
@@ -98,7 +110,8 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
             work.Ordinal--;
         }
         foreach (long[] dropped in search.Found.Keys.Chunk(MostInAList))
-            await db.ExecuteAsync(writing.Connection, null, SqlServerMergeSql<TRow>.Drop(dropped), writing.Cancellation).ConfigureAwait(false);
+            await db.ExecuteAsync(
+                writing.Connection, null, SqlServerMergeSql<TRow>.Drop(dropped), writing.Cancellation).ConfigureAwait(false);
         foreach (FileWork<TRow> work in writing.Ordered.Where(w => w.IsLoading && w.Rejected > 0))
         {
             (work.Inserted, work.Updated, work.Unchanged) = (work.Ordinal, 0, 0);
@@ -112,15 +125,18 @@ internal sealed class SqlServerStaging<TRow>(SqlServerDb db, SqlServerTarget<TRo
     {
         int[] bad = writing.Places(w => w is { Outcome: not FileOutcome.Loaded, Ordinal: > 0 });
         foreach (int[] some in bad.Chunk(MostInAList))
-            await db.ExecuteAsync(writing.Connection, null, SqlServerMergeSql<TRow>.DropFiles(some), writing.Cancellation).ConfigureAwait(false);
+            await db.ExecuteAsync(
+                writing.Connection, null, SqlServerMergeSql<TRow>.DropFiles(some), writing.Cancellation).ConfigureAwait(false);
         foreach (int i in bad)
             writing.Ordered[i].Ordinal = 0;
     }
 }
 
 /// <summary>
-/// Finds the rows that the server refuses: it tells which constraint, but not which row. The rows are staged already, so each probe is one merge that is undone. A stretch that
-/// fails is halved; two halves that pass alone and fail together have a row that meets one of the other half, which the shortest failing beginning ends with.
+/// Finds the rows that the server refuses: it tells which constraint, but not which row. The rows are staged already, so each probe
+/// is one merge that is undone. A stretch that
+/// fails is halved; two halves that pass alone and fail together have a row that meets one of the other half, which the shortest
+/// failing beginning ends with.
 /// </summary>
 internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlServerWriting<TRow> writing)
 {
@@ -166,7 +182,8 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
 
     /// <summary>A file with more refused rows than it may have is lost anyhow.</summary>
     private bool IsLost(IReadOnlyList<long> rows) =>
-        StagedPlace.FileOf(rows[0]) == StagedPlace.FileOf(rows[^1]) && _foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])) > writing.MaxBadRows;
+        StagedPlace.FileOf(rows[0]) == StagedPlace.FileOf(rows[^1])
+            && _foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])) > writing.MaxBadRows;
 
     private void Add(long row, SqlException error)
     {
@@ -176,7 +193,8 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
 }
 
 /// <summary>
-/// What a merge means for each file of its batch. Pure. A file that is bad by itself is condemned with all others of that kind; a file that is bad only for rows that met rows of
+/// What a merge means for each file of its batch. Pure. A file that is bad by itself is condemned with all others of that kind; a
+/// file that is bad only for rows that met rows of
 /// the same batch is condemned alone, for without it the next may be good: as if the files had come one after the other.
 /// </summary>
 internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerMerged merged, DuplicatePolicy policy, int maxBadRows)

@@ -34,7 +34,14 @@ internal sealed class SqlServerTarget<TRow>
         foreach (SqlServerColumn<TRow> column in Columns)
         {
             if (column.Judge(row) is not { } misfit) continue;
-            return new Defect(misfit.Problem) { Line = line, Column = column.Column.Name, Found = column.Show(row), Expected = misfit.Expected, RawText = Show(row) };
+            return new Defect(misfit.Problem)
+            {
+                Line = line,
+                Column = column.Column.Name,
+                Found = column.Show(row),
+                Expected = misfit.Expected,
+                RawText = Show(row),
+            };
         }
         return null;
     }

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>Binds one column of a row to a parameter. Values no column takes are caught here, before the database would keep them.</summary>
+/// <summary>
+/// Binds one column of a row to a parameter. A value that the column must not have is caught here, since SQLite would keep it.
+/// </summary>
 internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 {
     public RowColumn<TRow> Column { get; } = column;
@@ -22,9 +24,15 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         RowColumn<TRow, long> number => new Int64Binder(number),
         RowColumn<TRow, double> number => new DoubleBinder(number),
         RowColumn<TRow, DateTime> time => new TimeBinder(time),
+        RowColumn<TRow, bool> truth => new BooleanBinder(truth),
+        RowColumn<TRow, decimal> number => new DecimalBinder(number),
+        RowColumn<TRow, Guid> id => new GuidBinder(id),
         RowColumn<TRow, long?> number => new NullableBinder<long>(number, new Int64Binder(Value(number))),
         RowColumn<TRow, double?> number => new NullableBinder<double>(number, new DoubleBinder(Value(number))),
         RowColumn<TRow, DateTime?> time => new NullableBinder<DateTime>(time, new TimeBinder(Value(time))),
+        RowColumn<TRow, bool?> truth => new NullableBinder<bool>(truth, new BooleanBinder(Value(truth))),
+        RowColumn<TRow, decimal?> number => new NullableBinder<decimal>(number, new DecimalBinder(Value(number))),
+        RowColumn<TRow, Guid?> id => new NullableBinder<Guid>(id, new GuidBinder(Value(id))),
         _ => throw new NotSupportedException($"The column {column} has a type that SQLite's sink does not know."),
     };
 
@@ -75,9 +83,9 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
             return null;
         }
 
-        public override string? Show(TRow row) => column.Get(row).ToString("R", CultureInfo.InvariantCulture);
+        public override string? Show(TRow row) => ShownValue.Of(column.Get(row));
 
-        /// <summary>NaN is never the same: each is rejected by itself.</summary>
+        /// <summary>NaN equals nothing, so each one is rejected by itself.</summary>
         public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
     }
 
@@ -92,12 +100,55 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
             return null;
         }
 
-        public override string? Show(TRow row) => column.Get(row).ToString("yyyy-MM-dd HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture);
+        public override string? Show(TRow row) => ShownValue.Of(column.Get(row));
 
-        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
+        public override bool AreSame(TRow one, TRow other) =>
+            column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
     }
 
-    private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column) where T : struct
+    private sealed class BooleanBinder(RowColumn<TRow, bool> column) : SqliteBinder<TRow>(column)
+    {
+        public override string? Bind(SqliteStatement statement, int index, TRow row)
+        {
+            _ = SqliteNative.BindInt64(statement.Handle, index, column.Get(row) ? 1 : 0);
+            return null;
+        }
+
+        public override string? Show(TRow row) => ShownValue.Of(column.Get(row));
+
+        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
+    }
+
+    private sealed class DecimalBinder(RowColumn<TRow, decimal> column) : SqliteBinder<TRow>(column)
+    {
+        public override unsafe string? Bind(SqliteStatement statement, int index, TRow row)
+        {
+            byte* text = statement.Buffer.Add(column.Get(row), out int bytes);
+            _ = SqliteNative.BindText(statement.Handle, index, text, bytes, 0);
+            return null;
+        }
+
+        public override string? Show(TRow row) => ShownValue.Of(column.Get(row));
+
+        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
+    }
+
+    private sealed class GuidBinder(RowColumn<TRow, Guid> column) : SqliteBinder<TRow>(column)
+    {
+        public override unsafe string? Bind(SqliteStatement statement, int index, TRow row)
+        {
+            byte* text = statement.Buffer.Add(column.Get(row), out int bytes);
+            _ = SqliteNative.BindText(statement.Handle, index, text, bytes, 0);
+            return null;
+        }
+
+        public override string? Show(TRow row) => column.Get(row).ToString();
+
+        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
+    }
+
+    private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column)
+        where T : struct
     {
         public override string? Bind(SqliteStatement statement, int index, TRow row)
         {

@@ -1,11 +1,10 @@
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Looks at a database as a run would, and changes nothing in it: would its tables take the rows, and which files does its ledger have? For checks before the
-/// first run, and for dry runs. A database that does not exist is not created. Not thread-safe.
+/// Looks at a database as a run would, and changes nothing in it: would its tables take the rows, and which files does its ledger have? For
+/// checks before the first run, and for dry runs. A database that does not exist is not created. Not thread-safe.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
-public sealed class SqliteInspection<TRow> : IDisposable
+internal sealed class SqliteInspection<TRow> : IDisposable
 {
     private readonly string _path;
     private readonly RowMap<TRow> _map;
@@ -13,23 +12,23 @@ public sealed class SqliteInspection<TRow> : IDisposable
     private SqliteLedgerReader? _reader;
 
     /// <summary>Names the database. Nothing is opened yet.</summary>
-    /// <param name="path">The database file.</param>
-    /// <param name="map">The table and its columns.</param>
-    /// <param name="options">The names of the other tables; the defaults when null.</param>
     /// <exception cref="ArgumentException">The path is empty, or two tables have the same name.</exception>
-    public SqliteInspection(string path, RowMap<TRow> map, SqliteSinkOptions? options = null)
+    public SqliteInspection(string path, RowMap<TRow> map, SqliteSinkOptions options)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        ArgumentNullException.ThrowIfNull(map);
-        (_path, _map, _options) = (SqliteLease.Resolved(Path.GetFullPath(path)), map, options ?? new SqliteSinkOptions());
+        (_path, _map, _options) = (SqliteLease.Resolved(Path.GetFullPath(path)), map, options);
         SqliteDdl.RefuseSameNames(map, _options);
     }
 
     /// <summary>Whether there is a database yet.</summary>
     public bool Exists => File.Exists(_path);
 
-    /// <summary>Creates and compares the tables inside a transaction that is rolled back. Needs the right to write, as a run does.</summary>
-    /// <exception cref="SinkException">A run would fail: the folder is missing, the file is no database, newer or locked, or a table does not fit.</exception>
+    /// <summary>
+    /// Creates and compares the tables inside a transaction that is rolled back. Needs the right to write, as a run does.
+    /// </summary>
+    /// <exception cref="SinkException">
+    /// A run would fail: the folder is missing, the file is no database, newer or locked, or a table does not fit.
+    /// </exception>
     public void Check()
     {
         if (!Exists)
@@ -55,19 +54,16 @@ public sealed class SqliteInspection<TRow> : IDisposable
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>In step with <paramref name="files"/>: the entry, or <see langword="null"/>.</returns>
     /// <exception cref="SinkException">The database cannot be read.</exception>
-    public IReadOnlyList<LedgerEntry?> LookUp(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
+    public LedgerEntry?[] LookUp(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(files);
         if (_reader is null && HasLedger()) _reader = new SqliteLedgerReader(_path, _options, source);
         return _reader?.Find(files, cancellationToken) ?? new LedgerEntry?[files.Count];
     }
 
-    /// <summary>Keeps runs of a source from beginning until the result is disposed, for maintenance.</summary>
-    /// <param name="source">The source's <see cref="IFileSource.Name"/>.</param>
-    /// <returns>The claim.</returns>
+    /// <summary>Keeps runs of a source from beginning until the result is disposed.</summary>
     /// <exception cref="AlreadyRunningException">A run holds this source and database.</exception>
     /// <exception cref="SinkException">There is no such database, or its lock file cannot be opened.</exception>
-    public IDisposable Lease(string source)
+    public SqliteLease Lease(string source)
     {
         if (!Exists) throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
         return SqliteLease.Take(_path, source);
@@ -79,8 +75,11 @@ public sealed class SqliteInspection<TRow> : IDisposable
     private void CheckFolder()
     {
         string folder = Path.GetDirectoryName(_path) ?? _path;
-        if (!Directory.Exists(folder)) throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
-        if (!_options.CreateTables) throw new SinkException($"The database {_path} does not exist and CreateTables is off. Create it with its tables, or set CreateTables.");
+        if (!Directory.Exists(folder))
+            throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
+        if (_options.CreateTables) return;
+        throw new SinkException(
+            $"The database {_path} does not exist and CreateTables is off. Create it with its tables, or set CreateTables.");
     }
 
     private bool HasLedger()

@@ -1,9 +1,12 @@
+using System.Buffers.Binary;
+
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Rows in the order of their key, rows with the same key in the order they came. A batch holds the readings of many loggers and channels in turns: written as they come,
-/// each lands on another page of the table; in order, those of a page come together, and a reading that was delivered twice follows itself. The result of an import does not
-/// depend on the order, so it is approximate where that is cheaper: text as UTF-16, and of key columns that are no text only the last.
+/// Puts rows into the order of their key, and rows with the same key into the order in which they came. A batch mixes the readings of many
+/// loggers and channels. Written as they come, each one lands on another page of the table. In order, the rows of a page come together, and
+/// a reading that was delivered twice follows itself. The result of an import does not depend on the order, so it is approximate where that
+/// is cheaper: text is compared as UTF-16, and of the key columns that are not text only one counts: a GUID, or else the last.
 /// </summary>
 internal sealed class SqliteRowOrder<TRow>
 {
@@ -16,7 +19,7 @@ internal sealed class SqliteRowOrder<TRow>
     {
         RowColumn<TRow>[] keys = [.. map.Columns.Where(c => c.IsKey)];
         _texts = [.. keys.OfType<RowColumn<TRow, string?>>().Select(c => new SqliteTextRank<TRow>(c.Get))];
-        _number = Number(keys[^1]);
+        _number = Number(keys.FirstOrDefault(c => c.Kind == ColumnKind.Guid) ?? keys[^1]);
     }
 
     /// <summary>The rows in the order of their key; valid until the next call.</summary>
@@ -44,7 +47,9 @@ internal sealed class SqliteRowOrder<TRow>
         return places;
     }
 
-    /// <summary>Few loggers and channels: each row goes straight to its group, and groups are nearly always in the order of time already.</summary>
+    /// <summary>
+    /// With few loggers and channels, each row goes straight to its group. Within a group, rows are nearly always in the order of time.
+    /// </summary>
     private ReadOnlySpan<Place> ByGroup(ReadOnlySpan<Place> places, int groups)
     {
         Span<Place> grouped = Room(ref _grouped, places.Length);
@@ -91,21 +96,37 @@ internal sealed class SqliteRowOrder<TRow>
     {
         RowColumn<TRow, long> number => number.Get,
         RowColumn<TRow, DateTime> time => row => time.Get(row).Ticks,
+        RowColumn<TRow, Guid> id => row => First(id.Get(row)),
+        RowColumn<TRow, decimal> number => row => (long)Math.Clamp(number.Get(row), long.MinValue, long.MaxValue),
         _ => static _ => 0,
     };
 
+    /// <summary>The first digits, in the order of their text.</summary>
+    private static long First(Guid id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        _ = id.TryWriteBytes(bytes, bigEndian: true, out _);
+        return BinaryPrimitives.ReadInt64BigEndian(bytes) ^ long.MinValue;
+    }
+
     /// <summary>Where a row belongs.</summary>
-    /// <param name="Group">The rank of its text columns together.</param>
-    /// <param name="Moment">Its last key column, unless that is text.</param>
-    /// <param name="Index">Which row it is: those that came first go first.</param>
+    /// <param name="Group">The ranks of its text columns together.</param>
+    /// <param name="Moment">A GUID of the key, or else its last column; 0 if that is text.</param>
+    /// <param name="Index">Its number among the rows: of equal ones, the first goes first.</param>
     internal readonly record struct Place(long Group, long Moment, int Index) : IComparable<Place>
     {
-        public int CompareTo(Place other) =>
-            Group != other.Group ? Group.CompareTo(other.Group) : Moment != other.Moment ? Moment.CompareTo(other.Moment) : Index.CompareTo(other.Index);
+        public int CompareTo(Place other)
+        {
+            if (Group != other.Group) return Group.CompareTo(other.Group);
+            return Moment != other.Moment ? Moment.CompareTo(other.Moment) : Index.CompareTo(other.Index);
+        }
     }
 }
 
-/// <summary>The rank of each row's text among the different texts of one column: loggers and channels are few, so that rows compare by two numbers.</summary>
+/// <summary>
+/// The rank of each row's text among the different texts of one column. Loggers and channels are few, so ranking them is cheap, and rows
+/// are then compared by numbers.
+/// </summary>
 internal sealed class SqliteTextRank<TRow>(Func<TRow, string?> get)
 {
     private readonly Dictionary<string, int> _numbers = new(StringComparer.Ordinal);

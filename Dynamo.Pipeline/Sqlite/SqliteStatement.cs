@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -7,7 +8,8 @@ using System.Text.Unicode;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// A prepared statement with its parameters' text. Text is handed to SQLite without a copy, so it lives in <see cref="Buffer"/> until <see cref="Reset"/>.
+/// A prepared statement with its parameters' text. Text is handed to SQLite without a copy, so it lives in <see cref="Buffer"/> until
+/// <see cref="Reset"/>.
 /// </summary>
 internal sealed unsafe class SqliteStatement : IDisposable
 {
@@ -48,7 +50,9 @@ internal sealed unsafe class SqliteStatement : IDisposable
 
     public void Null(int index) => Check(SqliteNative.BindNull(_handle, index));
 
-    /// <summary>Runs to the end and makes ready for the next parameters. Returns SQLite's code, <see cref="SqliteNative.Done"/> when all went well.</summary>
+    /// <summary>
+    /// Runs to the end and makes ready for the next parameters. Returns SQLite's code, <see cref="SqliteNative.Done"/> when all went well.
+    /// </summary>
     public int TryRun()
     {
         int code = SqliteNative.Step(_handle);
@@ -61,7 +65,9 @@ internal sealed unsafe class SqliteStatement : IDisposable
         if (TryRun() != SqliteNative.Done) throw _db.Fault(doing);
     }
 
-    /// <summary>Steps to the next row. At the end the statement is ready for its next parameters; a statement left before that must be reset.</summary>
+    /// <summary>
+    /// Steps to the next row. At the end the statement is ready for its next parameters; a statement left before that must be reset.
+    /// </summary>
     public bool Next()
     {
         int code = SqliteNative.Step(_handle);
@@ -99,7 +105,7 @@ internal sealed unsafe class SqliteStatement : IDisposable
 /// </summary>
 internal sealed unsafe class SqliteText
 {
-    private const int LongestTime = 27;
+    private const int LongestTime = 27, LongestDecimal = 31, LongestGuid = 36;
 
     private byte[] _block = GC.AllocateUninitializedArray<byte>(512, pinned: true);
     private List<byte[]>? _full;
@@ -124,7 +130,9 @@ internal sealed unsafe class SqliteText
         return start;
     }
 
-    /// <summary>Adds <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>, as Microsoft.Data.Sqlite writes it: it sorts, and SQLite's date functions read it.</summary>
+    /// <summary>
+    /// Adds <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>, as Microsoft.Data.Sqlite writes it: it sorts, and SQLite's date functions read it.
+    /// </summary>
     public byte* Add(DateTime time, out int bytes)
     {
         byte* start = Reserve(LongestTime);
@@ -144,6 +152,33 @@ internal sealed unsafe class SqliteText
         *end++ = (byte)':';
         end = Fraction(Two(end, seconds % 60), (int)(ticks % TimeSpan.TicksPerSecond));
         bytes = (int)(end - start);
+        _used += bytes;
+        return start;
+    }
+
+    /// <summary>
+    /// Adds a decimal in the one form that equal numbers have: no zeros at the end, no exponent, no sign before zero. A column of text then
+    /// tells numbers apart as <see cref="decimal"/> does, and keeps every digit, which no number of SQLite does.
+    /// </summary>
+    public byte* Add(decimal number, out int bytes)
+    {
+        byte* start = Reserve(LongestDecimal);
+        if (number == 0) number = 0m;
+        _ = number.TryFormat(_block.AsSpan(_used), out bytes, default, CultureInfo.InvariantCulture);
+        if (number.Scale > 0)
+        {
+            while (start[bytes - 1] == '0') bytes--;
+            if (start[bytes - 1] == '.') bytes--;
+        }
+        _used += bytes;
+        return start;
+    }
+
+    /// <summary>Adds a GUID: lower-case, with hyphens.</summary>
+    public byte* Add(Guid id, out int bytes)
+    {
+        byte* start = Reserve(LongestGuid);
+        _ = id.TryFormat(_block.AsSpan(_used), out bytes);
         _used += bytes;
         return start;
     }

@@ -2,22 +2,26 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The published colours: green for fast, over yellow, to red for slow. Light enough for black text, so that the best cell's bold white stands out on its dark green.</summary>
+/// <summary>
+/// The published colours: green for fast, through yellow, to red for slow. They are light enough for black text. The best cell stands out
+/// with bold white text on dark green.
+/// </summary>
 /// <param name="R">Red, 0 to 255.</param>
 /// <param name="G">Green, 0 to 255.</param>
 /// <param name="B">Blue, 0 to 255.</param>
-public readonly record struct HeatColor(byte R, byte G, byte B)
+internal readonly record struct HeatColor(byte R, byte G, byte B)
 {
-    private static readonly HeatColor[] s_scale = [new(99, 190, 123), new(177, 212, 127), new(255, 235, 132), new(250, 170, 119), new(248, 105, 107)];
+    private static readonly HeatColor[] s_scale =
+        [new(99, 190, 123), new(177, 212, 127), new(255, 235, 132), new(250, 170, 119), new(248, 105, 107)];
 
-    /// <summary>The best cell's.</summary>
+    /// <summary>The colour of the best cell.</summary>
     public static HeatColor Best { get; } = new(11, 93, 46);
 
-    /// <summary>A colour of the scale. The scale is logarithmic: twice as slow is as far from once as four times is from twice.</summary>
-    /// <param name="seconds">The cell's time.</param>
-    /// <param name="fastest">The best cell's time.</param>
-    /// <param name="slowest">The worst cell's time.</param>
-    /// <returns>The colour.</returns>
+    /// <summary>The colour of a cell.</summary>
+    public static HeatColor Of(TuningVerdict cell, TuningAnalysis analysis) =>
+        cell == analysis.Best ? Best : Of(cell.Seconds.Mean, analysis.Best.Seconds.Mean, analysis.Worst.Seconds.Mean);
+
+    /// <summary>A colour of the scale, which is logarithmic: from once to twice the time is as far as from twice to four times.</summary>
     public static HeatColor Of(double seconds, double fastest, double slowest)
     {
         double share = slowest > fastest && fastest > 0 ? Math.Log(seconds / fastest) / Math.Log(slowest / fastest) : 0;
@@ -26,11 +30,11 @@ public readonly record struct HeatColor(byte R, byte G, byte B)
         return Mix(s_scale[below], s_scale[below + 1], place - below);
     }
 
-    /// <summary>As CSS and others write it.</summary>
-    /// <returns><c>#63be7b</c>.</returns>
+    /// <summary>As CSS writes it: <c>#63be7b</c>.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"#{R:x2}{G:x2}{B:x2}");
 
-    private static HeatColor Mix(HeatColor a, HeatColor b, double share) => new(Mix(a.R, b.R, share), Mix(a.G, b.G, share), Mix(a.B, b.B, share));
+    private static HeatColor Mix(HeatColor a, HeatColor b, double share) =>
+        new(Mix(a.R, b.R, share), Mix(a.G, b.G, share), Mix(a.B, b.B, share));
 
     private static byte Mix(byte a, byte b, double share) => (byte)Math.Round(a + ((b - a) * share));
 }

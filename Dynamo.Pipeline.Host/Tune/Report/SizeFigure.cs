@@ -1,9 +1,11 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The files by size, on a logarithmic scale, so that the few large ones can be seen.</summary>
+/// <summary>The files by size, on a logarithmic scale, so that the few large files can be seen.</summary>
 internal static class SizeFigure
 {
     private const double Width = 940, Height = 150, Bottom = 24, Top = 22;
+
+    private const string Caption = "Files by size: each bar from the size below it up to twice that. The height is logarithmic.";
 
     public static string Svg(FileFacts files)
     {
@@ -15,11 +17,16 @@ internal static class SizeFigure
         for (int i = 0; i < count; i++)
         {
             int n = files.Histogram[first + i];
-            double height = Math.Log(n + 1) / most * (Height - Top - Bottom), x = i * slot;
-            svg.Add($"""<rect x="{x + 3:F1}" y="{Height - Bottom - height:F1}" width="{slot - 6:F1}" height="{height:F1}" rx="2" fill="var(--chunk)"/>""");
-            if (n > 0) svg.Add($"""<text class="small" x="{x + (slot / 2):F1}" y="{Height - Bottom - height - 5:F1}" text-anchor="middle">{Html.Count(n)}</text>""");
-            svg.Add($"""<text class="soft small" x="{x + (slot / 2):F1}" y="{Height - 8}" text-anchor="middle">{Html.Size(Math.Pow(2, first + i))}</text>""");
+            double height = Math.Log(n + 1) / most * (Height - Top - Bottom), x = i * slot, middle = x + (slot / 2);
+            double top = Height - Bottom - height;
+            string size = Shown.Size(Math.Pow(2, first + i));
+            svg.Add($"""
+                <rect x="{x + 3:F1}" y="{top:F1}" width="{slot - 6:F1}" height="{height:F1}" rx="2" fill="var(--chunk)"/>
+                <text class="soft small" x="{middle:F1}" y="{Height - 8}" text-anchor="middle">{size}</text>
+                """);
+            if (n == 0) continue;
+            svg.Add($"""<text class="small" x="{middle:F1}" y="{top - 5:F1}" text-anchor="middle">{Shown.Count(n)}</text>""");
         }
-        return svg.Raw("</svg><figcaption>Files by size: each bar from the size below it up to twice that. The height is logarithmic.</figcaption></figure>").ToString();
+        return svg.Raw($"</svg><figcaption>{Caption}</figcaption></figure>").ToString();
     }
 }

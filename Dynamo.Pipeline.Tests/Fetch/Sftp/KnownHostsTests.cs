@@ -135,8 +135,8 @@ public sealed class KnownHostsTests
 
         Assert.That(KnownHosts.Read([scratch["missing"], file]).Judge("h", 22, Ed25519), Is.EqualTo(HostKeyStanding.Known));
         if (OperatingSystem.IsWindows()) return;
-        Assert.That(File.GetUnixFileMode(file) & (UnixFileMode)0x3F, Is.Zero);
-        Assert.That(File.GetUnixFileMode(scratch["ssh"]) & (UnixFileMode)0x3F, Is.Zero);
+        Assert.That(File.GetUnixFileMode(file) & (UnixFileMode)0x3F, Is.EqualTo(UnixFileMode.None));
+        Assert.That(File.GetUnixFileMode(scratch["ssh"]) & (UnixFileMode)0x3F, Is.EqualTo(UnixFileMode.None));
     }
 
     [Test]

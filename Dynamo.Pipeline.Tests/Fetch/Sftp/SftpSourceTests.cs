@@ -7,6 +7,10 @@ namespace Dynamo.Pipeline.Tests;
 public sealed class SftpSourceTests
 {
     private static readonly DateTime Listed = DateTime.UnixEpoch.AddSeconds(1_700_000_000);
+
+    /// <summary>Of what is waited for: the time to settle, and pauses between attempts. What is longer is a deadline.</summary>
+    private static readonly TimeSpan s_longestWait = TimeSpan.FromSeconds(5);
+
     private ScratchFolder _inbox = null!;
 
     [SetUp]
@@ -57,7 +61,7 @@ public sealed class SftpSourceTests
     public async Task A_handle_that_is_refused_while_a_bad_file_is_put_aside_is_asked_for_again(CancellationToken cancellationToken)
     {
         int refusals = 3;
-        var clock = new ManualTime(Listed);
+        var clock = new WatchedTime(Listed);
         await using SftpSource source = Scripted(server =>
         {
             while (true)
@@ -72,11 +76,7 @@ public sealed class SftpSourceTests
         }, Options() with { AfterCommit = AfterCommit.Archive, TimeProvider = clock });
 
         Task settling = source.CompleteAsync([new CompletedFile(new SourceFile("a.csv", 1, Listed), new Defect("broken"))], cancellationToken).AsTask();
-        while (!settling.IsCompleted)
-        {
-            clock.Advance(TimeSpan.FromSeconds(1));
-            await Task.WhenAny(settling, Task.Delay(10, cancellationToken));
-        }
+        await clock.PassAsync(settling, s_longestWait, cancellationToken);
 
         await settling;
         Assert.That(refusals, Is.LessThan(0));
@@ -96,7 +96,7 @@ public sealed class SftpSourceTests
         Assert.That(async () => await moving.CompleteAsync([new CompletedFile(file, new Defect("broken"))], cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("permission"));
     }
 
-    [Test]
+    [Test, NonParallelizable]
     public async Task A_gigabyte_is_streamed_in_constant_memory([Values] bool synchronously, CancellationToken cancellationToken)
     {
         const long Size = 1L << 30;
@@ -115,7 +115,7 @@ public sealed class SftpSourceTests
     [Test]
     public async Task A_file_that_may_be_young_by_either_clock_is_looked_at_twice(CancellationToken cancellationToken)
     {
-        var clock = new ManualTime(Listed.AddSeconds(30));
+        var clock = new WatchedTime(Listed.AddSeconds(30));
         foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv", "old.csv"]) File.WriteAllText(_inbox[name], "x");
         foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv"]) File.SetLastWriteTimeUtc(_inbox[name], Listed);
         File.SetLastWriteTimeUtc(_inbox["old.csv"], Listed.AddMinutes(-2));
@@ -171,7 +171,7 @@ public sealed class SftpSourceTests
     [Test]
     public async Task A_young_file_that_may_not_be_looked_at_again_is_deferred(CancellationToken cancellationToken)
     {
-        var clock = new ManualTime(Listed.AddSeconds(30));
+        var clock = new WatchedTime(Listed.AddSeconds(30));
         await using SftpSource source = Scripted(server =>
         {
             server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
@@ -184,11 +184,7 @@ public sealed class SftpSourceTests
         }, Options() with { SettleTime = TimeSpan.FromSeconds(5), TimeProvider = clock });
 
         Task<List<SourceFile>> listing = ListAsync(source, cancellationToken);
-        while (!listing.IsCompleted)
-        {
-            clock.Advance(TimeSpan.FromSeconds(1));
-            await Task.WhenAny(listing, Task.Delay(10, cancellationToken));
-        }
+        await clock.PassAsync(listing, s_longestWait, cancellationToken);
 
         Assert.That((await listing).Single().DeferReason, Does.Contain("permission"));
     }
@@ -232,7 +228,7 @@ public sealed class SftpSourceTests
         Assert.That(file.DeferReason, Does.Contain("longer"));
     }
 
-    [Test]
+    [Test, NonParallelizable]
     public void Folders_beside_each_other_without_end_end_in_an_error(CancellationToken cancellationToken)
     {
         SftpSource source = Folders(int.MaxValue, [.. new byte[3000].Select(_ => (byte)'x')]);
@@ -447,13 +443,9 @@ public sealed class SftpSourceTests
         }
     }
 
-    private static async Task<bool> StepAsync(Task<bool> next, ManualTime clock, CancellationToken cancellationToken)
+    private static async Task<bool> StepAsync(Task<bool> next, WatchedTime clock, CancellationToken cancellationToken)
     {
-        while (!next.IsCompleted)
-        {
-            clock.Advance(TimeSpan.FromSeconds(1));
-            await Task.WhenAny(next, Task.Delay(10, cancellationToken));
-        }
+        await clock.PassAsync(next, s_longestWait, cancellationToken);
         return await next;
     }
 

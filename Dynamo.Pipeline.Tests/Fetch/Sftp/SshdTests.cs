@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -175,10 +176,19 @@ public sealed class SshdTests(SshClientKind client)
     {
         await using var proxy = new DelayProxy(_sshd.Port);
         _sshd.Trust(proxy.Port);
-        await using var source = new SftpSource(Options(proxy.Port) with { Reconnects = 0, Deadline = TimeSpan.FromSeconds(1) });
+        var clock = new FakeTimeProvider();
+        await using var source = new SftpSource(
+            Options(proxy.Port) with { Reconnects = 0, Deadline = TimeSpan.FromSeconds(1), TimeProvider = clock });
         await source.ConnectAsync(cancellationToken);
         proxy.IsSilent = true;
-        Assert.That(async () => await FetchAllAsync(source, cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("unanswered for 1 s"));
+        Task fetching = FetchAllAsync(source, cancellationToken);
+        // Nothing is answered any more, however fast the clock goes.
+        while (!fetching.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.WhenAny(fetching, Task.Delay(10, cancellationToken));
+        }
+        Assert.That(async () => await fetching, Throws.TypeOf<SourceException>().With.Message.Contains("unanswered for 1 s"));
     }
 
     [Test]

@@ -21,7 +21,9 @@ public enum TdsMoment
     /// <summary>A commit has been asked for. Nothing is committed; a dropped connection rolls back.</summary>
     BeforeCommit,
 
-    /// <summary>The connection is gone while the server is committing: with <see cref="TdsFault.Drop"/>, first it drops, then it commits.</summary>
+    /// <summary>
+    /// The connection is gone while the server is committing: with <see cref="TdsFault.Drop"/>, first it drops, then it commits.
+    /// </summary>
     DuringCommit,
 
     /// <summary>Committed, not answered.</summary>
@@ -77,6 +79,7 @@ internal sealed record TdsFault
 internal sealed class TdsFaultPlan
 {
     private readonly List<Planned> _planned = [];
+    private TaskCompletionSource _struck = NewSignal();
 
     public int Pending
     {
@@ -86,9 +89,22 @@ internal sealed class TdsFaultPlan
         }
     }
 
+    /// <summary>Ends when all that was planned has struck: the server has begun to be slow, or silent.</summary>
+    public Task AllStruck
+    {
+        get
+        {
+            lock (_planned) return _struck.Task;
+        }
+    }
+
     public void Add(TdsMoment moment, TdsFault fault, string? sql, long afterRows, int times, int skip)
     {
-        lock (_planned) _planned.Add(new Planned(moment, fault, sql, afterRows) { Times = times, Skip = skip });
+        lock (_planned)
+        {
+            _planned.Add(new Planned(moment, fault, sql, afterRows) { Times = times, Skip = skip });
+            if (_struck.Task.IsCompleted) _struck = NewSignal();
+        }
     }
 
     public void Clear()
@@ -104,9 +120,12 @@ internal sealed class TdsFaultPlan
             if (due is null) return null;
             if (due.Skip-- > 0) return null;
             if (--due.Times == 0) _planned.Remove(due);
+            if (_planned.Count == 0) _struck.TrySetResult();
             return due.Fault;
         }
     }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed record Planned(TdsMoment Moment, TdsFault Fault, string? Sql, long AfterRows)
     {

@@ -4,33 +4,41 @@ using System.Text;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// What is wrong with a file or with one of its rows, with the coordinates to find it and the way out.
-/// It is what a reject row, a <c>.reason.json</c> and an error message are made of.
+/// What is wrong with a file or one of its rows, where it is, and what to do about it. Reject rows, <c>.reason.json</c> files and
+/// error messages are made from it. Immutable.
 /// </summary>
-/// <param name="Problem">What is wrong, in a few words without the value: "the value is not a number".</param>
+/// <param name="Problem">What is wrong, in a few words and without the value, such as "the value is not a number".</param>
 public sealed record Defect(string Problem)
 {
     private const int LongestShown = 200;
 
-    /// <summary>The 1-based line of the file, or <see langword="null"/> when the file as a whole is meant.</summary>
+    /// <summary>The 1-based line of the file, or <see langword="null"/> if the defect is of the whole file.</summary>
     public long? Line { get; init; }
 
-    /// <summary>The column's name (or <c>#3</c> without a header), or <see langword="null"/>.</summary>
+    /// <summary>
+    /// The name of the column, or its number such as <c>#3</c> if it has no name; <see langword="null"/> if there is no column.
+    /// </summary>
     public string? Column { get; init; }
 
-    /// <summary>What was found there, cut to 200 characters, control characters made visible; <see langword="null"/> where it makes no sense.</summary>
+    /// <summary>
+    /// What was found, cut to 200 characters and with control characters made visible; <see langword="null"/> if that does not apply.
+    /// </summary>
     public string? Found { get; init => field = Show(value); }
 
-    /// <summary>What would have been right.</summary>
+    /// <summary>What was expected, or <see langword="null"/>.</summary>
     public string? Expected { get; init; }
 
-    /// <summary>What to do about it.</summary>
+    /// <summary>What to do about it, or <see langword="null"/>.</summary>
     public string? Remedy { get; init; }
 
-    /// <summary>The row as it stands in the file, cut to 200 characters, or <see langword="null"/>.</summary>
+    /// <summary>
+    /// The row as in the file, cut to 200 characters and with control characters made visible, or <see langword="null"/>.
+    /// </summary>
     public string? RawText { get; init => field = Show(value); }
 
-    /// <summary>One line for a person: "line 7, column value: the value is not a number; found 'abc', expected a decimal number. Remedy."</summary>
+    /// <summary>
+    /// One line for people, such as "line 7, column value: the value is not a number; found 'abc', expected a decimal number. Remedy".
+    /// </summary>
     /// <returns>The text.</returns>
     public override string ToString()
     {
@@ -45,7 +53,9 @@ public sealed record Defect(string Problem)
         return text.ToString();
     }
 
-    /// <summary>The text without control characters and of bounded length: it goes to terminals, logs and JSON, and a stranger wrote it.</summary>
+    /// <summary>
+    /// Shortens a text and makes its control characters visible. Anybody may have written it, and it goes to terminals, logs and JSON.
+    /// </summary>
     private static string? Show(string? text)
     {
         if (text is null) return null;

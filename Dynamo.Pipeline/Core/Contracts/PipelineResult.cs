@@ -1,16 +1,27 @@
+using System.Globalization;
+
 namespace Dynamo.Pipeline;
 
-/// <summary>How a run ended and what it did.</summary>
-/// <param name="Books">The counts; they balance when the run completed.</param>
-/// <param name="Elapsed">How long it took, the sink's preparation included.</param>
-/// <param name="WasCancelled">Whether it was stopped before all files were listed. What was read is committed; the rest is imported by the next run.</param>
-/// <param name="Notable">
-/// Files that were quarantined, deferred, or loaded with rejected rows: the first 200 of this run, in the order of their verdicts. All are in the ledger and the reject table.
+/// <summary>What a run did and how it ended. Immutable.</summary>
+/// <param name="Books">The counts at the end. They balance if the run completed.</param>
+/// <param name="Elapsed">How long the run took, including the preparation of the sink.</param>
+/// <param name="WasCancelled">
+/// Whether the run was stopped before all files were imported. What was read is committed; the next run imports the rest.
 /// </param>
-public sealed record PipelineResult(RunBooks Books, TimeSpan Elapsed, bool WasCancelled, IReadOnlyList<FileResult> Notable);
+/// <param name="Notable">
+/// The first 200 files that were quarantined, deferred, or loaded with rejected or flagged rows, in the order in which they were
+/// finished. A database sink has all quarantined files in its ledger and all rejected rows in its table of rejects.
+/// </param>
+public sealed record PipelineResult(RunBooks Books, TimeSpan Elapsed, bool WasCancelled, IReadOnlyList<FileResult> Notable)
+{
+    /// <summary>The books, the elapsed time, and whether the run was stopped early.</summary>
+    /// <returns>One line for people.</returns>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Books}; {Elapsed.TotalSeconds:F2} s{(WasCancelled ? ", stopped early" : "")}");
+}
 
 /// <summary>How far a run has come. Reported from a timer, never by two threads at once.</summary>
-/// <param name="Books">The counts, which go on changing.</param>
-/// <param name="Elapsed">Since the run began.</param>
-/// <param name="ListingDone">Whether <see cref="RunBooks.Listed"/> is final, so that what remains is known.</param>
+/// <param name="Books">The counts at that moment.</param>
+/// <param name="Elapsed">The time since the run began.</param>
+/// <param name="ListingDone">Whether <see cref="RunBooks.Listed"/> is final. If so, the number of remaining files is known.</param>
 public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed, bool ListingDone);

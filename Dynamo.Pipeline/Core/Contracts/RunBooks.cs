@@ -1,91 +1,65 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// The counts of a run, and the conservation check: what was listed went somewhere, what was read went somewhere.
-/// Counting is thread-safe; a read while the run goes on sees each number as of some recent moment.
+/// The counts of a run at one moment, and the check that no file and no row was lost or counted twice. Immutable.
 /// </summary>
-public sealed class RunBooks
+public sealed record RunBooks
 {
-    private long _listed, _loaded, _alreadyLoaded, _alreadyQuarantined, _quarantined, _deferred;
-    private long _read, _inserted, _updated, _unchanged, _rejected, _skipped, _flagged, _bytes;
+    /// <summary>How many files the source listed.</summary>
+    public long Listed { get; init; }
 
-    /// <summary>Files the source listed.</summary>
-    public long Listed => Volatile.Read(ref _listed);
+    /// <summary>How many files this run loaded.</summary>
+    public long Loaded { get; init; }
 
-    /// <summary>Files loaded by this run.</summary>
-    public long Loaded => Volatile.Read(ref _loaded);
+    /// <summary>
+    /// How many files were already in the ledger, from an earlier run or from another run at the same time. Quarantined files count too.
+    /// </summary>
+    public long AlreadyLoaded { get; init; }
 
-    /// <summary>Files the ledger had from an earlier run (or another one at the same time), quarantined ones included.</summary>
-    public long AlreadyLoaded => Volatile.Read(ref _alreadyLoaded);
+    /// <summary>How many of <see cref="AlreadyLoaded"/> an earlier run quarantined.</summary>
+    public long AlreadyQuarantined { get; init; }
 
-    /// <summary>How many of <see cref="AlreadyLoaded"/> are in quarantine since an earlier run.</summary>
-    public long AlreadyQuarantined => Volatile.Read(ref _alreadyQuarantined);
+    /// <summary>How many files this run quarantined.</summary>
+    public long Quarantined { get; init; }
 
-    /// <summary>Files quarantined by this run.</summary>
-    public long Quarantined => Volatile.Read(ref _quarantined);
+    /// <summary>How many files are left for the next run, because they were too young, still changing, or gone.</summary>
+    public long Deferred { get; init; }
 
-    /// <summary>Files left for the next run: too young, still changing, vanished.</summary>
-    public long Deferred => Volatile.Read(ref _deferred);
+    /// <summary>How many rows were read from the files that this run loaded or quarantined.</summary>
+    public long RowsRead { get; init; }
 
-    /// <summary>Rows read from the files that were loaded or quarantined by this run.</summary>
-    public long RowsRead => Volatile.Read(ref _read);
+    /// <summary>How many rows were new in the table.</summary>
+    public long RowsInserted { get; init; }
 
-    /// <summary>Rows that were new in the table.</summary>
-    public long RowsInserted => Volatile.Read(ref _inserted);
+    /// <summary>How many rows replaced a row with the same key.</summary>
+    public long RowsUpdated { get; init; }
 
-    /// <summary>Rows that replaced others with the same key.</summary>
-    public long RowsUpdated => Volatile.Read(ref _updated);
+    /// <summary>How many rows were already in the table.</summary>
+    public long RowsUnchanged { get; init; }
 
-    /// <summary>Rows that were there already.</summary>
-    public long RowsUnchanged => Volatile.Read(ref _unchanged);
+    /// <summary>How many rows were not loaded, including all rows that were read of quarantined files.</summary>
+    public long RowsRejected { get; init; }
 
-    /// <summary>Rows that were left out, all rows read of quarantined files included.</summary>
-    public long RowsRejected => Volatile.Read(ref _rejected);
+    /// <summary>
+    /// How many readings had no value and were not loaded. They do not count as
+    /// rows, so they are not part of the books' balance.
+    /// </summary>
+    public long RowsSkipped { get; init; }
 
-    /// <summary>Readings without a value, which were left out. They are no rows: in neither side of the equation.</summary>
-    public long RowsSkipped => Volatile.Read(ref _skipped);
+    /// <summary>How many rows were loaded although they may be wrong. They are also counted as inserted, updated or unchanged.</summary>
+    public long RowsFlagged { get; init; }
 
-    /// <summary>Rows that are doubtful, as the format says, and were loaded all the same; counted among the loaded as well.</summary>
-    public long RowsFlagged => Volatile.Read(ref _flagged);
+    /// <summary>How many bytes the files have that were loaded or quarantined.</summary>
+    public long Bytes { get; init; }
 
-    /// <summary>Bytes of the files that were loaded or quarantined.</summary>
-    public long Bytes => Volatile.Read(ref _bytes);
-
-    /// <summary>Files with a verdict so far.</summary>
+    /// <summary>How many files have an outcome so far.</summary>
     public long FilesDone => Loaded + AlreadyLoaded + Quarantined + Deferred;
 
-    internal void CountListed() => Interlocked.Increment(ref _listed);
-
-    internal void CountRead(long rows) => Interlocked.Add(ref _read, rows);
-
-    internal void CountKnown(LedgerEntry entry)
-    {
-        Interlocked.Increment(ref _alreadyLoaded);
-        if (entry.Outcome == FileOutcome.Quarantined) Interlocked.Increment(ref _alreadyQuarantined);
-    }
-
-    internal void CountDeferred() => Interlocked.Increment(ref _deferred);
-
-    internal void Count(FileResult result)
-    {
-        switch (result.Outcome)
-        {
-            case FileOutcome.Loaded: Interlocked.Increment(ref _loaded); break;
-            case FileOutcome.Quarantined: Interlocked.Increment(ref _quarantined); break;
-            case FileOutcome.AlreadyLoaded: Interlocked.Increment(ref _alreadyLoaded); return;
-            default: Interlocked.Increment(ref _deferred); return;
-        }
-        Interlocked.Add(ref _inserted, result.Inserted);
-        Interlocked.Add(ref _updated, result.Updated);
-        Interlocked.Add(ref _unchanged, result.Unchanged);
-        Interlocked.Add(ref _rejected, result.Rejected);
-        Interlocked.Add(ref _skipped, result.Skipped);
-        if (result.Outcome == FileOutcome.Loaded) Interlocked.Add(ref _flagged, result.Flagged);
-        Interlocked.Add(ref _bytes, result.File.Size);
-    }
-
-    /// <summary>Checks <c>listed = loaded + already loaded + quarantined + deferred</c> and <c>read = inserted + updated + unchanged + rejected</c>.</summary>
-    /// <exception cref="BooksDoNotBalanceException">They differ; the message holds all counts.</exception>
+    /// <summary>
+    /// Checks that <c>listed = loaded + already loaded + quarantined + deferred</c>
+    /// and <c>read = inserted + updated + unchanged + rejected</c>.
+    /// </summary>
+    /// <exception cref="BooksDoNotBalanceException">One of the two does not hold. The message has all counts.</exception>
     public void Check()
     {
         if (Listed == FilesDone && RowsRead == RowsInserted + RowsUpdated + RowsUnchanged + RowsRejected) return;
@@ -93,8 +67,8 @@ public sealed class RunBooks
             + "if you linked blocks of your own, each must pass on every file it gets, once.");
     }
 
-    /// <summary>Both equations with their numbers.</summary>
-    /// <returns>The text.</returns>
+    /// <summary>The counts of files and rows.</summary>
+    /// <returns>One line for people.</returns>
     public override string ToString() =>
         $"files: {Listed} listed, {Loaded} loaded, {AlreadyLoaded} already loaded, {Quarantined} quarantined, {Deferred} deferred; "
         + $"rows: {RowsRead} read, {RowsInserted} inserted, {RowsUpdated} updated, {RowsUnchanged} unchanged, {RowsRejected} rejected"

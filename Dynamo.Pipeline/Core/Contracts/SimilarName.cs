@@ -1,9 +1,9 @@
 namespace Dynamo.Pipeline;
 
-/// <summary>"Did you mean": the name in a header that looks most like the one that is missing.</summary>
+/// <summary>For "Did you mean": finds the name that is most similar to a missing one. Thread-safe.</summary>
 internal static class SimilarName
 {
-    // A hostile header has a million names; a person's has some dozens.
+    // A hostile header can have a million names; a real one has some dozens.
     private const int MostCompared = 200;
     private const int LongestCompared = 64;
 
@@ -21,7 +21,9 @@ internal static class SimilarName
 
     private static string Plain(string name) => string.Concat(name.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
-    /// <summary>Levenshtein's distance; a name that begins with the other (<c>value [l/s]</c>) is at distance 1.</summary>
+    /// <summary>
+    /// The Levenshtein distance. If the second name begins with the first one (<c>value [l/s]</c>), the distance is 1.
+    /// </summary>
     private static int Distance(string a, string b)
     {
         if (b.Length > a.Length && b.StartsWith(a, StringComparison.Ordinal)) return 1;

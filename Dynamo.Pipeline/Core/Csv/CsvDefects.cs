@@ -3,7 +3,7 @@ using CsvHelper;
 
 namespace Dynamo.Pipeline.Csv;
 
-/// <summary>What can be wrong with a CSV file or line, whatever its columns mean: all such messages in one place.</summary>
+/// <summary>All messages about broken CSV files and lines, whatever their columns mean.</summary>
 internal static class CsvDefects
 {
     private const int ShownBytes = 1024;
@@ -36,7 +36,8 @@ internal static class CsvDefects
     {
         Line = line,
         Expected = $"at most {limit} bytes in a line",
-        Remedy = "A quote that is never closed makes one line of all that follow; not a CSV file at all, perhaps. Raise LongestLine if the line is meant",
+        Remedy = "A quote that is never closed makes one line of all that follow; or it is not a CSV file. "
+            + "Raise LongestLine if the line is meant to be so long",
     };
 
     public static Defect UnclosedQuote(CsvReader reader, int field, long line, CsvHeader? header) => new("a quote is never closed")
@@ -49,19 +50,23 @@ internal static class CsvDefects
         RawText = FirstLine(reader.RawRecord),
     };
 
-    public static Defect TextAfterQuote(CsvReader reader, int field, long line, CsvHeader? header) => new("there is text after the closing quote")
-    {
-        Line = line,
-        Column = header is not null && field < header.Count ? header.Describe(field) : $"#{field + 1}",
-        Found = Text(reader.GetRawSpan(field)),
-        Expected = "a separator after the closing quote; a quote inside quotes is doubled",
-        RawText = Text(reader.RawRecord),
-    };
+    public static Defect TextAfterQuote(CsvReader reader, int field, long line, CsvHeader? header) =>
+        new("there is text after the closing quote")
+        {
+            Line = line,
+            Column = header is not null && field < header.Count ? header.Describe(field) : $"#{field + 1}",
+            Found = Text(reader.GetRawSpan(field)),
+            Expected = "a separator after the closing quote; a quote inside quotes is doubled",
+            RawText = Text(reader.RawRecord),
+        };
 
     public static Defect FieldCount(CsvReader reader, CsvHeader header, int count, long line, bool cutOff)
     {
         bool few = count < header.Count;
-        return new Defect(cutOff && few ? "the last line is cut off: it has too few fields and no line end" : few ? "too few fields" : "too many fields")
+        string problem = !few ? "too many fields"
+            : cutOff ? "the last line is cut off: it has too few fields and no line end"
+            : "too few fields";
+        return new Defect(problem)
         {
             Line = line,
             Column = header.Describe(Math.Min(count, header.Count)),
@@ -99,11 +104,17 @@ internal static class CsvDefects
         Remedy = "Which one counts cannot be known: rename one of them in the file",
     };
 
-    /// <summary>The start of some bytes as text; invalid UTF-8 becomes U+FFFD. <see cref="Defect"/> cuts it to what is shown.</summary>
+    /// <summary>
+    /// The first bytes as text. Invalid UTF-8 becomes U+FFFD. <see cref="Defect"/> shortens it further.
+    /// </summary>
     public static string Text(ReadOnlySpan<byte> utf8) => Encoding.UTF8.GetString(utf8.Length > ShownBytes ? utf8[..ShownBytes] : utf8);
 
-    private static bool HeaderLooksLikeData(CsvHeader header) =>
-        header.Names.Take(1000).Any(n => n.Length is > 0 and < 100 && (char.IsAsciiDigit(n[0]) || n[0] is '-' or '+' or '.') && n.Any(char.IsAsciiDigit));
+    private static bool HeaderLooksLikeData(CsvHeader header) => header.Names.Take(1000).Any(LooksLikeNumber);
+
+    private static bool LooksLikeNumber(string name) =>
+        name.Length is > 0 and < 100
+        && (char.IsAsciiDigit(name[0]) || name[0] is '-' or '+' or '.')
+        && name.Any(char.IsAsciiDigit);
 
     private static string? OtherSeparator(CsvHeader header)
     {
@@ -122,6 +133,7 @@ internal static class CsvDefects
         return pairs >= 2 && ((odd * 10 >= pairs * 9 && even == 0) || (even * 10 >= pairs * 9 && odd == 0));
     }
 
-    /// <summary>An open quote takes in all lines that follow; the one where it opens is the one to look at.</summary>
-    private static string FirstLine(ReadOnlySpan<byte> raw) => Text(raw.IndexOfAny((byte)'\r', (byte)'\n') is var end and >= 0 ? raw[..end] : raw);
+    /// <summary>The line in which a quote opens. A quote that is never closed includes all lines that follow.</summary>
+    private static string FirstLine(ReadOnlySpan<byte> raw) =>
+        Text(raw.IndexOfAny((byte)'\r', (byte)'\n') is var end and >= 0 ? raw[..end] : raw);
 }

@@ -1,19 +1,20 @@
 using System.Buffers;
 using System.Text;
-using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Csv;
 
-/// <summary>Brings a file to UTF-8, by its byte order mark or its declared encoding, and refuses what is no text.</summary>
+/// <summary>
+/// Converts a file to UTF-8, from the encoding of its byte order mark or from the declared one. Refuses files that are not text.
+/// </summary>
 internal static class CsvEncoding
 {
-    // What is looked at before the engine: a header that is longer is looked at again when it is read.
+    // The bytes that are checked before CsvHelper reads them. A longer header is checked again when it is read.
     private const int HeadLength = 1024;
 
     private static readonly SearchValues<byte> NoText = SearchValues.Create(
         [.. Enumerable.Range(0, 32).Where(b => b is not ('\t' or '\r' or '\n')).Select(b => (byte)b), 0x7F]);
 
-    /// <summary>The content in UTF-8, in place where it is that already.</summary>
+    /// <summary>The content in UTF-8. Content that already is UTF-8 is not copied.</summary>
     public static ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> content, Encoding? declared)
     {
         if (Utf16Of(content.Span) is { } utf16) return Encoding.Convert(utf16, Encoding.UTF8, content[2..].ToArray());
@@ -21,7 +22,7 @@ internal static class CsvEncoding
         return Encoding.Convert(declared, Encoding.UTF8, content.ToArray());
     }
 
-    /// <summary>The stream in UTF-8, with its head read. The stream stays the caller's.</summary>
+    /// <summary>The stream in UTF-8, with its head already read. The caller still owns <paramref name="stream"/> and disposes it.</summary>
     public static async ValueTask<HeadStream> ToUtf8Async(Stream stream, CsvText text, CancellationToken cancellationToken)
     {
         int length = text.HasHead ? CsvHead.Longest : HeadLength;
@@ -38,7 +39,7 @@ internal static class CsvEncoding
     }
 
     /// <summary>Refuses control characters in a file's first line.</summary>
-    /// <exception cref="BadFileException">It is no text.</exception>
+    /// <exception cref="BadFileException">The file is not text.</exception>
     public static void RefuseBinary(ReadOnlySpan<byte> text, long line = 1)
     {
         ReadOnlySpan<byte> head = text.Length > HeadLength ? text[..HeadLength] : text;
@@ -47,7 +48,7 @@ internal static class CsvEncoding
         if (head.ContainsAny(NoText)) throw new BadFileException(CsvDefects.Binary(head, line));
     }
 
-    /// <summary>Whether the content says that it is UTF-8.</summary>
+    /// <summary>Whether the content begins with the byte order mark of UTF-8.</summary>
     public static bool IsUtf8(ReadOnlySpan<byte> content) => content is [0xEF, 0xBB, 0xBF, ..];
 
     private static UnicodeEncoding? Utf16Of(ReadOnlySpan<byte> content) => content switch
@@ -61,23 +62,22 @@ internal static class CsvEncoding
     private static readonly UnicodeEncoding BigEndian = new(bigEndian: true, byteOrderMark: false);
 }
 
-/// <summary>A stream whose first bytes can be looked at before they are read, and that knows where it ended.</summary>
+/// <summary>A stream whose first bytes can be inspected before they are read, and that knows when it has ended.</summary>
 internal sealed class HeadStream(Stream inner, bool leaveOpen) : ForwardStream
 {
     private byte[] _buffer = [];
     private int _position;
     private int _filled;
 
-    /// <summary>What is read ahead and not yet handed out.</summary>
+    /// <summary>The bytes that were read ahead and not yet given to the reader.</summary>
     public ReadOnlyMemory<byte> Head => _buffer.AsMemory(_position, _filled - _position);
 
-    /// <summary>How many bytes were handed out.</summary>
+    /// <summary>How many bytes the reader was given.</summary>
     public long BytesRead { get; private set; }
 
-    /// <summary>Whether the inner stream said that it ends; the head may still hold bytes.</summary>
+    /// <summary>Whether the inner stream has ended. The head may still contain bytes.</summary>
     public bool Ended { get; private set; }
 
-    /// <summary>Reads ahead.</summary>
     public async ValueTask ReadHeadAsync(int length, CancellationToken cancellationToken)
     {
         _buffer = new byte[length];
@@ -85,7 +85,7 @@ internal sealed class HeadStream(Stream inner, bool leaveOpen) : ForwardStream
         Ended = _filled < length;
     }
 
-    /// <summary>Drops the first bytes of the head: a byte order mark.</summary>
+    /// <summary>Drops the first bytes of the head: a byte order mark, or the lines above the table.</summary>
     public void Skip(int bytes) => _position += bytes;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -4,20 +4,26 @@ using Dynamo.Pipeline.Csv;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Reads CSV files: one record a line, under a header that names the columns or without one. What the columns mean is the shape's business
-/// (<see cref="ReadingFormat"/> for <see cref="Reading"/>, your own <see cref="ICsvShape{TRow}"/> for your own row); encodings, quotes, line numbers and rejects
-/// are dealt with here. A line that cannot be read is rejected by line and column and the rest of the file goes on; a file without a usable header, or one that
-/// cannot be split into lines, is a <see cref="BadFileException"/>. Fields are parsed as UTF-8 bytes: no string a field, and no allocation a row.
-/// <para>
-/// A last line without a line end counts when it has all its fields: that its last field was cut short cannot be seen.
-/// A file with only a header is good and has no rows. Blank lines are passed over, and so are empty fields beyond those of the header.
-/// </para>
-/// Thread-safe: one format serves all readers.
+/// Reads the rows of CSV files, whatever their columns mean: create it and give it to a pipeline, or call it yourself,
+/// from any thread and from several at once.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <remarks>
+/// For your own type of row, give it the names of the columns and a <see cref="CsvRecordParser{TRow}"/>. For <see cref="Reading"/>, give it
+/// a <see cref="ReadingFormat"/>. The format itself takes care of encodings, quotes, line numbers and rejects.
+/// <para>
+/// A line that cannot be read is rejected with its line and column, and the rest of the file is read. A file without a usable header, or
+/// one that cannot be split into lines, is a <see cref="BadFileException"/>.
+/// </para>
+/// <para>
+/// A last line without a line end is read if it has all its fields; nobody can see whether its last field was cut off.
+/// A file that has only a header is good and has no rows. Blank lines are skipped, and so are empty fields beyond those of the header.
+/// </para>
+/// <para>Fields are parsed as UTF-8 bytes, without a string per field and without an allocation per row.</para>
+/// </remarks>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public sealed class CsvFormat<TRow> : IFileFormat<TRow>
 {
-    // Files of one source have a handful of different headers. Past these, a header is bound for each file.
+    // The files of one source have only a few different headers. Above this number, columns are found again for each file.
     private const int MostHeaders = 16;
     private const int LongestHeader = 1 << 16;
 
@@ -25,9 +31,36 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
     private readonly CsvVariant[] _variants;
     private volatile BoundHeader[] _bound = [];
 
-    /// <summary>Creates the format.</summary>
-    /// <param name="shape">What the columns mean, such as <see cref="ReadingFormat.Default"/>.</param>
-    /// <exception cref="ArgumentException">The shape's settings exclude each other.</exception>
+    /// <summary>
+    /// Creates a format for your own type of row.
+    /// <code>
+    /// var format = new CsvFormat&lt;PumpEvent&gt;(["pump", "kW"], Parse, new CsvText { Separator = ';' });
+    /// </code>
+    /// </summary>
+    /// <param name="columns">
+    /// The columns that a file must have, by name and in any order. Case does not matter. <c>#3</c> is the third column, unless a column
+    /// has that name. The index of a name in this list is the number of its column in <see cref="CsvRecord"/>. Other columns are ignored.
+    /// A file in which one of these columns is missing, or there twice, is quarantined.
+    /// </param>
+    /// <param name="parse">Turns a line into a row, or returns what is wrong with it. Called from several threads at once.</param>
+    /// <param name="text">
+    /// How the text is written: separator, quote, encoding, lines above and below the table. Default <see cref="CsvText.Default"/>.
+    /// </param>
+    /// <exception cref="ArgumentNullException">There are no columns or there is no parser.</exception>
+    /// <exception cref="ArgumentException">
+    /// The list of columns is empty, a name is empty or there twice, or settings of the text exclude each other.
+    /// </exception>
+    public CsvFormat(IReadOnlyList<string> columns, CsvRecordParser<TRow> parse, CsvText? text = null)
+        : this(new CsvColumns<TRow>(columns, parse, text ?? CsvText.Default))
+    {
+    }
+
+    /// <summary>
+    /// Creates a format from a shape. A shape can also use the file's path and preamble, and make several rows from one line.
+    /// </summary>
+    /// <param name="shape">The meaning of the columns, such as <see cref="ReadingFormat.Default"/>.</param>
+    /// <exception cref="ArgumentNullException">There is no shape.</exception>
+    /// <exception cref="ArgumentException">Settings of the shape exclude each other.</exception>
     public CsvFormat(ICsvShape<TRow> shape)
     {
         ArgumentNullException.ThrowIfNull(shape);
@@ -36,7 +69,9 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
         Text.Check();
         shape.Check();
         _variants = Text.Separator == CsvText.Detected
-            ? [.. SeparatorGuess.Candidates.ToArray().Where(c => c != Text.Quote && c != Text.Comment).Select(c => new CsvVariant(Text, (char)c))]
+            ? [.. SeparatorGuess.Candidates.ToArray()
+                .Where(c => c != Text.Quote && c != Text.Comment)
+                .Select(c => new CsvVariant(Text, (char)c))]
             : [new CsvVariant(Text, Text.Separator)];
     }
 
@@ -55,7 +90,7 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
     internal CsvVariant Variant(char separator) =>
         _variants.Length == 1 ? _variants[0] : Array.Find(_variants, v => v.Text.Separator == separator)!;
 
-    /// <summary>The header on which the reader stands, bound, when it is known already.</summary>
+    /// <summary>The columns of the header that the reader is at, if they were found before; otherwise null.</summary>
     internal BoundHeader? Known(CsvReader csv, long line, CsvText text)
     {
         foreach (BoundHeader known in _bound)
@@ -63,7 +98,7 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
         return null;
     }
 
-    /// <summary>The header, bound.</summary>
+    /// <summary>Finds the columns of a header.</summary>
     internal BoundHeader Bind(CsvHeader header)
     {
         foreach (BoundHeader known in _bound)
@@ -71,7 +106,7 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
 
         var bound = new BoundHeader(header, _shape.Bind(header));
         BoundHeader[] before = _bound;
-        // Two readers may overwrite each other's addition: the header is then bound once more.
+        // Two threads may overwrite each other's addition. Then the columns of that header are found once more.
         if (before.Length < MostHeaders && header.Length <= LongestHeader) _bound = [.. before, bound];
         return bound;
     }

@@ -2,20 +2,22 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Csv;
 
-/// <summary>What stands above a file's table, and how the table is separated: found in the file's first bytes, before the engine sees them.</summary>
-/// <param name="Length">How many bytes stand above the table.</param>
-/// <param name="Lines">How many lines these are.</param>
-/// <param name="Preamble">Those lines, without comment characters and blanks.</param>
-/// <param name="Separator">The table's separator.</param>
+/// <summary>
+/// The lines above a file's table, and the table's separator. Both are found in the file's first bytes, before CsvHelper reads them.
+/// </summary>
+/// <param name="Length">How many bytes are above the table.</param>
+/// <param name="Lines">How many lines are above the table.</param>
+/// <param name="Preamble">The lines above the table, without comment characters and blanks.</param>
+/// <param name="Separator">The separator of the table.</param>
 internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<string> Preamble, char Separator)
 {
-    /// <summary>How far is looked.</summary>
+    /// <summary>How many bytes of a file are searched.</summary>
     public const int Longest = 1 << 16;
 
-    /// <summary>Looks at a file's first bytes.</summary>
+    /// <summary>Finds the head in a file's first bytes.</summary>
     /// <param name="utf8">The whole file, or its first <see cref="Longest"/> bytes.</param>
-    /// <param name="text">How it is written.</param>
-    /// <exception cref="BadFileException">The table was not found, or its separator.</exception>
+    /// <param name="text">How the file is written.</param>
+    /// <exception cref="BadFileException">The table or its separator was not found.</exception>
     public static CsvHead Of(ReadOnlySpan<byte> utf8, CsvText text)
     {
         ReadOnlySpan<byte> head = utf8.Length > Longest ? utf8[..Longest] : utf8;
@@ -37,9 +39,9 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
         return new CsvHead(at, lines, preamble, separator);
     }
 
-    /// <summary>The first line, without its end.</summary>
+    /// <summary>Gets the first line of a text, without its line end.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="width">The line's length with its end; 0 when there is nothing left.</param>
+    /// <param name="width">The length of the line with its end, in bytes; 0 if the text is empty.</param>
     public static ReadOnlySpan<byte> Line(ReadOnlySpan<byte> text, out int width)
     {
         int end = text.IndexOfAny((byte)'\r', (byte)'\n');
@@ -68,7 +70,9 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
     private static BadFileException NotFound(CsvText text, int lines) => new(new Defect("the table was not found")
     {
         Line = Math.Max(1, lines),
-        Expected = text.TableStart is { } start ? $"a line that begins with '{start}' in the first {Longest} bytes" : $"{text.PreambleLines} lines above the table, within {Longest} bytes",
+        Expected = text.TableStart is { } start
+            ? $"a line that begins with '{start}' in the first {Longest} bytes"
+            : $"{text.PreambleLines} lines above the table, within {Longest} bytes",
         Remedy = "Cut off, or written by another logger? Set TableStart or PreambleLines in the format",
     });
 
@@ -81,7 +85,7 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
     });
 }
 
-/// <summary>Whether a line begins with some text, without case and without blanks and a quote before it.</summary>
+/// <summary>Tells whether a line begins with a text. Case does not matter; blanks and quotes before the text are skipped.</summary>
 internal static class LineStart
 {
     public static bool Is(ReadOnlySpan<byte> line, byte[] start)
@@ -98,13 +102,15 @@ internal static class SeparatorGuess
 {
     private const int MostLines = 20;
 
-    /// <summary>What is tried, in order: a comma or a space is more often part of a field than a semicolon.</summary>
+    /// <summary>
+    /// The separators to try, in order. Comma and space come last, because they are more often part of a field than the others.
+    /// </summary>
     public static ReadOnlySpan<byte> Candidates => ";\t|, "u8;
 
     /// <param name="table">The text from the table's first line on.</param>
-    /// <param name="text">Its quote and comment.</param>
-    /// <param name="isWhole">Whether the text ends with the file: otherwise its last line is cut off.</param>
-    /// <returns>The separator, or null.</returns>
+    /// <param name="text">Its quote and comment characters.</param>
+    /// <param name="isWhole">Whether the text reaches to the end of the file. If not, its last line may be incomplete.</param>
+    /// <returns>The separator, or null if none fits.</returns>
     public static char? Of(ReadOnlySpan<byte> table, CsvText text, bool isWhole)
     {
         foreach (byte candidate in Candidates)
@@ -131,7 +137,9 @@ internal static class SeparatorGuess
         return fields > 1;
     }
 
-    /// <summary>The fields of a line; separators inside quotes do not count, and several spaces are one.</summary>
+    /// <summary>
+    /// The number of fields in a line. Separators inside quotes do not count, and several spaces in a row are one separator.
+    /// </summary>
     public static int Count(ReadOnlySpan<byte> line, byte separator, byte quote)
     {
         int count = 1;

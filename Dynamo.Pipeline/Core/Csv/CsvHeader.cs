@@ -5,7 +5,9 @@ using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>The names in a CSV file's first line, trimmed. Immutable; shared by all files with the same header.</summary>
+/// <summary>
+/// The column names of a CSV file, trimmed. Immutable, so any thread may use it; all files with the same header share one.
+/// </summary>
 public sealed class CsvHeader
 {
     private const int LongestShown = 200;
@@ -23,7 +25,7 @@ public sealed class CsvHeader
         _names = text.HasHeader ? Texts(reader, places, count) : [.. Enumerable.Range(1, count).Select(i => $"#{i}")];
     }
 
-    /// <summary>The header with the units under it.</summary>
+    /// <summary>A header together with the line of units below it.</summary>
     internal CsvHeader(CsvHeader header, CsvReader units, int[]? places, int count)
     {
         (Text, Line, _raw, _names) = (header.Text, header.Line, header._raw, header._names);
@@ -31,23 +33,28 @@ public sealed class CsvHeader
         Units = Texts(units, places, Math.Min(count, _names.Length));
     }
 
-    /// <summary>The names, in the file's order; an empty one is a column without a name.</summary>
+    /// <summary>The names in the file's order. An empty one is a column without a name.</summary>
     public IReadOnlyList<string> Names => _names;
 
-    /// <summary>The units in the line under the header, in step with the names, perhaps fewer; empty when the format has none.</summary>
+    /// <summary>
+    /// The units in the line below the header, in the order of the names. There may be fewer units than names.
+    /// Empty if the format has no units.
+    /// </summary>
     public IReadOnlyList<string> Units { get; } = [];
 
-    /// <summary>How many columns there are, and so how many fields each line must have.</summary>
+    /// <summary>How many columns there are. Each line must have as many fields.</summary>
     public int Count => _names.Length;
 
-    /// <summary>The line the header stands on: 1, unless blank lines come before it.</summary>
+    /// <summary>The number of the header's line: 1, unless blank lines or a preamble come before it.</summary>
     public long Line { get; }
 
-    /// <summary>Finds a column that must be there once, ignoring case.</summary>
-    /// <param name="name">Its name; <c>#3</c> is the third one, unless one is named so.</param>
-    /// <param name="expected">All the names the file should have, for the message.</param>
-    /// <returns>Its index.</returns>
-    /// <exception cref="BadFileException">It is missing (with what looks like it) or doubled.</exception>
+    /// <summary>Finds a column that must be there exactly once. Case does not matter.</summary>
+    /// <param name="name">Its name. <c>#3</c> is the third column, unless a column has that name.</param>
+    /// <param name="expected">All names that the file should have, for the error message.</param>
+    /// <returns>Its 0-based index.</returns>
+    /// <exception cref="BadFileException">
+    /// The column is missing or there twice. If it is missing, the message contains the most similar name.
+    /// </exception>
     public int Column(string name, string expected)
     {
         int index = IndexOf(name, 0);
@@ -57,29 +64,32 @@ public sealed class CsvHeader
         return index;
     }
 
-    /// <summary>The column's name for a message: <c>#3</c> when it has none.</summary>
-    /// <param name="index">The 0-based column.</param>
-    /// <returns>The name.</returns>
-    public string Describe(int index) => index < _names.Length && _names[index].Length > 0 ? Shown(_names[index]) : $"#{index + 1}";
+    /// <summary>The name of a column for a message, or its number such as <c>#3</c> if it has no name.</summary>
+    /// <param name="index">The 0-based index of the column.</param>
+    /// <returns>The name, at most 200 characters of it, without control characters.</returns>
+    public string Describe(int index) =>
+        index < _names.Length && _names[index].Length > 0 ? Shown(_names[index]) : $"#{index + 1}";
 
-    /// <summary>The names with the file's separator between them, cut to 200 characters: every reject may carry it.</summary>
+    /// <summary>
+    /// The names with the file's separator between them, cut to 200 characters, because every rejected row may contain it.
+    /// </summary>
     /// <returns>The text.</returns>
     public override string ToString() => _shown ??= Shown(string.Join(Text.Separator, _names));
 
     internal CsvText Text { get; }
 
-    /// <summary>Whether a file with this header, on this line, is bound as this one is.</summary>
+    /// <summary>Whether the columns found for this header are also right for the other one: both have the same bytes and line.</summary>
     internal bool Is(CsvHeader other) =>
         Line == other.Line && Count == other.Count && ReferenceEquals(Text, other.Text)
         && _raw.AsSpan().SequenceEqual(other._raw) && _rawUnits.AsSpan().SequenceEqual(other._rawUnits);
 
-    /// <summary>As <see cref="Is(CsvHeader)"/>, for a header without units that is not made yet.</summary>
+    /// <summary>The same as <see cref="Is(CsvHeader)"/>, for a header without units of which there are only the bytes yet.</summary>
     internal bool Is(ReadOnlySpan<byte> raw, long line, CsvText text) =>
         Line == line && ReferenceEquals(Text, text) && raw.SequenceEqual(_raw);
 
     internal int Length => _raw.Length + _rawUnits.Length;
 
-    // A stranger wrote the names: they may be a megabyte long, and hold what a terminal obeys.
+    // Anybody may have written the names: they can be a megabyte long and contain control sequences for a terminal.
     private static string Shown(string text)
     {
         if (text.Length <= LongestShown && !text.Any(char.IsControl)) return text;
@@ -88,7 +98,11 @@ public sealed class CsvHeader
     }
 
     private int Numbered(string name) =>
-        name is ['#', ..] && int.TryParse(name.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number <= Count ? number - 1 : -1;
+        name is ['#', ..]
+        && int.TryParse(name.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        && number <= Count
+            ? number - 1
+            : -1;
 
     private static string[] Texts(CsvReader reader, int[]? places, int count)
     {

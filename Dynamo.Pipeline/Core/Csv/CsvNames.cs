@@ -5,13 +5,17 @@ using System.Text.Unicode;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// The names of loggers and channels, each kept as one string for the life of a format: looking up a known one allocates nothing.
-/// Thread-safe. Reads take no lock: an entry never changes once it is linked, and a larger table is published whole; writes take the lock.
-/// Bounded, since strangers write the names: when it is full, or a bucket is crowded, further names are new strings each time.
+/// The names of loggers and channels. Each is kept as one string as long as the format lives, so looking up a known name
+/// allocates nothing. Thread-safe.
 /// </summary>
-public sealed class CsvNames
+/// <remarks>
+/// Reads take no lock: an entry never changes once it is linked, and a larger table is published as a whole. Writes take the lock.
+/// The size is limited, because the names come from files that anybody may write: if the table or a bucket is full,
+/// each further name is a new string every time.
+/// </remarks>
+internal sealed class CsvNames
 {
-    /// <summary>The longest name, in bytes of UTF-8: 400.</summary>
+    /// <summary>The longest allowed name, in bytes of UTF-8: 400.</summary>
     public const int LongestName = 400;
 
     private const int MostNames = 100_000;
@@ -24,10 +28,10 @@ public sealed class CsvNames
 
     internal CsvNames() { }
 
-    /// <summary>The one string for a name.</summary>
-    /// <param name="utf8">The name.</param>
-    /// <param name="problem">Why it is no name ("is empty"), when the result is <see langword="null"/>.</param>
-    /// <returns>The name, or <see langword="null"/>.</returns>
+    /// <summary>Gets the one string for a name.</summary>
+    /// <param name="utf8">The name in UTF-8.</param>
+    /// <param name="problem">Why it is not a valid name, such as "is empty", if the result is <see langword="null"/>.</param>
+    /// <returns>The name, or <see langword="null"/> if it is not valid.</returns>
     public string? Intern(ReadOnlySpan<byte> utf8, out string? problem)
     {
         problem = null;
@@ -40,13 +44,13 @@ public sealed class CsvNames
         return Find(_buckets, hash, utf8)?.Text ?? Add(hash, utf8, out problem);
     }
 
-    /// <summary>The one string for a name.</summary>
-    /// <param name="name">The name.</param>
-    /// <param name="problem">Why it is no name ("is empty"), when the result is <see langword="null"/>.</param>
-    /// <returns>The name, or <see langword="null"/>.</returns>
+    /// <summary>Gets the one string for a name.</summary>
+    /// <param name="name">The name as text.</param>
+    /// <param name="problem">Why it is not a valid name, such as "is empty", if the result is <see langword="null"/>.</param>
+    /// <returns>The name, or <see langword="null"/> if it is not valid.</returns>
     public string? Intern(ReadOnlySpan<char> name, out string? problem)
     {
-        // Three bytes are the most that one UTF-16 unit takes: what does not fit here is too long in any case.
+        // One UTF-16 unit needs three bytes at most. So a name that does not fit here is too long in any case.
         Span<byte> utf8 = stackalloc byte[LongestName + 3];
         bool fits = Encoding.UTF8.TryGetBytes(name, utf8, out int length);
         return Intern(fits ? utf8[..length] : utf8, out problem);
@@ -103,10 +107,10 @@ public sealed class CsvNames
         return entry;
     }
 
-    // The table's length is a power of two.
+    // The length of the table is a power of two.
     private static int Index(Entry?[] buckets, ulong hash) => (int)(hash >> 32) & (buckets.Length - 1);
 
-    /// <summary>Eight bytes a step, seeded per table so that a file cannot be made to collide.</summary>
+    /// <summary>Hashes eight bytes at a time. Each table has its own seed, so that nobody can write a file whose names collide.</summary>
     private ulong Hash(ReadOnlySpan<byte> utf8)
     {
         ulong hash = _seed + (ulong)utf8.Length;

@@ -4,9 +4,13 @@ using CsvHelper;
 
 namespace Dynamo.Pipeline.Csv;
 
-/// <summary>Reads one CSV file: finds the table and its header, checks each record's quotes and number of fields, and leaves the rest to the shape's parser.</summary>
+/// <summary>
+/// Reads one CSV file: finds the table and its header, checks the quotes and the number of fields of each record,
+/// and gives each good record to the parser of the shape. Used by one thread at a time.
+/// </summary>
 internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
 {
+    /// <summary>How many more lines than rows one call reads, so that it returns although the lines bring no rows.</summary>
     private const long LinesBeyond = 1 << 16;
 
     private readonly CsvFormat<TRow> _format;
@@ -33,7 +37,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         if (format.Text.Footer is { } footer) _footer = Encoding.UTF8.GetBytes(footer);
     }
 
-    // Content in memory is parsed at once; only a stream is awaited.
+    // Content in memory is parsed synchronously; only a stream is awaited.
     public ValueTask<bool> ReadAsync(RowBatch<TRow> rows, int limit, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -50,7 +54,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private bool ReadMemory(RowBatch<TRow> rows, int limit)
     {
         CsvReader csv = _csv ?? OpenMemory();
-        // Lines whose readings were all skipped bring no rows: a portion ends all the same, so that the caller sees that there is progress.
+        // Lines whose readings are all skipped bring no rows. The call still returns after some lines, so that the caller sees progress.
         for (long read = 0; rows.Count < limit && read < limit + LinesBeyond; read++)
         {
             if (_ended || !csv.Read()) return AtEnd();
@@ -74,7 +78,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         }
         catch (CsvFormatException e)
         {
-            // With these options a record that does not fit the buffer is the only thing the engine refuses.
+            // With these options CsvHelper refuses only a record that does not fit into its buffer.
             throw new BadFileException(CsvDefects.LineTooLong(Math.Max(1, e.LineNumber) + _linesAbove, _format.Text.LongestLine), e);
         }
     }
@@ -106,12 +110,14 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private bool AtEnd()
     {
         if (_headerWithoutUnits is { } header) Begin(header);
-        // Where there is no header, a footer alone is a table without rows.
+        // Without a header, a file that has only a footer is a table without rows.
         bool isEmpty = _header is null && !(_ended && !_format.Text.HasHeader);
         return isEmpty ? throw new BadFileException(CsvDefects.Empty()) : false;
     }
 
-    /// <summary>What follows the footer is read and dropped: a stream tells at its end whether it is the file that was listed.</summary>
+    /// <summary>
+    /// Reads what follows the footer and drops it, because only at its end a stream tells whether it is the file that was listed.
+    /// </summary>
     private async ValueTask<bool> DrainAsync(CancellationToken cancellationToken)
     {
         byte[] dropped = new byte[1 << 16];
@@ -144,7 +150,9 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
             rows.Reject(CsvDefects.FieldCount(csv, _header, fields, line, IsCutOff(csv)));
     }
 
-    /// <summary>The file's first record, or its second one where that holds the units. False when it is data already.</summary>
+    /// <summary>
+    /// Takes the file's first record, and its second one if that has the units. Returns false if the record is data.
+    /// </summary>
     private bool Begin(CsvReader csv, long line, int fields)
     {
         if (_headerWithoutUnits is { } above)
@@ -184,19 +192,22 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         return true;
     }
 
-    /// <summary>Whether the file ends with this record, without a line end.</summary>
+    /// <summary>Whether the file ends with this record and the record has no line end.</summary>
     private bool IsCutOff(CsvReader csv) =>
         csv.ByteOffset + csv.RawRecord.Length == (_stream is null ? _length : _stream.Ended ? _stream.BytesRead : -1);
 }
 
-/// <summary>The fields of a line that are separated by spaces: the engine sees an empty field between two spaces, here they are one separator.</summary>
+/// <summary>
+/// Finds the fields of a line that is separated by spaces. CsvHelper sees an empty field between two spaces;
+/// here several spaces are one separator.
+/// </summary>
 internal sealed class SpacedFields
 {
-    /// <summary>The engine's index of each field of the last line that was looked at.</summary>
+    /// <summary>CsvHelper's index of each field of the last line.</summary>
     public int[] Places { get; private set; } = new int[8];
 
     /// <summary>Finds the fields of a line.</summary>
-    /// <returns>How many there are.</returns>
+    /// <returns>How many fields there are.</returns>
     public int Find(CsvReader csv)
     {
         int found = 0;

@@ -1,52 +1,69 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// What the columns of a CSV file mean, for one row type: the part of <see cref="CsvFormat{TRow}"/> that you write for your own row.
-/// <see cref="ReadingFormat"/> is the one for <see cref="Reading"/>. Used by several readers at once.
+/// The meaning of the columns of a CSV file, for one type of row. Write one if a <see cref="CsvRecordParser{TRow}"/> is not enough:
+/// if rows depend on the file's path or preamble, if only the header tells which columns there are, or if a line has several rows.
+/// <see cref="ReadingFormat"/> is the shape for <see cref="Reading"/>. It must be thread-safe.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public interface ICsvShape<TRow>
 {
-    /// <summary>How the text is written: separator, quote, longest line. Asked once.</summary>
+    /// <summary>How the text is written: separator, quote, longest line. Read once, when the format is created.</summary>
     CsvText Text { get; }
 
-    /// <summary>Finds the columns. Called once for each different header, not for each file: the result is shared by all files with that header.</summary>
-    /// <param name="header">The names in the file's first line.</param>
-    /// <returns>The bound columns, thread-safe.</returns>
-    /// <exception cref="BadFileException">A column is missing or doubled; see <see cref="CsvHeader.Column"/>.</exception>
+    /// <summary>
+    /// Finds the columns in a header. Called once for each different header, not for each file, because all files with that header share
+    /// the result. With very many different headers, it may be called again for the same one.
+    /// </summary>
+    /// <param name="header">The column names of the file.</param>
+    /// <returns>The table, which must be thread-safe.</returns>
+    /// <exception cref="BadFileException">A column is missing or there twice, see <see cref="CsvHeader.Column"/>.</exception>
     ICsvTable<TRow> Bind(CsvHeader header);
 
-    /// <summary>Refuses settings that exclude each other. Called once, when the format is made. Default: nothing to refuse.</summary>
-    /// <exception cref="ArgumentException">They exclude each other; the message says which.</exception>
+    /// <summary>Refuses settings that exclude each other. Called once, when the format is created. Default: refuses nothing.</summary>
+    /// <exception cref="ArgumentException">Settings exclude each other. The message says which.</exception>
     void Check() { }
 }
 
-/// <summary>A shape bound to one header. Used by several readers at once.</summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <summary>A shape with the columns of one header. Used by several threads at once.</summary>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public interface ICsvTable<TRow>
 {
-    /// <summary>Begins a file. A table whose rows do not depend on the file's path returns the same parser each time.</summary>
-    /// <param name="file">The file: its path, what stands above its table, and where repeated texts become one string.</param>
-    /// <returns>The parser of the file's records.</returns>
-    /// <exception cref="BadFileException">The path or the preamble lacks what the rows need.</exception>
+    /// <summary>Gets the parser for a file. If rows do not depend on the file, return the same parser for all files.</summary>
+    /// <param name="file">The file: its path and the lines above its table.</param>
+    /// <returns>The parser for the lines of the file.</returns>
+    /// <exception cref="BadFileException">The path or the preamble does not have what the rows need.</exception>
     ICsvRowParser<TRow> Open(in CsvFile file);
 }
 
-/// <summary>Turns the records of one file into rows. Used by one reader at a time, unless its table gives it to several files.</summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <summary>
+/// Turns the lines of one file into rows. Used by one thread at a time. A parser that its table returns for several files is used by
+/// several threads at once.
+/// </summary>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public interface ICsvRowParser<TRow>
 {
     /// <summary>
-    /// Adds the record's rows to the batch (none, one or many), each with <see cref="CsvRecord.Line"/>, and rejects what cannot be read with a
-    /// defect from <see cref="CsvRecord.Defect"/>. Bad content is data: do not throw for it.
+    /// Adds the rows of a line to the batch (none, one or several), each with <see cref="CsvRecord.Line"/>. Rejects what cannot be read
+    /// with a defect from <see cref="CsvRecord.Defect"/>. Bad content is data: do not throw for it.
     /// </summary>
     /// <param name="record">A line with as many fields as the header.</param>
-    /// <param name="rows">Receives rows and rejects.</param>
+    /// <param name="rows">Receives the rows and rejects.</param>
     void Parse(in CsvRecord record, RowBatch<TRow> rows);
 }
 
-/// <summary>What is known about a CSV file before its first record.</summary>
-/// <param name="Source">The file, for what is in its path.</param>
-/// <param name="Preamble">The lines above the table, trimmed; see <see cref="CsvText.PreambleLines"/>.</param>
-/// <param name="Names">Where repeated texts become one string.</param>
-public readonly record struct CsvFile(SourceFile Source, IReadOnlyList<string> Preamble, CsvNames Names);
+/// <summary>What is known about a CSV file before its first line of data.</summary>
+public readonly record struct CsvFile
+{
+    internal CsvFile(SourceFile source, IReadOnlyList<string> preamble, CsvNames names) =>
+        (Source, Preamble, Names) = (source, preamble, names);
+
+    /// <summary>The file, for rows that depend on its path.</summary>
+    public SourceFile Source { get; }
+
+    /// <summary>The lines above the table, trimmed; see <see cref="CsvText.PreambleLines"/>.</summary>
+    public IReadOnlyList<string> Preamble { get; }
+
+    /// <summary>The names of the format, in which equal names are one string.</summary>
+    internal CsvNames Names { get; }
+}

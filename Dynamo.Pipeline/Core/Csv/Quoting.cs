@@ -2,20 +2,20 @@ using CsvHelper;
 
 namespace Dynamo.Pipeline.Csv;
 
-/// <summary>How a raw field, without the spaces around it, is quoted.</summary>
+/// <summary>How a raw field is quoted, without the spaces around it.</summary>
 internal enum QuoteState
 {
-    /// <summary>Not quoted (quotes in the middle are text), or quoted and closed.</summary>
+    /// <summary>The field is not quoted (quotes in the middle are text), or it is quoted and closed.</summary>
     Sound,
 
-    /// <summary>The opening quote has no closing one.</summary>
+    /// <summary>The opening quote has no closing quote.</summary>
     Unclosed,
 
-    /// <summary>Something follows the closing quote.</summary>
+    /// <summary>There is text after the closing quote.</summary>
     TextAfter,
 }
 
-/// <summary>Looks at the quotes of raw fields.</summary>
+/// <summary>Checks the quotes of raw fields.</summary>
 internal static class Quoting
 {
     public static QuoteState Check(ReadOnlySpan<byte> field, byte quote)
@@ -32,7 +32,10 @@ internal static class Quoting
         }
     }
 
-    /// <summary>What is wrong with the quotes of a record: the engine repairs them silently, and here a repaired value would be a wrong one.</summary>
+    /// <summary>
+    /// Finds what is wrong with the quotes of a record, or null. CsvHelper repairs quotes silently,
+    /// but a repaired value could be a wrong one.
+    /// </summary>
     /// <exception cref="BadFileException">A quote is never closed.</exception>
     public static Defect? Defect(CsvReader csv, byte quote, long line, CsvHeader? header)
     {
@@ -50,7 +53,7 @@ internal static class Quoting
         return null;
     }
 
-    /// <summary>The line breaks in a field: LF, CR, or both together as one.</summary>
+    /// <summary>Counts the line breaks in a field: LF, CR or CRLF.</summary>
     public static int LineBreaks(ReadOnlySpan<byte> field)
     {
         int breaks = 0;

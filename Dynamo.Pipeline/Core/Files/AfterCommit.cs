@@ -3,12 +3,12 @@ namespace Dynamo.Pipeline;
 /// <summary>What happens to a file at its source once its rows and its ledger entry are committed.</summary>
 public enum AfterCommit
 {
-    /// <summary>It stays where it is. The ledger keeps it from being imported again, but each run lists it.</summary>
+    /// <summary>The file stays where it is. The ledger prevents a second import, but each run lists the file again.</summary>
     Keep,
 
-    /// <summary>It is moved into the archive folder, under its path.</summary>
+    /// <summary>The file moves to the same path below the archive folder.</summary>
     Archive,
 
-    /// <summary>It is deleted.</summary>
+    /// <summary>The file is deleted.</summary>
     Delete,
 }

@@ -4,14 +4,17 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Files;
 
-/// <summary>Which paths of a source are below it, and names derived from file names, never longer than the 255 bytes a file system takes.</summary>
+/// <summary>
+/// Checks that paths stay below their source, and makes new names from file names. A new name never has more than 255 bytes,
+/// the limit of common file systems.
+/// </summary>
 internal static class FileNames
 {
     private const int LongestName = 255;
     private const int LongestExtension = 20;
     private const string TimeFormat = "yyyyMMdd'T'HHmmss'.'fffffff'Z'";
 
-    /// <summary>The path with an ending; a name that would be too long is cut, and a hash of it keeps it apart from others.</summary>
+    /// <summary>Appends an ending. A name that would be too long is cut and gets a hash, so that it stays different from others.</summary>
     public static string Append(string path, string ending)
     {
         string name = Path.GetFileName(path);
@@ -20,10 +23,13 @@ internal static class FileNames
         return Path.Join(Path.GetDirectoryName(path), Cut(name, LongestName - Encoding.UTF8.GetByteCount(tail)) + tail);
     }
 
-    /// <summary><c>a.csv</c> becomes <c>a.20260101T000000.0000000Z.csv</c>, from the second on with a number.</summary>
+    /// <summary>
+    /// Adds the time to a name: <c>a.csv</c> becomes <c>a.20260101T000000.0000000Z.csv</c>.
+    /// A <paramref name="number"/> above 1 is added too.
+    /// </summary>
     public static string WithTime(string path, DateTime modifiedUtc, int number)
     {
-        // What follows the last dot of a very long name is no extension, and would leave no room.
+        // A very long text after the last dot is not an extension, and it would leave no room for the time.
         string extension = Path.GetExtension(path) is { Length: <= LongestExtension } found ? found : "";
         string stem = path[..^extension.Length];
         string time = modifiedUtc.ToString(TimeFormat, CultureInfo.InvariantCulture);
@@ -31,10 +37,13 @@ internal static class FileNames
         return Append(stem, $".{time}{counter}{extension}");
     }
 
-    /// <summary>A hidden name in the same folder for content that is on its way; the same for the same target, so that litter is overwritten.</summary>
+    /// <summary>
+    /// A hidden name in the same folder for a file that is still being written. One target always has the same one,
+    /// so that the next attempt overwrites what a killed one left behind.
+    /// </summary>
     public static string Temporary(string path) => Path.Join(Path.GetDirectoryName(path), "." + Hash(Path.GetFileName(path)) + ".tmp");
 
-    /// <summary>Whether a path stays below the root, whoever wrote it.</summary>
+    /// <summary>Whether a path stays below the root. The path may come from anywhere, a hostile server included.</summary>
     public static bool IsBelow(string path)
     {
         if (path.Length == 0 || path.Contains('\0') || Path.IsPathRooted(path)) return false;
@@ -47,7 +56,8 @@ internal static class FileNames
         return true;
     }
 
-    /// <summary>Refuses a path that does not stay below the root.</summary>
+    /// <summary>Throws if a path does not stay below the root.</summary>
+    /// <exception cref="ArgumentException">The path does not stay below the root.</exception>
     public static void CheckBelow(SourceFile file)
     {
         if (!IsBelow(file.Path)) throw new ArgumentException($"'{file.Path}' is not a path below the source's folder", nameof(file));

@@ -2,7 +2,7 @@ using System.IO.Enumeration;
 
 namespace Dynamo.Pipeline.Files;
 
-/// <summary>Which names of a folder are files to import, and which folders to look into. Thread-safe.</summary>
+/// <summary>Decides which names of a folder are files to import and which folders to list. Thread-safe.</summary>
 internal sealed class FileSelection
 {
     private static readonly string[] TemporaryEndings = [".tmp", ".part", ".filepart"];
@@ -19,7 +19,7 @@ internal sealed class FileSelection
 
     public bool Recursive { get; }
 
-    /// <summary>Whether a file of that name is imported.</summary>
+    /// <summary>Whether to import a file with this name.</summary>
     public bool WantsFile(ReadOnlySpan<char> name)
     {
         if (name[0] == '.' || IsTemporary(name)) return false;
@@ -31,7 +31,7 @@ internal sealed class FileSelection
         return false;
     }
 
-    /// <summary>Whether a folder of that name is looked into.</summary>
+    /// <summary>Whether to list a folder with this name.</summary>
     public bool WantsFolder(ReadOnlySpan<char> name) => Recursive && name[0] != '.';
 
     private static bool IsTemporary(ReadOnlySpan<char> name)

@@ -4,23 +4,27 @@ using System.Text.RegularExpressions;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Several formats for one source, chosen by the file's name or path: the first pattern that matches wins. A file that matches none is quarantined. Thread-safe.
+/// Chooses the format of each file by its name or path: the first pattern that matches wins.
+/// A file that matches no pattern is quarantined. Thread-safe.
 /// </summary>
-/// <typeparam name="TRow">The row.</typeparam>
+/// <typeparam name="TRow">The type of a row.</typeparam>
 public sealed class FormatByPattern<TRow> : IFileFormat<TRow>
 {
     private readonly (FilePattern Pattern, IFileFormat<TRow> Format)[] _formats;
 
-    /// <summary>Creates the choice.</summary>
+    /// <summary>Creates a format that chooses among others.</summary>
     /// <param name="formats">
-    /// Patterns with their formats, in order. <c>*</c> is any text and <c>?</c> any character but a slash, <c>**</c> any text at all; <c>;</c> stands between alternatives.
-    /// A pattern without a slash is compared with the file's name, one with a slash with its path below the source; without case.
+    /// Patterns with their formats, in order. <c>*</c> stands for any text without a slash, <c>?</c> for any character but a slash,
+    /// <c>**</c> for any text; <c>;</c> separates alternatives. A pattern without a slash is compared with the file's name,
+    /// a pattern with a slash with the path below the source. Case does not matter.
     /// </param>
-    /// <exception cref="ArgumentException">There are none, or a pattern is empty.</exception>
+    /// <exception cref="ArgumentNullException">The list or a format is <see langword="null"/>.</exception>
+    /// <exception cref="ArgumentException">There are no formats, or a pattern is empty.</exception>
     public FormatByPattern(IEnumerable<(string Pattern, IFileFormat<TRow> Format)> formats)
     {
         ArgumentNullException.ThrowIfNull(formats);
-        _formats = [.. formats.Select(f => (new FilePattern(f.Pattern), f.Format ?? throw new ArgumentNullException(nameof(formats))))];
+        _formats = [.. formats.Select(f =>
+            (new FilePattern(f.Pattern), f.Format ?? throw new ArgumentNullException(nameof(formats))))];
         if (_formats.Length == 0) throw new ArgumentException("At least one format is needed.", nameof(formats));
     }
 
@@ -40,7 +44,7 @@ public sealed class FormatByPattern<TRow> : IFileFormat<TRow>
     }
 }
 
-/// <summary>A pattern of file names or paths. Immutable, thread-safe; matches in time linear in the path.</summary>
+/// <summary>A pattern of file names or paths. Matching takes time linear in the length of the path. Immutable, so thread-safe.</summary>
 internal sealed class FilePattern
 {
     private readonly string _text;
@@ -51,7 +55,9 @@ internal sealed class FilePattern
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(text);
         _text = text;
-        _alternatives = [.. text.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(one => (Compile(one), one.Contains('/')))];
+        _alternatives = [.. text
+            .Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(one => (Compile(one), one.Contains('/')))];
         if (_alternatives.Length == 0) throw new ArgumentException($"The file pattern '{text}' is empty.", nameof(text));
     }
 
@@ -81,6 +87,8 @@ internal sealed class FilePattern
             });
             i += isFolders ? 2 : isDouble ? 1 : 0;
         }
-        return new Regex(regex.Append("\\z").ToString(), RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.Singleline);
+        return new Regex(
+            regex.Append("\\z").ToString(),
+            RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.Singleline);
     }
 }

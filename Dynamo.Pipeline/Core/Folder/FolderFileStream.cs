@@ -3,10 +3,13 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Dynamo.Pipeline.Folder;
 
-/// <summary>A large file, read forward once; it fails at its end, or as soon as it shows, when it is not the file that was listed. Not thread-safe.</summary>
+/// <summary>
+/// Reads a large file once, from beginning to end. If it is not the file that was listed, reading fails as soon as that shows,
+/// at its end at the latest. Not thread-safe.
+/// </summary>
 internal sealed class FolderFileStream(SafeFileHandle handle, SourceFile listed, Func<SafeFileHandle, FileStat> stat) : ForwardStream
 {
-    // Larger buffers gain nothing measurable on a local disk; smaller ones cost system calls.
+    // A larger buffer makes no measurable difference on a local disk; a smaller one costs more system calls.
     private const int BufferSize = 128 * 1024;
 
     private readonly FileStream _file = new(handle, FileAccess.Read, BufferSize, isAsync: false);
@@ -16,7 +19,7 @@ internal sealed class FolderFileStream(SafeFileHandle handle, SourceFile listed,
 
     public override long Position { get => _read; }
 
-    /// <exception cref="FileChangedException">It is not the file that was listed.</exception>
+    /// <exception cref="FileChangedException">The file is not the one that was listed.</exception>
     /// <exception cref="SourceException">The disk fails.</exception>
     public override int Read(Span<byte> buffer)
     {

@@ -4,12 +4,14 @@ using Dynamo.Pipeline.Files;
 namespace Dynamo.Pipeline.Folder;
 
 /// <summary>
-/// One listing of a folder: ready files at once, young ones when they have kept still for the settle time, those that did not as deferred.
-/// Its memory is a portion of names and at most <see cref="MostYoung"/> young files.
+/// One listing of a folder. It gives ready files at once. It gives young files when they have not changed for the settle time,
+/// and those that did change as deferred. It holds a portion of names and at most <see cref="MostYoung"/> young files in memory.
 /// </summary>
 internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSourceOptions options)
 {
-    /// <summary>When so many files are young the listing waits for them before it goes on: a million new files are not held in memory.</summary>
+    /// <summary>
+    /// With this many young files, the listing waits for them before it goes on. So a million new files are never held in memory.
+    /// </summary>
     internal const int MostYoung = 20_000;
 
     private readonly FileSelection _filter = new(options);
@@ -36,16 +38,16 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
         }
         await WaitAsync(young, cancellationToken).ConfigureAwait(false);
         foreach (SourceFile settled in LookAgain(young)) yield return settled;
-        // A folder that is removed or unmounted under the listing looks like its end.
+        // If the folder is removed or unmounted during the listing, that looks like its end.
         place.CheckThere();
     }
 
-    /// <summary>When a file will have kept still for long enough, or <see langword="null"/> when it has.</summary>
+    /// <summary>When the file will have been unchanged for the settle time, or <see langword="null"/> if it already has.</summary>
     private DateTime? ReadyAt(SourceFile file)
     {
         if (file.DeferReason is not null || options.DoneMarker is not null || options.SettleTime == TimeSpan.Zero) return null;
         DateTime now = _clock.GetUtcNow().UtcDateTime;
-        // A time in the future is another clock's: what counts is that the file keeps still from now on.
+        // A time in the future comes from another clock. Then the settle time starts now.
         if (file.ModifiedUtc > now) return now + options.SettleTime;
         return now - file.ModifiedUtc >= options.SettleTime ? null : file.ModifiedUtc + options.SettleTime;
     }
@@ -142,7 +144,7 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
     {
         FileStat stat = disk.Stat(place.PathOf(marker));
         if (stat.Kind != FileKind.Regular) return $"there is no {entry.Name}{options.DoneMarker} yet";
-        // A marker that was left behind must not vouch for the next file of that name.
+        // An old marker that was left behind does not count for a new file of that name.
         return stat.ModifiedUtc < entry.Stat.ModifiedUtc ? $"{entry.Name}{options.DoneMarker} is older than the file" : null;
     }
 }

@@ -3,27 +3,36 @@ using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Folder;
 
-/// <summary>Moves and copies of single files that a kill at any instant leaves either done or undone, also between file systems.</summary>
+/// <summary>
+/// Moves and copies single files, also between file systems. If the process is killed at any instant, the target is either
+/// complete or missing.
+/// </summary>
 internal static partial class FolderMove
 {
     private const int CrossDevice = 18;
 
-    /// <summary>Moves a file over whatever is at the target, creating the target's folder. The time of the file is kept.</summary>
+    /// <summary>Moves a file and replaces whatever is at the target. Creates the target's folder and keeps the file's time.</summary>
     public static void Move(string path, string target, DateTime modifiedUtc)
     {
         if (TryRename(path, target)) return;
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         if (TryRename(path, target)) return;
         Copy(path, target, modifiedUtc);
-        // Copying takes time: what was written to the file meanwhile is new content and stays for the next run.
-        bool isSame = File.Exists(path) && Content(path) is var original && original.Length == new FileInfo(target).Length && original.LastWriteTimeUtc == modifiedUtc;
+        // If somebody wrote to the file while it was copied, the file has new content and stays for the next run.
+        bool isSame = File.Exists(path)
+            && Content(path) is var original
+            && original.Length == new FileInfo(target).Length
+            && original.LastWriteTimeUtc == modifiedUtc;
         File.Delete(isSame ? path : target);
     }
 
-    /// <summary>The file that a link leads to: its size and time count, as they did in the listing.</summary>
-    private static FileInfo Content(string path) => (FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path);
+    /// <summary>The file that a link leads to. Its size and time count, as they did in the listing.</summary>
+    private static FileInfo Content(string path) =>
+        (FileInfo?)File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path);
 
-    /// <summary>Copies a file, its time included, onto the disk itself; the target has either all of it or nothing.</summary>
+    /// <summary>
+    /// Copies a file with its time and flushes it to the disk. The target has either the whole content or does not exist.
+    /// </summary>
     public static void Copy(string path, string target, DateTime modifiedUtc)
     {
         string temporary = FileNames.Temporary(target);
@@ -40,13 +49,15 @@ internal static partial class FolderMove
         }
         catch (IOException)
         {
-            // A full disk must not stay full of the half that fitted.
+            // On a full disk, the part that was written must not keep the disk full.
             File.Delete(temporary);
             throw;
         }
     }
 
-    /// <summary>Whether one rename did it; <see langword="false"/> when the target's folder is missing or on another file system.</summary>
+    /// <summary>
+    /// Moves the file with one rename. Returns <see langword="false"/> if the target's folder is missing or on another file system.
+    /// </summary>
     private static bool TryRename(string path, string target)
     {
         if (!OperatingSystem.IsWindows()) return TryRenameByCall(path, target);
@@ -55,7 +66,9 @@ internal static partial class FolderMove
         return true;
     }
 
-    /// <summary>The bare call, since .NET's move turns itself into a copy, which a kill would leave half done, between file systems.</summary>
+    /// <summary>
+    /// Uses the system call, because between file systems .NET's move becomes a copy, which a kill would leave incomplete.
+    /// </summary>
     private static bool TryRenameByCall(string path, string target)
     {
         if (Rename(path, target) == 0) return true;

@@ -4,30 +4,41 @@ using Dynamo.Pipeline.Folder;
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Files in a folder of this machine or of a mounted share. Lists only complete files (see <see cref="FileSourceOptions.SettleTime"/> and
-/// <see cref="FileSourceOptions.DoneMarker"/>), checks after reading that a file is still the one that was listed, and keeps, archives or deletes it
-/// after the commit; bad files go into quarantine (see <see cref="FolderQuarantine"/>). Thread-safe.
+/// Gets files from a folder of this machine or of a mounted share: create it and give it to a pipeline, or call it yourself,
+/// from any thread and from several at once.
 /// </summary>
 /// <remarks>
-/// Links: a symbolic link to a file counts as that file (archiving moves the link), a link to a folder is not followed. FIFOs, sockets and devices are
-/// listed as deferred and never opened.
+/// It lists only complete files (see <see cref="FileSourceOptions.SettleTime"/> and <see cref="FileSourceOptions.DoneMarker"/>).
+/// After reading it checks that the file is still the one that was listed. After the commit it keeps, archives or deletes it.
+/// Bad files go into quarantine (see <see cref="FolderQuarantine"/>).
+/// <para>
+/// A symbolic link to a file counts as that file; archiving moves the link. A link to a folder is not followed.
+/// FIFOs, sockets and devices are listed as deferred and never opened.
+/// </para>
 /// </remarks>
 public sealed class FolderSource : IFileSource
 {
     private readonly FolderDisk _disk;
     private readonly FolderCompletion _completion;
 
-    /// <summary>A folder with every option at its default but the pattern.</summary>
-    /// <param name="folder">The folder. A relative path starts at the current directory, as of now.</param>
+    /// <summary>A source with a pattern and the defaults of all other options.</summary>
+    /// <param name="folder">
+    /// The folder. A relative path starts at the directory that is current now. It need not exist before it is listed.
+    /// </param>
     /// <param name="pattern">Which names are imported, see <see cref="FileSourceOptions.Pattern"/>.</param>
-    /// <exception cref="ArgumentException">The folder or the pattern is empty.</exception>
+    /// <exception cref="ArgumentException">The folder is empty, or the pattern is empty or names a folder.</exception>
     public FolderSource(string folder, string pattern) : this(folder, new FolderSourceOptions { Pattern = pattern }) { }
 
-    /// <summary>A folder.</summary>
-    /// <param name="folder">The folder. A relative path starts at the current directory, as of now. It need not exist before it is listed.</param>
+    /// <summary>A source with options.</summary>
+    /// <param name="folder">
+    /// The folder. A relative path starts at the directory that is current now. It need not exist before it is listed.
+    /// </param>
     /// <param name="options">How files are chosen and what happens to them; <see langword="null"/> for the defaults.</param>
-    /// <exception cref="ArgumentException">The folder is empty, or is its own archive or quarantine.</exception>
-    public FolderSource(string folder, FolderSourceOptions? options = null) : this(folder, options ?? new FolderSourceOptions(), FolderDisk.For) { }
+    /// <exception cref="ArgumentException">
+    /// The folder is empty, or two of folder, archive and quarantine are the same.
+    /// </exception>
+    public FolderSource(string folder, FolderSourceOptions? options = null)
+        : this(folder, options ?? new FolderSourceOptions(), FolderDisk.For) { }
 
     internal FolderSource(string folder, FolderSourceOptions options, Func<string, FolderDisk> disk)
     {
@@ -38,10 +49,10 @@ public sealed class FolderSource : IFileSource
         _completion = new FolderCompletion(Name, Place, _disk, options);
     }
 
-    /// <summary><c>folder:</c> and the full path.</summary>
+    /// <summary><c>folder:</c> followed by the full path.</summary>
     public string Name { get; }
 
-    /// <summary>The options it was made with.</summary>
+    /// <summary>The options of this source.</summary>
     public FolderSourceOptions Options { get; }
 
     internal FolderPlace Place { get; }
@@ -49,7 +60,8 @@ public sealed class FolderSource : IFileSource
     internal FolderDisk Disk => _disk;
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) => new FolderListing(Place, _disk, Options).ListAsync(cancellationToken);
+    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
+        new FolderListing(Place, _disk, Options).ListAsync(cancellationToken);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
@@ -91,7 +103,7 @@ public sealed class FolderSource : IFileSource
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Nothing is held between calls.</summary>
+    /// <summary>Does nothing: the source holds no resources between calls.</summary>
     /// <returns>A completed task.</returns>
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

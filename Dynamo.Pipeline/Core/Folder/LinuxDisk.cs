@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Dynamo.Pipeline.Folder;
 
 /// <summary>
-/// A folder by bare system calls: four for a small file (open, read, statx, close). .NET's own way takes an advisory lock and more calls, nearly
-/// twice the time for files as small as a logger's.
+/// Reads a folder with direct system calls: four for a small file (open, read, statx, close). .NET's file classes also take
+/// an advisory lock and make more calls, which takes nearly twice the time for files as small as a logger's.
 /// </summary>
 internal sealed class LinuxDisk(string root) : FolderDisk
 {
@@ -17,7 +17,7 @@ internal sealed class LinuxDisk(string root) : FolderDisk
 
     private readonly byte[] _prefix = Encoding.UTF8.GetBytes(root.EndsWith('/') ? root : root + "/");
 
-    /// <summary>Whether the calls are there: 64-bit Linux with <c>statx</c> (kernel 4.11) not refused by a sandbox.</summary>
+    /// <summary>Whether this system has the calls: 64-bit Linux, kernel 4.11 or later, and no sandbox that refuses <c>statx</c>.</summary>
     public static bool IsSupported { get; } = OperatingSystem.IsLinux() && Environment.Is64BitProcess && HasStat();
 
     public override unsafe FileStat Stat(string path)
@@ -48,7 +48,8 @@ internal sealed class LinuxDisk(string root) : FolderDisk
         int descriptor, error = 0;
         fixed (byte* start = bytes)
         {
-            while ((descriptor = LinuxCalls.Open(start, LinuxCalls.OpenFlags)) < 0 && (error = Marshal.GetLastPInvokeError()) == LinuxCalls.Interrupted) { }
+            while ((descriptor = LinuxCalls.Open(start, LinuxCalls.OpenFlags)) < 0
+                && (error = Marshal.GetLastPInvokeError()) == LinuxCalls.Interrupted) { }
         }
         if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
         return descriptor >= 0 ? descriptor : throw LinuxErrors.ForFile(error);
@@ -56,12 +57,12 @@ internal sealed class LinuxDisk(string root) : FolderDisk
 
     private static FileContent ReadWhole(int descriptor, SourceFile file)
     {
-        // One byte more than was listed shows growth without a second read.
+        // Room for one byte more than the listed size: it shows that the file grew, without a second read.
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)file.Size + 1);
         try
         {
             int error = ReadAll(descriptor, buffer.AsSpan(0, (int)file.Size + 1), file.Size, out int read);
-            // A folder or FIFO in its place fails to be read too: what it is comes before why it failed.
+            // Reading also fails if a folder or FIFO is there now. Then the error says what it is, not why reading failed.
             FileStat now = StatOpened(descriptor);
             if (error == 0 || now.Kind != FileKind.Regular) FileChange.Check(file, now, read);
             if (error != 0) throw LinuxErrors.ForFile(error);
@@ -78,7 +79,9 @@ internal sealed class LinuxDisk(string root) : FolderDisk
         }
     }
 
-    /// <summary>Reads until the listed size, one byte beyond it, or the end; the result is an error number.</summary>
+    /// <summary>
+    /// Reads to the end of the file, but at most one byte more than the listed size. Returns the error number, or 0.
+    /// </summary>
     private static unsafe int ReadAll(int descriptor, Span<byte> buffer, long listed, out int read)
     {
         read = 0;
@@ -140,8 +143,9 @@ internal sealed class LinuxDisk(string root) : FolderDisk
 }
 
 /// <summary>
-/// The system calls behind <see cref="LinuxDisk"/>. Only functions and structures that are the same in glibc and musl and on every 64-bit
-/// architecture .NET runs on: <c>statx</c> (see its manual page) rather than <c>stat</c>, whose structure differs.
+/// The system calls behind <see cref="LinuxDisk"/>. It uses only functions and structures that are the same in glibc and musl
+/// and on every 64-bit architecture that .NET supports: <c>statx</c> (see its manual page) instead of <c>stat</c>,
+/// whose structure differs.
 /// </summary>
 internal static unsafe partial class LinuxCalls
 {
@@ -149,10 +153,10 @@ internal static unsafe partial class LinuxCalls
     public const int AtNoFollow = 0x100;
     public const int AtEmptyPath = 0x1000;
 
-    /// <summary>Type, modification time and size.</summary>
+    /// <summary>The type, the time of the last change and the size.</summary>
     public const uint WantedFields = 0x1 | 0x40 | 0x200;
 
-    /// <summary>Close on exec; never wait for a FIFO's writer; never make a terminal ours.</summary>
+    /// <summary>Close on exec, do not wait for a FIFO's writer, do not become the controlling process of a terminal.</summary>
     public const int OpenFlags = 0x80000 | 0x800 | 0x100;
 
     public const int NotPermitted = 1, NoEntry = 2, Interrupted = 4, NoDevice = 6, TryAgain = 11, AccessDenied = 13, Busy = 16,
@@ -186,7 +190,7 @@ internal static unsafe partial class LinuxCalls
     public static partial int CloseFolder(nint folder);
 }
 
-/// <summary><c>struct statx</c>, the fields in use.</summary>
+/// <summary>The used fields of <c>struct statx</c>.</summary>
 [StructLayout(LayoutKind.Explicit, Size = 256)]
 internal struct LinuxStat
 {
@@ -210,13 +214,17 @@ internal struct LinuxStat
         _ => FileKind.Special,
     };
 
-    /// <summary>To 100 ns, as .NET's own file times are; a time beyond what a <see cref="DateTime"/> holds becomes the nearest it does.</summary>
+    /// <summary>
+    /// The time of the last change, in steps of 100 ns like .NET's file times. A time outside the range of
+    /// <see cref="DateTime"/> becomes the nearest one inside.
+    /// </summary>
     private readonly DateTime Modified
     {
         get
         {
             long seconds = Math.Clamp(_modifiedSeconds, EarliestSecond, LatestSecond - 1);
-            return new DateTime(DateTime.UnixEpoch.Ticks + seconds * TimeSpan.TicksPerSecond + _modifiedNanoseconds / 100, DateTimeKind.Utc);
+            long ticks = DateTime.UnixEpoch.Ticks + seconds * TimeSpan.TicksPerSecond + _modifiedNanoseconds / 100;
+            return new DateTime(ticks, DateTimeKind.Utc);
         }
     }
 }
@@ -231,7 +239,9 @@ internal struct LinuxName
     [FieldOffset(19)] public readonly byte FirstByte;
 }
 
-/// <summary>Error numbers as the exceptions .NET's own files raise, so that one place judges both.</summary>
+/// <summary>
+/// Turns error numbers into the exceptions that .NET's file classes throw, so that <see cref="FolderFaults"/> can judge both.
+/// </summary>
 internal static class LinuxErrors
 {
     public static Exception ForFile(int error) => error switch
@@ -263,7 +273,7 @@ internal static class LinuxErrors
 
     public static FileKind KindOf(int error) => error switch
     {
-        // No name that long can exist.
+        // A file with a name that long cannot exist.
         LinuxCalls.NoEntry or LinuxCalls.NotAFolder or LinuxCalls.NameTooLong => FileKind.Missing,
         LinuxCalls.TooManyLinks => FileKind.LinkLoop,
         LinuxCalls.AccessDenied or LinuxCalls.NotPermitted => FileKind.Unknown,

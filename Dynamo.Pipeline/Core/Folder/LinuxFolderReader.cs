@@ -8,7 +8,10 @@ using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Folder;
 
-/// <summary>The names of a folder by <c>readdir</c>, in sorted portions, each wanted one with a <c>statx</c>: the memory of one portion, however long the folder.</summary>
+/// <summary>
+/// Reads the names of a folder with <c>readdir</c>, in sorted portions, and calls <c>statx</c> for each name that is wanted.
+/// Its memory is that of one portion, however long the folder.
+/// </summary>
 internal sealed class LinuxFolderReader : FolderReader
 {
     private const int LongestName = 256;
@@ -71,7 +74,7 @@ internal sealed class LinuxFolderReader : FolderReader
     {
         entry = default;
         Span<char> text = stackalloc char[LongestName];
-        // Replaced, not refused: a name that is not UTF-8 is to be listed, with a reason, when its readable part matches.
+        // A name that is not UTF-8 gets replacement characters. If it then matches the pattern, it is listed as deferred with a reason.
         bool isText = Utf8.ToUtf16(bytes, text, out _, out int length, replaceInvalidSequences: false) == OperationStatus.Done;
         if (!isText) length = Encoding.UTF8.GetChars(bytes, text);
         text = text[..length];
@@ -93,7 +96,7 @@ internal sealed class LinuxFolderReader : FolderReader
         isLink = type == LinuxName.LinkType;
         if (type == LinuxName.UnknownType)
         {
-            // Some file systems do not say in the listing what is a link.
+            // Some file systems do not say in the listing which names are links.
             if (LinuxCalls.Stat(_descriptor, name, LinuxCalls.AtNoFollow, LinuxCalls.WantedFields, &stat) != 0) return Failed(false);
             isLink = stat.IsLink;
             if (!isLink) return stat.ToStat();
@@ -109,13 +112,14 @@ internal sealed class LinuxFolderReader : FolderReader
 }
 
 /// <summary>
-/// Names of one folder in the order of their bytes. A folder hands its names out in no order; loggers' files sorted by name lie together by logger, and so
-/// do their rows in a table whose key begins with it: a batch then touches few of its pages instead of nearly all.
+/// Names of one folder, sorted by their bytes. A folder gives its names in no order. Sorted by name, the files of a logger
+/// come together, and so do their rows in a table whose key begins with the logger. A batch then touches few pages of the table
+/// instead of nearly all.
 /// </summary>
-/// <param name="mostNames">Sorted at a time.</param>
+/// <param name="mostNames">The most names to sort at a time.</param>
 internal sealed class LinuxNamePortion(int mostNames)
 {
-    /// <summary>About 2 MB of names. A longer folder comes in several sorted portions.</summary>
+    /// <summary>About 2 MB of names. A folder with more names comes in several sorted portions.</summary>
     public const int MostNames = 50_000;
 
     private readonly List<int> _starts = [];
@@ -146,7 +150,7 @@ internal sealed class LinuxNamePortion(int mostNames)
 
     public void Sort() => CollectionsMarshal.AsSpan(_starts).Sort(Compare);
 
-    /// <summary>The next name; it is followed by a NUL.</summary>
+    /// <summary>Takes the next name. In memory, a NUL follows it.</summary>
     public bool TryTake(out byte type, out ReadOnlySpan<byte> name)
     {
         if (_next == _starts.Count)
@@ -161,7 +165,10 @@ internal sealed class LinuxNamePortion(int mostNames)
         return true;
     }
 
-    /// <summary>Eight bytes at a time, behind what all names begin with. Behind the NUL of the shorter name nothing counts: there, at the latest, two names differ.</summary>
+    /// <summary>
+    /// Compares eight bytes at a time, after the prefix that all names share. Two names differ at the NUL of the shorter one
+    /// at the latest, so the bytes after it do not matter.
+    /// </summary>
     private int Compare(int one, int other)
     {
         ReadOnlySpan<byte> bytes = _bytes;
@@ -170,7 +177,7 @@ internal sealed class LinuxNamePortion(int mostNames)
             ulong a = BinaryPrimitives.ReadUInt64BigEndian(bytes[(one + at)..]);
             ulong b = BinaryPrimitives.ReadUInt64BigEndian(bytes[(other + at)..]);
             if (a != b) return a < b ? -1 : 1;
-            // The same name, which a network's file system may hand out twice.
+            // The same name: a network file system can list a name twice.
             if (HasNul(a)) return 0;
         }
     }

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Dynamo.Pipeline.Folder;
 
-/// <summary>A folder by .NET's own calls, for systems that are not 64-bit Linux.</summary>
+/// <summary>Reads a folder with .NET's file classes, for systems other than 64-bit Linux.</summary>
 internal sealed class PortableDisk(string root) : FolderDisk
 {
     public override FileStat Stat(string path) => Stat(new FileInfo(path));
@@ -15,9 +15,10 @@ internal sealed class PortableDisk(string root) : FolderDisk
     public override FileContent Open(SourceFile file, long wholeUpTo)
     {
         string path = Path.Join(root, file.Path);
-        // A FIFO would block the opening; it has no length of its own, so that a listed one is told from it before.
+        // Opening a FIFO would block. Its kind and length differ from what was listed, so this check finds it before.
         FileChange.Check(file, CheckThere(Stat(path)), file.Size);
-        SafeFileHandle handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+        SafeFileHandle handle = File.OpenHandle(
+            path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
         try
         {
             if (!IsWhole(file, wholeUpTo)) return new FileContent(new FolderFileStream(handle, file, StatOpened));
@@ -37,9 +38,12 @@ internal sealed class PortableDisk(string root) : FolderDisk
         try
         {
             FileSystemInfo target = info.LinkTarget is null ? info : info.ResolveLinkTarget(returnFinalTarget: true) ?? info;
-            if (target is DirectoryInfo || Directory.Exists(target.FullName)) return new FileStat(FileKind.Folder, 0, target.LastWriteTimeUtc);
-            if (!target.Exists) return new FileStat(info.LinkTarget is null ? FileKind.Missing : FileKind.BrokenLink, 0, DateTime.UnixEpoch);
-            return new FileStat((target.Attributes & FileAttributes.Device) != 0 ? FileKind.Special : FileKind.Regular, ((FileInfo)target).Length, target.LastWriteTimeUtc);
+            if (target is DirectoryInfo || Directory.Exists(target.FullName))
+                return new FileStat(FileKind.Folder, 0, target.LastWriteTimeUtc);
+            if (!target.Exists)
+                return new FileStat(info.LinkTarget is null ? FileKind.Missing : FileKind.BrokenLink, 0, DateTime.UnixEpoch);
+            FileKind kind = (target.Attributes & FileAttributes.Device) != 0 ? FileKind.Special : FileKind.Regular;
+            return new FileStat(kind, ((FileInfo)target).Length, target.LastWriteTimeUtc);
         }
         catch (IOException) when (info.LinkTarget is not null)
         {
@@ -51,7 +55,8 @@ internal sealed class PortableDisk(string root) : FolderDisk
         }
     }
 
-    private static FileStat CheckThere(FileStat stat) => stat.Kind == FileKind.Missing ? throw new FileNotFoundException() : stat;
+    private static FileStat CheckThere(FileStat stat) =>
+        stat.Kind == FileKind.Missing ? throw new FileNotFoundException() : stat;
 
     private static FileContent ReadWhole(SafeFileHandle handle, SourceFile file)
     {
@@ -71,10 +76,11 @@ internal sealed class PortableDisk(string root) : FolderDisk
         }
     }
 
-    private static FileStat StatOpened(SafeFileHandle handle) => new(FileKind.Regular, RandomAccess.GetLength(handle), File.GetLastWriteTimeUtc(handle));
+    private static FileStat StatOpened(SafeFileHandle handle) =>
+        new(FileKind.Regular, RandomAccess.GetLength(handle), File.GetLastWriteTimeUtc(handle));
 }
 
-/// <summary>The names of a folder by .NET's enumeration.</summary>
+/// <summary>Reads the names of a folder with .NET's enumeration.</summary>
 internal sealed class PortableFolderReader : FolderReader
 {
     private readonly IEnumerator<FolderEntry> _entries;
@@ -111,7 +117,8 @@ internal sealed class PortableFolderReader : FolderReader
         string name = entry.FileName.ToString();
         bool isText = !entry.FileName.Contains('\uFFFD') || File.Exists(entry.ToFullPath());
         if (IsLink(ref entry)) return new FolderEntry(name, isText, true, PortableDisk.Stat(new FileInfo(entry.ToFullPath())));
-        if (entry.IsDirectory) return new FolderEntry(name, isText, false, new FileStat(FileKind.Folder, 0, entry.LastWriteTimeUtc.UtcDateTime));
+        if (entry.IsDirectory)
+            return new FolderEntry(name, isText, false, new FileStat(FileKind.Folder, 0, entry.LastWriteTimeUtc.UtcDateTime));
         FileKind kind = (entry.Attributes & FileAttributes.Device) != 0 ? FileKind.Special : FileKind.Regular;
         return new FolderEntry(name, isText, false, new FileStat(kind, entry.Length, entry.LastWriteTimeUtc.UtcDateTime));
     }

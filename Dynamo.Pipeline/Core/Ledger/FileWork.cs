@@ -1,11 +1,12 @@
-using System.Globalization;
-
 namespace Dynamo.Pipeline.Ledger;
 
-/// <summary>What one attempt at writing a batch knows about one of its files. A new attempt begins with <see cref="Restart"/>.</summary>
+/// <summary>
+/// The state of one file of a batch while a sink writes the batch. Each new attempt begins with <see cref="Restart"/>.
+/// Used by one thread at a time.
+/// </summary>
 internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 {
-    /// <summary>A quarantined file may have millions of bad rows: so many are recorded.</summary>
+    /// <summary>The most bad rows that are recorded, because a file may have millions of them.</summary>
     public const int KeptRejects = 1000;
 
     private const int ShownRejects = 10;
@@ -17,7 +18,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 
     public FileOutcome Outcome { get; private set; } = FileOutcome.Loaded;
 
-    /// <summary>The ledger has it, or an earlier file of the batch is the same.</summary>
+    /// <summary>Whether the ledger already has the file, or an earlier file of the batch is the same.</summary>
     public bool IsKnown { get; set; }
 
     public bool IsLoading => Outcome == FileOutcome.Loaded && !IsKnown;
@@ -33,16 +34,16 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Why the file is quarantined or deferred.</summary>
     public Defect? Verdict { get; private set; }
 
-    /// <summary>Rows that ended the whole transaction in an earlier attempt, by their ordinal in the file.</summary>
+    /// <summary>Rows that made a whole earlier transaction fail, by their ordinal in the file.</summary>
     public Dictionary<long, Defect>? Poison { get; private set; }
 
-    /// <summary>Rows given to the writer so far.</summary>
+    /// <summary>How many rows the writer was given so far.</summary>
     public long Ordinal { get; set; }
 
-    /// <summary>The rejects that are recorded, in the file's order: rows are not always written in it.</summary>
+    /// <summary>The recorded rejects in the order of the file, which may differ from the order of writing.</summary>
     public IReadOnlyList<Defect> Kept => _kept is null ? [] : [.. _kept.OrderBy(d => d.Line)];
 
-    /// <summary>Forgets the attempt before, but not the verdict it came to.</summary>
+    /// <summary>Resets the counts of the last attempt, unless it decided to quarantine or defer the file.</summary>
     public void Restart()
     {
         if (Outcome != FileOutcome.Loaded) return;
@@ -50,29 +51,25 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         _kept?.Clear();
     }
 
-    /// <summary>What can be said before a row is written.</summary>
+    /// <summary>Decides what can be decided before a row is written. Of a streamed file, only a known defect counts.</summary>
     public void JudgeEarly(int maxBadRows)
     {
         if (Outcome != FileOutcome.Loaded || (Rows.Defect is null && Rows.IsStreamed)) return;
-        foreach (Defect reject in Rows.Rows.Rejects)
+        foreach (Defect reject in Rows.Batch.Rejects)
             Count(reject);
         if (Rows.Defect is { } defect) Quarantine(defect);
-        else if (Rows.Rows.Rows.Count == 0 || Rejected > maxBadRows) JudgeLate(maxBadRows);
+        else if (Rows.Batch.Rows.Count == 0 || Rejected > maxBadRows) JudgeLate(maxBadRows);
         Restart();
     }
 
-    /// <summary>Whether what was written must be taken back. Rows all of which were rejected make a bad file, however few they are.</summary>
-    public bool IsBad(int maxBadRows) => Rejected > maxBadRows || (Rejected > 0 && Inserted + Updated + Unchanged == 0);
+    /// <summary>Whether the file has too many bad rows, so that its written rows must be removed again.</summary>
+    public bool IsBad(int maxBadRows) => BadRows.AreTooMany(Inserted + Updated + Unchanged, Rejected, maxBadRows);
 
-    /// <summary>Quarantines the file when it is bad.</summary>
+    /// <summary>Quarantines the file if it has too many bad rows, and returns whether it did.</summary>
     public bool JudgeLate(int maxBadRows)
     {
         if (!IsBad(maxBadRows)) return false;
-        Defect first = Kept[0];
-        string problem = Rejected > maxBadRows
-            ? string.Create(CultureInfo.InvariantCulture, $"more than {maxBadRows} rows were rejected, the first: {first.Problem}")
-            : $"no row could be loaded, the first: {first.Problem}";
-        Quarantine(first with { Problem = problem });
+        Quarantine(BadRows.Verdict(Inserted + Updated + Unchanged, Rejected, maxBadRows, Kept[0])!);
         return true;
     }
 
@@ -102,8 +99,15 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     private Defect[] First() => [.. Kept.Take(ShownRejects)];
 }
 
-/// <summary>How outcomes are spelt in the ledger.</summary>
+/// <summary>The words for outcomes in the ledger's tables.</summary>
 internal static class LedgerOutcome
 {
     public const string Loaded = "loaded", Quarantined = "quarantined";
+
+    public static string Of(RunOutcome outcome) => outcome switch
+    {
+        RunOutcome.Completed => "completed",
+        RunOutcome.Cancelled => "cancelled",
+        _ => "failed",
+    };
 }

@@ -1,8 +1,9 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// Remembers, in constant memory, which files may be in a ledger that was empty when the run began: a look-up that cannot find anything is spared.
-/// May say "perhaps" of a file that is not there, never "no" of one that is. Written by one thread, read by others.
+/// Remembers in constant memory which files may be in a ledger that was empty when the run began, to avoid look-ups that
+/// cannot find anything. It may return true for a file that is not in the ledger, but never false for one that is.
+/// Thread-safe.
 /// </summary>
 internal sealed class LedgerFilter
 {

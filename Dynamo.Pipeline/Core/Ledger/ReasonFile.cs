@@ -4,22 +4,22 @@ using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Ledger;
 
-/// <summary>Why a file is in quarantine: the <c>.reason.json</c> beside it.</summary>
+/// <summary>The <c>.reason.json</c> file beside a quarantined file, which tells why that file is in quarantine. Immutable.</summary>
 internal sealed record ReasonFile(string FileName, string Source, SourceFile File, DateTime QuarantinedUtc, Defect Defect)
 {
     public const string Ending = ".reason.json";
     internal const long LongestRead = 1024 * 1024;
 
-    // For people and other programs, not for web pages: names and values stay readable.
+    // The file is for people and programs, not for web pages. So names and values are not escaped for HTML.
     private static readonly JsonWriterOptions Layout = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Where the reason for a quarantined file is.</summary>
+    /// <summary>The path of the reason for a quarantined file.</summary>
     public static string For(string quarantined) => FileNames.Append(quarantined, Ending);
 
     /// <summary>Whether it is the reason for this version of a file.</summary>
     public bool IsAbout(SourceFile file) => File.Path == file.Path && File.Size == file.Size && File.ModifiedUtc == file.ModifiedUtc;
 
-    /// <summary>Writes the reason beside a quarantined file, whole or not at all.</summary>
+    /// <summary>Writes the reason beside a quarantined file. The reason file is either complete or missing.</summary>
     public void Write(string quarantined)
     {
         string target = For(quarantined), temporary = FileNames.Temporary(target);
@@ -27,7 +27,7 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
         System.IO.File.Move(temporary, target, overwrite: true);
     }
 
-    /// <summary>The text to write.</summary>
+    /// <summary>The content of the reason file, as JSON in UTF-8.</summary>
     public byte[] ToBytes()
     {
         using var text = new MemoryStream();
@@ -36,12 +36,12 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
         return text.ToArray();
     }
 
-    /// <summary>Reads a reason, or <see langword="null"/> when it is missing or damaged.</summary>
+    /// <summary>Reads a reason file. Returns <see langword="null"/> if it is missing or damaged.</summary>
     public static ReasonFile? TryRead(string path)
     {
         try
         {
-            // Anyone may have put it there; ours are far smaller.
+            // Anybody may have put a large file there. Files that this class writes are far smaller.
             var info = new FileInfo(path);
             return info.Exists && info.Length <= LongestRead ? TryParse(System.IO.File.ReadAllBytes(path)) : null;
         }
@@ -51,7 +51,7 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
         }
     }
 
-    /// <summary>Reads a reason that was read elsewhere, or <see langword="null"/> when it is damaged.</summary>
+    /// <summary>Reads the content of a reason file. Returns <see langword="null"/> if it is damaged.</summary>
     public static ReasonFile? TryParse(ReadOnlyMemory<byte> text)
     {
         try
@@ -108,5 +108,6 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
             });
     }
 
-    private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
+    private static string? Text(JsonElement json, string name) =>
+        json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
 }

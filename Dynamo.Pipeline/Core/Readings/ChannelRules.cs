@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>What is done to the readings of one channel: name, one multiplication and one addition, and the plausible range.</summary>
+/// <summary>
+/// Treats the readings of one channel: their name, one multiplication and one addition, and the plausible range. Immutable.
+/// </summary>
 internal sealed class ChannelRule
 {
     private readonly ChannelFormat _channel;
@@ -19,11 +21,11 @@ internal sealed class ChannelRule
     /// <summary>The channel's name in the database.</summary>
     public string Name { get; }
 
-    /// <summary>Makes a rule.</summary>
+    /// <summary>Creates the rule of a channel.</summary>
     /// <param name="inFile">The channel's name in the file.</param>
-    /// <param name="channel">What was set for it.</param>
-    /// <param name="unitInFile">What the units row says, or null.</param>
-    /// <param name="names">Where names become one string.</param>
+    /// <param name="channel">The channel's settings.</param>
+    /// <param name="unitInFile">The channel's unit in the line of units, or null.</param>
+    /// <param name="names">The names of the format, so that equal names are one string.</param>
     /// <exception cref="ArgumentException">The unit in the file cannot be converted.</exception>
     public static ChannelRule Of(string inFile, ChannelFormat channel, string? unitInFile, CsvNames names)
     {
@@ -36,8 +38,8 @@ internal sealed class ChannelRule
         return new ChannelRule(channel.Name is { } name ? names.Intern(name, out _) ?? name : inFile, channel, factor, offset);
     }
 
-    /// <summary>Converts a value and looks whether it is plausible.</summary>
-    /// <returns>Whether the reading is to be added; otherwise it is rejected or skipped already.</returns>
+    /// <summary>Converts a value and checks whether it is plausible.</summary>
+    /// <returns>Whether to add the reading. If not, it has already been rejected or skipped.</returns>
     public bool Apply(in CsvRecord record, int column, ref double value, RowBatch<Reading> rows)
     {
         if (!_isIdentity) value = (value * _factor) + _offset;
@@ -49,7 +51,10 @@ internal sealed class ChannelRule
         }
         bool finite = double.IsFinite(value);
         string problem = finite ? $"the value of {Name} is not plausible" : "the value is too large once it is converted";
-        Defect defect = record.Defect(column, problem, finite ? Range() : null) with { Found = value.ToString("R", CultureInfo.InvariantCulture) };
+        Defect defect = record.Defect(column, problem, finite ? Range() : null) with
+        {
+            Found = value.ToString("R", CultureInfo.InvariantCulture),
+        };
         if (!finite || _channel.Outside == DoubtfulReading.Reject)
         {
             rows.Reject(defect);
@@ -67,23 +72,24 @@ internal sealed class ChannelRule
     };
 }
 
-/// <summary>The rules of one file's channels, made as the channels turn up. Used by one reader at a time.</summary>
+/// <summary>The rules for the channels of one file. Each is created when its channel first appears. Used by one thread at a time.</summary>
 internal sealed class ChannelRules(ReadingFormat format, CsvNames names)
 {
-    // A hostile file has a million channels: past these a rule is made for each reading.
+    // A hostile file can have a million channels. Above this number, rules are not kept but created for each reading.
     private const int MostKept = 10_000;
 
     private readonly Dictionary<string, ChannelRule?> _rules = new(StringComparer.Ordinal);
     private string? _lastChannel;
     private ChannelRule? _last;
 
-    /// <summary>Makes the rules of a file, or gives null when its format has none.</summary>
-    public static ChannelRules? Of(ReadingFormat format, CsvNames names) => format.Channels.Count == 0 ? null : new ChannelRules(format, names);
+    /// <summary>Creates the rules of a file, or null if its format has no settings for channels.</summary>
+    public static ChannelRules? Of(ReadingFormat format, CsvNames names) =>
+        format.Channels.Count == 0 ? null : new ChannelRules(format, names);
 
-    /// <summary>The rule for a channel, or null when nothing was set for it.</summary>
-    /// <param name="channel">Its name in the file.</param>
-    /// <param name="unit">What the units row says, or null.</param>
-    /// <param name="line">The header's line, for a message.</param>
+    /// <summary>The rule for a channel, or null if the format has no settings for it.</summary>
+    /// <param name="channel">The channel's name in the file.</param>
+    /// <param name="unit">The channel's unit in the line of units, or null.</param>
+    /// <param name="line">The line number of the header, for a message.</param>
     /// <exception cref="BadFileException">The unit in the file cannot be converted.</exception>
     public ChannelRule? For(string channel, string? unit, long line)
     {

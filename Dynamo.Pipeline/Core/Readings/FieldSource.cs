@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>Where a field of a reading comes from: a column, the file's path, the lines above the table, or a constant. Immutable.</summary>
+/// <summary>
+/// The place of one field of a reading: a column, the file's path, the lines above the table, or a constant. Immutable.
+/// </summary>
 public sealed record FieldSource
 {
     private const RegexOptions Linear = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
@@ -11,20 +13,22 @@ public sealed record FieldSource
 
     private FieldSource(FieldSourceKind kind, string text, Regex? pattern = null) => (Kind, Text, _pattern) = (kind, text, pattern);
 
-    /// <summary>The file's name without folders and without its last extension: <c>north/L0042.csv</c> is <c>L0042</c>.</summary>
+    /// <summary>The file's name without folders and last extension: <c>L0042</c> for <c>north/L0042.csv</c>.</summary>
     public static FieldSource FileName { get; } = new(FieldSourceKind.FileName, "");
 
-    /// <summary>Which kind of place it is.</summary>
-    public FieldSourceKind Kind { get; }
+    /// <summary>The kind of place.</summary>
+    internal FieldSourceKind Kind { get; }
 
-    /// <summary>The column's name, the constant, the pattern or the label; empty for <see cref="FileName"/>.</summary>
+    /// <summary>The column's name, the constant, the pattern or the label. Empty for <see cref="FileName"/>.</summary>
     public string Text { get; }
 
-    /// <summary>The column it is in, or <see langword="null"/> when it is the same for the whole file.</summary>
+    /// <summary>The name of the column, or <see langword="null"/> if the field is the same for the whole file.</summary>
     internal string? ColumnName => Kind == FieldSourceKind.Column ? Text : null;
 
-    /// <summary>A column of the file.</summary>
-    /// <param name="name">The name in the header, compared without case and without spaces around it; <c>#3</c> is the third column, unless one is named so.</param>
+    /// <summary>A column of the file, by its name.</summary>
+    /// <param name="name">
+    /// The name in the header. Case and spaces around it do not matter. <c>#3</c> is the third column, unless a column has that name.
+    /// </param>
     /// <returns>The source.</returns>
     /// <exception cref="ArgumentException">The name is empty.</exception>
     public static FieldSource Column(string name)
@@ -33,10 +37,10 @@ public sealed record FieldSource
         return new(FieldSourceKind.Column, name.Trim());
     }
 
-    /// <summary>A column of the file, by its place.</summary>
-    /// <param name="number">1 for the first.</param>
+    /// <summary>A column of the file, by its number.</summary>
+    /// <param name="number">The number of the column; 1 is the first.</param>
     /// <returns>The source.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">Less than 1.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
     public static FieldSource Column(int number)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(number, 1);
@@ -44,7 +48,7 @@ public sealed record FieldSource
     }
 
     /// <summary>The same text for every file.</summary>
-    /// <param name="text">The logger's or channel's name, or what the field is.</param>
+    /// <param name="text">The content of the field, such as the logger's name.</param>
     /// <returns>The source.</returns>
     /// <exception cref="ArgumentException">The text is empty.</exception>
     public static FieldSource Constant(string text)
@@ -53,20 +57,26 @@ public sealed record FieldSource
         return new(FieldSourceKind.Constant, text);
     }
 
-    /// <summary>A part of the file's path below the source, such as <c>(?&lt;logger&gt;[^/]+)/[^/]+$</c> for the folder the file is in.</summary>
+    /// <summary>
+    /// A part of the file's path below the source. For example, <c>(?&lt;logger&gt;[^/]+)/[^/]+$</c> is the folder of the file.
+    /// </summary>
     /// <param name="pattern">
-    /// A regular expression with one named group, or with several of which one is called as the field is (<c>logger</c>, <c>channel</c>, <c>timestamp</c>, …), so that
-    /// one pattern serves several fields. Matched without regard to culture and in time linear in the path, for which it has no look-around and no
-    /// back-references. A file whose path does not match is quarantined.
+    /// A regular expression with one named group. It may have several if one has the name of the field (<c>logger</c>,
+    /// <c>channel</c>, <c>timestamp</c> and so on), so that several fields can share one pattern. Culture does not matter.
+    /// Matching takes time linear in the length of the path; so look-around and back-references are not allowed.
+    /// A file whose path does not match is quarantined.
     /// </param>
     /// <returns>The source.</returns>
-    /// <exception cref="ArgumentException">Not a regular expression, or without a named group.</exception>
+    /// <exception cref="ArgumentException">The pattern is not a regular expression, has no named group, or is not allowed.</exception>
     public static FieldSource PathPattern(string pattern) => new(FieldSourceKind.PathPattern, pattern, Compiled(pattern, "path"));
 
-    /// <summary>What follows a label in a line above the table: for <c>Logger ID: 12345</c>, the label <c>Logger ID</c> gives <c>12345</c>.</summary>
+    /// <summary>
+    /// The text after a label in a line above the table. In <c>Logger ID: 12345</c>, the label <c>Logger ID</c> gives <c>12345</c>.
+    /// </summary>
     /// <param name="label">
-    /// The beginning of the line, without case. Colons, equals signs, separators, quotes and blanks after it are passed over, and those at the line's end as well.
-    /// A file without such a line is quarantined. Which lines are above the table is set in <see cref="CsvText"/>.
+    /// The beginning of the line. Case does not matter. Colons, equals signs, separators, quotes and blanks after the label
+    /// and at the end of the line are skipped. A file without such a line is quarantined.
+    /// <see cref="CsvText"/> sets which lines are above the table.
     /// </param>
     /// <returns>The source.</returns>
     /// <exception cref="ArgumentException">The label is empty.</exception>
@@ -77,20 +87,24 @@ public sealed record FieldSource
     }
 
     /// <summary>A part of a line above the table.</summary>
-    /// <param name="pattern">A regular expression as for <see cref="PathPattern"/>; the first line that matches counts. A file without one is quarantined.</param>
+    /// <param name="pattern">
+    /// A regular expression as for <see cref="PathPattern"/>. The first line that matches is used.
+    /// A file without such a line is quarantined.
+    /// </param>
     /// <returns>The source.</returns>
-    /// <exception cref="ArgumentException">Not a regular expression, or without a named group.</exception>
-    public static FieldSource PreamblePattern(string pattern) => new(FieldSourceKind.PreamblePattern, pattern, Compiled(pattern, "preamble"));
+    /// <exception cref="ArgumentException">The pattern is not a regular expression, has no named group, or is not allowed.</exception>
+    public static FieldSource PreamblePattern(string pattern) =>
+        new(FieldSourceKind.PreamblePattern, pattern, Compiled(pattern, "preamble"));
 
-    /// <summary>Two sources are equal when they are the same place.</summary>
-    /// <param name="other">The other one.</param>
+    /// <summary>Two sources are equal if their kind and text are equal.</summary>
+    /// <param name="other">The source to compare with.</param>
     /// <returns>Whether they are equal.</returns>
     public bool Equals(FieldSource? other) => other is not null && Kind == other.Kind && Text == other.Text;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Kind, Text);
 
-    /// <summary>Which source it is.</summary>
+    /// <summary>Describes the place, for messages.</summary>
     /// <returns>The text.</returns>
     public override string ToString() => Kind switch
     {
@@ -102,35 +116,45 @@ public sealed record FieldSource
         _ => $"preamble pattern '{Text}'",
     };
 
-    /// <summary>Refuses a pattern of several groups none of which has the field's name.</summary>
+    /// <summary>Returns this source; refuses a pattern that has several groups and none with the field's name.</summary>
+    /// <exception cref="ArgumentException">The pattern has several groups and none has the field's name.</exception>
     internal FieldSource For(string field) =>
         _pattern is null || Group(field) is not null
             ? this
-            : throw new ArgumentException($"The {Place} pattern '{Text}' has several named groups: one of them must be called '{field}', or there must be only one.");
+            : throw new ArgumentException($"The {Place} pattern '{Text}' has several named groups: "
+                + $"one of them must be called '{field}', or there must be only one.");
 
-    /// <summary>The text for a whole file.</summary>
-    /// <exception cref="BadFileException">It is not there.</exception>
+    /// <summary>The text of a field that is the same for a whole file.</summary>
+    /// <exception cref="BadFileException">The file does not have it.</exception>
     internal string TextOf(in CsvFile file, string field)
     {
         if (Find(file, field) is { } text) return text;
         bool inPath = Kind == FieldSourceKind.PathPattern;
-        throw new BadFileException(new Defect($"the {field} cannot be taken from {(inPath ? "the file's path" : "the lines above the table")}")
+        string place = inPath ? "the file's path" : "the lines above the table";
+        throw new BadFileException(new Defect($"the {field} cannot be taken from {place}")
         {
             Found = inPath ? file.Source.Path : string.Join(" | ", file.Preamble.Take(20)),
-            Expected = inPath ? $"a path that matches {Text}" : Kind == FieldSourceKind.Preamble ? $"a line such as '{Text}: …'" : $"a line that matches {Text}",
-            Remedy = inPath ? "Rename the file, or change the format" : "Change the format: PreambleLines, TableStart or Comment say which lines are above the table",
+            Expected = inPath ? $"a path that matches {Text}"
+                : Kind == FieldSourceKind.Preamble ? $"a line such as '{Text}: …'"
+                : $"a line that matches {Text}",
+            Remedy = inPath
+                ? "Rename the file, or change the format"
+                : "Change the format: PreambleLines, TableStart or Comment say which lines are above the table",
         });
     }
 
-    /// <summary>The name for a whole file.</summary>
-    /// <exception cref="BadFileException">It is not there, or it is no name.</exception>
-    internal string NameOf(in CsvFile file, string field) =>
-        file.Names.Intern(TextOf(file, field), out string? problem) ?? throw new BadFileException(new Defect($"the {field} taken from {this} {problem}")
+    /// <summary>The name of a logger or channel that is the same for a whole file.</summary>
+    /// <exception cref="BadFileException">The file does not have it, or it is not a valid name.</exception>
+    internal string NameOf(in CsvFile file, string field)
+    {
+        if (file.Names.Intern(TextOf(file, field), out string? problem) is { } name) return name;
+        throw new BadFileException(new Defect($"the {field} taken from {this} {problem}")
         {
             Found = Find(file, field),
             Expected = "a name without control characters",
             Remedy = "Rename the file, or change the format",
         });
+    }
 
     private string Place => Kind == FieldSourceKind.PathPattern ? "path" : "preamble";
 
@@ -154,7 +178,7 @@ public sealed record FieldSource
         const string Between = " \t:=;,|\"'";
         line = line.TrimStart(' ', '\t', '"');
         if (!line.StartsWith(Text, StringComparison.OrdinalIgnoreCase) || line.Length == Text.Length) return null;
-        // The label is a word of its own: 'ID' is not the beginning of 'IDENTIFICATION 7'.
+        // The label must be a whole word: 'ID' does not match 'IDENTIFICATION 7'.
         ReadOnlySpan<char> rest = line.AsSpan(Text.Length);
         if (char.IsLetterOrDigit(rest[0]) && char.IsLetterOrDigit(Text[^1])) return null;
         rest = rest.Trim(Between);
@@ -175,33 +199,35 @@ public sealed record FieldSource
             var regex = new Regex(pattern, Linear);
             return regex.GetGroupNumbers().Length >= 2
                 ? regex
-                : throw new ArgumentException($"The {place} pattern '{pattern}' needs a named group, such as (?<logger>[^/]+).", nameof(pattern));
+                : throw new ArgumentException(
+                    $"The {place} pattern '{pattern}' needs a named group, such as (?<logger>[^/]+).", nameof(pattern));
         }
         catch (NotSupportedException e)
         {
-            throw new ArgumentException($"The {place} pattern '{pattern}' uses look-around or back-references: {e.Message}", nameof(pattern), e);
+            throw new ArgumentException(
+                $"The {place} pattern '{pattern}' uses look-around or back-references: {e.Message}", nameof(pattern), e);
         }
     }
 }
 
-/// <summary>The kinds of places where a field may be.</summary>
-public enum FieldSourceKind
+/// <summary>The kinds of places where a field can be.</summary>
+internal enum FieldSourceKind
 {
-    /// <summary>In a column.</summary>
+    /// <summary>A column, see <see cref="FieldSource.Column(string)"/>.</summary>
     Column,
 
-    /// <summary>The file's name without folders and without its last extension.</summary>
+    /// <summary>The file's name without folders and last extension, see <see cref="FieldSource.FileName"/>.</summary>
     FileName,
 
-    /// <summary>The same for every file.</summary>
+    /// <summary>The same text for every file, see <see cref="FieldSource.Constant"/>.</summary>
     Constant,
 
-    /// <summary>In the file's path.</summary>
+    /// <summary>A part of the file's path, see <see cref="FieldSource.PathPattern"/>.</summary>
     PathPattern,
 
-    /// <summary>After a label above the table.</summary>
+    /// <summary>The text after a label above the table, see <see cref="FieldSource.Preamble"/>.</summary>
     Preamble,
 
-    /// <summary>In a line above the table.</summary>
+    /// <summary>A part of a line above the table, see <see cref="FieldSource.PreamblePattern"/>.</summary>
     PreamblePattern,
 }

@@ -1,12 +1,16 @@
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>Takes local times of one zone to UTC. Thread-safe.</summary>
+/// <summary>Converts local times of one zone to UTC. Thread-safe.</summary>
 internal sealed class LocalClock(TimeZoneInfo zone)
 {
-    // The last day without a change of the clocks, and its offset, in one word so that readers see both or neither: day << 20 | offset in seconds + 2^19.
+    // The last seen day without a change of the clocks, and its offset. They are in one long, so that other threads always see
+    // a matching pair: day << 20 | (offset in seconds + 2^19).
     private long _quietDay = -1;
 
-    /// <summary>The UTC ticks of a local time on a day around which the clocks are not changed, as most are. False: ask <see cref="Find"/>.</summary>
+    /// <summary>
+    /// Gets the UTC ticks of a local time if the clocks do not change around its day, which is so for most days.
+    /// If it returns <see langword="false"/>, call <see cref="Find"/>.
+    /// </summary>
     public bool TryQuiet(long local, out long utc)
     {
         long known = Volatile.Read(ref _quietDay);
@@ -14,15 +18,16 @@ internal sealed class LocalClock(TimeZoneInfo zone)
         return known >> 20 == local / TimeSpan.TicksPerDay || TryLearn(local, out utc);
     }
 
-    /// <summary>The instants a local time may stand for. They may lie outside of what a <see cref="DateTime"/> holds.</summary>
+    /// <summary>Finds the instants that a local time can mean. They can be outside the range of <see cref="DateTime"/>.</summary>
     public LocalTime Find(long local)
     {
         (long before, long after) = Around(local);
         bool isBefore = OffsetAt(local - before) == before, isAfter = OffsetAt(local - after) == after;
         if (isBefore != isAfter || before == after)
             return new LocalTime(LocalTimeKind.Once, local - (isBefore ? before : after), local - (isBefore ? before : after));
-        // The larger offset makes the earlier instant.
-        return new LocalTime(isBefore ? LocalTimeKind.Twice : LocalTimeKind.Never, local - Math.Max(before, after), local - Math.Min(before, after));
+        // The larger offset gives the earlier instant.
+        LocalTimeKind kind = isBefore ? LocalTimeKind.Twice : LocalTimeKind.Never;
+        return new LocalTime(kind, local - Math.Max(before, after), local - Math.Min(before, after));
     }
 
     private bool TryLearn(long local, out long utc)
@@ -34,7 +39,10 @@ internal sealed class LocalClock(TimeZoneInfo zone)
         return true;
     }
 
-    /// <summary>More than any offset away from the day on both sides: the offsets before and after a change on it.</summary>
+    /// <summary>
+    /// The offsets before and after a change of the clocks on the day of <paramref name="local"/>. They are taken so far before
+    /// and after that day that no offset reaches it.
+    /// </summary>
     private (long Before, long After) Around(long local)
     {
         long day = local / TimeSpan.TicksPerDay;
@@ -53,18 +61,22 @@ internal enum LocalTimeKind
     Never,
 }
 
-/// <summary>What a local time may stand for.</summary>
-/// <param name="Kind">How often it occurs.</param>
+/// <summary>The instants that a local time can mean.</summary>
+/// <param name="Kind">How often the local time occurs.</param>
 /// <param name="Earlier">The earlier instant, in UTC ticks.</param>
-/// <param name="Later">The later one.</param>
+/// <param name="Later">The later instant, in UTC ticks; the same one if the time occurs once.</param>
 internal readonly record struct LocalTime(LocalTimeKind Kind, long Earlier, long Later);
 
 /// <summary>
-/// The order of one series' timestamps in a file, and what it tells about times that exist twice. A file that goes forward enters the repeated hour on its
-/// first pass, and a step back inside it begins the second one; a file that goes backward enters it on the second pass, and a step forward begins the
-/// first. Where a step is as long as what is repeated (hourly readings), the same time again is the next pass. A series that goes both ways, or that begins inside the hour,
-/// tells nothing until it does.
+/// Uses the order of the timestamps in one series (one logger and channel of a file) to tell which instant is meant by a time
+/// that exists twice. Used by one thread at a time.
 /// </summary>
+/// <remarks>
+/// A file that goes forward enters the repeated hour in its first pass, and a step back inside it begins the second pass.
+/// A file that goes backward enters it in the second pass, and a step forward begins the first.
+/// If the steps are as long as the repeated time (hourly readings), the same time again means the next pass.
+/// A series that goes in both directions tells nothing. One that begins inside the hour tells nothing until its direction is known.
+/// </remarks>
 internal sealed class SeriesOrder
 {
     private enum Pass { Unknown, First, Second }
@@ -76,8 +88,8 @@ internal sealed class SeriesOrder
     private bool _wasTwice;
     private Pass _pass;
 
-    /// <summary>Sees the next local time of the series.</summary>
-    /// <returns>The instant that the order tells, or <see langword="null"/>.</returns>
+    /// <summary>Takes the next local time of the series.</summary>
+    /// <returns>The instant in UTC ticks, or <see langword="null"/> if the order does not tell.</returns>
     public long? Next(long local, in LocalTime time)
     {
         bool isTwice = time.Kind == LocalTimeKind.Twice;

@@ -3,7 +3,10 @@ using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>A long file's columns: one reading a line. The same for all files unless something comes from the file's path or preamble, or depends on its order.</summary>
+/// <summary>
+/// The columns of a long file: one reading per line. All files with the same header share one, unless something comes from the
+/// file's path or preamble, depends on the order of its lines, or the format has settings for channels; then each file has its own.
+/// </summary>
 internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
 {
     private const int None = FileTime.None;
@@ -26,7 +29,12 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
     {
         string?[] wanted =
         [
-            format.Logger.ColumnName, format.Channel.ColumnName, format.Timestamp.ColumnName, format.TimeOfDay?.ColumnName, format.Value.ColumnName, format.Quality?.Column,
+            format.Logger.ColumnName,
+            format.Channel.ColumnName,
+            format.Timestamp.ColumnName,
+            format.TimeOfDay?.ColumnName,
+            format.Value.ColumnName,
+            format.Quality?.Column,
         ];
         string expected = string.Join(header.Text.Separator, wanted.OfType<string>());
         int Find(string? name) => name is null ? None : header.Column(name, expected);
@@ -49,21 +57,24 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
         if (_value == None) _fileValue = Encoding.UTF8.GetBytes(_format.Value.TextOf(file, "value"));
     }
 
-    private bool IsForAllFiles => _logger != None && _channel != None && _value != None && _times.IsForAllFiles && _format.Channels.Count == 0;
+    private bool IsForAllFiles =>
+        _logger != None && _channel != None && _value != None && _times.IsForAllFiles && _format.Channels.Count == 0;
 
     public ICsvRowParser<Reading> Open(in CsvFile file) => IsForAllFiles ? this : new LongReadings(this, file);
 
     public void Parse(in CsvRecord record, RowBatch<Reading> rows)
     {
-        Defect? defect = null;
-        string? logger = _fileLogger ?? record.Name(_logger, out defect);
-        string? channel = defect is null ? _fileChannel ?? record.Name(_channel, out defect) : null;
-        if (defect is not null || !_time.TryRead(record, logger!, channel!, out DateTime utc, out defect))
+        string? logger = _fileLogger, channel = _fileChannel;
+        if ((logger is null && !record.TryName(_logger, out logger, out Defect? defect))
+            || (channel is null && !record.TryName(_channel, out channel, out defect))
+            || !_time.TryRead(record, logger, channel, out DateTime utc, out defect))
         {
-            rows.Reject(defect!);
+            rows.Reject(defect);
             return;
         }
-        ValueState state = _fileValue is null ? _fields.Read(record, _value, out double value, out defect) : ReadFileValue(record, out value, out defect);
+        ValueState state = _fileValue is null
+            ? _fields.Read(record, _value, out double value, out defect)
+            : ReadFileValue(record, out value, out defect);
         if (state != ValueState.Value)
         {
             if (state == ValueState.Null) rows.Skip();
@@ -71,12 +82,12 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
             return;
         }
         if (_quality is not null && !_quality.Accept(record, 1, rows)) return;
-        if (_rules?.For(channel!, Unit, _header.Line) is { } rule)
+        if (_rules?.For(channel, Unit, _header.Line) is { } rule)
         {
             if (!rule.Apply(record, Math.Max(0, _value), ref value, rows)) return;
             channel = rule.Name;
         }
-        rows.Add(new Reading(logger!, channel!, utc, value), record.Line);
+        rows.Add(new Reading(logger, channel, utc, value), record.Line);
     }
 
     private string? Unit => _value >= 0 && _value < _header.Units.Count ? _header.Units[_value] : null;
@@ -84,7 +95,9 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
     private ValueState ReadFileValue(in CsvRecord record, out double value, out Defect? defect)
     {
         ValueState state = _fields.Read(_fileValue, out value, out string? problem);
-        defect = state == ValueState.Bad ? record.Defect(0, $"the value of the whole file {problem}") with { Found = CsvDefects.Text(_fileValue) } : null;
+        defect = state == ValueState.Bad
+            ? record.Defect(0, $"the value of the whole file {problem}") with { Found = CsvDefects.Text(_fileValue) }
+            : null;
         return state;
     }
 }

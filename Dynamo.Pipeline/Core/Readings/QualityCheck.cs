@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>Looks at the quality code of a line. Immutable.</summary>
+/// <summary>Checks the quality code of a line. Immutable.</summary>
 internal sealed class QualityCheck
 {
     private readonly QualityColumn _quality;
@@ -19,10 +19,10 @@ internal sealed class QualityCheck
     public static QualityCheck? Of(ReadingFormat format, CsvHeader header, string expected) =>
         format.Quality is { } quality ? new QualityCheck(quality, header.Column(quality.Column, expected)) : null;
 
-    /// <summary>Whether the line's readings are to be read; otherwise they are rejected or skipped already.</summary>
+    /// <summary>Whether to read the readings of a line. If not, they have already been rejected or skipped.</summary>
     /// <param name="record">The line.</param>
-    /// <param name="readings">How many readings it holds.</param>
-    /// <param name="rows">Receives the verdict.</param>
+    /// <param name="readings">How many readings the line has.</param>
+    /// <param name="rows">Counts the readings that are skipped, flagged or rejected.</param>
     public bool Accept(in CsvRecord record, int readings, RowBatch<Reading> rows)
     {
         ReadOnlySpan<byte> code = record.Field(Column);

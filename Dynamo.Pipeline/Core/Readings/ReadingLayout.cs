@@ -2,50 +2,56 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Dynamo.Pipeline;
 
-/// <summary>How the columns of a file hold readings.</summary>
+/// <summary>How the readings are arranged in the columns of a file.</summary>
 public enum ReadingLayout
 {
-    /// <summary>A line holds one reading; the value has a column of its own.</summary>
+    /// <summary>A line has one reading, and one column has the values.</summary>
     [SuppressMessage("Naming", "CA1720", Justification = "Long and wide are the field's words for the two shapes of a table.")]
     Long,
 
-    /// <summary>A line holds one timestamp; every column that is not used otherwise is a channel, named by the header.</summary>
+    /// <summary>A line has one timestamp. Every column without another use is a channel, and the header has its name.</summary>
     WideByChannel,
 
-    /// <summary>A line holds one timestamp; every column that is not used otherwise is a logger, named by the header.</summary>
+    /// <summary>A line has one timestamp. Every column without another use is a logger, and the header has its name.</summary>
     WideByLogger,
 }
 
-/// <summary>What happens to a reading that can be read and should not be trusted.</summary>
+/// <summary>What happens to a reading that can be read but may be wrong.</summary>
 public enum DoubtfulReading
 {
-    /// <summary>It is rejected, with its line and the reason: it counts as a bad row of its file.</summary>
+    /// <summary>The reading is rejected with its line and the reason, and counts as a bad row of its file.</summary>
     Reject,
 
-    /// <summary>It is loaded, and counted as flagged; the first ten of a file are reported with line and reason.</summary>
+    /// <summary>The reading is loaded and counted as flagged. The first ten of a file are reported with line and reason.</summary>
     Flag,
 
-    /// <summary>It is left out, and counted as skipped.</summary>
+    /// <summary>The reading is not loaded and is counted as skipped.</summary>
     Skip,
 }
 
 /// <summary>
-/// What a local time means that a change of the clocks made doubtful: one that exists twice, when the clocks were put back over it, or that does not
-/// exist, when they were put forward over it.
+/// The meaning of a local time that is not clear because the clocks changed: it exists twice because they were put back,
+/// or it does not exist because they were put forward.
 /// </summary>
 public enum ClockChange
 {
     /// <summary>The timestamp is rejected.</summary>
     Reject,
 
-    /// <summary>The earlier of the two instants: of a time that exists twice, the first; of one that does not exist, as if the clocks had been put forward already.</summary>
+    /// <summary>
+    /// The earlier of the two possible instants. For a time that exists twice, it is the first one.
+    /// A time that does not exist is read as if the clocks had already been put forward.
+    /// </summary>
     Earlier,
 
-    /// <summary>The later of the two instants: of a time that exists twice, the second; of one that does not exist, as if the clocks had not been put forward yet.</summary>
+    /// <summary>
+    /// The later of the two possible instants. For a time that exists twice, it is the second one.
+    /// A time that does not exist is read as if the clocks had not been put forward yet.
+    /// </summary>
     Later,
 }
 
-/// <summary>How the text of a timestamp is counted.</summary>
+/// <summary>The unit of timestamps that count from a start.</summary>
 public enum ElapsedUnit
 {
     /// <summary>Seconds since the start.</summary>
@@ -64,13 +70,16 @@ public enum ElapsedUnit
     Days,
 }
 
-/// <summary>Timestamps that count from a start, which is stated once for the file.</summary>
-/// <param name="Unit">What is counted; decimals are fine.</param>
-/// <param name="Start">Where the start is: above the table, in the path, or a constant. Read with the timestamp formats and the zone.</param>
+/// <summary>Describes timestamps that count from a start, which the file gives once.</summary>
+/// <param name="Unit">The unit of the timestamps, which may have decimals.</param>
+/// <param name="Start">
+/// Where the start is: above the table, in the path, or a constant. It is read with the timestamp formats and the zone.
+/// </param>
 public sealed record ElapsedTime(ElapsedUnit Unit, FieldSource Start)
 {
     /// <summary>Where the start is.</summary>
-    /// <exception cref="ArgumentException">A column: a start is one for the whole file.</exception>
+    /// <exception cref="ArgumentNullException">The value is <see langword="null"/>.</exception>
+    /// <exception cref="ArgumentException">The value is a column. There is one start for the whole file.</exception>
     public FieldSource Start { get; init => field = Checked(value); } = Checked(Start);
 
     private static FieldSource Checked(FieldSource start)
@@ -82,24 +91,29 @@ public sealed record ElapsedTime(ElapsedUnit Unit, FieldSource Start)
     }
 }
 
-/// <summary>A column that says how good each reading is.</summary>
-/// <param name="Column">Its name, or <c>#3</c> for the third.</param>
-/// <param name="Accepted">The codes of good readings, compared without case; an empty text is a code as well.</param>
+/// <summary>A column with the quality of each reading.</summary>
+/// <param name="Column">The column's name, or a number such as <c>#3</c> for the third.</param>
+/// <param name="Accepted">The codes of good readings. Case does not matter. An empty text is a code too.</param>
 public sealed record QualityColumn(string Column, IReadOnlyList<string> Accepted)
 {
-    /// <summary>The column's name.</summary>
-    /// <exception cref="ArgumentException">Empty.</exception>
+    /// <summary>The column's name, or a number such as <c>#3</c> for the third.</summary>
+    /// <exception cref="ArgumentException">The value is empty.</exception>
     public string Column { get; init => field = Named(value); } = Named(Column);
 
-    /// <summary>The codes of good readings.</summary>
-    /// <exception cref="ArgumentException">There are none: nothing would be loaded.</exception>
+    /// <summary>The codes of good readings. Case does not matter. An empty text is a code too.</summary>
+    /// <exception cref="ArgumentException">There are none, so nothing would be loaded.</exception>
     public IReadOnlyList<string> Accepted { get; init => field = NotNone(value); } = NotNone(Accepted);
 
-    /// <summary>What happens to a reading with another code. Default: <see cref="DoubtfulReading.Reject"/>. In a wide file the code counts for the whole line.</summary>
+    /// <summary>
+    /// What happens to a reading with another code. Default <see cref="DoubtfulReading.Reject"/>.
+    /// In a wide file, the code is that of the whole line.
+    /// </summary>
     public DoubtfulReading Otherwise { get; init; }
 
     private static string Named(string column) =>
-        string.IsNullOrWhiteSpace(column) ? throw new ArgumentException("Quality: the column's name is empty.", nameof(column)) : column.Trim();
+        string.IsNullOrWhiteSpace(column)
+            ? throw new ArgumentException("Quality: the column's name is empty.", nameof(column))
+            : column.Trim();
 
     private static string[] NotNone(IReadOnlyList<string> codes) =>
         codes is { Count: > 0 } ? [.. codes] : throw new ArgumentException("Quality: at least one code must be accepted.", nameof(codes));

@@ -1,9 +1,10 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
+using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>Where a table's timestamps are and how they are written. Immutable, shared by all files with the same header.</summary>
+/// <summary>The columns of a table's timestamps and how they are written. Immutable, shared by all files with the same header.</summary>
 internal sealed class TimeColumns
 {
     private readonly FileTime? _forAllFiles;
@@ -31,13 +32,13 @@ internal sealed class TimeColumns
 
     public int Time { get; }
 
-    /// <summary>Whether a file's timestamps depend on nothing but their own text.</summary>
+    /// <summary>Whether a timestamp depends only on its own text, so that all files can share one <see cref="FileTime"/>.</summary>
     public bool IsForAllFiles => _forAllFiles is not null;
 
     public bool Uses(int column) => column == Date || column == Time;
 
-    /// <summary>Begins a file.</summary>
-    /// <exception cref="BadFileException">The path or the preamble lacks what is needed.</exception>
+    /// <summary>Gets the reader of timestamps for a file.</summary>
+    /// <exception cref="BadFileException">The path or the preamble does not have the needed text.</exception>
     public FileTime Open(in CsvFile file)
     {
         if (_forAllFiles is not null) return _forAllFiles;
@@ -60,7 +61,10 @@ internal sealed class TimeColumns
         });
     }
 
-    /// <summary>The instant of a local time, by the order of its series where that tells, otherwise by the policies.</summary>
+    /// <summary>
+    /// Converts a local time to UTC: by the order of its series if that tells which instant is meant, otherwise by the settings
+    /// <see cref="ReadingFormat.Gap"/> and <see cref="ReadingFormat.Fold"/>.
+    /// </summary>
     public TimestampProblem ToUtc(long local, SeriesOrder? series, out long utc)
     {
         utc = 0;
@@ -81,16 +85,19 @@ internal sealed class TimeColumns
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text.Trim());
 }
 
-/// <summary>Reads the timestamps of one file, and keeps what its order tells about repeated hours. Used by one reader at a time, unless it keeps nothing.</summary>
+/// <summary>
+/// Reads the timestamps of one file, and keeps the order of its series for hours that are repeated. Used by one thread at a time.
+/// Only if it keeps nothing (<see cref="TimeColumns.IsForAllFiles"/>), several threads may use it at once.
+/// </summary>
 /// <param name="columns">The table's columns.</param>
-/// <param name="date">The timestamp or its date, when it is one for the file.</param>
-/// <param name="time">The time of day, when it is one for the file.</param>
-/// <param name="start">The UTC ticks from which times are counted.</param>
+/// <param name="date">The timestamp or its date, if it is the same for the whole file.</param>
+/// <param name="time">The time of day, if it is the same for the whole file.</param>
+/// <param name="start">The UTC ticks of the start, if timestamps count from one.</param>
 internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, long? start)
 {
     public const int None = -1;
 
-    // A hostile file has a million series; past these the policy decides alone.
+    // A hostile file can have a million series. Above this number, the order of further series is not used.
     private const int MostSeries = 10_000;
     private const int LongestPart = 100;
 
@@ -101,10 +108,10 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
 
     /// <summary>Reads the timestamp of a line.</summary>
     /// <param name="record">The line.</param>
-    /// <param name="logger">Whose series it belongs to.</param>
-    /// <param name="channel">The series' other half.</param>
+    /// <param name="logger">The logger of the series to which the line belongs.</param>
+    /// <param name="channel">The channel of the series; empty if a line has many channels.</param>
     /// <param name="utc">The timestamp.</param>
-    /// <param name="defect">Why it cannot be taken.</param>
+    /// <param name="defect">Why the timestamp cannot be used.</param>
     public bool TryRead(in CsvRecord record, string logger, string channel, out DateTime utc, [NotNullWhen(false)] out Defect? defect)
     {
         TimestampProblem problem = _isWhole ? _text.Read(record.Field(_date), out long ticks) : ReadParts(record, out ticks);

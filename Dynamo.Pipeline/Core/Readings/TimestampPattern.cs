@@ -1,12 +1,15 @@
 using System.Globalization;
 using System.Text;
+using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>One way to write a timestamp. Immutable, thread-safe.</summary>
+/// <summary>One format of timestamps. Immutable, so thread-safe.</summary>
 internal abstract class TimestampPattern
 {
-    /// <summary>Makes the pattern for a format: one of the words, digits and separators that are read from bytes, or what only the platform can read.</summary>
+    /// <summary>
+    /// Creates the pattern of a format: one for each word, a fast one for digits and separators, and .NET's parser for the rest.
+    /// </summary>
     public static TimestampPattern Of(string format, char decimalSeparator) => format.ToLowerInvariant() switch
     {
         TimestampFormat.Iso => new IsoPattern(),
@@ -20,16 +23,17 @@ internal abstract class TimestampPattern
     /// <summary>Reads a field that is not empty.</summary>
     /// <param name="text">The field, trimmed.</param>
     /// <param name="clock">The ticks of the date and time as written.</param>
-    /// <param name="offset">The ticks of the offset, or <see langword="null"/> when there is none.</param>
-    /// <returns>What is wrong with it.</returns>
+    /// <param name="offset">The ticks of the offset, or <see langword="null"/> if there is none.</param>
+    /// <returns>What is wrong with the field.</returns>
     public abstract TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset);
 
     private sealed class IsoPattern : TimestampPattern
     {
-        public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset) => IsoTimestamp.Read(text, out clock, out offset);
+        public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset) =>
+            IsoTimestamp.Read(text, out clock, out offset);
     }
 
-    /// <summary>Names of months and days, in English.</summary>
+    /// <summary>A format for .NET's parser, such as one with English names of months and days.</summary>
     private sealed class PlatformPattern(string format) : TimestampPattern
     {
         private const int Longest = 100;
@@ -43,11 +47,13 @@ internal abstract class TimestampPattern
             if (text.Length > Longest || !Encoding.UTF8.TryGetChars(text, buffer, out int length)) return TimestampProblem.Unreadable;
             if (!_hasOffset)
             {
-                bool read = DateTime.TryParseExact(buffer[..length], format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime local);
+                bool read = DateTime.TryParseExact(
+                    buffer[..length], format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime local);
                 clock = local.Ticks;
                 return read ? TimestampProblem.None : TimestampProblem.Unreadable;
             }
-            if (!DateTimeOffset.TryParseExact(buffer[..length], format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset stamp))
+            if (!DateTimeOffset.TryParseExact(
+                buffer[..length], format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset stamp))
                 return TimestampProblem.Unreadable;
             (clock, offset) = (stamp.Ticks, stamp.Offset.Ticks);
             return TimestampProblem.None;
@@ -55,7 +61,7 @@ internal abstract class TimestampPattern
     }
 }
 
-/// <summary>A number of units since 1970-01-01T00:00:00Z, decimals allowed.</summary>
+/// <summary>A number of units since 1970-01-01T00:00:00Z, with or without decimals.</summary>
 internal sealed class EpochPattern(long ticksPerUnit, char decimalSeparator) : TimestampPattern
 {
     public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
@@ -68,12 +74,14 @@ internal sealed class EpochPattern(long ticksPerUnit, char decimalSeparator) : T
     }
 }
 
-/// <summary>Days since 1899-12-30, as spreadsheets count them from March 1900 on; local time, to the millisecond.</summary>
+/// <summary>
+/// Days since 1899-12-30, as spreadsheets count them from March 1900 on. They are local time, rounded to milliseconds.
+/// </summary>
 internal sealed class ExcelPattern(char decimalSeparator) : TimestampPattern
 {
     private static readonly long s_start = new DateTime(1899, 12, 30).Ticks;
 
-    // Before, spreadsheets count a 29 February 1900 that never was.
+    // Earlier days are ambiguous: spreadsheets count a 29 February 1900, which did not exist.
     private const long FirstDay = 61 * TimeSpan.TicksPerDay;
 
     public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
@@ -87,7 +95,7 @@ internal sealed class ExcelPattern(char decimalSeparator) : TimestampPattern
     }
 }
 
-/// <summary>Reads a decimal number of units as ticks, exactly as far as ticks go.</summary>
+/// <summary>Reads a decimal number of units as ticks, rounded to the nearest tick.</summary>
 internal static class TickCount
 {
     private const int MostDigits = 18;
@@ -100,12 +108,17 @@ internal static class TickCount
         int dot = text.IndexOf(point);
         if (dot < 0 && point != '.') dot = text.IndexOf((byte)'.');
         ReadOnlySpan<byte> whole = dot < 0 ? text : text[..dot], decimals = dot < 0 ? default : text[(dot + 1)..];
-        if (whole.Length is 0 or > MostDigits || (dot >= 0 && decimals.IsEmpty) || !TryDigits(whole, out long units)) return false;
-        if (decimals.Length > MostDigits) decimals = TryDigits(decimals[MostDigits..], out _) || decimals.Length > 64 ? decimals[..MostDigits] : default;
+        if (whole.Length is 0 or > MostDigits || (dot >= 0 && decimals.IsEmpty) || !TryDigits(whole, out long units))
+            return false;
+        if (decimals.Length > MostDigits)
+        {
+            bool areDigits = TryDigits(decimals[MostDigits..], out _) || decimals.Length > 64;
+            decimals = areDigits ? decimals[..MostDigits] : default;
+        }
         if (dot >= 0 && (decimals.IsEmpty || !TryDigits(decimals, out _))) return false;
         if (units > long.MaxValue / 2 / ticksPerUnit)
         {
-            // Further than any date: the caller says so.
+            // Outside the range of dates, which the caller reports.
             ticks = negative ? long.MinValue / 2 : long.MaxValue / 2;
             return true;
         }
@@ -125,7 +138,7 @@ internal static class TickCount
         return true;
     }
 
-    /// <summary>The ticks of the decimals, the last one rounded.</summary>
+    /// <summary>The ticks of the decimals, rounded to the nearest tick.</summary>
     private static long Fraction(ReadOnlySpan<byte> decimals, long ticksPerUnit)
     {
         if (decimals.IsEmpty) return 0;
@@ -137,18 +150,33 @@ internal static class TickCount
 }
 
 /// <summary>
-/// A format of digits, separators and an offset, compiled to steps over bytes: several times as fast as the platform's parser, and able to say what is
-/// wrong. Takes what the platform takes for the same format, and an offset in any of the forms of ISO 8601.
+/// A format of digits, separators and an offset, compiled to steps over bytes. It is several times as fast as .NET's parser and
+/// can tell what is wrong. It accepts what .NET's parser accepts for the same format, and an offset in any form of ISO 8601.
 /// </summary>
 internal sealed class DigitPattern : TimestampPattern
 {
-    private enum Part { Literal, Year, ShortYear, Month, Day, Hour, HalfDayHour, Minute, Second, Fraction, OptionalFraction, HalfDay, Offset }
+    private enum Part
+    {
+        Literal,
+        Year,
+        ShortYear,
+        Month,
+        Day,
+        Hour,
+        HalfDayHour,
+        Minute,
+        Second,
+        Fraction,
+        OptionalFraction,
+        HalfDay,
+        Offset,
+    }
 
     private readonly Step[] _steps;
 
     private DigitPattern(Step[] steps) => _steps = steps;
 
-    /// <summary>Compiles a format, or gives null when only the platform knows what it means.</summary>
+    /// <summary>Compiles a format. Returns null if the format needs .NET's parser.</summary>
     public static DigitPattern? TryCompile(string format)
     {
         var steps = new List<Step>();
@@ -160,10 +188,17 @@ internal sealed class DigitPattern : TimestampPattern
             steps.Add(step);
             i += run;
         }
-        // Twice the same part, such as the day's number and again, is for the platform to compare.
-        bool doubled = steps.Where(s => s.Part != Part.Literal).GroupBy(s => s.Part is Part.HalfDayHour ? Part.Hour : s.Part is Part.ShortYear ? Part.Year : s.Part).Any(g => g.Count() > 1);
-        return doubled ? null : new DigitPattern([.. steps]);
+        // If a part occurs twice, such as the day, .NET's parser must compare the two.
+        bool isDoubled = steps.Where(step => step.Part != Part.Literal).GroupBy(Meaning).Any(same => same.Count() > 1);
+        return isDoubled ? null : new DigitPattern([.. steps]);
     }
+
+    private static Part Meaning(Step step) => step.Part switch
+    {
+        Part.HalfDayHour => Part.Hour,
+        Part.ShortYear => Part.Year,
+        var part => part,
+    };
 
     public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
     {
@@ -233,15 +268,18 @@ internal sealed class DigitPattern : TimestampPattern
         return true;
     }
 
-    /// <summary>The offset ends the text or stands before a literal that is in none.</summary>
+    /// <summary>Reads the offset: all characters that an offset can have, up to the first other one or the end of the text.</summary>
     private static bool TryOffset(ReadOnlySpan<byte> text, ref int at, ref Parts parts)
     {
         int end = at;
-        while (end < text.Length && (text[end] is (byte)'+' or (byte)'-' or (byte)':' or (byte)'Z' or (byte)'z' || char.IsAsciiDigit((char)text[end]))) end++;
+        while (end < text.Length && IsOfOffset(text[end])) end++;
         if (!IsoTimestamp.TryReadOffset(text[at..end], out parts.Offset) || parts.Offset is null) return false;
         at = end;
         return true;
     }
+
+    private static bool IsOfOffset(byte c) =>
+        c is (byte)'+' or (byte)'-' or (byte)':' or (byte)'Z' or (byte)'z' || char.IsAsciiDigit((char)c);
 
     private static Step? Of(string format, int at, ref int run)
     {
@@ -267,13 +305,14 @@ internal sealed class DigitPattern : TimestampPattern
             while (at + run < format.Length && format[at + run] == 'F') run++;
             return run - 1 <= 7 ? new Step(Part.OptionalFraction, 1, run - 1) : null;
         }
-        if (c is '\'' or '"' && run == 1 && at + 2 < format.Length && format[at + 2] == c && format[at + 1] is > ' ' and <= '~' and not '\\')
+        if (c is '\'' or '"' && run == 1 && at + 2 < format.Length && format[at + 2] == c
+            && format[at + 1] is > ' ' and <= '~' and not '\\')
         {
             run = 3;
             return new Step(Part.Literal, format[at + 1], 0);
         }
         run = 1;
-        // A space in a format is any number of them to the platform; a percent sign and letters mean something else.
+        // For .NET's parser, a percent sign and all letters but T have a meaning of their own.
         bool plain = c is > ' ' and <= '~' && !char.IsAsciiLetter(c) && c is not ('%' or '\\' or '\'' or '"');
         return plain || c is ' ' or 'T' ? new Step(Part.Literal, c, 0) : null;
     }

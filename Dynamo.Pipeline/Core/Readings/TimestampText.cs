@@ -1,8 +1,11 @@
 using System.Text;
+using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
 
-/// <summary>Reads timestamps as a format describes them, to UTC or, where they have no offset, to local time. Thread-safe.</summary>
+/// <summary>
+/// Reads timestamps in the formats of a list: as UTC if they have an offset, as local time if not. Immutable, so thread-safe.
+/// </summary>
 internal sealed class TimestampText
 {
     private readonly TimestampPattern[] _patterns;
@@ -10,23 +13,28 @@ internal sealed class TimestampText
 
     public TimestampText(IReadOnlyList<string> formats, char decimalSeparator = '.')
     {
-        _iso = formats.Count == 0 || (formats.Count == 1 && formats[0].Equals(TimestampFormat.Iso, StringComparison.OrdinalIgnoreCase));
+        _iso = formats.Count == 0
+            || (formats.Count == 1 && formats[0].Equals(TimestampFormat.Iso, StringComparison.OrdinalIgnoreCase));
         _patterns = _iso ? [] : [.. formats.Select(format => TimestampPattern.Of(format, decimalSeparator))];
         Expected = string.Join(" or ", _iso ? ["ISO 8601 such as 2026-01-31T12:00:00"] : formats.Select(TimestampFormat.Describe));
     }
 
-    /// <summary>What a timestamp should look like.</summary>
+    /// <summary>Describes the expected timestamp, for messages.</summary>
     public string Expected { get; }
 
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>
-    /// <param name="ticks">The ticks of the timestamp, in UTC or, with <see cref="TimestampProblem.Local"/>, in local time.</param>
-    /// <returns>What is wrong with it; <see cref="TimestampProblem.Local"/> when nothing is but that it has no offset.</returns>
+    /// <param name="ticks">
+    /// The ticks of the timestamp: local time with <see cref="TimestampProblem.Local"/>, otherwise UTC.
+    /// </param>
+    /// <returns>What is wrong with the field; <see cref="TimestampProblem.Local"/> if it only has no offset.</returns>
     public TimestampProblem Read(ReadOnlySpan<byte> text, out long ticks)
     {
         ticks = 0;
         if (text.IsEmpty) return TimestampProblem.Empty;
-        TimestampProblem problem = _iso ? IsoTimestamp.Read(text, out long clock, out long? offset) : ReadPatterns(text, out clock, out offset);
+        TimestampProblem problem = _iso
+            ? IsoTimestamp.Read(text, out long clock, out long? offset)
+            : ReadPatterns(text, out clock, out offset);
         if (problem != TimestampProblem.None) return problem;
         ticks = clock - offset.GetValueOrDefault();
         if (offset is null) return TimestampProblem.Local;
@@ -35,7 +43,7 @@ internal sealed class TimestampText
 
     private TimestampProblem ReadPatterns(ReadOnlySpan<byte> text, out long clock, out long? offset)
     {
-        // The first pattern that finds nothing but an impossible date says more than one that finds nothing at all.
+        // If no pattern fits, report the first one that found a date, though an impossible one: that says more than "unreadable".
         TimestampProblem worst = TimestampProblem.Unreadable;
         foreach (TimestampPattern pattern in _patterns)
         {
@@ -48,7 +56,7 @@ internal sealed class TimestampText
     }
 }
 
-/// <summary>The words that a list of timestamp formats may hold beside patterns, and what makes a pattern usable.</summary>
+/// <summary>The words that a list of timestamp formats may contain besides patterns, and the check of patterns.</summary>
 internal static class TimestampFormat
 {
     public const string Iso = "iso";
@@ -61,7 +69,8 @@ internal static class TimestampFormat
 
     public static bool IsWord(string format) => s_words.Contains(format, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Refuses what would read another time than is written.</summary>
+    /// <summary>Refuses a pattern that could read another time than the one that is written.</summary>
+    /// <exception cref="ArgumentException">The pattern is incomplete or ambiguous.</exception>
     public static string Checked(string format)
     {
         if (IsWord(format)) return format;
@@ -74,11 +83,13 @@ internal static class TimestampFormat
             : null;
         return problem is null
             ? format
-            : throw new ArgumentException($"TimestampFormats: '{format}' {problem}. Words are {string.Join(", ", s_words)}.", nameof(format));
+            : throw new ArgumentException(
+                $"TimestampFormats: '{format}' {problem}. Words are {string.Join(", ", s_words)}.", nameof(format));
     }
 
-    /// <summary>Whether a pattern holds <c>z</c> or <c>Z</c> outside of quotes and escapes.</summary>
-    public static bool HasOffset(string format) => !IsWord(format) && WithoutQuoted(format).Contains('z', StringComparison.OrdinalIgnoreCase);
+    /// <summary>Whether a pattern has <c>z</c> or <c>Z</c> outside quotes and escapes.</summary>
+    public static bool HasOffset(string format) =>
+        !IsWord(format) && WithoutQuoted(format).Contains('z', StringComparison.OrdinalIgnoreCase);
 
     public static string Describe(string format) => format.ToLowerInvariant() switch
     {
@@ -104,52 +115,4 @@ internal static class TimestampFormat
         }
         return bare.ToString();
     }
-}
-
-/// <summary>Why a timestamp cannot be taken.</summary>
-internal enum TimestampProblem
-{
-    None,
-    Empty,
-    Unreadable,
-    NoSuchDate,
-    NoSuchTime,
-    Hour24,
-    LeapSecond,
-    NoSuchOffset,
-    NoZone,
-    Gap,
-    Fold,
-    OutOfRange,
-
-    /// <summary>Nothing is wrong, but the ticks are those of a local time.</summary>
-    Local,
-}
-
-/// <summary>The words for it.</summary>
-internal static class TimestampProblems
-{
-    public static string Text(this TimestampProblem problem) => problem switch
-    {
-        TimestampProblem.Empty => "the timestamp is empty",
-        TimestampProblem.NoSuchDate => "the timestamp's date does not exist",
-        TimestampProblem.NoSuchTime => "the timestamp's time of day does not exist",
-        TimestampProblem.Hour24 => "the timestamp's hour is 24",
-        TimestampProblem.LeapSecond => "the timestamp is a leap second, which the database cannot hold",
-        TimestampProblem.NoSuchOffset => "the timestamp's offset does not exist",
-        TimestampProblem.NoZone => "the timestamp has no offset, and the format has no zone",
-        TimestampProblem.Gap => "the timestamp does not exist: clocks in the zone were put forward over it",
-        TimestampProblem.Fold => "the timestamp exists twice: clocks in the zone were put back over it, and the file's order does not tell which one is meant",
-        TimestampProblem.OutOfRange => "the timestamp is outside the years 1 to 9999",
-        _ => "the timestamp cannot be read",
-    };
-
-    public static string? Remedy(this TimestampProblem problem) => problem switch
-    {
-        TimestampProblem.Hour24 => "Midnight is 00:00 of the next day",
-        TimestampProblem.NoZone => "Set the zone of the source in the format, such as Europe/Brussels or UTC",
-        TimestampProblem.Gap => "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; or set Gap to Earlier or Later",
-        TimestampProblem.Fold => "Have the logger write offsets or UTC; or set Fold to Earlier or Later",
-        _ => null,
-    };
 }

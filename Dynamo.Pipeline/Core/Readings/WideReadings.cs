@@ -3,7 +3,8 @@ using Dynamo.Pipeline.Csv;
 namespace Dynamo.Pipeline.Readings;
 
 /// <summary>
-/// A wide file's columns: a timestamp, and a column for each channel or each logger. A bad cell is rejected alone; a bad timestamp rejects the line.
+/// The columns of a wide file: a timestamp, and one column for each channel or logger. A bad value rejects one reading,
+/// a bad timestamp the whole line. Immutable, shared by all files with the same header.
 /// </summary>
 internal sealed class WideReadings : ICsvTable<Reading>
 {
@@ -31,7 +32,8 @@ internal sealed class WideReadings : ICsvTable<Reading>
         _quality = QualityCheck.Of(format, header, expected);
         HashSet<int> ignored = [.. format.IgnoredColumns.Select(column => header.Column(column, expected))];
         RefuseDoubled(header);
-        int[] open = [.. Enumerable.Range(0, header.Count).Where(i => !_times.Uses(i) && i != _lineColumn && i != _quality?.Column && !ignored.Contains(i))];
+        int[] open = [.. Enumerable.Range(0, header.Count).Where(i =>
+            !_times.Uses(i) && i != _lineColumn && i != _quality?.Column && !ignored.Contains(i))];
         _cells = [.. open.Where(i => header.Names[i].Length > 0)];
         _nameless = [.. open.Where(i => header.Names[i].Length == 0)];
     }
@@ -40,7 +42,7 @@ internal sealed class WideReadings : ICsvTable<Reading>
 
     public ICsvRowParser<Reading> Open(in CsvFile file)
     {
-        // Names of one format are one string, whichever header they come from.
+        // Equal names of one format are one string, whichever header they come from.
         CsvNames names = file.Names;
         string[] columns = [.. _cells.Select(column => Name(column, names))];
         ChannelRules? rules = ChannelRules.Of(_format, names);
@@ -87,7 +89,13 @@ internal sealed class WideReadings : ICsvTable<Reading>
         });
     }
 
-    private sealed class Parser(WideReadings table, string[] names, ChannelRule?[]? rulesByCell, ChannelRules? rules, string? fileName, FileTime time) : ICsvRowParser<Reading>
+    private sealed class Parser(
+        WideReadings table,
+        string[] names,
+        ChannelRule?[]? rulesByCell,
+        ChannelRules? rules,
+        string? fileName,
+        FileTime time) : ICsvRowParser<Reading>
     {
         private readonly int[] _cells = table._cells;
         private readonly bool _byChannel = table._byChannel;
@@ -95,17 +103,17 @@ internal sealed class WideReadings : ICsvTable<Reading>
 
         public void Parse(in CsvRecord record, RowBatch<Reading> rows)
         {
-            Defect? defect = null;
-            string? line = fileName ?? record.Name(table._lineColumn, out defect);
-            if (defect is not null || !time.TryRead(record, _byChannel ? line! : "", _byChannel ? "" : line!, out DateTime utc, out defect))
+            string? line = fileName;
+            if ((line is null && !record.TryName(table._lineColumn, out line, out Defect? defect))
+                || !time.TryRead(record, _byChannel ? line : "", _byChannel ? "" : line, out DateTime utc, out defect))
             {
-                rows.Reject(defect!);
+                rows.Reject(defect);
                 return;
             }
             if (table._quality is not null && !table._quality.Accept(record, _cells.Length, rows)) return;
-            ChannelRule? rule = rules?.For(line!, null, record.Line);
+            ChannelRule? rule = rules?.For(line, null, record.Line);
             for (int i = 0; i < _cells.Length; i++)
-                Cell(record, i, line!, utc, rule ?? rulesByCell?[i], rows);
+                Cell(record, i, line, utc, rule ?? rulesByCell?[i], rows);
             foreach (int column in table._nameless)
                 Nameless(record, column, rows);
         }
@@ -126,11 +134,15 @@ internal sealed class WideReadings : ICsvTable<Reading>
                 rows.Reject(defect!);
         }
 
-        /// <summary>A separator at the end of every line makes a nameless column; what is in it must not get lost.</summary>
+        /// <summary>
+        /// Rejects a value in a column without a name. A separator at the end of every line makes such a column, and a value in it
+        /// must not be lost silently.
+        /// </summary>
         private static void Nameless(in CsvRecord record, int column, RowBatch<Reading> rows)
         {
-            if (!record.Field(column).IsEmpty)
-                rows.Reject(record.Defect(column, "there is a value in a column without a name", "an empty field", "Name the column in the header"));
+            if (record.Field(column).IsEmpty) return;
+            rows.Reject(record.Defect(
+                column, "there is a value in a column without a name", "an empty field", "Name the column in the header"));
         }
     }
 }

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
-/// Bounds the bytes between listing and commit. One taker at a time (the lister), any number of releasers. A chunk heavier than the whole budget passes alone,
-/// once everything before it is committed.
+/// Limits the bytes between listing and commit. Only one caller takes at a time (the lister); any number may release.
+/// A chunk heavier than the whole budget passes alone, once everything before it is committed.
 /// </summary>
 internal sealed class ByteBudget(long total)
 {
@@ -11,12 +11,17 @@ internal sealed class ByteBudget(long total)
     private long _wanted;
     private TaskCompletionSource? _waiting;
 
-    /// <summary>What a file costs besides its bytes: its objects from the listing to the commit, as measured.</summary>
+    /// <summary>Bytes of memory that a file needs besides its content: its objects from listing to commit. Measured.</summary>
     public const int ObjectsOfAFile = 2048;
 
-    public static long Weigh(SourceFile file, long streamAbove) => ObjectsOfAFile + (file.Size > streamAbove ? streamAbove / 4 : file.Size);
+    /// <summary>
+    /// Bytes that a file counts for. A streamed file is never in memory as a
+    /// whole, so it counts for a quarter of the threshold.
+    /// </summary>
+    public static long Weigh(SourceFile file, long streamAbove) =>
+        ObjectsOfAFile + (file.Size > streamAbove ? streamAbove / 4 : file.Size);
 
-    /// <summary>Waits until the bytes fit, and takes them.</summary>
+    /// <summary>Waits until the bytes fit into the budget, then takes them.</summary>
     public Task TakeAsync(long bytes, CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -32,7 +37,6 @@ internal sealed class ByteBudget(long total)
         }
     }
 
-    /// <summary>Gives bytes back.</summary>
     public void Release(long bytes)
     {
         TaskCompletionSource? ready = null;

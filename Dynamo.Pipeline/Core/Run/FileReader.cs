@@ -3,20 +3,31 @@ using System.Runtime.CompilerServices;
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
-/// read_file: opens, parses and closes the files of a chunk. Where the source is distant, it keeps several opens under way ahead of the one it parses.
-/// A bad file is a result, a changed one is deferred; only a broken source is an error.
+/// The step "read_file": opens, parses and closes the files of a chunk. For a remote source it opens several files ahead
+/// of the one that it parses. A bad file is a result and a changed file is deferred; only a broken source is an error.
 /// </summary>
-internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> format, PipelineRun run, ByteBudget budget, ReaderGate? gate)
+internal sealed class FileReader<TRow>(
+    IFileSource source,
+    IFileFormat<TRow> format,
+    PipelineRun run,
+    ByteBudget budget,
+    ReaderGate? gate)
 {
-    /// <summary>Rows of a streamed file in memory at once, and rows of any file after which too many bad ones end the reading.</summary>
+    /// <summary>
+    /// Rows per read. Of a streamed file, no more than these are in memory at once.
+    /// After each read, reading ends if the file has too many bad rows.
+    /// </summary>
     private const int Portion = 4_096;
 
-    /// <summary>A row of the usual long format has some 40 bytes. Room for all rows at once is half the memory of room that doubles.</summary>
+    /// <summary>
+    /// Bytes of a row in the usual long format, about. With it the list of rows gets its size at once:
+    /// half the memory of a list that doubles as it grows.
+    /// </summary>
     private const int BytesOfARow = 40;
 
     private readonly PipelineOptions _options = run.Options;
 
-    /// <summary>Reads a chunk, when its turn has come.</summary>
+    /// <summary>Waits at the gate, if there is one, then reads the chunk.</summary>
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
     {
         if (gate is null) return await ReadChunkAsync(chunk).ConfigureAwait(false);
@@ -37,7 +48,9 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         var read = new List<FileRows<TRow>>(chunk.Length);
         var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
         int next = 0;
-#pragma warning disable CA2012 // Each is awaited once: by its file, or below when the chunk is given up. As tasks they would be an allocation a file.
+        // Each ValueTask is awaited once: by its file, or in the finally block when the chunk fails.
+        // A Task instead would be one allocation per file.
+#pragma warning disable CA2012
         try
         {
             foreach (SourceFile file in chunk)
@@ -60,7 +73,7 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
 
     private bool IsStreamed(SourceFile file) => file.Size > _options.StreamAbove;
 
-    /// <summary>An exception thrown before the first await is the file's as well, not the chunk's.</summary>
+    /// <summary>Opens a file. An exception that the source throws before its first await counts for this file, not for the chunk.</summary>
     private ValueTask<FileContent> OpenAsync(SourceFile file)
     {
         try
@@ -82,15 +95,26 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
     {
         var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
         Defect? defect = null;
+        bool isOpen = false;
         try
         {
             using FileContent content = await opening.ConfigureAwait(false);
+            isOpen = true;
             using IRowReader<TRow> reader = format.Open(file, content);
-            while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false) && rows.Rejects.Count <= _options.MaxBadRows) { }
+            while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
+                && rows.Rejects.Count <= _options.MaxBadRows) { }
         }
         catch (BadFileException bad)
         {
             defect = bad.Defect;
+        }
+        catch (Exception error) when (isOpen && IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+        catch (Exception error) when (!isOpen && Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
         }
         catch (FileChangedException changed)
         {
@@ -103,21 +127,53 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         return result;
     }
 
-    private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(
+        SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        using FileContent content = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
         using IRowReader<TRow> reader = format.Open(file, content);
         var rows = new RowBatch<TRow>(Portion);
         bool more;
         do
         {
             rows.Clear();
-            more = await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+            more = await ReadPortionAsync(file, reader, rows, cancellationToken).ConfigureAwait(false);
             run.Progressed();
             yield return rows;
         }
         while (more);
     }
+
+    private async ValueTask<FileContent> OpenStreamAsync(SourceFile file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
+        }
+    }
+
+    private static async ValueTask<bool> ReadPortionAsync(
+        SourceFile file, IRowReader<TRow> reader, RowBatch<TRow> rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+    }
+
+    /// <summary>Whether it is an error in the format's own code, and not one that a file or a source may cause.</summary>
+    private static bool IsOfTheFormat(Exception error) => Faults.IsForeign(error) && error is not IOException;
+
+    private static PipelineException Named(SourceFile file, Exception error) =>
+        new($"The format failed at {file.Path}: {error.Message}", error);
 
     private static async ValueTask DisposeAsync(ValueTask<FileContent>? abandoned)
     {
@@ -127,7 +183,7 @@ internal sealed class FileReader<TRow>(IFileSource source, IFileFormat<TRow> for
         }
         catch (Exception)
         {
-            // The chunk failed already; that error is the one to report.
+            // The chunk has already failed. Its first error is the one to report.
         }
     }
 }

@@ -1,6 +1,9 @@
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>Reports progress from a timer, and once more at the end. A report that takes longer than the interval is not overtaken by the next.</summary>
+/// <summary>
+/// Reports progress from a timer, and once more at the end. Only one report runs at a time: if it takes longer
+/// than the interval, the next ones are skipped.
+/// </summary>
 internal sealed class ProgressReporter : IDisposable
 {
     private readonly PipelineRun _run;
@@ -13,7 +16,7 @@ internal sealed class ProgressReporter : IDisposable
     {
         (_run, _progress) = (run, progress);
         if (progress is null) return;
-        _timer = run.Options.Time.CreateTimer(_ => Report(), null, run.Options.ProgressInterval, run.Options.ProgressInterval);
+        _timer = run.Options.TimeProvider.CreateTimer(_ => Report(), null, run.Options.ProgressInterval, run.Options.ProgressInterval);
     }
 
     public void Dispose()

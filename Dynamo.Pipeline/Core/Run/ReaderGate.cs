@@ -1,12 +1,16 @@
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
-/// Lets as many readers read as a <see cref="ReaderController"/> says, and measures for it what they read. The readers' block has room for the most there may be;
-/// those beyond the limit wait here with a chunk of which nothing is opened yet. Thread-safe.
+/// Lets as many readers work as a <see cref="ReaderController"/> says, and measures for it how much they read.
+/// The readers' block is sized for the most readers there can be; those above the limit wait here, with a chunk of which
+/// no file is open yet. Thread-safe.
 /// </summary>
 internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
 {
-    /// <summary>A measurement is at least this long, and every reader has had two chunks in it, or it says nothing. Trying costs a little, so that a run of a moment goes without.</summary>
+    /// <summary>
+    /// The shortest measurement. It must also contain two chunks for every reader, otherwise it means nothing.
+    /// Trying another limit costs a little, so a run shorter than this never tries.
+    /// </summary>
     private static readonly TimeSpan s_window = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
@@ -16,14 +20,20 @@ internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
     private int _chunks;
     private int _reading;
 
-    /// <summary>For a run with <see cref="PipelineOptions.Readers"/> auto. A distant source has a window of its own: there, all readers fill it from the beginning.</summary>
-    public static ReaderGate For(IFileSource source, PipelineOptions options) =>
-        new(new ReaderController(source.OpensInFlight > 1 ? MostOf(source) : Environment.ProcessorCount, MostOf(source)), options.Time);
+    /// <summary>
+    /// The gate of a run whose <see cref="PipelineOptions.Readers"/> is <see langword="null"/> (automatic).
+    /// A remote source limits its own requests, so there all readers work from the beginning.
+    /// </summary>
+    public static ReaderGate For(IFileSource source, PipelineOptions options)
+    {
+        int least = source.OpensInFlight > 1 ? MostOf(source) : Environment.ProcessorCount;
+        return new ReaderGate(new ReaderController(least, MostOf(source)), options.TimeProvider);
+    }
 
-    /// <summary>The most readers that there may be: a share may want several for each processor, a server far away many.</summary>
+    /// <summary>The most readers there can be: a network share can use several for each processor, a remote server many.</summary>
     public static int MostOf(IFileSource source) => Math.Max(source.OpensInFlight > 1 ? 16 : 1, 4 * Environment.ProcessorCount);
 
-    /// <summary>Waits until there are fewer readers than there may be.</summary>
+    /// <summary>Waits until fewer readers work than the limit allows.</summary>
     public Task EnterAsync(CancellationToken cancellationToken)
     {
         lock (_lock)
@@ -39,7 +49,8 @@ internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
         }
     }
 
-    /// <summary>A reader is done with a chunk, which was so much work.</summary>
+    /// <summary>A reader has finished a chunk.</summary>
+    /// <param name="work">How much it read, in bytes of the budget.</param>
     public void Leave(long work)
     {
         lock (_lock)
@@ -48,7 +59,7 @@ internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
             _work += work;
             _chunks++;
             Measure();
-            // Whom a cancellation took away meanwhile does not matter: it ends the run.
+            // A reader whose wait was cancelled may still be in the queue. That does no harm: such a cancellation ends the run.
             for (; _reading < controller.Limit && _waiting.TryDequeue(out TaskCompletionSource? next); _reading++) next.SetResult();
         }
     }
@@ -64,8 +75,10 @@ internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
 }
 
 /// <summary>
-/// Decides how many readers work at once: measured throughput in, next limit out; no clock, no threads. It climbs by half as long as that reads a tenth faster,
-/// goes back when it does not, and tries again after a while that doubles with every vain attempt, in case the source has changed. It never goes below where it began.
+/// Decides how many readers work at once: it takes the measured throughput and gives the next limit, without clock or threads.
+/// It raises the limit by half as long as that makes reading at least a tenth faster, and goes back when it does not.
+/// After a failed attempt it waits before the next one, twice as long each time, in case the source has changed.
+/// The limit never falls below the one it began with. Not thread-safe: the gate calls it under its lock.
 /// </summary>
 internal sealed class ReaderController
 {
@@ -79,7 +92,7 @@ internal sealed class ReaderController
     private int _hold = 1;
     private int _held;
 
-    /// <summary>Begins at a number of readers, which is the fewest there will be.</summary>
+    /// <summary>Begins with the fewest readers there will be.</summary>
     public ReaderController(int least, int most) => (_least, _most, Limit) = (Math.Min(least, most), most, Math.Min(least, most));
 
     /// <summary>How many readers may work at once.</summary>
@@ -87,7 +100,8 @@ internal sealed class ReaderController
 
     private bool IsTrying => _before > 0;
 
-    /// <summary>Takes what was read with <see cref="Limit"/> readers since the last call, in any unit a second.</summary>
+    /// <summary>Takes the throughput with <see cref="Limit"/> readers since the last call and returns the next limit.</summary>
+    /// <param name="throughput">Work per second, always in the same unit.</param>
     public int Next(double throughput)
     {
         if (IsTrying) Judge(throughput);

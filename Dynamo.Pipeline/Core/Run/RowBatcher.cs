@@ -3,12 +3,22 @@ using System.Threading.Tasks.Dataflow;
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
-/// Collects files into batches by rows, files and time. A <see cref="BatchBlock{T}"/> counts messages and has no clock, so the block before it counts rows
-/// and triggers a batch before the file that would overfill it, and a timer triggers one when its first file has waited long enough and a writer is free: while it is
-/// busy, waiting longer makes fewer, larger transactions. A streamed file gets a batch of its own.
-/// A <see cref="BatchBlock{T}"/> with a capacity of its own triggers asynchronously, so that a batch might take in the file it was to exclude: here a semaphore bounds it
-/// to two batches of files, taken by the block before it and given back by the writer. The batches of all lanes together hold about half of the byte budget at most, so that the lister never waits for bytes that wait for the timer.
+/// Collects files into batches by rows, files and time. A streamed file gets a batch of its own.
 /// </summary>
+/// <remarks>
+/// A <see cref="BatchBlock{T}"/> counts messages and has no clock. So the block before it counts rows and triggers a batch
+/// before the file that would overfill it. A timer triggers a batch when its first file has waited long enough and the writer
+/// is free; while the writer is busy, waiting longer makes fewer, larger transactions.
+/// <para>
+/// A <see cref="BatchBlock{T}"/> with a bounded capacity triggers asynchronously, and its batch could contain the file
+/// that it should exclude. So it is unbounded here, and a semaphore limits it to two batches of files:
+/// the block before it takes, the writer gives back.
+/// </para>
+/// <para>
+/// The batches of all lanes together hold about half of the byte budget at most. Otherwise the lister could wait for bytes
+/// that wait for the timer.
+/// </para>
+/// </remarks>
 internal sealed class RowBatcher<TRow> : IDisposable
 {
     private readonly PipelineRun _run;
@@ -23,18 +33,19 @@ internal sealed class RowBatcher<TRow> : IDisposable
     private bool _streamed;
     private int _writing;
 
-    /// <param name="run">The run.</param>
-    /// <param name="rows">Rows a batch collects at most.</param>
-    /// <param name="lanes">How many of these there are, each with a writer of its own.</param>
+    /// <param name="run">The run that this is part of.</param>
+    /// <param name="rows">The most rows of a batch.</param>
+    /// <param name="lanes">How many batchers the run has. Each has its own writer.</param>
     public RowBatcher(PipelineRun run, int rows, int lanes)
     {
         (_run, _mostRows, _lanes) = (run, rows, lanes);
         int files = run.Options.BatchFiles;
         _room = new SemaphoreSlim((int)Math.Min(2L * files, int.MaxValue));
         _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { CancellationToken = run.Aborting });
-        _gather = new ActionBlock<FileRows<TRow>>(run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
+        _gather = new ActionBlock<FileRows<TRow>>(
+            run.Guard<FileRows<TRow>>(GatherAsync), run.Block(capacity: run.Options.FilesPerMessage));
         _gather.CompletesInto(_batch);
-        _timer = run.Options.Time.CreateTimer(_ => TriggerWhenFree(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = run.Options.TimeProvider.CreateTimer(_ => TriggerWhenFree(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public ITargetBlock<FileRows<TRow>> Input => _gather;
@@ -43,7 +54,7 @@ internal sealed class RowBatcher<TRow> : IDisposable
 
     public IEnumerable<IDataflowBlock> Blocks => [_gather, _batch];
 
-    /// <summary>The writer took a batch: there is room for as many files.</summary>
+    /// <summary>The writer took a batch, so there is room for as many files.</summary>
     public void Took(int files)
     {
         Interlocked.Increment(ref _writing);
@@ -61,10 +72,10 @@ internal sealed class RowBatcher<TRow> : IDisposable
 
     public override string ToString() => $"{_gather.InputCount} files to batch, {_batch.OutputCount} batches ready";
 
-    /// <summary>Runs for one file at a time; what it triggers holds exactly the files it sent before.</summary>
+    /// <summary>Runs for one file at a time. A batch that it triggers contains exactly the files that it sent before.</summary>
     private async Task GatherAsync(FileRows<TRow> file)
     {
-        int rows = file.Rows.Count;
+        int rows = file.Batch.Count;
         if (_files > 0 && (_streamed || file.IsStreamed || IsFull(rows))) Trigger();
         await _room.WaitAsync(_run.Aborting).ConfigureAwait(false);
         await _run.SendAsync(_batch, file).ConfigureAwait(false);

@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Run;
 
-/// <summary>Ends a run in which nothing moves, with the depths of all queues: a hang is an error with a name.</summary>
+/// <summary>Fails a run in which nothing has moved for the stall timeout. The error shows the depths of all queues.</summary>
 internal sealed class StallWatchdog : IDisposable
 {
     private readonly PipelineRun _run;
@@ -12,7 +12,7 @@ internal sealed class StallWatchdog : IDisposable
     {
         (_run, _depths) = (run, depths);
         TimeSpan timeout = run.Options.StallTimeout;
-        _timer = run.Options.Time.CreateTimer(_ => Look(), null, timeout, timeout);
+        _timer = run.Options.TimeProvider.CreateTimer(_ => Look(), null, timeout, timeout);
     }
 
     public void Dispose() => _timer.Dispose();
@@ -21,8 +21,8 @@ internal sealed class StallWatchdog : IDisposable
     {
         long moves = _run.Moves;
         if (moves == _seen)
-            _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {_depths()}. {_run.Books}. "
-                + "A linked block, the source or the sink hangs; what is committed is safe, the next run goes on from there."));
+            _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {_depths()}. {_run.Counter.Books()}. "
+                + "A linked block, the source or the sink hangs. What is committed is safe; the next run goes on from there."));
         _seen = moves;
     }
 }

@@ -1,10 +1,10 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// Records what the readers and writers of a run do, and when, into memory that is bounded: what does not fit any more is counted and dropped.
-/// Set it as <see cref="PipelineOptions.Trace"/>; for one run at a time. Thread-safe.
+/// Records what the readers and writers of a run do, and when. Its memory is bounded: spans that do not fit are dropped and counted.
+/// Set it as <see cref="PipelineOptions.Trace"/>, for one run at a time. Thread-safe.
 /// </summary>
-public sealed class TraceRecorder
+internal sealed class TraceRecorder
 {
     private readonly TraceEvent[] _events;
     private readonly TimeProvider _time;
@@ -17,8 +17,9 @@ public sealed class TraceRecorder
     private int _batches;
 
     /// <summary>Begins to record.</summary>
-    /// <param name="capacity">How many spans are kept, some 80 bytes each beside the names of their files. Default 200,000.</param>
+    /// <param name="capacity">The most spans to keep, about 80 bytes each without the names of their files. Default 200,000.</param>
     /// <param name="time">The clock. Default: the system's.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="capacity"/> is not positive.</exception>
     public TraceRecorder(int capacity = 200_000, TimeProvider? time = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(capacity);
@@ -27,7 +28,7 @@ public sealed class TraceRecorder
         _began = _time.GetTimestamp();
     }
 
-    /// <summary>What was recorded, in the order in which it ended. To be read when the run is over.</summary>
+    /// <summary>The recorded spans, in the order in which they ended. Read it when the run is over.</summary>
     public ReadOnlySpan<TraceEvent> Events => _events.AsSpan(0, Math.Min(Volatile.Read(ref _count), _events.Length));
 
     /// <summary>How many spans were dropped because there was no room for them.</summary>
@@ -43,7 +44,7 @@ public sealed class TraceRecorder
 
     internal void Add(TraceEvent span)
     {
-        // The count stops growing far from where it would turn negative.
+        // The count must not overflow: a negative one would be an index.
         int index = Volatile.Read(ref _count) == int.MaxValue ? int.MaxValue : Interlocked.Increment(ref _count) - 1;
         if (index < _events.Length) _events[index] = span;
     }
@@ -53,7 +54,7 @@ public sealed class TraceRecorder
         lock (_lock) (kind == TraceKind.Batch ? _writers : _readers)[lane] = false;
     }
 
-    /// <summary>The first lane that nobody uses: there are no workers with names behind a block, only so many at once.</summary>
+    /// <summary>Takes the first free lane. A block has no workers with names, only a number of tasks at once.</summary>
     private int Take(List<bool> lanes)
     {
         lock (_lock)
@@ -66,13 +67,13 @@ public sealed class TraceRecorder
     }
 }
 
-/// <summary>A reader's or writer's time with one message. Used by one thread at a time.</summary>
+/// <summary>The time that a reader or writer spends on one message. Used by one thread at a time.</summary>
 internal sealed class TraceLane(TraceRecorder recorder, TraceKind kind, int lane, int number, int files, long bytes) : IDisposable
 {
     private readonly TimeSpan _start = recorder.Now;
     private TimeSpan _last = recorder.Now;
 
-    /// <summary>A file is done; it began when the one before was done.</summary>
+    /// <summary>A file of the chunk is finished. Its span begins where the file before it ended.</summary>
     public void Finished(SourceFile file)
     {
         TimeSpan now = recorder.Now;
@@ -88,25 +89,26 @@ internal sealed class TraceLane(TraceRecorder recorder, TraceKind kind, int lane
 }
 
 /// <summary>What a span of a run's time was spent on.</summary>
-public enum TraceKind
+internal enum TraceKind
 {
-    /// <summary>A reader had a chunk: a message of files.</summary>
+    /// <summary>A reader worked on a chunk: a message of files.</summary>
     Chunk,
 
     /// <summary>A reader opened and parsed a file of its chunk.</summary>
     File,
 
-    /// <summary>A writer had a batch: its transaction, and the hand-over to what comes after the commit.</summary>
+    /// <summary>A writer worked on a batch: its transaction, and sending it to the step after the commit.</summary>
     Batch,
 }
 
 /// <summary>A span of a run's time.</summary>
-/// <param name="Kind">What it was spent on.</param>
-/// <param name="Lane">Which reader or writer, from 0: as many as ever worked at the same time.</param>
-/// <param name="Number">The chunk, or the batch, from 1 in the order in which they were begun.</param>
-/// <param name="Start">Since the recording began.</param>
-/// <param name="End">Since the recording began.</param>
-/// <param name="Path">The file, or <see langword="null"/> for a chunk or a batch.</param>
-/// <param name="Files">Files in it.</param>
-/// <param name="Bytes">Bytes in them.</param>
-public readonly record struct TraceEvent(TraceKind Kind, int Lane, int Number, TimeSpan Start, TimeSpan End, string? Path, int Files, long Bytes);
+/// <param name="Kind">What the time was spent on.</param>
+/// <param name="Lane">Which reader or writer, from 0. There are as many lanes as worked at the same time at most.</param>
+/// <param name="Number">The number of the chunk or batch, from 1, in the order in which they began.</param>
+/// <param name="Start">When it began, counted from the start of the recording.</param>
+/// <param name="End">When it ended, counted from the start of the recording.</param>
+/// <param name="Path">The path of the file, or <see langword="null"/> for a chunk or a batch.</param>
+/// <param name="Files">How many files it contains.</param>
+/// <param name="Bytes">The bytes of these files.</param>
+internal readonly record struct TraceEvent(
+    TraceKind Kind, int Lane, int Number, TimeSpan Start, TimeSpan End, string? Path, int Files, long Bytes);

@@ -1,0 +1,35 @@
+using System.Globalization;
+using System.Text;
+using NUnit.Framework.Interfaces;
+using NUnit.Framework.Internal;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>Says at the end of every run what was skipped and why: the console of <c>dotnet test</c> shows only the names.</summary>
+[SetUpFixture]
+internal sealed class SkippedTests
+{
+    private const string OfItsFixture = "OneTimeSetUp: ";
+
+    [OneTimeTearDown]
+    public void Tell()
+    {
+        ITestResult[] skipped = [
+            .. Tests(TestExecutionContext.CurrentContext.CurrentResult).Where(result => result.ResultState.Status == TestStatus.Skipped)];
+        if (skipped.Length == 0) return;
+        var text = new StringBuilder($"{skipped.Length} skipped:\n");
+        foreach (IGrouping<string, ITestResult> reason in skipped.GroupBy(Reason).OrderByDescending(reason => reason.Count()))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  {reason.Key}\n");
+            foreach (ITestResult test in reason)
+                text.Append(CultureInfo.InvariantCulture, $"    {test.Test.ClassName?.Split('.')[^1]}.{test.Name}\n");
+        }
+        // The error stream is the one that is shown.
+        TestContext.Error.WriteLine(text);
+    }
+
+    private static string Reason(ITestResult test) =>
+        test.Message.StartsWith(OfItsFixture, StringComparison.Ordinal) ? test.Message[OfItsFixture.Length..] : test.Message;
+
+    private static IEnumerable<ITestResult> Tests(ITestResult result) => result.HasChildren ? result.Children.SelectMany(Tests) : [result];
+}
