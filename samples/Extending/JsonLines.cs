@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Dynamo.Pipeline;
 
-/// <summary>A format of your own: a JSON object a line, <c>{"Logger":"L1","Channel":"flow","Time":"2026-01-01T00:00:00Z","Value":1.5}</c>.</summary>
+/// <summary>
+/// A format of your own: one JSON object in each line, <c>{"Logger":"L1","Channel":"flow","Time":"2026-01-01T00:00:00Z","Value":1.5}</c>.
+/// </summary>
 internal sealed class JsonLines : IFileFormat<Reading>
 {
     private static readonly JsonSerializerOptions s_strict = new(JsonSerializerDefaults.Strict);

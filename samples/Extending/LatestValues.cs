@@ -31,7 +31,7 @@ internal sealed class LatestValues : IBatchSink<Reading>
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>A file with its ledger entry, or nothing of it.</summary>
+    /// <summary>Writes a file together with its ledger entry, or nothing of it.</summary>
     private async Task<FileResult> WriteAsync(FileRows<Reading> file, CancellationToken cancellationToken)
     {
         var latest = new Dictionary<(string, string), Reading>();

@@ -1,8 +1,8 @@
-// A source, a format, a sink and blocks of your own, each in a file of its own, at work together.
+// Your own source, format, sink and blocks, each in its own file, at work together.
 using System.IO.Compression;
 using Dynamo.Pipeline;
 
-// The archive is made beside the built program, or in the folder that is named.
+// The archive is created beside the built program, or in the folder given as an argument.
 string archive = Path.Join(args.Length > 0 ? args[0] : AppContext.BaseDirectory, "readings.zip");
 WriteArchive(archive);
 
@@ -11,7 +11,9 @@ await using var sink = new LatestValues();
 
 PipelineResult result = await FilePipeline.From(source)
     .Read(new JsonLines())
-    .Transform((ref Reading r) => r is { Channel: "flow", Value: > 50 } ? new Defect("more than the pipe can carry") { Found = $"{r.Value}" } : null)
+    .Transform((ref Reading r) => r is { Channel: "flow", Value: > 50 }
+        ? new Defect("more than the pipe can carry") { Found = $"{r.Value}" }
+        : null)
     .WriteTo(sink)
     .AfterCommit(batch => Console.WriteLine($"committed: {string.Join(", ", batch.Loaded.Select(file => file.File.Path))}"))
     .RunAsync();

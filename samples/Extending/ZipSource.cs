@@ -2,7 +2,7 @@ using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using Dynamo.Pipeline;
 
-/// <summary>A source of your own: the files of a zip archive, which stays as it is.</summary>
+/// <summary>A source of your own: the files of a zip archive. The archive is not changed.</summary>
 internal sealed class ZipSource(string archive) : IFileSource
 {
     public string Name { get; } = "zip:" + Path.GetFullPath(archive);
@@ -12,7 +12,7 @@ internal sealed class ZipSource(string archive) : IFileSource
         await using ZipArchive zip = await ZipFile.OpenReadAsync(archive, cancellationToken);
         foreach (ZipArchiveEntry entry in zip.Entries.Where(entry => entry.Length > 0))
         {
-            // A zip stores local times without a zone. As part of a file's identity any reading of them will do, if it is always the same.
+            // A zip stores local times without a zone. They are part of a file's identity: any zone will do, if it is always the same.
             yield return new SourceFile(entry.FullName, entry.Length, DateTime.SpecifyKind(entry.LastWriteTime.DateTime, DateTimeKind.Utc));
         }
     }

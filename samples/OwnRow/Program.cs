@@ -1,8 +1,8 @@
-// A row of one's own: its columns, its table, and the same ledger, rejects and quarantine as for readings.
+// Your own row: its columns, its table, and the same ledger, rejects and quarantine as for readings.
 using Dynamo.Pipeline;
 using Dynamo.Pipeline.Sqlite;
 
-// "events" and "pumps.db" are beside the built program, or in the folder that is named.
+// "events" and "pumps.db" are beside the built program, or in the folder given as an argument.
 Environment.CurrentDirectory = args.Length > 0 ? args[0] : AppContext.BaseDirectory;
 
 // The key decides which row is the same row, sent again.
