@@ -1,5 +1,3 @@
-using System.Reflection;
-
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
