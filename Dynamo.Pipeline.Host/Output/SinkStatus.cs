@@ -116,7 +116,7 @@ internal sealed class SinkStatus
             if (run.EndedUtc is { } ended) json.WriteString("endedUtc", ended);
             json.WriteString("outcome", run.Outcome);
             json.WriteString("host", run.Host);
-            foreach ((string name, Func<RunBooks, long> of) in RunRow.Counts)
+            foreach ((string name, Func<RunBooks, long> of) in RunColumns.Counts)
                 json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(name), of(run.Books));
             json.WriteEndObject();
         }

@@ -12,6 +12,10 @@ internal static class SftpSettings
 
     public static IReadOnlyList<Setting> All { get; } =
     [
+        One("client", "openssh, managed or auto", (r, text) => r with { Client = Enum.Parse<SshClientKind>(text, ignoreCase: true) }) with
+        {
+            Words = ["openssh", "managed", "auto"],
+        },
         // Not an option: every user of the machine can read command lines.
         One("password", "text without control characters", (r, text) => r with { Password = Password(text) }) with { IsSecret = true },
         One("identityFile", FileAllowed, (r, text) => r with { IdentityFile = text }) with

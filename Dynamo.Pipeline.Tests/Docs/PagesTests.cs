@@ -9,7 +9,8 @@ internal sealed partial class PagesTests
 {
     private static IEnumerable<string> Pages => Repository.Pages;
 
-    private static IEnumerable<string> PagesWithCode => Repository.Pages.Where(page => Repository.Blocks(page).Any(block => block.Language == "csharp"));
+    private static IEnumerable<string> PagesWithCode =>
+        Repository.Pages.Where(page => Repository.Blocks(page).Any(block => block.Language == "csharp"));
 
     [TestCaseSource(nameof(PagesWithCode))]
     public void Every_code_block_stands_in_a_compiled_file(string page)
@@ -45,7 +46,8 @@ internal sealed partial class PagesTests
         var options = new CSharpParseOptions(LanguageVersion.Latest);
         return CSharpCompilation.Create("copied",
             [CSharpSyntaxTree.ParseText(code, options), CSharpSyntaxTree.ParseText(Implicit, options)],
-            ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path)),
+            ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+                .Select(path => MetadataReference.CreateFromFile(path)),
             new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable))
             .GetDiagnostics().Where(problem => problem.Severity >= DiagnosticSeverity.Warning);
     }
@@ -89,14 +91,17 @@ internal sealed partial class PagesTests
         foreach (Match match in Link().Matches(Repository.Read(page)))
         {
             string target = match.Groups["target"].Value.Split('#')[0];
-            string path = Path.GetRelativePath(Repository.Root, Path.GetFullPath(Path.Join(Repository.Root, folder, target))).Replace('\\', '/');
+            string path = Path.GetRelativePath(
+                Repository.Root, Path.GetFullPath(Path.Join(Repository.Root, folder, target))).Replace('\\', '/');
             if (Repository.Pages.Contains(path)) Follow(path, reached);
         }
     }
 
-    private static bool IsText(string file) => Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sln" or ".json" or ".txt" or ".yml" or ".csv" or ".py" or ".c" or "" or ".sh";
+    private static bool IsText(string file) =>
+        Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sln" or ".json" or ".txt" or ".yml" or ".csv" or ".py" or ".c" or "" or ".sh";
 
-    private static IEnumerable<(int Number, string Text)> Lines(string file) => Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text));
+    private static IEnumerable<(int Number, string Text)> Lines(string file) =>
+        Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text));
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();

@@ -38,7 +38,10 @@ internal sealed class SamplesTests
 
         string output = await RunAsync("OwnRow", token);
 
-        Assert.That(output, Does.StartWith("files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
+        Assert.That(
+            output,
+            Does.StartWith(
+                "files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
         Assert.That(output, Does.Contain(
             "station-2.csv: line 3, column state: the value is neither true nor false; found 'off', expected 1 or 0, true or false\n"));
         Assert.That(output, Does.Contain("station-3.csv: line 1, column at: the column 'at' is missing"));
@@ -86,7 +89,10 @@ internal sealed class SamplesTests
         string output = await RunAsync("SerialAgainstParallel", token, "20000");
 
         Assert.That(output, Does.StartWith("20,000 squares"));
-        Assert.That(output, Does.Match(@"cheap: x · x +\d+\.\d +\d+\.\d +\d+\.\d\n").And.Match(@"expensive: x · x, after some work +\d+\.\d +\d+\.\d +\d+\.\d\n"));
+        Assert.That(
+            output,
+            Does.Match(@"cheap: x · x +\d+\.\d +\d+\.\d +\d+\.\d\n").And.Match(
+                @"expensive: x · x, after some work +\d+\.\d +\d+\.\d +\d+\.\d\n"));
     }
 
     [Test]
@@ -94,14 +100,19 @@ internal sealed class SamplesTests
     {
         string output = await RunAsync("Chunking", token);
 
-        Assert.That(output, Does.Match(@"Small chunks of +20: \d readers, busy \d+ % of \d+ ms").And.Match(@"Large chunks of 700: \d readers, busy \d+ % of \d+ ms"));
+        Assert.That(
+            output,
+            Does.Match(
+                @"Small chunks of +20: \d readers, busy \d+ % of \d+ ms").And.Match(
+                    @"Large chunks of 700: \d readers, busy \d+ % of \d+ ms"));
         XDocument small = XDocument.Load(_folder["chunks-of-20.svg"]), large = XDocument.Load(_folder["chunks-of-700.svg"]);
         Assert.That(Titles(small).Count(title => title.StartsWith("chunk ", StringComparison.Ordinal)), Is.EqualTo(100));
         Assert.That(Titles(large).Count(title => title.StartsWith("chunk ", StringComparison.Ordinal)), Is.EqualTo(3));
         Assert.That(Titles(large), Has.Some.StartsWith("L00333.csv"), "a slow file stands out");
     }
 
-    private static IEnumerable<string> Titles(XDocument svg) => svg.Descendants().Where(element => element.Name.LocalName == "title").Select(element => element.Value);
+    private static IEnumerable<string> Titles(XDocument svg) =>
+        svg.Descendants().Where(element => element.Name.LocalName == "title").Select(element => element.Value);
 
     private void Copy(string from, string to)
     {
@@ -118,7 +129,10 @@ internal sealed class SamplesTests
     private async Task<string> RunAsync(string sample, CancellationToken token, string? argument = null)
     {
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var start = new ProcessStartInfo(dotnet, [Path.Join(AppContext.BaseDirectory, sample + ".dll"), argument ?? _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            dotnet,
+            [Path.Join(AppContext.BaseDirectory, sample + ".dll"),
+                argument ?? _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         try
         {

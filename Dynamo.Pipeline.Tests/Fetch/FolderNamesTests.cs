@@ -23,7 +23,9 @@ public sealed class FolderNamesTests
         var names = Gen.Elements("a", "ü", "水", "🚰", ".").NonEmptyListOf().Select(parts => string.Concat(parts)).Zip(Gen.Choose(1, 255))
             .Select(pair => Fill(pair.Item1, pair.Item2)).ToArbitrary();
 
-        Prop.ForAll(names, name => new[] { FileNames.Append(name, ".reason.json"), FileNames.WithTime(name, Yesterday, 12), FileNames.Temporary(name) }
+        Prop.ForAll(
+            names,
+            name => new[] { FileNames.Append(name, ".reason.json"), FileNames.WithTime(name, Yesterday, 12), FileNames.Temporary(name) }
             .All(derived => derived != name && Encoding.UTF8.GetByteCount(derived) <= 255)).QuickCheckThrowOnFailure();
     }
 

@@ -68,7 +68,8 @@ public sealed partial class LinuxFolderTests
         while (reader.TryRead(out FolderEntry entry)) found.Add(entry.Name);
 
         Assert.That(found, Is.EquivalentTo(names));
-        foreach (string[] chunk in found.Chunk(portion)) Assert.That(chunk.Select(Bytes), Is.Ordered.Ascending.Using<string>(string.CompareOrdinal));
+        foreach (string[] chunk in found.Chunk(portion))
+            Assert.That(chunk.Select(Bytes), Is.Ordered.Ascending.Using<string>(string.CompareOrdinal));
     }
 
     private static string Bytes(string name) => Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(name));
@@ -131,7 +132,8 @@ public sealed partial class LinuxFolderTests
             SourceFile unreadable = files.Single(file => file.Path == "a.csv");
             var bad = Assert.Throws<BadFileException>(() => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
             Assert.That(bad!.Defect.Remedy, Is.Not.Null);
-            var error = Assert.Throws<SourceException>(() => source.CompleteAsync([new CompletedFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
+            var error = Assert.Throws<SourceException>(
+                () => source.CompleteAsync([new CompletedFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
             Assert.That(error!.Message, Does.Contain("permission"));
         });
         File.SetUnixFileMode(_inbox.Path, UnixFileMode.None);

@@ -122,7 +122,8 @@ public sealed class QuarantineTests
         FolderSource source = Source(AfterCommit.Archive);
         await QuarantineAsync(source, "a.csv");
         using var other = new ScratchFolder();
-        var quarantine = new FolderQuarantine(new FolderSource(other.Path, new FolderSourceOptions { QuarantineFolder = _inbox["quarantine"] }));
+        var quarantine = new FolderQuarantine(
+            new FolderSource(other.Path, new FolderSourceOptions { QuarantineFolder = _inbox["quarantine"] }));
 
         Assert.That(quarantine.ReturnAll(), Is.Empty);
         Assert.That(quarantine.Return(quarantine.List().Single()).Obstacle, Does.Contain(source.Name));

@@ -42,7 +42,9 @@ internal sealed class FaultTests
         int calls = 0;
         var sink = new MemorySink<int> { OnWrite = (_, _) => ++calls % 3 != 0 ? throw new SinkException("locked") { IsTransient = true } : default };
 
-        PipelineResult result = await Pipeline(MemorySource.Of(50), sink, s_options with { RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await Pipeline(
+            MemorySource.Of(50), sink,
+            s_options with { RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Books.Loaded, Is.EqualTo(50));
         Assert.That(calls, Is.EqualTo(3 * sink.Batches.Count));
@@ -55,16 +57,22 @@ internal sealed class FaultTests
         var sink = new MemorySink<int> { OnWrite = (_, _) => throw new SinkException($"locked {++calls}") { IsTransient = true } };
 
         Assert.That(
-            async () => await Pipeline(MemorySource.Of(5), sink, s_options with { WriteRetries = 2, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token).WaitAsync(token),
+            async () =>
+                await Pipeline(
+                    MemorySource.Of(5), sink,
+                    s_options with { WriteRetries = 2, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token)
+                        .WaitAsync(token),
             Throws.TypeOf<SinkException>().With.Message.EqualTo("locked 3"));
     }
 
     [Test]
     public void A_cancellation_that_is_not_ours_is_a_time_out_and_never_a_dropped_message(CancellationToken token)
     {
-        var source = new MemorySource(Enumerable.Range(0, 50).ToDictionary(i => $"{i}", _ => "1\n")) { OnOpen = (_, _) => throw new TaskCanceledException("a socket gave up") };
+        var source = new MemorySource(
+            Enumerable.Range(0, 50).ToDictionary(i => $"{i}", _ => "1\n")) { OnOpen = (_, _) => throw new TaskCanceledException("a socket gave up") };
 
-        var error = Assert.ThrowsAsync<PipelineException>(() => Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token));
+        var error = Assert.ThrowsAsync<PipelineException>(
+            () => Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token));
 
         Assert.That(error!.InnerException, Is.TypeOf<TimeoutException>().With.Message.Contains("a socket gave up"));
     }
@@ -74,7 +82,9 @@ internal sealed class FaultTests
     {
         PipelineRows<int> rows = FilePipeline.From(MemorySource.Of(500)).Read(new NumberFormat());
         if (!afterCommit)
-            rows = rows.Through(o => new TransformBlock<FileRows<int>, FileRows<int>>(file => file.File.Path == "000077.csv" ? throw new FormatException("my block") : file, o));
+            rows = rows.Through(
+                o => new TransformBlock<FileRows<int>,
+                FileRows<int>>(file => file.File.Path == "000077.csv" ? throw new FormatException("my block") : file, o));
         FilePipeline<int> pipeline = rows.WriteTo(new MemorySink<int>(), s_options);
         if (afterCommit)
             pipeline = pipeline.AfterCommit(o => new ActionBlock<CommittedBatch<int>>(_ => throw new FormatException("my block"), o));
@@ -91,7 +101,8 @@ internal sealed class FaultTests
     [Test]
     public void A_fault_in_a_transform_names_the_file([Values] bool streamed, CancellationToken token)
     {
-        FilePipeline<int> pipeline = FilePipeline.From(new MemorySource(Enumerable.Range(0, 100).ToDictionary(i => $"{i:D6}.csv", i => $"{i}\n"))).Read(new NumberFormat())
+        FilePipeline<int> pipeline = FilePipeline.From(
+            new MemorySource(Enumerable.Range(0, 100).ToDictionary(i => $"{i:D6}.csv", i => $"{i}\n"))).Read(new NumberFormat())
             .Transform((ref int row) => row == 42 ? throw new FormatException("my transform") : null)
             .WriteTo(new MemorySink<int>(), s_options with { StreamAbove = streamed ? 0 : 1000 });
 
@@ -129,7 +140,10 @@ internal sealed class FaultTests
         var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await Task.Delay(Timeout.Infinite, cancel) };
 
         Assert.That(
-            async () => await Pipeline(MemorySource.Of(500), sink, s_options with { StallTimeout = TimeSpan.FromMilliseconds(300) }).RunAsync(cancellationToken: token).WaitAsync(token),
+            async () =>
+                await Pipeline(
+                    MemorySource.Of(500), sink,
+                    s_options with { StallTimeout = TimeSpan.FromMilliseconds(300) }).RunAsync(cancellationToken: token).WaitAsync(token),
             Throws.TypeOf<PipelineStalledException>().With.Message.Contains("bytes in flight").And.Message.Contains("to batch"));
     }
 
@@ -168,7 +182,9 @@ internal sealed class FaultTests
         using var stop = new CancellationTokenSource();
         var sink = new MemorySink<int> { OnWrite = async (_, cancel) => { await stop.CancelAsync(); await Task.Delay(Timeout.Infinite, cancel); } };
 
-        PipelineResult result = await Pipeline(MemorySource.Of(500), sink, s_options with { StopDeadline = TimeSpan.FromMilliseconds(200) }).RunAsync(cancellationToken: stop.Token).WaitAsync(token);
+        PipelineResult result = await Pipeline(
+            MemorySource.Of(500), sink,
+            s_options with { StopDeadline = TimeSpan.FromMilliseconds(200) }).RunAsync(cancellationToken: stop.Token).WaitAsync(token);
 
         Assert.That(result.WasCancelled);
         Assert.That(result.Books.Loaded, Is.Zero);

@@ -6,7 +6,8 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// The rooms of the library's core, a folder each, and which of them may name which. What lies between the projects is the compiler's to check; what lies
+/// The rooms of the library's core, a folder each, and which of them may name which. What lies between the projects is the
+/// compiler's to check; what lies
 /// inside the core is checked here.
 /// </summary>
 [TestFixture]
@@ -50,7 +51,8 @@ internal sealed class RoomsTests
             }
             """);
 
-        int declared = Array.FindIndex(File.ReadAllLines(Path.Join(s_core, "Folder", "FolderMove.cs")), line => line.Contains("class FolderMove"));
+        int declared = Array.FindIndex(
+            File.ReadAllLines(Path.Join(s_core, "Folder", "FolderMove.cs")), line => line.Contains("class FolderMove"));
         Assert.That(Offences([.. Sources(), intruder]), Is.EquivalentTo(new[]
         {
             "Run/Intruder.cs(1): Run may not name Folder: using Dynamo.Pipeline.Folder;",
@@ -91,7 +93,8 @@ internal sealed class RoomsTests
             }
             foreach (SimpleNameSyntax name in root.DescendantNodes().OfType<SimpleNameSyntax>())
             {
-                if (name.FirstAncestorOrSelf<UsingDirectiveSyntax>() is not null || model.GetSymbolInfo(name).Symbol is not INamedTypeSymbol type) continue;
+                if (name.FirstAncestorOrSelf<UsingDirectiveSyntax>() is not null || model.GetSymbolInfo(name).Symbol is not INamedTypeSymbol type)
+                    continue;
                 ImmutableArray<SyntaxReference> declared = type.OriginalDefinition.DeclaringSyntaxReferences;
                 if (declared.IsEmpty || declared.Any(place => MayName(room, RoomOf(place.SyntaxTree.FilePath)))) continue;
                 found.Add($"{At(name.GetLocation())}: {room} may not name {RoomOf(declared[0].SyntaxTree.FilePath)}: {LineOf(name)} "
@@ -103,7 +106,8 @@ internal sealed class RoomsTests
 
     private static bool MayName(string room, string other) => room == other || s_mayName[room].Contains(other);
 
-    private static string RoomOf(string path) => Path.GetDirectoryName(Path.GetRelativePath(s_core, path))!.Split(Path.DirectorySeparatorChar)[0];
+    private static string RoomOf(string path) =>
+        Path.GetDirectoryName(Path.GetRelativePath(s_core, path))!.Split(Path.DirectorySeparatorChar)[0];
 
     private static string At(Location location) =>
         $"{Path.GetRelativePath(s_core, location.SourceTree!.FilePath).Replace(Path.DirectorySeparatorChar, '/')}({location.GetLineSpan().StartLinePosition.Line + 1})";

@@ -43,7 +43,8 @@ public sealed class OwnRowTypeTests
         {
             if (!record.TryName(pump, out string? name, out Defect? defect))
                 rows.Reject(defect);
-            else if (Utf8Parser.TryParse(record.Field(on), out int state, out int used) && used == record.Field(on).Length && state is 0 or 1)
+            else if (
+                Utf8Parser.TryParse(record.Field(on), out int state, out int used) && used == record.Field(on).Length && state is 0 or 1)
                 rows.Add(new PumpEvent(name, state == 1), record.Line);
             else
                 rows.Reject(record.Defect(on, "the state is unknown", "0 or 1"));

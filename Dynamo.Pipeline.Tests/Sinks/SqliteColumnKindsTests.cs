@@ -22,7 +22,8 @@ public sealed class SqliteColumnKindsTests : ColumnKindsContract
         await WriteAsync("a.csv", Usual with { Price = -12.500m, Sent = new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.FromHours(14)) });
 
         const string query = "SELECT typeof(IsOn) || IsOn || ', ' || typeof(Price) || Price || ', ' || Sent || ', ' || Batch FROM Sample";
-        Assert.That(_database.Query(query), Is.EqualTo(new[] { "integer1, text-12.5, 2026-02-28 22:00:00, 6f9619ff-8b86-d011-b42d-00c04fc964ff" }));
+        Assert.That(
+            _database.Query(query), Is.EqualTo(new[] { "integer1, text-12.5, 2026-02-28 22:00:00, 6f9619ff-8b86-d011-b42d-00c04fc964ff" }));
     }
 
     [TestCase("79228162514264337593543950335")]

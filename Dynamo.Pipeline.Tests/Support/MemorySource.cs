@@ -27,7 +27,8 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
     /// <summary>Listings that have begun and not ended.</summary>
     public int ListingsUnderWay { get; private set; }
 
-    public static MemorySource Of(int count, string text = "1\n") => new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D6}.csv", _ => text));
+    public static MemorySource Of(int count, string text = "1\n") =>
+        new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D6}.csv", _ => text));
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Dynamo.Pipeline.Files;
 using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sftp;

@@ -39,6 +39,9 @@ internal sealed class SshNetLogin
 
     private int Port => _options.Port ?? DefaultPort;
 
+    /// <summary>A login with these options, not yet begun.</summary>
+    internal static SshNetLogin For(SftpSourceOptions options) => new(options);
+
     /// <summary>
     /// What is asked for that the managed client cannot do, with a remedy; <see langword="null"/> when it can do all of it.
     /// </summary>
@@ -171,7 +174,8 @@ internal sealed class SshNetLogin
         }
         if (methods.Count == 0)
             throw new SftpConnectionException("there is nothing to log in with: no private key is named by IdentityFile or found in "
-                + $"~/.ssh, and no password is set. The managed client asks no agent and reads no ~/.ssh/config; {OtherClient}", mayRecover: false);
+                + $"~/.ssh, and no password is set. The managed client asks no agent and reads no ~/.ssh/config; {OtherClient}",
+                mayRecover: false);
         return Strict(new ConnectionInfo(Host, Port, user, [.. methods]));
     }
 
@@ -261,7 +265,7 @@ internal sealed class SshNetLogin
     /// Answers the one question for the password. A second one is about something else (a code, a new password), and the password must not
     /// be the answer.
     /// </summary>
-    private void Answer(object? sender, AuthenticationPromptEventArgs asked)
+    internal void Answer(object? sender, AuthenticationPromptEventArgs asked)
     {
         if (asked.Prompts.Count == 0) return;
         if (_hasAnswered || asked.Prompts.Count > 1)

@@ -111,7 +111,7 @@ internal static class SqlServerSchema
           Outcome nvarchar(20) NOT NULL,
           Host nvarchar(256) NOT NULL,
           Version nvarchar(256) NOT NULL,
-          {string.Join(",\n  ", RunRow.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
+          {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
         )
         """;
 

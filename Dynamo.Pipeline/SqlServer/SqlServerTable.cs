@@ -1,5 +1,4 @@
 using Dapper;
-using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -14,7 +13,8 @@ namespace Dynamo.Pipeline.SqlServer;
 /// <param name="IsFilled">Whether the server fills it: identity, computed, or with a default.</param>
 /// <param name="IsReadOnly">Whether nobody else may.</param>
 /// <param name="Collation">The collation of a text.</param>
-internal sealed record SqlServerTableColumn(string Name, string Type, int Bytes, int Precision, int Scale, bool IsNullable, bool IsFilled, bool IsReadOnly, string? Collation)
+internal sealed record SqlServerTableColumn(
+    string Name, string Type, int Bytes, int Precision, int Scale, bool IsNullable, bool IsFilled, bool IsReadOnly, string? Collation)
 {
     /// <summary>The longest text it takes, in UTF-16 units (of <c>nvarchar</c>) or bytes (of <c>varchar</c>).</summary>
     public int Length => Bytes < 0 ? int.MaxValue : Type.StartsWith('n') ? Bytes / 2 : Bytes;
@@ -40,8 +40,8 @@ internal sealed record SqlServerIndex(string Name, string Kind, bool IsUnique, b
 internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Columns, IReadOnlyList<SqlServerIndex> Indexes, int Triggers)
 {
     /// <summary>
-    /// Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a
-    /// key and compares every time with every other.
+    /// Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a key and
+    /// compares every time with every other.
     /// </summary>
     public bool HashesTimes { get; private init; } = true;
 
@@ -50,39 +50,45 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
     /// <param name="connection">An open connection.</param>
     /// <param name="table">The quoted name with its schema.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public static async Task<SqlServerTable?> ReadAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
+    public static async Task<SqlServerTable?> ReadAsync(
+        SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
     {
         List<SqlServerTableColumn> columns = await ColumnsAsync(db, connection, table, cancellationToken).ConfigureAwait(false);
         if (columns.Count == 0) return null;
-        var named = new SqlServerCatalogue.Named(table) { Cancellation = cancellationToken };
+        var named = new NamedObject(table) { Cancellation = cancellationToken };
         SqlServerCatalogue.IndexRow[] rows = [.. await connection.QueryAsync<SqlServerCatalogue.IndexRow>(
             SqlServerCatalogue.Indexes, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false)];
         IEnumerable<SqlServerCatalogue.IndexRow> columnstores = await connection.QueryAsync<SqlServerCatalogue.IndexRow>(
             SqlServerCatalogue.Columnstores, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         SqlServerCatalogue.TriggerRow triggers = await connection.QuerySingleAsync<SqlServerCatalogue.TriggerRow>(
             SqlServerCatalogue.Triggers, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
-        IEnumerable<SqlServerIndex> indexes = rows.GroupBy(row => row.Id).Select(index => index.First().ToIndex([.. index.Select(row => row.ColumnName!)]));
-        IEnumerable<SqlServerIndex> others = columnstores.Where(index => rows.All(row => row.Id != index.Id)).Select(index => index.ToIndex([]));
+        IEnumerable<SqlServerIndex> indexes = rows.GroupBy(row => row.Id)
+            .Select(index => index.First().ToIndex([.. index.Select(row => row.ColumnName!)]));
+        IEnumerable<SqlServerIndex> others = columnstores.Where(index => rows.All(row => row.Id != index.Id))
+            .Select(index => index.ToIndex([]));
         return new SqlServerTable(columns, [.. indexes, .. others], triggers.Triggers) { HashesTimes = triggers.Babelfish != 1 };
     }
 
     /// <summary>The columns alone; none when there is no such table.</summary>
-    public static async Task<List<SqlServerTableColumn>> ColumnsAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
+    public static async Task<List<SqlServerTableColumn>> ColumnsAsync(
+        SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
     {
+        var named = new NamedObject(table) { Cancellation = cancellationToken };
         IEnumerable<SqlServerCatalogue.ColumnRow> rows = await connection.QueryAsync<SqlServerCatalogue.ColumnRow>(
-            SqlServerCatalogue.Columns, new SqlServerCatalogue.Named(table) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+            SqlServerCatalogue.Columns, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         return [.. rows.Select(row => row.ToColumn())];
     }
 
     /// <summary>
-    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every
-    /// server's catalogue keeps it.
+    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's
+    /// catalogue keeps it.
     /// </summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
     /// <param name="table">The quoted name with its schema.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task<SqlServerTable> SpelledAsync(SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
+    public async Task<SqlServerTable> SpelledAsync(
+        SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
     {
         SqlCommand command = db.Command(connection, null, $"SELECT TOP (0) * FROM {table}");
         await using (command.ConfigureAwait(false))
@@ -91,7 +97,7 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
             await using (reader.ConfigureAwait(false))
             {
                 string[] names = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.GetName)];
-                return this with { Columns = [.. Columns.Select(c => names.Contains(c.Name) ? c : c with { Name = names.FirstOrDefault(n => n.Equals(c.Name, StringComparison.OrdinalIgnoreCase), c.Name) })] };
+                return this with { Columns = [.. Columns.Select(column => column with { Name = Spelled(column.Name, names) })] };
             }
         }
     }
@@ -109,7 +115,11 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
         _ => new SqlServerTableColumn(c.Name, "datetime2", 8, 27, 7, c.IsNullable, false, false, null),
     })], [], 0);
 
-    public SqlServerTableColumn? Find(string name) => Columns.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public SqlServerTableColumn? Find(string name) =>
+        Columns.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    private static string Spelled(string name, string[] names) =>
+        names.Contains(name) ? name : names.FirstOrDefault(other => other.Equals(name, StringComparison.OrdinalIgnoreCase), name);
 }
 
 /// <summary>
@@ -120,46 +130,56 @@ internal static class SqlServerCatalogue
     public const string Columns = """
         SELECT c.name AS Name, t.name AS Type, c.max_length AS Bytes, c.precision AS Digits, c.scale AS Decimals, c.is_nullable AS Nullable,
           c.is_identity AS IsIdentity, c.is_computed AS IsComputed, c.default_object_id AS DefaultId, c.collation_name AS Collation
-        FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id WHERE c.object_id = OBJECT_ID(@Name) ORDER BY c.column_id
+        FROM sys.columns AS c INNER JOIN sys.types AS t ON t.user_type_id = c.user_type_id
+        WHERE c.object_id = OBJECT_ID(@Name) ORDER BY c.column_id
         """;
 
     public const string Indexes = """
-        SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind, i.is_unique AS IsUnique, i.has_filter AS IsFiltered, c.name AS ColumnName
+        SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind, i.is_unique AS IsUnique, i.has_filter AS IsFiltered,
+          c.name AS ColumnName
         FROM sys.indexes AS i INNER JOIN sys.index_columns AS k ON k.object_id = i.object_id AND k.index_id = i.index_id
         INNER JOIN sys.columns AS c ON c.object_id = k.object_id AND c.column_id = k.column_id
         WHERE i.object_id = OBJECT_ID(@Name) AND k.is_included_column = 0 ORDER BY i.index_id, k.key_ordinal
         """;
 
     /// <summary>A columnstore over all columns has none of its own.</summary>
-    public const string Columnstores =
-        "SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind FROM sys.indexes AS i WHERE i.object_id = OBJECT_ID(@Name) AND i.type_desc LIKE '%COLUMNSTORE%'";
+    public const string Columnstores = """
+        SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind FROM sys.indexes AS i
+        WHERE i.object_id = OBJECT_ID(@Name) AND i.type_desc LIKE '%COLUMNSTORE%'
+        """;
 
+#pragma warning disable DAP244 // The second column is the same for all rows, and the server takes it beside the sum.
     public const string Triggers = """
         SELECT COUNT(*) AS Triggers, CAST(SERVERPROPERTY('Babelfish') AS int) AS Babelfish
         FROM sys.triggers WHERE parent_id = OBJECT_ID(@Name) AND is_disabled = 0
         """;
+#pragma warning restore DAP244
 
     /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
-    public static async Task<bool> HasAsync(this SqlServerDb db, SqlConnection connection, string name, CancellationToken cancellationToken) =>
-        await connection.ExecuteScalarAsync<int?>(
-            "SELECT OBJECT_ID(@Name)", new Named(name) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is not null;
-
-    /// <param name="Name">A quoted name with its schema.</param>
-    internal sealed record Named(string Name) : SqlArguments;
+    public static async Task<bool> HasAsync(
+        this SqlServerDb db, SqlConnection connection, string name, CancellationToken cancellationToken)
+    {
+        var named = new NamedObject(name) { Cancellation = cancellationToken };
+        return await connection.ExecuteScalarAsync<int?>(
+            "SELECT OBJECT_ID(@Name)", named, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is not null;
+    }
 
     internal sealed record ColumnRow(
-        string Name, string Type, int Bytes, int Digits, int Decimals, bool? Nullable, bool? IsIdentity, bool? IsComputed, int? DefaultId, string? Collation)
+        string Name, string Type, int Bytes, int Digits, int Decimals, bool? Nullable,
+        bool? IsIdentity, bool? IsComputed, int? DefaultId, string? Collation)
     {
         public SqlServerTableColumn ToColumn()
         {
             bool isReadOnly = IsIdentity == true || IsComputed == true || Type is "timestamp" or "rowversion";
-            return new SqlServerTableColumn(Name, Type, Bytes, Digits, Decimals, Nullable == true, isReadOnly || DefaultId is not (null or 0), isReadOnly, Collation);
+            bool isFilled = isReadOnly || DefaultId is not (null or 0);
+            return new SqlServerTableColumn(Name, Type, Bytes, Digits, Decimals, Nullable == true, isFilled, isReadOnly, Collation);
         }
     }
 
     internal sealed record IndexRow(int Id, string? Name, string Kind, bool? IsUnique, bool? IsFiltered, string? ColumnName)
     {
-        public SqlServerIndex ToIndex(IReadOnlyList<string> columns) => new(Name ?? "", Kind, IsUnique == true, IsFiltered == true, columns);
+        public SqlServerIndex ToIndex(IReadOnlyList<string> columns) =>
+            new(Name ?? "", Kind, IsUnique == true, IsFiltered == true, columns);
     }
 
     internal sealed record TriggerRow(int Triggers, int? Babelfish);

@@ -4,12 +4,13 @@ using System.Runtime.InteropServices;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Tells an upsert's three outcomes apart in one step. SQLite counts an inserted and an updated row alike, so the statement's <c>WHERE</c> calls the function
-/// <see cref="Function"/> when, and only when, it meets a row with the same key, and hands it whether the values differ.
+/// Tells what an upsert did: inserted, updated, or left as it was. SQLite counts an inserted and an updated row alike. So the statement's
+/// <c>WHERE</c> calls a function of ours, <see cref="Function"/>: SQLite calls it only for a row whose key is there already, with whether
+/// the values differ.
 /// </summary>
 internal sealed unsafe class ConflictProbe : IDisposable
 {
-    public const string Function = "dynamo_meets";
+    public const string Function = "dynamo_conflict";
 
     private const int Utf8 = 1;
 
@@ -19,24 +20,25 @@ internal sealed unsafe class ConflictProbe : IDisposable
     public ConflictProbe(SqliteDb db)
     {
         _db = db;
-        if (SqliteNative.CreateFunction(db.Handle, Function, 1, Utf8, (nint)_last, &Meet, 0, 0, 0) != SqliteNative.Ok) throw db.Fault("preparing a function");
+        if (SqliteNative.CreateFunction(db.Handle, Function, 1, Utf8, (nint)_last, &Note, 0, 0, 0) != SqliteNative.Ok)
+            throw db.Fault("preparing a function");
     }
 
     private enum Outcome
     {
-        NoneMet,
+        NoConflict,
         SameValues,
         OtherValues,
     }
 
-    /// <summary>Whether the last statement met a row with its key.</summary>
-    public bool HasMet => *_last != Outcome.NoneMet;
+    /// <summary>Whether the last statement found a row with its key.</summary>
+    public bool HasConflict => *_last != Outcome.NoConflict;
 
-    /// <summary>Whether it was to be replaced.</summary>
+    /// <summary>Whether that row has other values.</summary>
     public bool Differs => *_last == Outcome.OtherValues;
 
     /// <summary>To be called before each statement.</summary>
-    public void Forget() => *_last = Outcome.NoneMet;
+    public void Forget() => *_last = Outcome.NoConflict;
 
     /// <summary>Takes the function away first: SQLite must not call into memory that is gone.</summary>
     public void Dispose()
@@ -48,7 +50,7 @@ internal sealed unsafe class ConflictProbe : IDisposable
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Meet(nint context, int count, nint* arguments)
+    private static void Note(nint context, int count, nint* arguments)
     {
         int differs = SqliteNative.ValueInt(arguments[0]);
         *(Outcome*)SqliteNative.UserData(context) = differs != 0 ? Outcome.OtherValues : Outcome.SameValues;

@@ -3,18 +3,27 @@ using Dynamo.Pipeline.Ledger;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Writes a batch in one transaction. The first pass takes every file for a good one. When the database finds one to be bad, all is rolled back and a
-/// careful pass puts each file into a savepoint of its own; a file that was streamed is not read again but entered as what it turned out to be.
+/// Writes a batch in one transaction. The first pass expects every file to be good. If one turns out to be bad, everything is rolled back,
+/// and a careful pass puts each file into a savepoint of its own. A streamed file is not read again: it is entered as what it turned out to
+/// be.
 /// </summary>
 internal sealed class SqliteBatch<TRow>(
-    SqliteDb db, SqliteLedgerWriter ledger, SqliteRowWriter<TRow> rows, SqliteRejectWriter rejects, int maxBadRows, Func<CancellationToken, ValueTask> begin)
+    SqliteDb db,
+    SqliteLedgerWriter ledger,
+    SqliteRowWriter<TRow> rows,
+    SqliteRejectWriter rejects,
+    int maxBadRows,
+    Func<CancellationToken, ValueTask> begin)
 {
     private const int MostRestarts = 100, RowsBetweenChecks = 4096;
 
     private CancellationToken _cancellation;
 
-    /// <summary>The files as they came, which is about the order of the ledger's key, and in the order in which their rows are to meet: the newest last.</summary>
-    private FileWork<TRow>[] _works = [], _ordered = [];
+    /// <summary>The files as they came: roughly the order of the ledger's key.</summary>
+    private FileWork<TRow>[] _works = [];
+
+    /// <summary>The same in the order in which their rows are written: the newest last, so that it wins.</summary>
+    private FileWork<TRow>[] _ordered = [];
 
     public async ValueTask<FileWork<TRow>[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
@@ -29,7 +38,7 @@ internal sealed class SqliteBatch<TRow>(
         return _works;
     }
 
-    /// <summary>One transaction: true when it is committed, false when it has to be done again with what was learnt.</summary>
+    /// <summary>One transaction. True when it is committed, false when it must be done again with what was learnt.</summary>
     private async ValueTask<bool> TryPassAsync(bool careful, int restarts)
     {
         await begin(_cancellation).ConfigureAwait(false);
@@ -46,7 +55,8 @@ internal sealed class SqliteBatch<TRow>(
         }
         catch (TransactionEndedException e)
         {
-            throw new SinkException($"{e.Message} More than {MostRestarts} rows of one batch ended its transaction: use RAISE(ABORT) in the table's triggers instead of RAISE(ROLLBACK).", e);
+            throw new SinkException($"{e.Message} More than {MostRestarts} rows of one batch ended its transaction: "
+                + "use RAISE(ABORT) in the table's triggers instead of RAISE(ROLLBACK).", e);
         }
         finally
         {

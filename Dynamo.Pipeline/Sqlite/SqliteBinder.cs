@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>Binds one column of a row to a parameter. Values no column takes are caught here, before the database would keep them.</summary>
+/// <summary>
+/// Binds one column of a row to a parameter. A value that the column must not have is caught here, since SQLite would keep it.
+/// </summary>
 internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 {
     public RowColumn<TRow> Column { get; } = column;
@@ -83,7 +85,7 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
         public override string? Show(TRow row) => ShownValue.Of(column.Get(row));
 
-        /// <summary>NaN is never the same: each is rejected by itself.</summary>
+        /// <summary>NaN equals nothing, so each one is rejected by itself.</summary>
         public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
     }
 
@@ -100,7 +102,8 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
         public override string? Show(TRow row) => ShownValue.Of(column.Get(row));
 
-        public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
+        public override bool AreSame(TRow one, TRow other) =>
+            column.Get(one) == column.Get(other) && column.Get(one).Kind == column.Get(other).Kind;
     }
 
     private sealed class BooleanBinder(RowColumn<TRow, bool> column) : SqliteBinder<TRow>(column)
@@ -144,7 +147,8 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         public override bool AreSame(TRow one, TRow other) => column.Get(one) == column.Get(other);
     }
 
-    private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column) where T : struct
+    private sealed class NullableBinder<T>(RowColumn<TRow, T?> column, SqliteBinder<TRow> value) : SqliteBinder<TRow>(column)
+        where T : struct
     {
         public override string? Bind(SqliteStatement statement, int index, TRow row)
         {

@@ -1,12 +1,13 @@
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Copies the WAL into the database beside the writer, on a connection of its own: little is left to copy at the end, and a WAL that is copied whole is begun anew instead of growing.
-/// It waits for nobody (a passive checkpoint), and where it fails, the disk being full, the pages stay in the WAL and nothing is lost.
+/// Copies the WAL into the database while the writer goes on, on a connection of its own. So little is left to copy at the end, and a WAL
+/// that was copied whole starts again from its beginning instead of growing. It waits for nobody (a passive checkpoint). If it fails, for
+/// example because the disk is full, the pages stay in the WAL and nothing is lost.
 /// </summary>
 internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
 {
-    /// <summary>Below that, as in a live run, pages that are written again soon are copied once, at the end.</summary>
+    /// <summary>A smaller WAL is copied once, at the end: its pages may soon be written again.</summary>
     private const long EnoughBytes = 4 << 20;
 
     private readonly FileInfo _wal = new(path + "-wal");
@@ -16,7 +17,7 @@ internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
     /// <summary>The copying that is under way, or the last one.</summary>
     public Task Copying => _copying;
 
-    /// <summary>To be called by the writer after a commit.</summary>
+    /// <summary>The writer calls it after each commit.</summary>
     public void Committed()
     {
         if (!_copying.IsCompleted) return;

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>One connection. Used by one thread at a time: it is opened without SQLite's own mutex.</summary>
+/// <summary>One connection. One thread at a time may use it: it is opened without SQLite's own mutex.</summary>
 internal sealed unsafe class SqliteDb : IDisposable
 {
     private SqliteDb(nint handle, string path) => (Handle, Path) = (handle, path);
@@ -11,7 +11,7 @@ internal sealed unsafe class SqliteDb : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Rows the last INSERT, UPDATE or DELETE changed itself, without those its triggers changed.</summary>
+    /// <summary>How many rows the last INSERT, UPDATE or DELETE changed, without those that its triggers changed.</summary>
     public long Changes => SqliteNative.Changes(Handle);
 
     public bool InTransaction => SqliteNative.AutoCommit(Handle) == 0;
@@ -53,7 +53,8 @@ internal sealed unsafe class SqliteDb : IDisposable
     }
 
     /// <summary>
-    /// Makes the transaction last. Refuses to where the file is no longer at its path: what goes into a deleted file is gone, and its source would be archived.
+    /// Commits. Refuses to if the file is no longer at its path: rows in a deleted file are lost, and their source files would be archived
+    /// all the same.
     /// </summary>
     public void Commit(string doing)
     {
@@ -63,7 +64,7 @@ internal sealed unsafe class SqliteDb : IDisposable
         Execute("COMMIT", doing);
     }
 
-    /// <summary>Ends the transaction without effect; after an error that ended it already, does nothing.</summary>
+    /// <summary>Rolls the transaction back. Does nothing when an error has ended it already.</summary>
     public void Rollback()
     {
         if (Handle != 0 && InTransaction) TryExecute("ROLLBACK");
@@ -79,7 +80,7 @@ internal sealed unsafe class SqliteDb : IDisposable
     }
 }
 
-/// <summary>What SQLite's error codes mean for the one who has to mend it (https://sqlite.org/rescode.html).</summary>
+/// <summary>What SQLite's error codes mean, and what to do about them (https://sqlite.org/rescode.html).</summary>
 internal static class SqliteFault
 {
     public static SinkException Of(int code, string message, string path, string doing)
@@ -91,13 +92,13 @@ internal static class SqliteFault
         };
     }
 
-    /// <summary>Whether the statement was refused for the values of its row, rather than for the state of the database.</summary>
+    /// <summary>Whether the statement was refused because of the values of its row, and not because of the state of the database.</summary>
     public static bool IsRefusal(int code) =>
         (code & 0xFF) is SqliteNative.Constraint or SqliteNative.Mismatch or SqliteNative.TooBig;
 
     /// <summary>
-    /// Whether a statement with <c>OR FAIL</c> that ends so has kept its rows before the refused one, and counted them: the constraints that
-    /// heed the conflict clause (https://sqlite.org/lang_conflict.html).
+    /// Whether a statement with <c>OR FAIL</c> has kept and counted the rows before the refused one. That is so for the constraints that a
+    /// conflict clause applies to (https://sqlite.org/lang_conflict.html).
     /// </summary>
     public static bool CountsChanges(int code) => code is SqliteNative.PrimaryKeyConstraint or SqliteNative.UniqueConstraint
         or SqliteNative.NotNullConstraint or SqliteNative.CheckConstraint or SqliteNative.RowIdConstraint;

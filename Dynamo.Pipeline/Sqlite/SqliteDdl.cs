@@ -3,7 +3,10 @@ using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>The definition of the tables a <see cref="SqliteSink{TRow}"/> writes to, for those who create tables themselves.</summary>
+/// <summary>
+/// The definition of the tables that a <see cref="SqliteSink{TRow}"/> writes to, for those who create tables themselves. Safe for
+/// concurrent use.
+/// </summary>
 public static class SqliteDdl
 {
     /// <summary>The statements that create all tables in an empty database, ready for the <c>sqlite3</c> shell.</summary>
@@ -22,20 +25,21 @@ public static class SqliteDdl
 
     internal static void RefuseSameNames<TRow>(RowMap<TRow> map, SqliteSinkOptions options)
     {
-        string? twice = SqliteSchema.Tables(map, options).GroupBy(t => t.Table, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
-        if (twice is not null) throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
+        string[] names = [.. SqliteSchema.Tables(map, options).Select(t => t.Table)];
+        if (names.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { Key: { } twice })
+            throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
     }
 }
 
 /// <summary>The tables' definitions, and the quoting of names.</summary>
 internal static class SqliteSchema
 {
-    /// <summary>Raised with every change of the ledger's tables; a database of a higher one is refused.</summary>
+    /// <summary>It rises with every change of the tables below; a database with a higher one is refused.</summary>
     public const int Version = 2;
 
     public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
-    /// <summary>A literal; used for table names in queries of the catalogue only.</summary>
+    /// <summary>A text literal, for names in queries of the catalogue.</summary>
     public static string Literal(string text) => '\'' + text.Replace("'", "''", StringComparison.Ordinal) + '\'';
 
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
@@ -47,14 +51,18 @@ internal static class SqliteSchema
         (options.SchemaTable, $"CREATE TABLE {Quote(options.SchemaTable)} (\n  Version INTEGER NOT NULL PRIMARY KEY\n) WITHOUT ROWID"),
     ];
 
-    /// <summary>How the reject table is searched: all rejects of a ledger entry.</summary>
+    /// <summary>Finds all rejects of a ledger entry.</summary>
     public static string RejectIndex(SqliteSinkOptions options) =>
         $"CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path)";
 
-    public static string SetVersion(SqliteSinkOptions options) => string.Create(CultureInfo.InvariantCulture,
-        $"INSERT INTO {Quote(options.SchemaTable)} (Version) SELECT {Version} WHERE NOT EXISTS (SELECT 1 FROM {Quote(options.SchemaTable)})");
+    public static string SetVersion(SqliteSinkOptions options)
+    {
+        string table = Quote(options.SchemaTable);
+        return string.Create(
+            CultureInfo.InvariantCulture, $"INSERT INTO {table} (Version) SELECT {Version} WHERE NOT EXISTS (SELECT 1 FROM {table})");
+    }
 
-    /// <summary>What brings an older database up to date, in one transaction with the first run that finds it.</summary>
+    /// <summary>Brings an older database up to date, in the transaction that opens the first run.</summary>
     public static string Upgrade(SqliteSinkOptions options, long from) => from >= Version ? "" : string.Create(CultureInfo.InvariantCulture,
         $"""
         ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
@@ -104,7 +112,7 @@ internal static class SqliteSchema
           Outcome TEXT NOT NULL,
           Host TEXT NOT NULL,
           Version TEXT NOT NULL,
-          {string.Join(",\n  ", RunRow.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
+          {string.Join(",\n  ", RunColumns.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
         )
         """;
 

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Looks at a database as a run would, and changes nothing in it: would its tables take the rows, and which files does its ledger have? For checks before
-/// the first run, and for dry runs. A database that does not exist is not created. Not thread-safe.
+/// Looks at a database as a run would, and changes nothing in it: would its tables take the rows, and which files does its ledger have? For
+/// checks before the first run, and for dry runs. A database that does not exist is not created. Not thread-safe.
 /// </summary>
 internal sealed class SqliteInspection<TRow> : IDisposable
 {
@@ -23,7 +23,9 @@ internal sealed class SqliteInspection<TRow> : IDisposable
     /// <summary>Whether there is a database yet.</summary>
     public bool Exists => File.Exists(_path);
 
-    /// <summary>Creates and compares the tables inside a transaction that is rolled back. Needs the right to write, as a run does.</summary>
+    /// <summary>
+    /// Creates and compares the tables inside a transaction that is rolled back. Needs the right to write, as a run does.
+    /// </summary>
     /// <exception cref="SinkException">
     /// A run would fail: the folder is missing, the file is no database, newer or locked, or a table does not fit.
     /// </exception>
@@ -73,9 +75,11 @@ internal sealed class SqliteInspection<TRow> : IDisposable
     private void CheckFolder()
     {
         string folder = Path.GetDirectoryName(_path) ?? _path;
-        if (!Directory.Exists(folder)) throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
-        if (!_options.CreateTables)
-            throw new SinkException($"The database {_path} does not exist and CreateTables is off. Create it with its tables, or set CreateTables.");
+        if (!Directory.Exists(folder))
+            throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
+        if (_options.CreateTables) return;
+        throw new SinkException(
+            $"The database {_path} does not exist and CreateTables is off. Create it with its tables, or set CreateTables.");
     }
 
     private bool HasLedger()

@@ -4,8 +4,8 @@ using System.Text;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// The right to import one source into one database: a lock of the operating system on a small file beside the database, which the kernel releases
-/// when the process ends, however it ends. The file stays: removing it would race with the next run that opens it.
+/// The right to import one source into one database: a lock of the operating system on a small file beside the database. The kernel
+/// releases it when the process ends, however it ends. The file stays: removing it would race with the next run that opens it.
 /// </summary>
 internal sealed class SqliteLease : IDisposable
 {
@@ -22,15 +22,20 @@ internal sealed class SqliteLease : IDisposable
         }
         catch (IOException e) when (IsHeldByAnother(e))
         {
-            throw new AlreadyRunningException($"Another run imports {source} into {database} (it holds {path}). Wait until it has ended.", e);
+            throw new AlreadyRunningException(
+                $"Another run imports {source} into {database} (it holds {path}). Wait until it has ended.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new SinkException($"The lock file {path} of the database cannot be opened: {e.Message} Check that its folder exists, has room, and that this user may write there.", e);
+            throw new SinkException($"The lock file {path} of the database cannot be opened: {e.Message} "
+                + "Check that its folder exists, has room, and that this user may write there.", e);
         }
     }
 
-    /// <summary>One database has one name, whatever links lead to it: the claim hangs on it. A link that leads in a circle stays itself, for SQLite to refuse.</summary>
+    /// <summary>
+    /// The path without links: one database has one lease, whatever path leads to it. A link that leads in a circle is returned as it is,
+    /// and SQLite refuses it.
+    /// </summary>
     public static string Resolved(string path)
     {
         try
@@ -45,7 +50,10 @@ internal sealed class SqliteLease : IDisposable
 
     public void Dispose() => _file.Dispose();
 
-    /// <summary>FNV-1a, 64 bits (draft-eastlake-fnv). It only keeps the sources of one database apart; .NET's cryptographic hashes load a library, a tenth of an empty run.</summary>
+    /// <summary>
+    /// FNV-1a, 64 bits (draft-eastlake-fnv). It only keeps the sources of one database apart. .NET's cryptographic hashes load a library,
+    /// which takes a tenth of the time of an empty run.
+    /// </summary>
     private static ulong Hash(string source)
     {
         ulong hash = 14695981039346656037;

@@ -6,8 +6,9 @@ using Microsoft.Data.Sqlite;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Looks into the tables that a <see cref="SqliteSink{TRow}"/> keeps. Every call opens the database, and closes it again; it is never created. Safe for concurrent
-/// use, while a run writes or not. A call blocks its thread for as long as SQLite works; the token is heard between statements.
+/// Looks into the tables that a <see cref="SqliteSink{TRow}"/> keeps. Every call opens the database, and closes it again; it is never
+/// created. Safe for concurrent use, while a run writes or not. A call blocks its thread for as long as SQLite works; the token is heard
+/// between statements.
 /// </summary>
 public sealed class SqliteLedger : ILedger
 {
@@ -25,7 +26,9 @@ public sealed class SqliteLedger : ILedger
         (_path, _options) = (Path.GetFullPath(path), options ?? new SqliteSinkOptions());
         _sql = new LedgerSql
         {
-            Ledger = SqliteSchema.Quote(_options.LedgerTable), Runs = SqliteSchema.Quote(_options.RunTable), Rejects = SqliteSchema.Quote(_options.RejectTable),
+            Ledger = SqliteSchema.Quote(_options.LedgerTable),
+            Runs = SqliteSchema.Quote(_options.RunTable),
+            Rejects = SqliteSchema.Quote(_options.RejectTable),
             IsFile = "Source = @Source AND Path = @Path AND Size = @Size AND ModifiedUtc = @ModifiedUtc",
             Limit = "LIMIT @Most",
             Returning = "RETURNING RunId",
@@ -41,12 +44,14 @@ public sealed class SqliteLedger : ILedger
         });
 
     /// <inheritdoc/>
-    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken = default) => UseAsync(SqliteOpenMode.ReadOnly, db =>
-        db.QuerySingleAsync<LedgerTotals>(_sql.Totals, new LedgerQuestion(source) { Cancellation = cancellationToken }));
+    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken = default) =>
+        UseAsync(SqliteOpenMode.ReadOnly, db =>
+            db.QuerySingleAsync<LedgerTotals>(_sql.Totals, new LedgerQuestion(source) { Cancellation = cancellationToken }));
 
     /// <summary>
-    /// The newest time in the row table: how far behind the data is. Along the primary key it looks only at the last row of each series (each combination
-    /// of the key columns before the time), so that the cost grows with the series and not with the rows. Under another key the whole table is read.
+    /// The newest time in the row table: how far behind the data is. Along the primary key it looks only at the last row of each series
+    /// (each combination of the key columns before the time), so that the cost grows with the series and not with the rows. Under another
+    /// key the whole table is read.
     /// </summary>
     /// <typeparam name="TRow">The row.</typeparam>
     /// <param name="map">The row table. The first time in its key is meant.</param>
@@ -56,19 +61,20 @@ public sealed class SqliteLedger : ILedger
     public Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc }) is not { } time) return Task.FromResult<DateTime?>(null);
-        return UseAsync<DateTime?>(SqliteOpenMode.ReadOnly, async db =>
+        RowColumn<TRow>? time = map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc });
+        if (time is null) return Task.FromResult<DateTime?>(null);
+        return UseAsync(SqliteOpenMode.ReadOnly, async db =>
         {
-            IEnumerable<string> key = await db.QueryAsync<string>(
-                SqliteNewest.KeyColumns, new TableQuestion(map.Name) { Cancellation = cancellationToken }).ConfigureAwait(false);
-            string? newest = await db.ExecuteScalarAsync<string?>(
-                SqliteNewest.Query(map.Name, [.. key], time.Name), new LedgerQuestion { Cancellation = cancellationToken }).ConfigureAwait(false);
-            return newest is null ? null : DateTime.Parse(newest, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+            var table = new NamedTable(map.Name) { Cancellation = cancellationToken };
+            IEnumerable<string> key = await db.QueryAsync<string>(SqliteNewest.KeyColumns, table).ConfigureAwait(false);
+            string query = SqliteNewest.Query(map.Name, [.. key], time.Name);
+            return Time(await db.ExecuteScalarAsync<string?>(query, table).ConfigureAwait(false));
         });
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(string? source, int most, CancellationToken cancellationToken = default) =>
+    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(
+        string? source, int most, CancellationToken cancellationToken = default) =>
         UseAsync<IReadOnlyList<QuarantinedEntry>>(SqliteOpenMode.ReadOnly, async db =>
         {
             var question = new LedgerQuestion(source, most) { Cancellation = cancellationToken };
@@ -86,7 +92,7 @@ public sealed class SqliteLedger : ILedger
             int forgotten = 0;
             foreach (SourceFile file in files)
             {
-                var key = new FileKey(source, file.Path, file.Size, file.ModifiedUtc) { Cancellation = cancellationToken };
+                var key = new LedgerFile(source, file.Path, file.Size, file.ModifiedUtc) { Cancellation = cancellationToken };
                 await db.ExecuteAsync(_sql.ForgetRejects, key, transaction).ConfigureAwait(false);
                 forgotten += (await db.QueryAsync<long>(_sql.ForgetFile, key, transaction).ConfigureAwait(false)).Count();
             }
@@ -95,23 +101,32 @@ public sealed class SqliteLedger : ILedger
         }).ConfigureAwait(false);
     }
 
+    /// <summary>A time of the row table, which others may have written too: with an offset, for one.</summary>
+    private static DateTime? Time(string? text) => text is null
+        ? null
+        : DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+
     private async Task<T> UseAsync<T>(SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
     {
-        if (!File.Exists(_path)) throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
-        string connection = new SqliteConnectionStringBuilder
+        if (!File.Exists(_path))
+            throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
+        var connection = new SqliteConnectionStringBuilder
         {
-            DataSource = _path, Mode = mode, Pooling = false, DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
-        }.ToString();
+            DataSource = _path,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
+        };
         try
         {
-            using var db = new SqliteConnection(connection);
+            using var db = new SqliteConnection(connection.ToString());
             await db.OpenAsync().ConfigureAwait(false);
             return await use(db).ConfigureAwait(false);
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == SqliteNative.Error && e.Message.Contains("no such table", StringComparison.Ordinal))
+        catch (SqliteException e) when (e.Message.Contains("no such table", StringComparison.Ordinal))
         {
-            throw new SinkException(
-                $"The database {_path} has no table {_options.LedgerTable}: no import has run into it. Run one first, or name another file or table.", e);
+            throw new SinkException($"The database {_path} has no table {_options.LedgerTable}: no import has run into it. "
+                + "Run one first, or name another file or table.", e);
         }
         catch (SqliteException e)
         {
@@ -119,22 +134,17 @@ public sealed class SqliteLedger : ILedger
             throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, _path, doing);
         }
     }
-
-    /// <summary>A file as the ledger's primary key has it.</summary>
-    internal sealed record FileKey(string Source, string Path, long Size, DateTime ModifiedUtc) : SqlArguments;
-
-    internal sealed record TableQuestion(string Table) : SqlArguments;
 }
 
 /// <summary>The query for the newest time of a table.</summary>
 internal static class SqliteNewest
 {
     /// <summary>The primary key's columns in the key's order.</summary>
-    public const string KeyColumns = "SELECT name FROM pragma_table_info(@Table) WHERE pk > 0 ORDER BY pk";
+    public const string KeyColumns = "SELECT name FROM pragma_table_info(@Name) WHERE pk > 0 ORDER BY pk";
 
     /// <summary>
-    /// SQLite cannot skip along an index from one value to the next. So the next value is sought for each column of the key in turn, and in each series
-    /// the last time. (A comparison of row values would do it in one go, but SQLite seeks with its first column only.)
+    /// SQLite cannot skip along an index from one value to the next. So the next value is sought for each column of the key in turn, and in
+    /// each series the last time. (A comparison of row values would do it in one go, but SQLite seeks with its first column only.)
     /// </summary>
     /// <param name="table">The table.</param>
     /// <param name="key">Its primary key's columns in the key's order.</param>
@@ -154,19 +164,20 @@ internal static class SqliteNewest
     private static string Level(string from, string[] series, int level)
     {
         string column = series[level], before = string.Concat(series.Take(level).Select(above => $"s.{above}, "));
-        string and = level == 0 ? "" : " AND ";
+        string smallest = $"SELECT min({column}) FROM {from}", same = Same(series, level);
         string first = level == 0
-            ? $"SELECT (SELECT min({column}) FROM {from})"
-            : $"SELECT {before}(SELECT min({column}) FROM {from} WHERE {Same(series, level)}) FROM {Name(level - 1)} AS s WHERE {IsValue(series, level)}";
-        string behind = $"SELECT min({column}) FROM {from} WHERE {Same(series, level)}{and}{column} > s.{column}";
-        string next = $"SELECT {before}({behind}) FROM {Name(level)} AS s WHERE {IsValue(series, level + 1)}";
+            ? $"SELECT ({smallest})"
+            : $"SELECT {before}({smallest} WHERE {same}) FROM {Name(level - 1)} AS s WHERE {IsValue(series, level)}";
+        string greater = $"{smallest} WHERE {same}{(level == 0 ? "" : " AND ")}{column} > s.{column}";
+        string next = $"SELECT {before}({greater}) FROM {Name(level)} AS s WHERE {IsValue(series, level + 1)}";
         return $"{Name(level)}({string.Join(", ", series.Take(level + 1))}) AS ({first} UNION ALL {next})";
     }
 
     /// <summary>Behind the last value comes a null.</summary>
     private static string IsValue(string[] series, int columns) => $"s.{series[columns - 1]} IS NOT NULL";
 
-    private static string Same(string[] series, int columns) => string.Join(" AND ", series.Take(columns).Select(column => $"{column} = s.{column}"));
+    private static string Same(string[] series, int columns) =>
+        string.Join(" AND ", series.Take(columns).Select(column => $"{column} = s.{column}"));
 
     private static string Name(int level) => $"\"series {level + 1}\"";
 }

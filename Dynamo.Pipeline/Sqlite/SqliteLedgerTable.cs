@@ -2,7 +2,9 @@ using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>Looks files up in the ledger, on a connection of its own: in WAL mode it waits for no writer. Safe to call from several threads.</summary>
+/// <summary>
+/// Looks files up in the ledger, on a connection of its own: in WAL mode it waits for no writer. Safe to call from several threads.
+/// </summary>
 internal sealed class SqliteLedgerReader : IDisposable
 {
     private static readonly LedgerEntry s_loaded = new(FileOutcome.Loaded, null);
@@ -21,8 +23,8 @@ internal sealed class SqliteLedgerReader : IDisposable
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");
             string table = SqliteSchema.Quote(options.LedgerTable);
-            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE Source = ? AND Path = ? AND Size = ? AND ModifiedUtc = ?");
-            // Only the holder of the claim enters files of its source, so an empty ledger fills through Remember alone.
+            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE {LedgerKey.Condition}");
+            // Only the holder of the lease enters files of its source. So all that an empty ledger gets comes through Remember.
             if (_db.Number($"SELECT 1 FROM {table} WHERE Source = ? LIMIT 1", source) is null) _filter = new LedgerFilter();
         }
         catch
@@ -32,7 +34,7 @@ internal sealed class SqliteLedgerReader : IDisposable
         }
     }
 
-    /// <summary>A file that is committed to the ledger.</summary>
+    /// <summary>A file that was committed to the ledger.</summary>
     public void Remember(SourceFile file) => _filter?.Add(file);
 
     public LedgerEntry?[] Find(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
@@ -42,7 +44,7 @@ internal sealed class SqliteLedgerReader : IDisposable
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_db.Handle == 0, this);
-            // One read transaction for all: each alone would lock and unlock the WAL.
+            // One read transaction for all of them: each one alone would lock and unlock the WAL.
             _db.Execute("BEGIN", "reading the ledger");
             try
             {
@@ -71,10 +73,7 @@ internal sealed class SqliteLedgerReader : IDisposable
 
     private LedgerEntry? Find(SourceFile file)
     {
-        _find.Text(1, _source);
-        _find.Text(2, file.Path);
-        _find.Int64(3, file.Size);
-        _find.Time(4, file.ModifiedUtc);
+        LedgerKey.Bind(_find, 1, _source, file);
         if (!_find.Next()) return null;
         LedgerEntry entry = _find.Int64(0) == 0
             ? s_loaded
@@ -85,8 +84,9 @@ internal sealed class SqliteLedgerReader : IDisposable
 }
 
 /// <summary>
-/// Writes the ledger entries of a batch, after its rows, when the counts are known. That a file is new is what the table's unique key says: nearly every file is, so none is asked for
-/// before, and one that is not costs the batch a second pass. A streamed file is asked for, since its pass is long.
+/// Writes the ledger entries of a batch, after its rows, when the counts are known. That a file is new is what the table's unique key says:
+/// nearly every file is, so none is asked for before, and one that is not costs the batch a second pass. A streamed file is asked for,
+/// since its pass is long.
 /// </summary>
 internal sealed class SqliteLedgerWriter : IDisposable
 {
@@ -103,23 +103,26 @@ internal sealed class SqliteLedgerWriter : IDisposable
     {
         (_db, _options, _source, _runId) = (db, options, source, runId);
         string table = SqliteSchema.Quote(options.LedgerTable);
-        const string Columns = "Source, Path, Size, ModifiedUtc, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc";
+        const string Columns = $"{LedgerKey.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc";
         const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?)";
         _block = db.Prepare($"INSERT OR FAIL INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
-        _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT (Source, Path, Size, ModifiedUtc) DO NOTHING");
-        _find = db.Prepare($"SELECT 1 FROM {table} WHERE Source = ? AND Path = ? AND Size = ? AND ModifiedUtc = ?");
+        _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT ({LedgerKey.Columns}) DO NOTHING");
+        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {LedgerKey.Condition}");
     }
 
     /// <summary>Whether the ledger has the file already.</summary>
     public bool Has(SourceFile file)
     {
-        BindKey(_find, 0, file);
+        LedgerKey.Bind(_find, 1, _source, file);
         if (!_find.Next()) return false;
         _find.Reset();
         return true;
     }
 
-    /// <summary>Enters the files with what became of them. Those that the ledger has, or that came before in the batch, are marked as known; the result is whether there was none.</summary>
+    /// <summary>
+    /// Enters the files with what became of them. Those that the ledger has, or that came before in the batch, are marked as known; the
+    /// result is whether there was none.
+    /// </summary>
     public bool Enter<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
         DateTime now = _options.TimeProvider.GetUtcNow().UtcDateTime;
@@ -158,7 +161,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
     private void Bind<TRow>(SqliteStatement to, int at, FileWork<TRow> work, DateTime now)
     {
         bool loaded = work.Outcome == FileOutcome.Loaded;
-        BindKey(to, at, work.File);
+        LedgerKey.Bind(to, at + 1, _source, work.File);
         to.Int64(at + 5, _runId);
         to.Text(at + 6, Name(work.Outcome));
         to.Int64(at + 7, work.Rows.RowsRead);
@@ -170,15 +173,28 @@ internal sealed class SqliteLedgerWriter : IDisposable
         to.Time(at + 13, now);
     }
 
-    private void BindKey(SqliteStatement to, int at, SourceFile file)
-    {
-        to.Text(at + 1, _source);
-        to.Text(at + 2, file.Path);
-        to.Int64(at + 3, file.Size);
-        to.Time(at + 4, file.ModifiedUtc);
-    }
-
     private static string Name(FileOutcome outcome) => outcome == FileOutcome.Loaded ? LedgerOutcome.Loaded : LedgerOutcome.Quarantined;
 
     private static string? Reason<TRow>(FileWork<TRow> work) => work.Verdict is { } verdict ? DefectJson.Write(verdict) : null;
+}
+
+/// <summary>The ledger's primary key: a source, and a version of one of its files.</summary>
+internal static class LedgerKey
+{
+    public const string Columns = "Source, Path, Size, ModifiedUtc";
+
+    public const string Condition = "Source = ? AND Path = ? AND Size = ? AND ModifiedUtc = ?";
+
+    /// <summary>Binds its four columns.</summary>
+    /// <param name="to">The statement.</param>
+    /// <param name="first">The first of its four parameters.</param>
+    /// <param name="source">The source's name.</param>
+    /// <param name="file">The file.</param>
+    public static void Bind(SqliteStatement to, int first, string source, SourceFile file)
+    {
+        to.Text(first, source);
+        to.Text(first + 1, file.Path);
+        to.Int64(first + 2, file.Size);
+        to.Time(first + 3, file.ModifiedUtc);
+    }
 }

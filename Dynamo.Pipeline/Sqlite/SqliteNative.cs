@@ -3,9 +3,9 @@ using System.Runtime.InteropServices;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// The few functions of SQLite's C API that the sink needs (https://sqlite.org/c3ref/funclist.html), from the library that Microsoft.Data.Sqlite brings.
-/// The bind functions and <c>reset</c> take nanoseconds and never block on a connection opened without a mutex: they skip the switch of the
-/// collector's mode, which would cost more than they do.
+/// The few functions of SQLite's C API that the sink needs (https://sqlite.org/c3ref/funclist.html), from the library that
+/// Microsoft.Data.Sqlite brings. The functions that bind and reset take nanoseconds and never block, since the connection is opened without
+/// a mutex. So they skip the garbage collector's transition (<c>SuppressGCTransition</c>), which would cost more than the call.
 /// </summary>
 internal static unsafe partial class SqliteNative
 {

@@ -5,10 +5,12 @@ namespace Dynamo.Pipeline.Sqlite;
 /// <summary>Counts rejected rows and writes them, within the transaction of their file.</summary>
 internal sealed class SqliteRejectWriter(SqliteDb db, SqliteSinkOptions options, RunStart run, long runId) : IDisposable
 {
-    private readonly SqliteStatement _insert = db.Prepare(
-        $"INSERT INTO {SqliteSchema.Quote(options.RejectTable)} (RunId, Source, Path, Line, ColumnName, Problem, Found, Expected, Remedy, RawText) VALUES (?,?,?,?,?,?,?,?,?,?)");
+    private const string Columns = "RunId, Source, Path, Line, ColumnName, Problem, Found, Expected, Remedy, RawText";
 
-    /// <summary>A row that was left out. Past the limit of its file it is only counted, since the file will be taken back.</summary>
+    private readonly SqliteStatement _insert = db.Prepare(
+        $"INSERT INTO {SqliteSchema.Quote(options.RejectTable)} ({Columns}) VALUES (?,?,?,?,?,?,?,?,?,?)");
+
+    /// <summary>A row that is left out. Above the file's limit it is only counted, since the file will be taken back.</summary>
     public void Add<TRow>(FileWork<TRow> work, Defect defect)
     {
         work.Count(defect);

@@ -3,10 +3,10 @@ using System.Buffers.Binary;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Rows in the order of their key, rows with the same key in the order they came. A batch holds the readings of many loggers and channels
-/// in turns: written as they come, each lands on another page of the table; in order, those of a page come together, and a reading that was
-/// delivered twice follows itself. The result of an import does not depend on the order, so it is approximate where that is cheaper: text
-/// as UTF-16, and of key columns that are no text only one, a GUID or else the last.
+/// Puts rows into the order of their key, and rows with the same key into the order in which they came. A batch mixes the readings of many
+/// loggers and channels. Written as they come, each one lands on another page of the table. In order, the rows of a page come together, and
+/// a reading that was delivered twice follows itself. The result of an import does not depend on the order, so it is approximate where that
+/// is cheaper: text is compared as UTF-16, and of the key columns that are not text only one counts: a GUID, or else the last.
 /// </summary>
 internal sealed class SqliteRowOrder<TRow>
 {
@@ -48,7 +48,7 @@ internal sealed class SqliteRowOrder<TRow>
     }
 
     /// <summary>
-    /// Few loggers and channels: each row goes straight to its group, and groups are nearly always in the order of time already.
+    /// With few loggers and channels, each row goes straight to its group. Within a group, rows are nearly always in the order of time.
     /// </summary>
     private ReadOnlySpan<Place> ByGroup(ReadOnlySpan<Place> places, int groups)
     {
@@ -110,18 +110,22 @@ internal sealed class SqliteRowOrder<TRow>
     }
 
     /// <summary>Where a row belongs.</summary>
-    /// <param name="Group">The rank of its text columns together.</param>
-    /// <param name="Moment">Its last key column, or a GUID before it; 0 when that is text.</param>
-    /// <param name="Index">Which row it is: those that came first go first.</param>
+    /// <param name="Group">The ranks of its text columns together.</param>
+    /// <param name="Moment">A GUID of the key, or else its last column; 0 if that is text.</param>
+    /// <param name="Index">Its number among the rows: of equal ones, the first goes first.</param>
     internal readonly record struct Place(long Group, long Moment, int Index) : IComparable<Place>
     {
-        public int CompareTo(Place other) =>
-            Group != other.Group ? Group.CompareTo(other.Group) : Moment != other.Moment ? Moment.CompareTo(other.Moment) : Index.CompareTo(other.Index);
+        public int CompareTo(Place other)
+        {
+            if (Group != other.Group) return Group.CompareTo(other.Group);
+            return Moment != other.Moment ? Moment.CompareTo(other.Moment) : Index.CompareTo(other.Index);
+        }
     }
 }
 
 /// <summary>
-/// The rank of each row's text among the different texts of one column: loggers and channels are few, so that rows compare by two numbers.
+/// The rank of each row's text among the different texts of one column. Loggers and channels are few, so ranking them is cheap, and rows
+/// are then compared by numbers.
 /// </summary>
 internal sealed class SqliteTextRank<TRow>(Func<TRow, string?> get)
 {

@@ -3,17 +3,19 @@ using Dynamo.Pipeline.Ledger;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Writes rows and counts truly what became of each. Rows are collected and written in the order of their key (<see cref="SqliteRowOrder{TRow}"/>); one that equals the row
-/// before it in all columns needs no statement of its own. They go sixteen to a statement that stops at the first row it cannot insert and keeps those before
-/// (<c>OR FAIL</c>): its count of changes says which row that was. The rest go one by one. A statement that would be undone whole
-/// (<c>OR ABORT</c>) costs three times as much, since SQLite copies every page it touches aside. Tables with triggers get their rows as they come, one by one, since
-/// a trigger can drop rows unseen (<c>RAISE(IGNORE)</c>); so do tables that once failed a statement in a way that leaves its count of changes in doubt.
+/// Writes rows, and counts for each file what became of them: inserted, updated, unchanged or rejected. Rows are collected and written in
+/// the order of their key (<see cref="SqliteRowOrder{TRow}"/>). A row that equals the one before it in all columns needs no statement.
+/// Sixteen rows go into one statement, which stops at the first row that it cannot insert and keeps those before it (<c>OR FAIL</c>): its
+/// count of changes says which row that was. The rest go one by one. A statement that would be undone as a whole (<c>OR ABORT</c>) costs
+/// three times as much, since SQLite first copies every page that it touches. Two kinds of table get their rows one by one, as they come:
+/// those with triggers, since a trigger can drop rows without a trace (<c>RAISE(IGNORE)</c>); and those that once failed a statement in a
+/// way that leaves its count of changes in doubt.
 /// </summary>
 internal sealed class SqliteRowWriter<TRow> : IDisposable
 {
     private const int Block = 16, LongestDetour = 1024;
 
-    /// <summary>Rows that are ordered at once: a batch of the usual size.</summary>
+    /// <summary>How many rows are put in order at once: a batch of the usual size.</summary>
     private const int MostCollected = 1 << 15;
 
     private readonly SqliteDb _db;
@@ -23,14 +25,17 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     private readonly SqliteRefusals<TRow> _refusals;
     private readonly SqliteRowOrder<TRow> _order;
     private readonly bool _mayOrder;
-    private readonly ConflictProbe _meeting;
+    private readonly ConflictProbe _probe;
     private readonly SqliteStatement _block, _upsert, _countTriggers;
     private readonly Range[] _bound = new Range[Block];
     private PendingRow<TRow>[] _collected = [];
     private int _count, _boundCount;
     private bool _hasTriggers, _byKey, _mayCollect = true;
 
-    /// <summary>How many rows go one by one before blocks are tried again: after failures in a row it doubles, as a file that was sent again has many.</summary>
+    /// <summary>
+    /// How many rows go one by one until blocks are tried again. It doubles with each failure in a row: a file that was sent again has
+    /// many.
+    /// </summary>
     private int _detour, _detourLeft;
 
     public SqliteRowWriter(SqliteDb db, RowMap<TRow> map, DuplicatePolicy policy, SqliteRejectWriter rejects)
@@ -42,13 +47,15 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         _order = new SqliteRowOrder<TRow>(map);
         _mayOrder = db.Number(sql.CountCollations) == 0;
         _block = db.Prepare(sql.InsertBlock(Block));
-        _meeting = new ConflictProbe(db);
+        _probe = new ConflictProbe(db);
         _upsert = db.Prepare(sql.Upsert(policy));
         _countTriggers = db.Prepare(sql.CountTriggers);
     }
 
-    /// <summary>To be called inside each new transaction: what is pending from a failed one is forgotten, and triggers may have come or gone.</summary>
-    /// <param name="careful">Rows stay as they come, so that the first ones of a bad file that are rejected are the first ones in the file.</param>
+    /// <summary>
+    /// Must be called in each new transaction: rows left from a failed one are forgotten, and there may be other triggers now.
+    /// </summary>
+    /// <param name="careful">Rows stay as they come, so that the recorded rejects of a bad file are the first ones in the file.</param>
     public void Begin(bool careful)
     {
         _byKey = _mayOrder && !careful;
@@ -76,7 +83,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         if (_count == MostCollected) Flush();
     }
 
-    /// <summary>Writes what is pending; the counts are true then.</summary>
+    /// <summary>Writes the collected rows; after that, the counts are complete.</summary>
     public void Flush()
     {
         if (_count == 0) return;
@@ -99,10 +106,12 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         _block.Dispose();
         _upsert.Dispose();
         _countTriggers.Dispose();
-        _meeting.Dispose();
+        _probe.Dispose();
     }
 
-    /// <summary>Whether the second of two neighbours changes nothing once the first is written. Where duplicates are rejected, none is passed over.</summary>
+    /// <summary>
+    /// Whether the second of two neighbours changes nothing after the first. Where duplicates are rejected, no row is skipped.
+    /// </summary>
     private bool AreTwins(in PendingRow<TRow> first, in PendingRow<TRow> second)
     {
         if (_policy == DuplicatePolicy.Reject) return false;
@@ -111,7 +120,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         return true;
     }
 
-    /// <summary>Writes the first of some equal rows: alone after a failure, otherwise with its block.</summary>
+    /// <summary>Writes the first of some equal rows: alone after a failure, otherwise in a block.</summary>
     private void Write(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places, Range twins)
     {
         if (_detourLeft > 0)
@@ -148,7 +157,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         _detourLeft = _detour;
     }
 
-    /// <summary>Counts the bound rows that are inserted, and writes those after them.</summary>
+    /// <summary>Counts the rows of the block that were inserted, and writes the others one by one.</summary>
     private void WriteOneByOne(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places, int inserted)
     {
         int bound = _boundCount;
@@ -183,7 +192,10 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
             rows[twin.Index].Work.Unchanged++;
     }
 
-    /// <summary>A type check or a function failed: rows before it may be in the table or not, and no count tells. The transaction is begun anew without blocks.</summary>
+    /// <summary>
+    /// A type check or a function failed: the rows before it may be in the table or not, and no count tells. The transaction is started
+    /// again, without blocks.
+    /// </summary>
     private TransactionEndedException DoubtfulCount()
     {
         _mayCollect = false;
@@ -194,18 +206,18 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     private bool WriteOne(in PendingRow<TRow> pending)
     {
         if (!Bind(_upsert, 0, pending)) return false;
-        _meeting.Forget();
+        _probe.Forget();
         int code = _upsert.TryRun();
         if (code != SqliteNative.Done) _refusals.Refused(pending, code, _upsert);
-        else if (_meeting.HasMet && _policy == DuplicatePolicy.Reject) _refusals.Duplicate(pending);
-        else if (_meeting.HasMet && !_meeting.Differs) pending.Work.Unchanged++;
+        else if (_probe.HasConflict && _policy == DuplicatePolicy.Reject) _refusals.Duplicate(pending);
+        else if (_probe.HasConflict && !_probe.Differs) pending.Work.Unchanged++;
         else if (_db.Changes == 0) _refusals.LeftOut(pending);
-        else if (_meeting.HasMet) pending.Work.Updated++;
+        else if (_probe.HasConflict) pending.Work.Updated++;
         else pending.Work.Inserted++;
-        return code == SqliteNative.Done && (_meeting.HasMet || _db.Changes > 0);
+        return code == SqliteNative.Done && (_probe.HasConflict || _db.Changes > 0);
     }
 
-    /// <summary>Binds a row from a parameter on, or rejects it.</summary>
+    /// <summary>Binds a row, beginning after a parameter, or rejects the row.</summary>
     private bool Bind(SqliteStatement statement, int before, in PendingRow<TRow> pending)
     {
         for (int i = 0; i < _binders.Length; i++)
@@ -219,8 +231,8 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
 }
 
 /// <summary>
-/// The statements of the row path. All number their parameters by the map's columns. <c>OR ABORT</c> and <c>OR FAIL</c> stand
-/// above whatever conflict clause a table of the user's has: nothing is replaced or ignored behind our back.
+/// The statements of the row path. Their parameters are in the order of the map's columns. <c>OR ABORT</c> and <c>OR FAIL</c> override
+/// whatever conflict clause the user's table has, so that nothing is replaced or ignored without our knowing.
 /// </summary>
 internal sealed class SqliteRowSql<TRow>
 {
@@ -234,11 +246,17 @@ internal sealed class SqliteRowSql<TRow>
         _columns = List(", ", _map.Columns, name => name);
     }
 
-    /// <summary>Stops at the first row that is there already; those before stay, and are its changes.</summary>
-    public string InsertBlock(int rows) =>
-        $"INSERT OR FAIL INTO {_table} ({_columns}) VALUES {string.Join(',', Enumerable.Repeat($"({string.Join(',', Enumerable.Repeat('?', _map.Columns.Count))})", rows))}";
+    /// <summary>Inserts rows up to the first one that is there already; its count of changes is the number of rows before that.</summary>
+    public string InsertBlock(int rows)
+    {
+        string row = $"({string.Join(',', Enumerable.Repeat('?', _map.Columns.Count))})";
+        return $"INSERT OR FAIL INTO {_table} ({_columns}) VALUES {string.Join(',', Enumerable.Repeat(row, rows))}";
+    }
 
-    /// <summary>Inserts one row, or meets the one with its key (see <see cref="ConflictProbe"/>) and replaces its values when the policy says so and they differ.</summary>
+    /// <summary>
+    /// Inserts one row. If its key is there already (<see cref="ConflictProbe"/>), replaces that row's values if they differ and the policy
+    /// says so.
+    /// </summary>
     public string Upsert(DuplicatePolicy policy)
     {
         RowColumn<TRow>[] keys = [.. _map.Columns.Where(c => c.IsKey)], values = [.. _map.Columns.Where(c => !c.IsKey)];
@@ -249,10 +267,14 @@ internal sealed class SqliteRowSql<TRow>
             + $"ON CONFLICT ({List(", ", keys, name => name)}) DO UPDATE SET {set} WHERE {ConflictProbe.Function}({differs})";
     }
 
-    /// <summary>How many triggers stand between a statement and what it seems to do.</summary>
-    public string CountTriggers => $"SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {SqliteSchema.Literal(_map.Name)} COLLATE NOCASE";
+    /// <summary>How many triggers the table has.</summary>
+    public string CountTriggers =>
+        $"SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = {SqliteSchema.Literal(_map.Name)} COLLATE NOCASE";
 
-    /// <summary>How many columns of the table's unique keys take different texts for the same one: rows that are put in order might then pass their equals.</summary>
+    /// <summary>
+    /// How many columns of the table's unique keys take different texts for equal. If there are any, rows keep their order: sorted, equal
+    /// rows could change places.
+    /// </summary>
     public string CountCollations => "SELECT count(*) FROM pragma_index_list(" + SqliteSchema.Literal(_map.Name)
         + ") l, pragma_index_xinfo(l.name) c WHERE l.\"unique\" AND c.key AND c.coll <> 'BINARY'";
 
@@ -260,7 +282,7 @@ internal sealed class SqliteRowSql<TRow>
         string.Join(between, columns.Select(c => write(SqliteSchema.Quote(c.Name))));
 }
 
-/// <summary>Rows that the database, or the table's keys, did not take: each is rejected by name, unless the database itself is broken.</summary>
+/// <summary>Rejects rows that the database did not take, each with its line. An error of the database itself is thrown instead.</summary>
 internal sealed class SqliteRefusals<TRow>(SqliteDb db, SqliteBinder<TRow>[] binders, SqliteRejectWriter rejects)
 {
     /// <summary>A value that no column takes.</summary>
@@ -269,22 +291,30 @@ internal sealed class SqliteRefusals<TRow>(SqliteDb db, SqliteBinder<TRow>[] bin
 
     /// <summary>A second row of a key, under <see cref="DuplicatePolicy.Reject"/>.</summary>
     public void Duplicate(in PendingRow<TRow> pending) =>
-        Reject(pending, new Defect("a row with the same key is there already") { Found = Show(pending.Row, keysOnly: true), Expected = "a new key" });
+        Reject(pending, new Defect("a row with the same key is there already")
+        {
+            Found = Show(pending.Row, keysOnly: true),
+            Expected = "a new key",
+        });
 
     /// <summary>A row that vanished without an error.</summary>
     public void LeftOut(in PendingRow<TRow> pending) =>
-        Reject(pending, new Defect("a trigger of the database left the row out") { Remedy = "Look at the table's triggers with RAISE(IGNORE)" });
+        Reject(pending, new Defect("a trigger of the database left the row out")
+        {
+            Remedy = "Look at the table's triggers with RAISE(IGNORE)",
+        });
 
     /// <summary>
-    /// A statement the database did not take: the row's fault when a constraint says so, or when the statement itself still compiles (a trigger's
-    /// or a check's arithmetic failed on these values).
+    /// A statement that failed. The row is to blame if a constraint says so, or if the statement itself still compiles: then arithmetic of
+    /// a trigger or a check failed on the row's values.
     /// </summary>
     public void Refused(in PendingRow<TRow> pending, int code, SqliteStatement statement)
     {
         SinkException fault = db.Fault("writing rows");
         Defect defect = RefusedRow.Of(db.ErrorMessage, code, name => binders.FirstOrDefault(b => b.Column.Name == name)?.Column.Name);
         bool ended = !db.InTransaction;
-        if (!SqliteFault.IsRefusal(code) && (code != SqliteNative.Error || ended || !Compiles(statement))) throw fault;
+        bool isRefusal = SqliteFault.IsRefusal(code) || (code == SqliteNative.Error && !ended && Compiles(statement));
+        if (!isRefusal) throw fault;
         if (!ended)
         {
             Reject(pending, defect);
@@ -309,15 +339,16 @@ internal sealed class SqliteRefusals<TRow>(SqliteDb db, SqliteBinder<TRow>[] bin
 
     private void Reject(in PendingRow<TRow> pending, Defect defect) => rejects.Add(pending.Work, Located(pending, defect));
 
-    private Defect Located(in PendingRow<TRow> pending, Defect defect) => defect with { Line = pending.Line, RawText = Show(pending.Row, keysOnly: false) };
+    private Defect Located(in PendingRow<TRow> pending, Defect defect) =>
+        defect with { Line = pending.Line, RawText = Show(pending.Row, keysOnly: false) };
 
     private string Show(TRow row, bool keysOnly) =>
         string.Join(", ", binders.Where(b => b.Column.IsKey || !keysOnly).Select(b => b.Show(row) ?? "NULL"));
 }
 
 /// <summary>
-/// A transaction cannot go on: a row took it with it (<c>RAISE(ROLLBACK)</c>, which its file remembers), or its counts are in doubt. The batch is to be
-/// written again with what was learnt.
+/// The transaction cannot go on: a row ended it (<c>RAISE(ROLLBACK)</c>), which its file remembers, or its counts are in doubt. The batch
+/// must be written again, with what was learnt.
 /// </summary>
 internal sealed class TransactionEndedException(SinkException fault) : Exception(fault.Message, fault);
 

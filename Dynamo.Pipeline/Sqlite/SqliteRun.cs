@@ -1,10 +1,10 @@
-using System.Globalization;
 using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// The run's row. It is written on the sink's own connection: opened in the transaction that creates the tables, and closed like a batch is committed.
+/// The run's row. It is written on the sink's own connection: opened in the transaction that creates the tables, and closed like a batch is
+/// committed.
 /// </summary>
 internal static class SqliteRun
 {
@@ -13,7 +13,8 @@ internal static class SqliteRun
     {
         string table = SqliteSchema.Quote(options.RunTable);
         CloseInterrupted(db, options, run.Source);
-        using SqliteStatement open = db.Prepare($"INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) VALUES (?, ?, 'running', ?, ?)");
+        using SqliteStatement open = db.Prepare(
+            $"INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) VALUES (?, ?, 'running', ?, ?)");
         open.Text(1, run.Source);
         open.Time(2, run.StartedUtc);
         open.Text(3, run.Host);
@@ -23,7 +24,8 @@ internal static class SqliteRun
     }
 
     /// <summary>
-    /// An open row cannot be of a run that is under way, since we hold the lease. A killed run could not write its books: the ledger has what it committed.
+    /// An open row cannot be of a run that is under way, since we hold the lease. A killed run could not write its books: the ledger has
+    /// what it committed.
     /// </summary>
     private static void CloseInterrupted(SqliteDb db, SqliteSinkOptions options, string source)
     {
@@ -44,13 +46,15 @@ internal static class SqliteRun
     /// <summary>Closes the row with the books.</summary>
     public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome outcome, RunBooks books)
     {
-        string counts = string.Concat(RunRow.Counts.Select((count, i) => string.Create(CultureInfo.InvariantCulture, $", {count.Name} = ?{i + 4}")));
-        using SqliteStatement end = db.Prepare($"UPDATE {SqliteSchema.Quote(options.RunTable)} SET Outcome = ?2, EndedUtc = ?3{counts} WHERE RunId = ?1");
-        end.Int64(1, runId);
-        end.Text(2, LedgerOutcome.Of(outcome));
-        end.Time(3, options.TimeProvider.GetUtcNow().UtcDateTime);
-        for (int i = 0; i < RunRow.Counts.Count; i++)
-            end.Int64(i + 4, RunRow.Counts[i].Of(books));
+        string table = SqliteSchema.Quote(options.RunTable);
+        string counts = string.Concat(RunColumns.Counts.Select(count => $", {count.Name} = ?"));
+        using SqliteStatement end = db.Prepare($"UPDATE {table} SET Outcome = ?, EndedUtc = ?{counts} WHERE RunId = ?");
+        int parameter = 0;
+        end.Text(++parameter, LedgerOutcome.Of(outcome));
+        end.Time(++parameter, options.TimeProvider.GetUtcNow().UtcDateTime);
+        foreach ((_, Func<RunBooks, long> of) in RunColumns.Counts)
+            end.Int64(++parameter, of(books));
+        end.Int64(++parameter, runId);
         end.Run("closing the run");
     }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>Creates what is missing and refuses what does not fit, before the first row. Runs inside a transaction.</summary>
@@ -24,7 +22,8 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         if (TypeOf(options.SchemaTable) is null) return 0;
         long found = db.Number($"SELECT max(Version) FROM {SqliteSchema.Quote(options.SchemaTable)}") ?? 0;
         if (found <= SqliteSchema.Version) return found;
-        throw Misfit($"it was written by a newer version of this library: found schema {found}, expected at most {SqliteSchema.Version}. Update the program, or name another database");
+        throw Misfit($"it was written by a newer version of this library: found schema {found}, expected at most {SqliteSchema.Version}. "
+            + "Update the program, or name another database");
     }
 
     private bool Create(string table, string sql)
@@ -42,10 +41,12 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         Dictionary<string, Found> columns = ColumnsOf(map.Name);
         foreach (RowColumn<TRow> column in map.Columns)
         {
+            string expected = SqliteSchema.TypeOf(column.Kind);
             if (!columns.Remove(column.Name, out Found? found))
-                throw Misfit($"the table {map.Name} has no column {column.Name}; found {string.Join(", ", ColumnsOf(map.Name).Keys)}, expected {SqliteSchema.TypeOf(column.Kind)}");
+                throw Misfit(
+                    $"the table {map.Name} has no column {column.Name}; found {List(ColumnsOf(map.Name).Keys)}, expected {expected}");
             if (!Takes(found.Type, column.Kind))
-                throw Misfit($"the column {map.Name}.{column.Name} has another type: found {found.Type}, expected {SqliteSchema.TypeOf(column.Kind)}");
+                throw Misfit($"the column {map.Name}.{column.Name} has another type: found {found.Type}, expected {expected}");
         }
         if (columns.FirstOrDefault(c => c.Value.IsRequired) is { Key: { } required })
             throw Misfit($"the column {map.Name}.{required} must not be null and has no default, and the row map does not fill it");
@@ -61,30 +62,38 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
             Dictionary<string, Found> found = ColumnsOf(table);
             foreach ((string column, Found wanted) in ColumnsOf(table, expected))
                 if (!found.TryGetValue(column, out Found? has) || !has.Type.Equals(wanted.Type, StringComparison.OrdinalIgnoreCase))
-                    throw Misfit($"the table {table} is not ours: column {column} found {has?.Type ?? "nothing"}, expected {wanted.Type}. Name another table in the options");
+                    throw Misfit($"the table {table} is not ours: column {column} found {has?.Type ?? "nothing"}, expected {wanted.Type}. "
+                        + "Name another table in the options");
         }
     }
 
-    /// <summary>Duplicates are found by the table's own unique key, so there must be one over exactly the map's key columns.</summary>
+    /// <summary>Duplicates are found by the table's own unique key. So there must be one over exactly the map's key columns.</summary>
     private void RefuseOtherKey()
     {
         HashSet<string> key = map.Columns.Where(c => c.IsKey).Select(c => c.Name).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        HashSet<string> primary = ColumnsOf(map.Name).Where(c => c.Value.InKey).Select(c => c.Key).ToHashSet(StringComparer.OrdinalIgnoreCase);
-        if (primary.SetEquals(key)) return;
-        foreach (string index in Names($"SELECT name FROM pragma_index_list({SqliteSchema.Literal(map.Name)}) WHERE \"unique\" AND NOT partial"))
+        string[] primary = [.. ColumnsOf(map.Name).Where(c => c.Value.InKey).Select(c => c.Key)];
+        if (key.SetEquals(primary)) return;
+        string table = SqliteSchema.Literal(map.Name);
+        foreach (string index in Names($"SELECT name FROM pragma_index_list({table}) WHERE \"unique\" AND NOT partial"))
             if (key.SetEquals(Names($"SELECT coalesce(name, '') FROM pragma_index_info({SqliteSchema.Literal(index)})")))
                 return;
-        throw Misfit($"the table {map.Name} has another key: found primary key ({string.Join(", ", primary)}), expected a primary key or unique index over ({string.Join(", ", key)})");
+        throw Misfit($"the table {map.Name} has another key: found primary key ({List(primary)}), "
+            + $"expected a primary key or unique index over ({List(key)})");
     }
 
-    private string? TypeOf(string table) => Names(
-        $"SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = {SqliteSchema.Literal(table)} COLLATE NOCASE").FirstOrDefault();
+    private string? TypeOf(string table)
+    {
+        string name = SqliteSchema.Literal(table);
+        return Names($"SELECT type FROM sqlite_master WHERE type IN ('table', 'view') AND name = {name} COLLATE NOCASE").FirstOrDefault();
+    }
 
     private Dictionary<string, Found> ColumnsOf(string table, SqliteDb? at = null)
     {
         var columns = new Dictionary<string, Found>(StringComparer.OrdinalIgnoreCase);
+        // An INTEGER primary key is the row's number: SQLite fills it.
+        const string IsRequired = "\"notnull\" AND dflt_value IS NULL AND hidden = 0 AND NOT (pk = 1 AND upper(type) = 'INTEGER')";
         using SqliteStatement rows = (at ?? db).Prepare(
-            $"SELECT name, type, pk, \"notnull\" AND dflt_value IS NULL AND hidden = 0 AND NOT (pk = 1 AND upper(type) = 'INTEGER') FROM pragma_table_xinfo({SqliteSchema.Literal(table)})");
+            $"SELECT name, type, pk, {IsRequired} FROM pragma_table_xinfo({SqliteSchema.Literal(table)})");
         while (rows.Next())
             columns[rows.Text(0) ?? ""] = new Found(rows.Text(1) ?? "", rows.Int64(2) > 0, rows.Int64(3) != 0);
         return columns;
@@ -99,13 +108,16 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         return names;
     }
 
-    /// <summary>By the affinity SQLite derives from a declared type (https://sqlite.org/datatype3.html, 3.1): would it keep our values as they are?</summary>
+    /// <summary>
+    /// Whether a column of this declared type would keep our values as they are. SQLite derives an affinity from the words in the type
+    /// (https://sqlite.org/datatype3.html, 3.1).
+    /// </summary>
     private static bool Takes(string declared, ColumnKind kind)
     {
-        string type = declared.ToUpperInvariant();
-        if (type.Length == 0 || type == "ANY" || (type.Contains("BLOB", StringComparison.Ordinal) && !type.Contains("INT", StringComparison.Ordinal))) return true;
-        bool integer = type.Contains("INT", StringComparison.Ordinal), text = !integer && (type.Contains("CHAR", StringComparison.Ordinal) || type.Contains("CLOB", StringComparison.Ordinal) || type.Contains("TEXT", StringComparison.Ordinal));
-        bool real = !integer && !text && (type.Contains("REAL", StringComparison.Ordinal) || type.Contains("FLOA", StringComparison.Ordinal) || type.Contains("DOUB", StringComparison.Ordinal));
+        bool Has(string word) => declared.Contains(word, StringComparison.OrdinalIgnoreCase);
+        bool integer = Has("INT"), text = !integer && (Has("CHAR") || Has("CLOB") || Has("TEXT"));
+        if (declared.Length == 0 || declared.Equals("ANY", StringComparison.OrdinalIgnoreCase) || (!integer && Has("BLOB"))) return true;
+        bool real = !integer && !text && (Has("REAL") || Has("FLOA") || Has("DOUB"));
         return kind switch
         {
             // A column of numbers would keep the digits of a decimal as the nearest double.
@@ -116,7 +128,9 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         };
     }
 
-    private SinkException Misfit(string what) => new(string.Create(CultureInfo.InvariantCulture, $"The database {db.Path} cannot be used: {what}."));
+    private static string List(IEnumerable<string> names) => string.Join(", ", names);
+
+    private SinkException Misfit(string what) => new($"The database {db.Path} cannot be used: {what}.");
 
     private sealed record Found(string Type, bool InKey, bool IsRequired);
 }

@@ -2,16 +2,19 @@ using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>Everything one run holds open, from the claim to the statements. Made by <see cref="OpenAsync"/>, which leaves nothing open when it fails.</summary>
+/// <summary>
+/// Everything that one run holds open, from the lease to the statements. Made by <see cref="OpenAsync"/>, which leaves nothing open when it
+/// fails. <see cref="Find"/> is safe for concurrent use; everything else is for one thread at a time, which the sink sees to.
+/// </summary>
 internal sealed class SqliteSession<TRow> : IAsyncDisposable
 {
-    /// <summary>Where the copying beside the writer does not keep up, the writer copies as well: this bounds the WAL at some 64 MB.</summary>
+    /// <summary>If the copying beside the writer does not keep up, the writer copies too: this keeps the WAL below about 64 MB.</summary>
     private const int CheckpointPages = 16_000;
 
     private const int CacheKibibytes = 16 * 1024;
 
     private readonly SqliteSinkOptions _options;
-    private readonly SqliteLease _claim;
+    private readonly SqliteLease _lease;
     private readonly SqliteDb _db;
     private long _runId;
     private SqliteLedgerReader? _reader;
@@ -21,25 +24,26 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     private SqliteBatch<TRow>? _batch;
     private SqliteCheckpoints? _checkpoints;
 
-    private SqliteSession(SqliteSinkOptions options, SqliteLease claim, SqliteDb db) => (_options, _claim, _db) = (options, claim, db);
+    private SqliteSession(SqliteSinkOptions options, SqliteLease lease, SqliteDb db) => (_options, _lease, _db) = (options, lease, db);
 
     public static async ValueTask<SqliteSession<TRow>> OpenAsync(
         string path, RowMap<TRow> map, SqliteSinkOptions options, RunStart run, CancellationToken cancellationToken)
     {
         string folder = Path.GetDirectoryName(path) ?? path;
-        if (!Directory.Exists(folder)) throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
-        SqliteLease claim = SqliteLease.Take(path, run.Source);
+        if (!Directory.Exists(folder))
+            throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
+        SqliteLease lease = SqliteLease.Take(path, run.Source);
         SqliteSession<TRow>? session = null;
         try
         {
-            session = new SqliteSession<TRow>(options, claim, SqliteDb.Open(path, options.CreateTables));
+            session = new SqliteSession<TRow>(options, lease, SqliteDb.Open(path, options.CreateTables));
             await session.PrepareAsync(map, run, cancellationToken).ConfigureAwait(false);
             return session;
         }
         catch
         {
             if (session is not null) await session.DisposeAsync().ConfigureAwait(false);
-            claim.Dispose();
+            lease.Dispose();
             throw;
         }
     }
@@ -47,7 +51,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     /// <summary>The copying of the WAL that is under way, or the last one.</summary>
     public Task Copying => _checkpoints!.Copying;
 
-    public LedgerEntry?[] Find(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => _reader!.Find(files, cancellationToken);
+    public LedgerEntry?[] Find(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        _reader!.Find(files, cancellationToken);
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
     {
@@ -72,7 +77,10 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         }
     }
 
-    /// <summary>Leaves one file behind: the WAL goes into the database. Where that fails (disk full, another reader), it stays valid beside it.</summary>
+    /// <summary>
+    /// Brings the WAL into the database, so that one file is left behind. Where that fails (disk full, another reader), the WAL stays valid
+    /// beside it.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (_checkpoints is not null) await _checkpoints.DisposeAsync().ConfigureAwait(false);
@@ -83,13 +91,16 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         _db.Rollback();
         if (_batch is not null) _db.TryExecute("PRAGMA wal_checkpoint(TRUNCATE)");
         _db.Dispose();
-        _claim.Dispose();
+        _lease.Dispose();
     }
 
     private async ValueTask PrepareAsync(RowMap<TRow> map, RunStart run, CancellationToken cancellationToken)
     {
         await TryUntilFreeAsync("PRAGMA journal_mode=WAL", "opening it", cancellationToken).ConfigureAwait(false);
-        _db.Execute($"PRAGMA synchronous={(_options.Durable ? "FULL" : "NORMAL")}; PRAGMA wal_autocheckpoint={CheckpointPages}; PRAGMA cache_size=-{CacheKibibytes}", "setting it up");
+        string synchronous = _options.Durable ? "FULL" : "NORMAL";
+        string settings =
+            $"PRAGMA synchronous={synchronous}; PRAGMA wal_autocheckpoint={CheckpointPages}; PRAGMA cache_size=-{CacheKibibytes}";
+        _db.Execute(settings, "setting it up");
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -109,9 +120,10 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         _batch = new SqliteBatch<TRow>(_db, _ledger, _rows, _rejects, run.MaxBadRows, BeginAsync);
     }
 
-    private ValueTask BeginAsync(CancellationToken cancellationToken) => TryUntilFreeAsync("BEGIN IMMEDIATE", "waiting for another writer", cancellationToken);
+    private ValueTask BeginAsync(CancellationToken cancellationToken) =>
+        TryUntilFreeAsync("BEGIN IMMEDIATE", "waiting for another writer", cancellationToken);
 
-    /// <summary>SQLite's own busy time-out would block the thread and not hear a cancellation.</summary>
+    /// <summary>SQLite's own busy time-out would block the thread, and not hear a cancellation.</summary>
     private async ValueTask TryUntilFreeAsync(string sql, string doing, CancellationToken cancellationToken)
     {
         long start = _options.TimeProvider.GetTimestamp();
@@ -120,7 +132,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             int code = _db.TryExecute(sql) & 0xFF;
             if (code == SqliteNative.Ok) return;
-            if (code is not (SqliteNative.Busy or SqliteNative.Locked) || _options.TimeProvider.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
+            bool isBusy = code is SqliteNative.Busy or SqliteNative.Locked;
+            if (!isBusy || _options.TimeProvider.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
             await Task.Delay(TimeSpan.FromMilliseconds(wait), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
     }

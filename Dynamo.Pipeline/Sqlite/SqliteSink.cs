@@ -1,9 +1,10 @@
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Writes rows into a SQLite database, together with the ledger of imported files, the runs and the rejected rows. Everything of a batch is one transaction.
-/// The database is in WAL mode: others can read while a run writes. Runs of different sources can write to one database at the same time, each batch
-/// waiting its turn. The rows of a file that is quarantined are not recorded one by one; of its rejects, the first 1,000 are.
+/// The door of this room, which keeps everything that knows SQLite: a pipeline calls the sink, from any thread, and the sink lets one
+/// writer at a time into the database. It writes rows, together with the ledger of imported files, the runs and the rejected rows. All of a
+/// batch is one transaction. The database is in WAL mode: others can read while a run writes. Runs of different sources can write to one
+/// database at the same time; their batches take turns. Of a quarantined file, the first 1,000 rejects are recorded, and not its rows.
 /// <code>
 /// await using var sink = new SqliteSink&lt;Reading&gt;("readings.db", ReadingTable.Default);
 /// </code>
@@ -31,7 +32,8 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
         _path = SqliteLease.Resolved(Path.GetFullPath(path));
         (_map, _options) = (map, options ?? new SqliteSinkOptions());
         if (!map.Columns.Any(c => c.IsKey))
-            throw new ArgumentException($"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. Add one with Key.", nameof(map));
+            throw new ArgumentException($"The table {map.Name} has no key column, "
+                + "so a row that comes twice could not be told from a new one. Add one with Key.", nameof(map));
         SqliteDdl.RefuseSameNames(map, _options);
     }
 
@@ -44,15 +46,22 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     /// <summary>The copying of the WAL beside the writer. Between writes only.</summary>
     internal Task Copying => Session.Copying;
 
-    private SqliteSession<TRow> Session => _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
+    private SqliteSession<TRow> Session =>
+        _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
 
     /// <inheritdoc/>
-    /// <exception cref="AlreadyRunningException">Another run, of this process or another, imports the same source into this database.</exception>
-    /// <exception cref="SinkException">The database cannot be opened or written, is not SQLite, is newer, or a table does not fit.</exception>
+    /// <exception cref="AlreadyRunningException">
+    /// Another run, of this process or another, imports the same source into this database.
+    /// </exception>
+    /// <exception cref="SinkException">
+    /// The database cannot be opened or written, is not SQLite, is newer, or a table does not fit.
+    /// </exception>
     public async ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
-        if (_session is not null) throw new AlreadyRunningException($"This sink is in a run already. End it before another begins, or use a sink of its own for {run.Source}.");
+        if (_session is not null)
+            throw new AlreadyRunningException(
+                $"This sink is in a run already. End it before another begins, or use a sink of its own for {run.Source}.");
         _session = await SqliteSession<TRow>.OpenAsync(_path, _map, _options, run, cancellationToken).ConfigureAwait(false);
     }
 
@@ -91,13 +100,14 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     }
 
     /// <summary>
-    /// Rolls back what is not committed, brings the WAL into the database and releases the claim. A run that was not ended counts as interrupted.
-    /// A write that hangs, because the file it streams does not answer, is waited for ten seconds; then the database stays open, and claimed, until the process ends.
+    /// Rolls back what is not committed, brings the WAL into the database and releases the lease. A run that was not ended counts as
+    /// interrupted. A write that hangs, because the file that it streams does not answer, is waited for ten seconds. Then the database
+    /// stays open, and the lease taken, until the process ends.
     /// </summary>
     /// <returns>A task that completes when all is closed, or given up.</returns>
     public async ValueTask DisposeAsync()
     {
-        // A writer that is still under way uses the session: closing it under its hands would crash the process.
+        // A writer that is still at work uses the session: to close it now would crash the process.
         if (!await _oneWriter.WaitAsync(s_longestWrite).ConfigureAwait(false)) return;
         try
         {

@@ -123,7 +123,8 @@ internal static class TdsValueWriter
                 break;
             case TdsKind.DateTime:
                 // Days since 1900 and 1/300 s since midnight: [MS-TDS] 2.2.5.5.1.8.
-                writer.Int32((int)(time.Date - new DateTime(1900, 1, 1)).TotalDays).Int32((int)Math.Round(time.TimeOfDay.Ticks * 3 / 100_000.0));
+                writer.Int32(
+                    (int)(time.Date - new DateTime(1900, 1, 1)).TotalDays).Int32((int)Math.Round(time.TimeOfDay.Ticks * 3 / 100_000.0));
                 break;
             default:
                 writer.UInt16((ushort)(time.Date - new DateTime(1900, 1, 1)).TotalDays).UInt16((ushort)time.TimeOfDay.TotalMinutes);

@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// The SQL statements of <c>dynamo status</c> and <c>dynamo retry</c>, in the SQL that both databases understand. Values are parameters.
-/// Their names are those of the properties of <see cref="LedgerQuestion"/>, and for a file's key those that the database uses.
+/// The SQL statements of <c>dynamo status</c> and <c>dynamo retry</c>, in the SQL that both databases understand. Values are parameters:
+/// <c>@Source</c> (null for all sources), <c>@Most</c>, <c>@Path</c>, and those of <see cref="IsFile"/>.
 /// </summary>
 internal sealed record LedgerSql
 {
@@ -59,22 +59,30 @@ internal sealed record LedgerSql
 }
 
 /// <summary>
-/// The values of a statement. Each public property is a parameter with the same name. The token cancels the statement; it is not
-/// public, so it is not a parameter.
+/// The values of a statement. Each public property is a parameter with the same name. The token cancels the statement; it is not public, so
+/// it is not a parameter. Dapper.AOT writes code only for types of the project that it works in, so each database derives the types that it
+/// uses, from this one and from those below.
 /// </summary>
 internal abstract record SqlArguments
 {
     internal CancellationToken Cancellation { get; init; }
 }
 
-/// <summary>The values of a query of the ledger, also for statements that need none of them.</summary>
-/// <param name="Source">The name of the source, or <see langword="null"/> for all sources.</param>
-/// <param name="Most">The most rows to return.</param>
-internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
-
 /// <summary>A row of the ledger with a quarantined file.</summary>
-internal sealed record QuarantineRow(string Source, string Path, long Size, DateTime ModifiedUtc, string? Reason, DateTime ImportedUtc)
+internal abstract record QuarantineColumns
 {
+    public string Source { get; init; } = "";
+
+    public string Path { get; init; } = "";
+
+    public long Size { get; init; }
+
+    public DateTime ModifiedUtc { get; init; }
+
+    public string? Reason { get; init; }
+
+    public DateTime ImportedUtc { get; init; }
+
     public QuarantinedEntry ToEntry() =>
         new(Source, new SourceFile(Path, Size, LedgerTime.Utc(ModifiedUtc)), DefectJson.Read(Reason ?? ""), LedgerTime.Utc(ImportedUtc));
 }

@@ -1,14 +1,14 @@
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
-/// A row of the run table. Its properties are the columns of the table, and they are parameters with the same names when a row is
-/// written. A column that an older table does not have is read as 0.
+/// A row of the run table. Its properties are the columns of the table, and they are parameters with the same names when a row is written.
+/// A column that an older table does not have is read as 0.
 /// </summary>
-internal sealed record RunRow : SqlArguments
+internal abstract record RunColumns : SqlArguments
 {
     /// <summary>
-    /// The counts in the order of the table's columns. The definition of the table, the end of a run and <c>dynamo status --json</c>
-    /// use this list.
+    /// The counts in the order of the table's columns. The definition of the table, the end of a run and <c>dynamo status --json</c> use
+    /// this list.
     /// </summary>
     public static readonly IReadOnlyList<(string Name, Func<RunBooks, long> Of)> Counts =
     [
@@ -69,32 +69,6 @@ internal sealed record RunRow : SqlArguments
     public long RowsFlagged { get; init; }
 
     public long Bytes { get; init; }
-
-    /// <summary>The row of a run that begins.</summary>
-    public static RunRow Begun(RunStart run) =>
-        new() { Source = run.Source, StartedUtc = run.StartedUtc, Host = run.Host, Version = run.Version };
-
-    /// <summary>The row of a run that ends.</summary>
-    public static RunRow Ended(long runId, DateTime utc, string outcome, RunBooks books) => new()
-    {
-        RunId = runId,
-        EndedUtc = utc,
-        Outcome = outcome,
-        Listed = books.Listed,
-        Loaded = books.Loaded,
-        AlreadyLoaded = books.AlreadyLoaded,
-        AlreadyQuarantined = books.AlreadyQuarantined,
-        Quarantined = books.Quarantined,
-        Deferred = books.Deferred,
-        RowsRead = books.RowsRead,
-        RowsInserted = books.RowsInserted,
-        RowsUpdated = books.RowsUpdated,
-        RowsUnchanged = books.RowsUnchanged,
-        RowsRejected = books.RowsRejected,
-        RowsSkipped = books.RowsSkipped,
-        RowsFlagged = books.RowsFlagged,
-        Bytes = books.Bytes,
-    };
 
     public ImportedRun ToRun()
     {
