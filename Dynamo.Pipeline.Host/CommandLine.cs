@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The commands, and what is wrong with the arguments, in the same words as what is wrong with the configuration.</summary>
+/// <summary>Parses the arguments. Wrong arguments are reported in the same words as wrong settings.</summary>
 internal static class CommandLine
 {
     private const string Verbose = "--verbose";
@@ -28,13 +28,22 @@ internal static class CommandLine
 
     public static bool WantsJson(string[] args) => args.Contains(Json);
 
-    public static bool WantsStack(string[] args) => args.Contains(Verbose) || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("DYNAMO_DEBUG"));
+    public static bool WantsStack(string[] args) =>
+        args.Contains(Verbose) || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("DYNAMO_DEBUG"));
 
     private static RootCommand Root(CommandContext context)
     {
         var root = new RootCommand("Imports sensor files into a database: fast, and every reading exactly once. Without a command: run.")
         {
-            new RunCommand(context), new CheckCommand(context), new StatusCommand(context), new RetryCommand(context), new HostKeyCommand(context), new SchemaCommand(context), new InferCommand(context), new GenerateCommand(context), new TuneCommand(context),
+            new RunCommand(context),
+            new CheckCommand(context),
+            new StatusCommand(context),
+            new RetryCommand(context),
+            new HostKeyCommand(context),
+            new SchemaCommand(context),
+            new InferCommand(context),
+            new GenerateCommand(context),
+            new TuneCommand(context),
             new Option<bool>(Verbose) { Description = "Show where an unexpected error came from.", Recursive = true },
         };
         HelpOption help = root.Options.OfType<HelpOption>().Single();
@@ -42,7 +51,8 @@ internal static class CommandLine
         return root;
     }
 
-    /// <summary><c>dynamo</c> is <c>dynamo run</c>, and so is <c>dynamo --json</c>.</summary>
-    private static string[] Completed(string[] args) =>
-        args.Length == 0 || (args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version")) ? ["run", .. args] : args;
+    /// <summary><c>dynamo</c> means <c>dynamo run</c>, and <c>dynamo --json</c> means <c>dynamo run --json</c>.</summary>
+    private static string[] Completed(string[] args) => args is [] || IsOptionOfRun(args[0]) ? ["run", .. args] : args;
+
+    private static bool IsOptionOfRun(string arg) => arg.StartsWith("--", StringComparison.Ordinal) && arg is not ("--help" or "--version");
 }

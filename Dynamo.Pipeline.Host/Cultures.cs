@@ -3,14 +3,15 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// What is printed is the same on every machine, so nobody here needs cultures but SqlClient, which does not connect without them. To load them takes as long as
-/// all else of a native program's start, so they are left out where nothing speaks of SQL Server.
+/// The output is the same on every machine, so only SqlClient needs cultures: it does not connect without them.
+/// Loading them takes as long as everything else in a native program's start. So they are loaded only when SQL Server is mentioned
+/// somewhere.
 /// </summary>
 internal static class Cultures
 {
     private const string LeftOut = "System.Globalization.Invariant";
 
-    /// <summary>To be called before anything asks for a culture: the choice holds for the life of the process.</summary>
+    /// <summary>Must be called before anything asks for a culture: the choice holds for the life of the process.</summary>
     public static void Choose(string[] args)
     {
         if (!AreNeeded(args)) AppContext.SetSwitch(LeftOut, true);
@@ -18,9 +19,14 @@ internal static class Cultures
         CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
     }
 
-    /// <summary>Whether a sink could be SQL Server, wherever it is named. To be wrong costs a moment.</summary>
+    /// <summary>
+    /// Whether the sink could be SQL Server, whether it is named in an argument, in the environment or in a configuration file.
+    /// A wrong yes costs a few milliseconds.
+    /// </summary>
     private static bool AreNeeded(string[] args) =>
-        args.Any(arg => Says(arg)) || Environment.GetEnvironmentVariables().Values.Cast<object?>().Any(value => value is string text && Says(text)) || Configurations(args).Any(IsIn);
+        args.Any(arg => Says(arg))
+        || Environment.GetEnvironmentVariables().Values.Cast<object?>().Any(value => value is string text && Says(text))
+        || Configurations(args).Any(IsIn);
 
     private static IEnumerable<string> Configurations(string[] args)
     {
@@ -33,7 +39,7 @@ internal static class Cultures
         }
     }
 
-    /// <summary>A file that cannot be read is complained about later.</summary>
+    /// <summary>A file that cannot be read is reported later, when the settings are read.</summary>
     private static bool IsIn(string file)
     {
         try
@@ -46,7 +52,7 @@ internal static class Cultures
         }
     }
 
-    /// <summary>Letter by letter: a comparison without case may ask for a culture.</summary>
+    /// <summary>Compares letter by letter, because a case-insensitive comparison may ask for a culture.</summary>
     private static bool Says(string text)
     {
         const string Name = "sqlserver";

@@ -2,7 +2,10 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The process from its arguments to its exit code. Every error ends here, as a short message.</summary>
+/// <summary>
+/// The process from its arguments to its exit code. This folder has what all rooms of the host share:
+/// the command line, the signals, exit codes, failures, and how values are shown. Every error ends here, as a short message.
+/// </summary>
 internal static class DynamoHost
 {
     public static async Task<ExitCode> MainAsync(string[] args)
@@ -19,7 +22,7 @@ internal static class DynamoHost
             int code = await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null, // StopSignals does that, and knows what is being written.
+                ProcessTerminationTimeout = null, // StopSignals handles the signals: it knows how long the command may take to stop.
                 Output = context.Out,
                 Error = context.Error,
             });
@@ -39,6 +42,6 @@ internal static class DynamoHost
 /// <summary>What a command works with.</summary>
 /// <param name="Out">Results, and nothing else.</param>
 /// <param name="Error">Progress and errors.</param>
-/// <param name="StopWithin">Says how long the command may take to stop; the process is ended when it takes much longer.</param>
+/// <param name="StopWithin">Tells how long the command may take to stop. If it takes much longer, the process is ended.</param>
 /// <param name="Stopping">Cancelled by Ctrl+C and SIGTERM.</param>
 internal sealed record CommandContext(TextWriter Out, TextWriter Error, Action<TimeSpan> StopWithin, CancellationToken Stopping);

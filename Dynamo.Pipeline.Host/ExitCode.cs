@@ -1,12 +1,12 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>What the process tells a scheduler. Documented in <c>dynamo --help</c>; a number once given is never reused.</summary>
+/// <summary>What the process tells a scheduler. Documented in <c>dynamo --help</c>. A number is never reused for something else.</summary>
 internal enum ExitCode
 {
-    /// <summary>All well, also when there was nothing to do.</summary>
+    /// <summary>Everything worked, or there was nothing to do.</summary>
     Ok = 0,
 
-    /// <summary>Done, and something was quarantined or rejected: a person should look.</summary>
+    /// <summary>Done, but something was quarantined or rejected: somebody should look at it.</summary>
     DoneWithBadData = 1,
 
     /// <summary>Wrong arguments or configuration; nothing was read.</summary>

@@ -38,7 +38,7 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
     }
 }
 
-/// <summary>A failure whose report is on stdout already.</summary>
+/// <summary>A failure whose report has already been written to stdout.</summary>
 internal sealed class ReportedException : Exception
 {
     public ReportedException(Failure failure) : base(failure.Message, failure.Error) => Failure = failure with { Error = this };

@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Ctrl+C, SIGTERM and SIGHUP: the first one asks to stop, which lets the run write what it has read; a second one, or a run that does not come to
-/// its end, ends the process. Nothing is lost by that: what is not committed is imported by the next run.
+/// Ctrl+C, SIGTERM and SIGHUP. The first signal asks the run to stop; it still writes what it has read.
+/// A second signal ends the process at once, and so does a run that does not stop in time. Nothing is lost by that:
+/// the next run imports what is not committed.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
@@ -17,7 +18,7 @@ internal sealed class StopSignals : IDisposable
     private TimeSpan _longest = s_grace;
     private int _count;
 
-    /// <param name="giveUp">Called before the process is ended under its command.</param>
+    /// <param name="giveUp">Called before the process is ended while its command still runs.</param>
     public StopSignals(Action<Failure> giveUp)
     {
         _giveUp = giveUp;
@@ -28,7 +29,7 @@ internal sealed class StopSignals : IDisposable
 
     public CancellationToken Stopping { get; }
 
-    /// <summary>The command stops within that time by itself.</summary>
+    /// <summary>The command says that it stops by itself within this time.</summary>
     public void StopWithin(TimeSpan deadline) => _longest = deadline + s_grace;
 
     public void Dispose()
@@ -41,10 +42,11 @@ internal sealed class StopSignals : IDisposable
     private void OnSignal(PosixSignalContext signal)
     {
         signal.Cancel = true;
-        if (Interlocked.Increment(ref _count) > 1) End("Ended at once by a second signal: what is not committed is imported by the next run.");
+        if (Interlocked.Increment(ref _count) > 1) End("Ended at once by a second signal. The next run imports what is not committed.");
         Console.Error.WriteLine("Stopping: what has been read is still written. Once more ends at once; nothing gets lost either way.");
-        // The run has its own, shorter deadline; this one is for a file system or a database that does not answer at all.
-        _deadline = new Timer(_ => End("Ended, because something does not answer: what is not committed is imported by the next run."), null, _longest, Timeout.InfiniteTimeSpan);
+        // The run has its own, shorter deadline. This one is for a file system or a database that does not answer at all.
+        const string NoAnswer = "Ended, because something does not answer. The next run imports what is not committed.";
+        _deadline = new Timer(_ => End(NoAnswer), null, _longest, Timeout.InfiniteTimeSpan);
         _stop.Cancel();
     }
 

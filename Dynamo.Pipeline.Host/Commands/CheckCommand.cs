@@ -32,8 +32,11 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
         StoreTrial database = await store.CheckAsync(context.Stopping);
         ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, context.Stopping) : null;
         FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), context.Stopping);
-        if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files)));
-        else CheckReport.Write(context.Out, settings, store, database, trial, files);
-        return (int)(files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0) ? ExitCode.Ok : ExitCode.DoneWithBadData);
+        if (parsed.GetValue(_json))
+            context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files)));
+        else
+            CheckReport.Write(context.Out, settings, store, database, trial, files);
+        bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0);
+        return (int)(isGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 }

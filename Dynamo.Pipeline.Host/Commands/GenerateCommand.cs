@@ -3,15 +3,23 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo generate</c>: logger files to try things out with.</summary>
+/// <summary><c>dynamo generate</c>: writes logger files to try things out with.</summary>
 internal sealed class GenerateCommand : Command, IExamples
 {
-    private readonly Option<string?> _to = new("--to") { Description = "Folder to write into; it is created when missing.", HelpName = "DIR", Required = true };
-    private readonly Option<string?> _loggers = new("--loggers") { Description = "Number of loggers. Default: 500.", HelpName = "N" };
-    private readonly Option<string?> _steps = new("--steps") { Description = "Files of each logger, one every 15 minutes. Default: 54.", HelpName = "N" };
-    private readonly Option<string?> _seed = new("--seed") { Description = "The same seed gives the same bytes. Default: 1.", HelpName = "S" };
-    private readonly Option<string?> _backlog = new("--backlog") { Description = "Share of files with a day or more in them, 0 to 1. Default: 0.02.", HelpName = "F" };
-    private readonly Option<string?> _bad = new("--bad") { Description = "Share of unusual and broken files, 0 to 1. Default: 0.", HelpName = "F" };
+    private readonly Option<string?> _to = new("--to")
+    {
+        Description = "Folder to write into; it is created when missing.",
+        HelpName = "DIR",
+        Required = true,
+    };
+
+    private readonly Option<string?> _loggers = ValueOption.Named("--loggers", "N", "Number of loggers. Default: 500.");
+    private readonly Option<string?> _steps = ValueOption.Named("--steps", "N", "Files of each logger, one every 15 minutes. Default: 54.");
+    private readonly Option<string?> _seed = ValueOption.Named("--seed", "S", "The same seed gives the same bytes. Default: 1.");
+    private readonly Option<string?> _backlog =
+        ValueOption.Named("--backlog", "F", "Share of files with a day or more in them, 0 to 1. Default: 0.02.");
+
+    private readonly Option<string?> _bad = ValueOption.Named("--bad", "F", "Share of unusual and broken files, 0 to 1. Default: 0.");
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout: what an import must find." };
 
     public GenerateCommand(CommandContext context) : base("generate", "Writes the files that a water network's loggers would send.")
@@ -54,34 +62,25 @@ internal sealed class GenerateCommand : Command, IExamples
     private GenerateOptions Read(ParseResult parsed)
     {
         var problems = new List<SettingProblem>();
-        GenerateOptions options = Set(parsed, _to, "a folder", new GenerateOptions { To = "." }, (o, text) => o with { To = text }, problems);
-        options = Set(parsed, _loggers, "a whole number, 1 to 1000000", options, (o, text) => o with { Loggers = SettingText.Count(text) }, problems);
-        options = Set(parsed, _steps, "a whole number, 1 to 10000000", options, (o, text) => o with { Steps = SettingText.Count(text) }, problems);
-        options = Set(parsed, _seed, "a whole number", options, (o, text) => o with { Seed = SettingText.Whole(text) }, problems);
-        options = Set(parsed, _backlog, "a share, 0 to 1", options, (o, text) => o with { Backlog = SettingText.Fraction(text) }, problems);
-        options = Set(parsed, _bad, "a share, 0 to 1", options, (o, text) => o with { Bad = SettingText.Fraction(text) }, problems);
+        var options = new GenerateOptions { To = "." };
+        Set(_to, "a folder", (o, text) => o with { To = text });
+        Set(_loggers, "a whole number, 1 to 1000000", (o, text) => o with { Loggers = SettingText.Count(text) });
+        Set(_steps, "a whole number, 1 to 10000000", (o, text) => o with { Steps = SettingText.Count(text) });
+        Set(_seed, "a whole number", (o, text) => o with { Seed = SettingText.Whole(text) });
+        Set(_backlog, "a share, 0 to 1", (o, text) => o with { Backlog = SettingText.Fraction(text) });
+        Set(_bad, "a share, 0 to 1", (o, text) => o with { Bad = SettingText.Fraction(text) });
         return problems.Count == 0 ? options : throw new SettingsException(problems);
-    }
 
-    private static GenerateOptions Set(
-        ParseResult parsed, Option<string?> option, string allowed, GenerateOptions options, Func<GenerateOptions, string, GenerateOptions> apply, List<SettingProblem> problems)
-    {
-        if (parsed.GetValue(option) is not { } text) return options;
-        try
-        {
-            return apply(options, text);
-        }
-        catch (Exception error) when (error is FormatException or ArgumentException or OverflowException)
-        {
-            problems.Add(new SettingProblem(option.Name, $"found '{text}', allowed is {allowed}."));
-            return options;
-        }
+        void Set(Option<string?> option, string allowed, Func<GenerateOptions, string, GenerateOptions> apply) =>
+            options = ValueOption.Apply(parsed, option, allowed, options, apply, problems);
     }
 
     private static void WriteText(TextWriter to, GenerateOptions options, GenerateResult result)
     {
-        to.WriteLine($"Wrote {Shown.Count(result.Files, "file")} ({Shown.Count(result.Bytes)} bytes) into {Shown.Path(Path.GetFullPath(options.To))}.");
-        to.WriteLine($"  An import must find {Shown.Count(result.Readings, "reading")}, {Shown.Count(result.DistinctReadings)} of them different,");
+        string files = $"{Shown.Count(result.Files, "file")} ({Shown.Count(result.Bytes)} bytes)";
+        string readings = $"{Shown.Count(result.Readings, "reading")}, {Shown.Count(result.DistinctReadings)} of them different";
+        to.WriteLine($"Wrote {files} into {Shown.Path(Path.GetFullPath(options.To))}.");
+        to.WriteLine($"  An import must find {readings},");
         to.WriteLine($"  reject {Shown.Count(result.RejectedRows, "row")}, and quarantine {Shown.Count(result.Quarantined, "file")}.");
     }
 

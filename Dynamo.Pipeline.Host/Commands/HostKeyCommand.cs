@@ -2,13 +2,15 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo hostkey</c>: shows a server's key, and adds it to the known ones once somebody vouched for it.</summary>
+/// <summary><c>dynamo hostkey</c>: shows a server's key, and adds it to the known keys once somebody has confirmed it.</summary>
 internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
 {
     private readonly Argument<string> _host = new("HOST[:PORT]") { Description = "The server, as in the source's address." };
-    private readonly Option<string?> _yes = new("--yes") { Description = "Add the key that has this fingerprint, and no other, without asking.", HelpName = "FINGERPRINT" };
+    private readonly Option<string?> _yes =
+        ValueOption.Named("--yes", "FINGERPRINT", "Add the key that has this fingerprint, and no other, without asking.");
 
-    public HostKeyCommand(CommandContext context) : base("hostkey", "Shows a server's host key, and adds it to the known ones after approval.")
+    public HostKeyCommand(CommandContext context)
+        : base("hostkey", "Shows a server's host key, and adds it to the known ones after approval.")
     {
         Arguments.Add(_host);
         Settings = new SettingOptions(this, "sftp:knownHostsFile");
@@ -23,14 +25,15 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
           dynamo hostkey files.example.org
           dynamo hostkey files.example.org:2222 --yes SHA256:uNiVztksCsDhcc0u9e8BrrzHWEKyU9qDDzVvfvu24rE
 
-        Compare the fingerprint with one that the server's administrator gave you, on another way than this network.
+        Compare the fingerprint with the one that the server's administrator gave you, by another way than this network.
         """;
 
     private async Task<int> AddAsync(ParseResult parsed, CommandContext context)
     {
         SftpSourceOptions server = Server(Settings.Read(parsed), parsed.GetValue(_host)!);
         var keys = new HostKeys(server);
-        IReadOnlyList<HostKey> shown = await keys.ScanAsync(context.Stopping), known = await keys.KnownAsync(context.Stopping);
+        IReadOnlyList<HostKey> shown = await keys.ScanAsync(context.Stopping);
+        IReadOnlyList<HostKey> known = await keys.KnownAsync(context.Stopping);
         HostKey key = Chosen(shown, parsed.GetValue(_yes));
         context.Out.WriteLine($"{server.Host} shows the key {key.Type} {key.Fingerprint}");
         if (known.Any(other => other.Fingerprint == key.Fingerprint))
@@ -39,11 +42,14 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
             return (int)ExitCode.Ok;
         }
         if (known.FirstOrDefault(other => other.Type == key.Type) is { } old)
-            throw new SourceException($"Another key of this kind is known for {server.Host}: {old.Fingerprint}, in {keys.KnownHostsFile}. Either the server's key was replaced, or this is another server. "
+            throw new SourceException(
+                $"Another key of this kind is known for {server.Host}: {old.Fingerprint}, in {keys.KnownHostsFile}. "
+                + "Either the server's key was replaced, or this is another server. "
                 + "Ask its administrator; only then remove the old key with ssh-keygen -R and add the new one.");
         if (parsed.GetValue(_yes) is null && !IsApproved(context))
         {
-            context.Out.WriteLine($"Nothing was added. Once the fingerprint is verified: dynamo hostkey {parsed.GetValue(_host)} --yes {key.Fingerprint}");
+            context.Out.WriteLine(
+                $"Nothing was added. Once the fingerprint is verified: dynamo hostkey {parsed.GetValue(_host)} --yes {key.Fingerprint}");
             return (int)ExitCode.DoneWithBadData;
         }
         keys.Add(key);
@@ -54,8 +60,10 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
     private static HostKey Chosen(IReadOnlyList<HostKey> shown, string? fingerprint)
     {
         if (fingerprint is null) return shown[0];
+        string all = string.Join(", ", shown.Select(key => $"{key.Fingerprint} ({key.Type})"));
         return shown.FirstOrDefault(key => key.Fingerprint == fingerprint) ?? throw new SourceException(
-            $"The server shows no key with the fingerprint {Shown.Name(fingerprint)}, but {string.Join(", ", shown.Select(key => $"{key.Fingerprint} ({key.Type})"))}. Nothing was added: this may be another server.");
+            $"The server shows no key with the fingerprint {Shown.Name(fingerprint)}, but {all}. "
+            + "Nothing was added: this may be another server.");
     }
 
     private static bool IsApproved(CommandContext context)
@@ -65,17 +73,18 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
         return Console.In.ReadLine()?.Trim() == "yes";
     }
 
-    /// <summary>The address as a source would take it, so that no host can become an option of ssh's tools.</summary>
+    /// <summary>Reads the address as a source would, so that no host can become an option of ssh's tools.</summary>
     private static SftpSourceOptions Server(HostSettings settings, string host)
     {
         try
         {
-            SftpSourceOptions address = SftpSourceOptions.Parse(host.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase) ? host : "sftp://" + host);
+            bool isAddress = host.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
+            SftpSourceOptions address = SftpSourceOptions.Parse(isAddress ? host : "sftp://" + host);
             return settings.Sftp with { Host = address.Host, Port = address.Port };
         }
         catch (ArgumentException error)
         {
-            throw new SettingsException("hostkey", error.Message.Split(" (Parameter ", 2)[0].Split(Environment.NewLine, 2)[0].TrimEnd('.') + ".");
+            throw new SettingsException("hostkey", SettingProblem.Sentence(error));
         }
     }
 }

@@ -2,12 +2,22 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo infer</c>: looks at sample files and proposes the settings that import them.</summary>
+/// <summary><c>dynamo infer</c>: looks at sample files and proposes settings that import them.</summary>
 internal sealed class InferCommand : Command, IExamples
 {
-    private readonly Argument<string[]> _files = new("FILE") { Description = "Sample files; the more of a kind, the surer the result.", Arity = ArgumentArity.OneOrMore };
-    private readonly Option<string?> _zone = new("--zone") { Description = "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC, and it is said so.", HelpName = "ZONE" };
-    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout: the settings, the first readings, what is sure and what is to decide." };
+    private readonly Argument<string[]> _files = new("FILE")
+    {
+        Description = "Sample files; the more files of a kind, the better the result.",
+        Arity = ArgumentArity.OneOrMore,
+    };
+
+    private readonly Option<string?> _zone = ValueOption.Named(
+        "--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC, and the report says so.");
+
+    private readonly Option<bool> _json = new("--json")
+    {
+        Description = "One JSON object on stdout: the settings, the first readings, what is certain and what is for you to decide.",
+    };
 
     public InferCommand(CommandContext context) : base("infer", "Looks at sample files and prints the settings that import them.")
     {
@@ -36,22 +46,22 @@ internal sealed class InferCommand : Command, IExamples
             foreach (string file in proposal.Files)
                 files.Add(await ProposedFile.ReadAsync(file, root, proposal.Format, context.Stopping));
         var report = new InferReport(root, proposals, files, others);
-        if (parsed.GetValue(_json))
-        {
-            context.Out.WriteLine(JsonText.Of(report.WriteAll));
-            return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
-        }
-        if (proposals.Count > 0) context.Out.WriteLine(JsonText.Of(report.WriteSettings));
-        report.WriteText(context.Error);
+        bool json = parsed.GetValue(_json);
+        if (json) context.Out.WriteLine(JsonText.Of(report.WriteAll));
+        else if (proposals.Count > 0) context.Out.WriteLine(JsonText.Of(report.WriteSettings));
+        if (!json) report.WriteText(context.Error);
         return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 
-    /// <summary>The folder that holds all samples, in it or below.</summary>
+    /// <summary>The deepest folder that has all samples in it or below it.</summary>
     private static string Root(Sample[] samples)
     {
         string root = Path.GetDirectoryName(samples[0].Path)!;
-        while (!samples.All(sample => sample.Path.StartsWith(Path.TrimEndingDirectorySeparator(root) + Path.DirectorySeparatorChar, StringComparison.Ordinal)))
+        while (!samples.All(sample => IsBelow(sample.Path, root)))
             root = Path.GetDirectoryName(root) ?? Path.GetPathRoot(root)!;
         return root;
     }
+
+    private static bool IsBelow(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 }

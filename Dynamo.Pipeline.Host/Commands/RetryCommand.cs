@@ -3,10 +3,14 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo retry</c>: quarantined files go back to the source, and the ledger forgets them.</summary>
+/// <summary><c>dynamo retry</c>: moves quarantined files back to the source and removes them from the ledger.</summary>
 internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
 {
-    private readonly Argument<string[]> _files = new("FILE") { Description = "Quarantined files, by path or name. Default: all of this source.", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Argument<string[]> _files = new("FILE")
+    {
+        Description = "Quarantined files, by path or name. Default: all of this source.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
 
     public RetryCommand(CommandContext context) : base("retry", "Offers quarantined files to the next run again.")
@@ -31,9 +35,9 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
         await using IFileSource source = Composition.Source(settings);
         IStore store = Composition.Store(settings);
-        await using IAsyncDisposable claim = await store.ClaimAsync(source.Name, context.Stopping);
-
-        IReadOnlyList<Retried> retried = await Retries.RunAsync(source.Name, Composition.Quarantine(source), store, parsed.GetValue(_files) ?? [], context.Stopping);
+        await using IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping);
+        IReadOnlyList<Retried> retried = await Retries.RunAsync(
+            source.Name, Composition.Quarantine(source), Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);

@@ -2,15 +2,25 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo run</c>: one pass over the source, then exit.</summary>
+/// <summary>
+/// <c>dynamo run</c>: one pass over the source, then exit.
+/// This folder has one class for each command: it declares the options, lets the other rooms do the work and prints their report.
+/// </summary>
 internal sealed class RunCommand : Command, ISettingsCommand, IExamples
 {
-    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Read everything and show what would be loaded; change neither source nor sink." };
-    private readonly Option<string?> _trace = new("--trace") { Description = "Record what readers and writers do, and when, into a file for chrome://tracing or ui.perfetto.dev.", HelpName = "FILE" };
+    private readonly Option<bool> _dryRun = new("--dry-run")
+    {
+        Description = "Read everything and show what would be loaded; change neither source nor sink.",
+    };
+
+    private readonly Option<string?> _trace = ValueOption.Named(
+        "--trace", "FILE", "Record what readers and writers do, and when, into a file for chrome://tracing or ui.perfetto.dev.");
+
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout, nothing else there." };
     private readonly Option<bool> _quiet = new("--quiet") { Description = "No progress; on success, no report either." };
 
-    public RunCommand(CommandContext context) : base("run", "Imports what is in the source, once. Without any setting: the bundled samples into dynamo.db.")
+    public RunCommand(CommandContext context)
+        : base("run", "Imports what is in the source, once. Without any setting: the bundled samples into dynamo.db.")
     {
         Settings = new SettingOptions(this);
         Options.Add(_dryRun);
@@ -62,12 +72,17 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    private static async Task<PipelineResult> ImportAsync(HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
+    private static async Task<PipelineResult> ImportAsync(
+        HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
     {
         await using IFileSource origin = Composition.Source(settings);
-        IFileSource source = dryRun ? new UntouchedSource(origin) : origin;
+        IFileSource source = dryRun ? new ReadOnlySource(origin) : origin;
         await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(store) : store.Sink();
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);
-        return await FilePipeline.From(source).Read(Composition.Format(settings)).WriteTo(sink, settings.Pipeline).RunAsync(progress, context.Stopping);
+        return await FilePipeline
+            .From(source)
+            .Read(Composition.Format(settings))
+            .WriteTo(sink, settings.Pipeline)
+            .RunAsync(progress, context.Stopping);
     }
 }

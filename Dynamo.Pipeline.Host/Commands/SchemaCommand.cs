@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo schema</c>: the statements that create the sink's tables.</summary>
+/// <summary><c>dynamo schema</c>: prints the statements that create the sink's tables.</summary>
 internal sealed class SchemaCommand : Command, ISettingsCommand, IExamples
 {
     public SchemaCommand(CommandContext context) : base("schema", "Prints the statements that create the sink's tables.")

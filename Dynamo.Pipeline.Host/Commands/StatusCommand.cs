@@ -2,13 +2,16 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo status</c>: the last runs, the ledger's totals, how old the newest reading is, and what is in quarantine.</summary>
+/// <summary>
+/// <c>dynamo status</c>: shows the last runs, the ledger's totals, the age of the newest reading, and what is in quarantine.
+/// </summary>
 internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
 {
-    private readonly Option<string?> _runs = new("--runs") { Description = "How many of the last runs to show. Default: 5.", HelpName = "N" };
+    private readonly Option<string?> _runs = ValueOption.Named("--runs", "N", "How many of the last runs to show. Default: 5.");
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
 
-    public StatusCommand(CommandContext context) : base("status", "Shows the last runs, the totals, the newest reading, and what is in quarantine.")
+    public StatusCommand(CommandContext context)
+        : base("status", "Shows the last runs, the totals, the newest reading, and what is in quarantine.")
     {
         Settings = new SettingOptions(this, "sink");
         Options.Add(_runs);
@@ -36,6 +39,8 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
     private int Runs(ParseResult parsed)
     {
         if (parsed.GetValue(_runs) is not { } text) return 5;
-        return int.TryParse(text, out int runs) && runs > 0 ? runs : throw new SettingsException("--runs", $"found '{text}', allowed is a whole number, 1 or more.");
+        return int.TryParse(text, out int runs) && runs > 0
+            ? runs
+            : throw new SettingsException("--runs", $"found '{text}', allowed is a whole number, 1 or more.");
     }
 }

@@ -2,15 +2,17 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo tune</c>: measures the source's files with many settings and says which to set.</summary>
+/// <summary><c>dynamo tune</c>: measures the source's files with many settings and recommends some.</summary>
 internal sealed class TuneCommand : Command, ISettingsCommand, IExamples
 {
     private readonly TuneOptions _sweep;
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout, nothing else there." };
 
-    public TuneCommand(CommandContext context) : base("tune", "Measures which settings read your files fastest on this machine; changes nothing at the source.")
+    public TuneCommand(CommandContext context)
+        : base("tune", "Measures which settings read your files fastest on this machine; changes nothing at the source.")
     {
-        Settings = new SettingOptions(this, "source", "pattern", "recursive", "settle", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile");
+        Settings = new SettingOptions(
+            this, "source", "pattern", "recursive", "settle", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile");
         _sweep = new TuneOptions(this);
         Options.Add(_json);
         SetAction((parsed, _) => TuneAsync(parsed, context));
@@ -33,12 +35,16 @@ internal sealed class TuneCommand : Command, ISettingsCommand, IExamples
         bool json = parsed.GetValue(_json);
         await using IFileSource source = Composition.Source(settings);
         var folder = new TuneFolder(_sweep.Folder(parsed));
-        TuningResult result = await SweepAsync(source, settings, grid, folder, json ? null : new TuneProgress(context.Error), context.Stopping);
+        TuneProgress? progress = json ? null : new TuneProgress(context.Error);
+        TuningResult result = await SweepAsync(source, settings, grid, folder, progress, context.Stopping);
         ExitCode code = result.WasCancelled ? ExitCode.Cancelled : ExitCode.Ok;
         if (result.Read is not null) folder.Write(result, settings);
-        if (json) context.Out.WriteLine(TuneJson.Of(result, folder, code));
-        else if (result.Files.Files == 0 && !result.WasCancelled) context.Out.WriteLine($"Nothing to measure: no file in {settings.ShownSource} is like {settings.Folder.Pattern} and complete.");
-        else TuneText.Write(context.Out, result, folder);
+        if (json)
+            context.Out.WriteLine(TuneJson.Of(result, folder, code));
+        else if (result.Files.Files == 0 && !result.WasCancelled)
+            context.Out.WriteLine($"Nothing to measure: no complete file in {settings.ShownSource} is like {settings.Folder.Pattern}.");
+        else
+            TuneText.Write(context.Out, result, folder);
         return (int)code;
     }
 
@@ -48,8 +54,9 @@ internal sealed class TuneCommand : Command, ISettingsCommand, IExamples
         using Measurements measurements = folder.OpenMeasurements();
         try
         {
-            return await new TuningSweep<Reading>(source, Composition.Format(settings), grid, settings.Pipeline, () => folder.NewDatabase(settings))
-                .RunAsync(measurements, progress, stopping);
+            var sweep = new TuningSweep<Reading>(
+                source, Composition.Format(settings), grid, settings.Pipeline, () => folder.NewDatabase(settings));
+            return await sweep.RunAsync(measurements, progress, stopping);
         }
         catch (InvalidDataException error)
         {

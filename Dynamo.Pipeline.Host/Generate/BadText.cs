@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The bytes of the unusual and broken files. They are small and rare, so they are made of strings.</summary>
+/// <summary>The bytes of the unusual and broken files. They are small and rare, so they are made from strings.</summary>
 internal static class BadText
 {
     private const int LongLineBytes = (1 << 20) + 4096;
@@ -85,21 +85,21 @@ internal static class BadText
 
     private static byte[] Convert(byte[] utf8, Encoding encoding) => Encoding.Convert(Encoding.UTF8, encoding, utf8);
 
-    /// <summary>The end was allocated but never written.</summary>
+    /// <summary>As if the end of the file had been allocated but never written.</summary>
     private static byte[] WithNulTail(byte[] text, int length)
     {
         text.AsSpan(text.Length - length).Clear();
         return text;
     }
 
-    /// <summary>0xE9 is é in Latin-1 and the beginning of nothing in UTF-8 when a comma follows.</summary>
+    /// <summary>0xE9 is é in Latin-1. In UTF-8 it begins a character of three bytes, so it is invalid before a comma.</summary>
     private static byte[] WithInvalidUtf8(byte[] text)
     {
         text.AsSpan().Replace((byte)'~', (byte)0xE9);
         return text;
     }
 
-    /// <summary>The beginning of a gzip file, then noise.</summary>
+    /// <summary>The beginning of a gzip file, then random bytes.</summary>
     private static byte[] Binary(LoggerFile file)
     {
         byte[] bytes = new byte[512];

@@ -1,14 +1,14 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// What <see cref="LoggerFiles"/> writes. Equal values give equal bytes on every machine; only <see cref="To"/> does not matter for them.
+/// What <see cref="LoggerFiles"/> writes. Equal values give equal bytes on every machine, whatever <see cref="To"/> is.
 /// </summary>
-public sealed record GenerateOptions
+internal sealed record GenerateOptions
 {
-    /// <summary>The folder to write into; it is created, and files of the same names in it are replaced.</summary>
+    /// <summary>The folder to write into. It is created if needed; files of the same names in it are replaced.</summary>
     public required string To { get; init => field = NotEmpty(value, nameof(To)); }
 
-    /// <summary>Number of loggers, 1 to 1,000,000. Default 500; with 54 <see cref="Steps"/> that makes 27,000 files.</summary>
+    /// <summary>Number of loggers, 1 to 1,000,000. Default 500; with 54 <see cref="Steps"/> these are 27,000 files.</summary>
     public int Loggers { get; init => field = Between(value, 1, 1_000_000, nameof(Loggers)); } = 500;
 
     /// <summary>Number of files each logger sends, one every <see cref="Interval"/>; 1 to 10,000,000. Default 54.</summary>
@@ -18,25 +18,28 @@ public sealed record GenerateOptions
     public long Seed { get; init; } = 1;
 
     /// <summary>
-    /// Share of files, 0 to 1, that hold the backlog of a day (96 timestamps at the default interval); a twentieth of it again holds ten days.
-    /// Default 0.02: 2 % and 0.1 %, as a real network sends. A backlog repeats readings of earlier files with the same values.
+    /// Share of files, 0 to 1, that hold the backlog of a day (96 timestamps at the default interval); a twentieth of these hold ten days.
+    /// Default 0.02: 2 % and 0.1 %, as in a real network. A backlog repeats readings of earlier files with the same values.
     /// </summary>
     public double Backlog { get; init => field = Share(value, nameof(Backlog)); } = 0.02;
 
-    /// <summary>Share of files, 0 to 1, that are replaced by unusual or broken ones, each <see cref="BadKind"/> in turn. Default 0.</summary>
+    /// <summary>
+    /// Share of files, 0 to 1, that are replaced by unusual or broken ones, each <see cref="BadKind"/> in turn. Default 0.
+    /// </summary>
     public double Bad { get; init => field = Share(value, nameof(Bad)); }
 
-    /// <summary>Time between two readings of a logger: whole seconds, a minute to a day. Default 15 minutes.</summary>
+    /// <summary>Time between two readings of a logger: whole seconds, one minute to one day. Default 15 minutes.</summary>
     public TimeSpan Interval { get; init => field = WholeSeconds(value, nameof(Interval)); } = TimeSpan.FromMinutes(15);
 
     /// <summary>
-    /// The first step's time, to the whole second, 1971 to 9000. Default 2025-01-01T00:00Z. Files carry their step's time as time of last change:
-    /// steps in the past need not settle before they are imported, steps in the future look unfinished until then.
+    /// The first step's time, to the whole second, 1971 to 9000. Default 2025-01-01T00:00Z.
+    /// The time of last change of a file is its step's time: steps in the past need not settle before they are imported,
+    /// steps in the future look unfinished until then.
     /// </summary>
     public DateTimeOffset Start { get; init => field = WholeSeconds(value, nameof(Start)); } = new(2025, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     /// <summary>
-    /// At most so many files in a folder; subfolders <c>00000</c>, <c>00001</c>, … are made in order of time. Default 0: all in one folder.
+    /// The most files in a folder. Subfolders <c>00000</c>, <c>00001</c>, … are made in order of time. Default 0: all files in one folder.
     /// </summary>
     public int FilesPerFolder { get; init => field = Between(value, 0, int.MaxValue, nameof(FilesPerFolder)); }
 

@@ -5,24 +5,22 @@ using Microsoft.Win32.SafeHandles;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Writes the files a water network's loggers would send, in the default long format: one file per logger and step, named such as
-/// <c>L00042_20250101T001500.csv</c>. Most hold one timestamp, some a backlog (<see cref="GenerateOptions.Backlog"/>), some are broken
-/// (<see cref="GenerateOptions.Bad"/>). It knows without reading them which readings an import must find.
-/// Thread-safe, but two <see cref="Write"/> into one folder at once collide.
+/// Writes the files a water network's loggers would send, in the default long format: one file per logger and step, with names like
+/// <c>L00042_20250101T001500.csv</c>. This folder makes such files for tests and experiments; nothing else in the host depends on it.
+/// Most files hold one timestamp, some a backlog (<see cref="GenerateOptions.Backlog"/>), some are broken
+/// (<see cref="GenerateOptions.Bad"/>). The class knows which readings an import must find, without reading the files.
+/// Thread-safe, but do not call <see cref="Write"/> twice at once for the same folder.
 /// </summary>
-public sealed class LoggerFiles
+internal sealed class LoggerFiles
 {
     private const int ReportEvery = 1000;
 
     private readonly GenerateOptions _options;
     private readonly Schedule _schedule;
 
-    /// <summary>Prepares; writes nothing yet.</summary>
-    /// <param name="options">What to write.</param>
-    /// <exception cref="ArgumentException">The options do not fit together: too many files, or a time beyond the year 9000.</exception>
+    /// <exception cref="ArgumentException">The options do not fit together: too many files, or a time after the year 9000.</exception>
     public LoggerFiles(GenerateOptions options)
     {
-        ArgumentNullException.ThrowIfNull(options);
         _options = options;
         _schedule = new Schedule(options);
     }
@@ -31,9 +29,8 @@ public sealed class LoggerFiles
     public long Count => _schedule.Files;
 
     /// <summary>Writes all files on all cores, in memory that does not grow with their number.</summary>
-    /// <param name="progress">Told every thousand files, from any thread, how many are written so far.</param>
-    /// <param name="cancellationToken">Stops after the files at hand; what is written stays.</param>
-    /// <returns>What was written.</returns>
+    /// <param name="progress">Called every thousand files, on any thread, with the number of files written so far.</param>
+    /// <param name="cancellationToken">Stops after the files that are being written. What is written stays.</param>
     /// <exception cref="IOException">A file or folder cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written to.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
@@ -46,16 +43,26 @@ public sealed class LoggerFiles
         long written = 0;
         try
         {
-            var parallel = new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount };
-            Parallel.For(1, _options.Loggers + 1, parallel, () => (Tally: new Tally(), Text: new ArrayBufferWriter<byte>()), (logger, _, mine) =>
+            var parallel = new ParallelOptions
             {
-                WriteLogger(logger, mine.Tally, mine.Text, CountFile, cancellationToken);
-                return mine;
-            }, mine => { lock (total) total.Add(mine.Tally); });
+                CancellationToken = cancellationToken,
+                MaxDegreeOfParallelism = Environment.ProcessorCount,
+            };
+            Parallel.For(
+                1,
+                _options.Loggers + 1,
+                parallel,
+                () => (Tally: new Tally(), Text: new ArrayBufferWriter<byte>()),
+                (logger, _, mine) =>
+                {
+                    WriteLogger(logger, mine.Tally, mine.Text, CountFile, cancellationToken);
+                    return mine;
+                },
+                mine => { lock (total) total.Add(mine.Tally); });
         }
         catch (AggregateException e)
         {
-            // The first one tells what is wrong; the other threads only met it as well.
+            // The first error says what is wrong; the other threads met the same.
             ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
         }
         return total.ToResult();
@@ -69,8 +76,8 @@ public sealed class LoggerFiles
 
     /// <summary>
     /// Every reading that is in the table once all files are imported with the default format and policies: each once, by logger and time.
+    /// They are made while they are enumerated.
     /// </summary>
-    /// <returns>The readings, made while they are enumerated.</returns>
     public IEnumerable<Reading> ExpectedReadings()
     {
         for (int logger = 1; logger <= _options.Loggers; logger++)
@@ -85,8 +92,7 @@ public sealed class LoggerFiles
         }
     }
 
-    /// <summary>Every file with what is to become of it, in order of time.</summary>
-    /// <returns>The files, made while they are enumerated.</returns>
+    /// <summary>Every file and what an import makes of it, in order of time. They are made while they are enumerated.</summary>
     public IEnumerable<ExpectedFile> ExpectedFiles()
     {
         for (int step = 0; step < _options.Steps; step++)
@@ -123,7 +129,7 @@ public sealed class LoggerFiles
         return text.WrittenSpan;
     }
 
-    /// <summary>The time is set last: until then the file looks young, and nobody imports half of it.</summary>
+    /// <summary>Sets the time last: until then the file looks new, so that nobody imports half of it.</summary>
     private void WriteFile(LoggerFile file, ReadOnlySpan<byte> bytes)
     {
         using SafeFileHandle handle = File.OpenHandle(Path.Combine(_options.To, _schedule.PathOf(file)), FileMode.Create, FileAccess.Write);
@@ -139,10 +145,10 @@ public sealed class LoggerFiles
             _schedule.Network.Thousandths(logger, channel, time) / 1000.0);
 }
 
-/// <summary>A generated file and what an import with the default format and policies is to make of it.</summary>
+/// <summary>A generated file and what an import with the default format and policies makes of it.</summary>
 /// <param name="Path">The path below the target folder, with <c>/</c>.</param>
 /// <param name="Bad">What is unusual about it, or <see langword="null"/> for a good file.</param>
 /// <param name="Outcome">Loaded or quarantined.</param>
-/// <param name="LoadedRows">Rows to be loaded.</param>
-/// <param name="RejectedRows">Rows to be rejected although the file is loaded; a quarantined file's rows are not counted.</param>
-public sealed record ExpectedFile(string Path, BadKind? Bad, FileOutcome Outcome, int LoadedRows, int RejectedRows);
+/// <param name="LoadedRows">Rows that are loaded.</param>
+/// <param name="RejectedRows">Rows that are rejected although the file is loaded. Rows of a quarantined file are not counted.</param>
+internal sealed record ExpectedFile(string Path, BadKind? Bad, FileOutcome Outcome, int LoadedRows, int RejectedRows);

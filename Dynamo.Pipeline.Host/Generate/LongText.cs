@@ -17,7 +17,8 @@ internal static class LongText
     public static string Timestamp(long time) =>
         DateTimeOffset.FromUnixTimeSeconds(time).ToString(TimestampFormat, CultureInfo.InvariantCulture);
 
-    public static string Value(long thousandths) => string.Create(CultureInfo.InvariantCulture, $"{thousandths / 1000}.{thousandths % 1000:000}");
+    public static string Value(long thousandths) =>
+        string.Create(CultureInfo.InvariantCulture, $"{thousandths / 1000}.{thousandths % 1000:000}");
 
     /// <summary>A good file's bytes.</summary>
     public static void Write(ArrayBufferWriter<byte> text, LoggerFile file, Schedule schedule)

@@ -2,14 +2,16 @@ using System.Collections;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Which readings of one logger are in its files: a bit for each step and channel, so that a long history needs little room.</summary>
+/// <summary>
+/// Which readings of one logger are in its files: one bit for each step and channel, so that a long history needs little memory.
+/// </summary>
 internal sealed class ReadingSet(int channels, int firstStep, int lastStep)
 {
     private readonly BitArray _bits = new(checked((lastStep - firstStep + 1) * channels));
 
     public int Count { get; private set; }
 
-    /// <summary>Adds what an import is to load of a file.</summary>
+    /// <summary>Adds the readings that an import loads from a file.</summary>
     public void Add(LoggerFile file)
     {
         int first = (file.FirstStep - firstStep) * channels;

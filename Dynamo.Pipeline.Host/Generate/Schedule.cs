@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Which logger sends what at which step. Every answer depends on the options alone, so that files can be written in any order.</summary>
+/// <summary>
+/// Which logger sends what at which step. Every answer depends only on the options, so files can be written in any order.
+/// </summary>
 internal sealed class Schedule
 {
     private const int BadTimestamps = 4;
@@ -24,7 +26,8 @@ internal sealed class Schedule
         if (Files > 1_000_000_000)
             throw new ArgumentException($"Loggers × Steps is {Files} files; at most 1000000000 can be named.", nameof(options));
         if (Time(options.Steps) > new DateTimeOffset(9000, 1, 1, 0, 0, 0, TimeSpan.Zero).ToUnixTimeSeconds())
-            throw new ArgumentException("Start + Steps × Interval lies beyond the year 9000; take fewer steps or a shorter interval.", nameof(options));
+            throw new ArgumentException(
+                "Start + Steps × Interval is after the year 9000; take fewer steps or a shorter interval.", nameof(options));
     }
 
     public WaterNetwork Network { get; }
@@ -33,7 +36,7 @@ internal sealed class Schedule
 
     public long Files => (long)_options.Loggers * _options.Steps;
 
-    /// <summary>A step's time in seconds since 1970. Steps before 0 are in backlogs only.</summary>
+    /// <summary>A step's time in seconds since 1970. Steps before 0 occur only in backlogs.</summary>
     public long Time(int step) => _start + step * _interval;
 
     public static string LoggerName(int logger) => logger.ToString("'L'00000", CultureInfo.InvariantCulture);
@@ -46,7 +49,7 @@ internal sealed class Schedule
         return _options.FilesPerFolder == 0 ? name : $"{FolderName(Index(file.Logger, file.Step) / _options.FilesPerFolder)}/{name}";
     }
 
-    /// <summary>The subfolders that are needed.</summary>
+    /// <summary>The subfolders that have to be created.</summary>
     public IEnumerable<string> Folders()
     {
         if (_options.FilesPerFolder == 0) yield break;
@@ -84,8 +87,8 @@ internal sealed class Schedule
     }
 
     /// <summary>
-    /// The files in order of time are cut into stretches of 1 / share files; each stretch has one bad file, at a place left to chance, and
-    /// the next kind in turn. So a kind and a number follow from the place alone, and every kind comes as soon as there are enough bad files.
+    /// The files in order of time are cut into stretches of 1 / share files. Each stretch has one bad file at a random place,
+    /// of the next kind in turn. So the kind follows from the place alone, and every kind occurs as soon as there are enough bad files.
     /// </summary>
     private BadKind? BadKindOf(long index)
     {

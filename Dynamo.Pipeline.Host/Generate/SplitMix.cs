@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Chance that depends on nothing but its arguments: the finalizer of SplitMix64 (Steele, Lea, Flood 2014) over them in turn. Any value can be
-/// drawn in any order by any thread, and integers alone make it the same on every machine.
+/// Random numbers that depend only on the arguments: the finalizer of SplitMix64 (Steele, Lea, Flood 2014), applied to them in turn.
+/// Any thread can draw any value in any order. Only integers are used, so the values are the same on every machine.
 /// </summary>
 internal static class SplitMix
 {

@@ -1,21 +1,26 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// What the loggers of an invented water network measure. A value is a pure function of seed, logger, channel and time, in thousandths and without
-/// floating point: sines differ in their last bit between machines.
+/// What the loggers of an invented water network measure. A value is a pure function of seed, logger, channel and time, in thousandths.
+/// No floating point is used, because sines differ in their last bit between machines.
 /// </summary>
 internal sealed class WaterNetwork(long seed)
 {
     private const int SecondsPerDay = 86_400;
 
-    /// <summary>Demand over the day in per mille of its mean, one number an hour (UTC): low at night, high in the morning and the evening.</summary>
+    /// <summary>
+    /// Demand over the day in per mille of its mean, one number for each hour (UTC): low at night, high in the morning and evening.
+    /// </summary>
     private static readonly int[] _demandOfHour =
-        [350, 300, 280, 280, 320, 520, 950, 1450, 1500, 1300, 1150, 1100, 1150, 1100, 1000, 980, 1050, 1250, 1500, 1550, 1350, 1050, 750, 500];
+    [
+        350, 300, 280, 280, 320, 520, 950, 1450, 1500, 1300, 1150, 1100,
+        1150, 1100, 1000, 980, 1050, 1250, 1500, 1550, 1350, 1050, 750, 500,
+    ];
 
     /// <summary>Demand over the week in per mille, Sunday first.</summary>
     private static readonly int[] _demandOfWeekday = [1060, 1000, 990, 1000, 1010, 1020, 1080];
 
-    /// <summary>Which channels a logger has; a combination is as frequent as it is listed.</summary>
+    /// <summary>The channels a logger may have. A combination that is listed twice is twice as frequent.</summary>
     private static readonly Channel[][] _channels =
     [
         [Channel.Flow],
@@ -53,12 +58,12 @@ internal sealed class WaterNetwork(long seed)
     private static long Flow(ulong nature, ulong noise, long time) =>
         SplitMix.Between(nature, 2_000, 40_000) * Demand(time) / 1000 * SplitMix.Between(noise, 950, 1050) / 1000;
 
-    /// <summary>Bar, 3 to 6: it falls where and when much flows.</summary>
+    /// <summary>Bar, 3 to 6. It falls when demand is high, at some loggers more than at others.</summary>
     private static long Pressure(ulong nature, ulong noise, long time) =>
         SplitMix.Between(nature, 4_000, 6_000) - SplitMix.Between(nature >> 32, 200, 500) * Demand(time) / 1000
         + SplitMix.Between(noise, -20, 20);
 
-    /// <summary>Metres in a tank: it fills at night.</summary>
+    /// <summary>Metres in a tank, which fills at night.</summary>
     private static long Level(ulong nature, ulong noise, long time) =>
         SplitMix.Between(nature, 2_000, 5_000) + SplitMix.Between(nature >> 32, 200, 800) * (1000 - Demand(time)) / 1000
         + SplitMix.Between(noise, -5, 5);

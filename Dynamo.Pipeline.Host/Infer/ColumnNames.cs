@@ -2,19 +2,25 @@ using System.Text.RegularExpressions;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>What columns are usually called, best names first.</summary>
+/// <summary>The usual names of columns, best names first.</summary>
 internal static partial class ColumnNames
 {
     private static readonly string[] s_loggers =
-        ["logger", "datalogger", "rtu", "device", "station", "site", "location", "meter", "serial", "sernbr", "asset", "code", "cde", "sensor", "instrument", "node", "name"];
+    [
+        "logger", "datalogger", "rtu", "device", "station", "site", "location", "meter", "serial", "sernbr", "asset", "code", "cde",
+        "sensor", "instrument", "node", "name",
+    ];
 
-    private static readonly string[] s_channels = ["channel", "measure", "parameter", "variable", "quantity", "metric", "signal", "tag", "type", "sensortype", "sensor"];
+    private static readonly string[] s_channels =
+        ["channel", "measure", "parameter", "variable", "quantity", "metric", "signal", "tag", "type", "sensortype", "sensor"];
 
-    private static readonly string[] s_values = ["value", "reading", "val", "wert", "messwert", "valeur", "valor", "waarde", "measurement", "result", "data"];
+    private static readonly string[] s_values =
+        ["value", "reading", "val", "wert", "messwert", "valeur", "valor", "waarde", "measurement", "result", "data"];
 
-    private static readonly string[] s_times = ["timestamp", "datetime", "date", "time", "dte", "datum", "zeit", "fecha", "heure", "utc", "tijd", "when"];
+    private static readonly string[] s_times =
+        ["timestamp", "datetime", "date", "time", "dte", "datum", "zeit", "fecha", "heure", "utc", "tijd", "when"];
 
-    /// <summary>The place of the name in the list of loggers' names, or -1.</summary>
+    /// <summary>The name's place in the list of logger names, or -1.</summary>
     public static int Logger(string name) => Rank(name, s_loggers);
 
     public static int Channel(string name) => Rank(name, s_channels);
@@ -30,11 +36,14 @@ internal static partial class ColumnNames
     {
         string[] words = [.. Word().Matches(name).Select(match => match.Value.ToLowerInvariant())];
         string plain = string.Concat(words);
-        return Array.FindIndex(known, word => plain == word || plain == word + "id" || plain == word + "name" || plain == word + "number" || words.Contains(word)
+        return Array.FindIndex(known, word =>
+            plain == word || plain == word + "id" || plain == word + "name" || plain == word + "number" || words.Contains(word)
             || plain.EndsWith(word, StringComparison.Ordinal));
     }
 
-    [GeneratedRegex(@"(^|[_\s.-])(id|ids|nr|nbr|no|num|number|serial|code|cde|index|row|record|rec|seq)$|^#$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(
+        @"(^|[_\s.-])(id|ids|nr|nbr|no|num|number|serial|code|cde|index|row|record|rec|seq)$|^#$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Id();
 
     [GeneratedRegex(@"\p{Lu}?[\p{Ll}]+|\p{Lu}+(?!\p{Ll})", RegexOptions.CultureInvariant)]

@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Makes a format from sample files that are written alike.</summary>
+/// <summary>
+/// Makes a format from sample files that are written in the same way. This folder looks at samples and proposes settings for them:
+/// what it is sure of, and what the user has to decide.
+/// </summary>
 internal sealed partial class FormatGuess
 {
     private readonly IReadOnlyList<Sample> _samples;
@@ -22,7 +25,7 @@ internal sealed partial class FormatGuess
     {
         (_samples, _table, _zone) = (samples, tables[0], zone);
         int fields = _table.Fields;
-        // The first lines may be names and units: what columns hold is seen in the others.
+        // The first two lines may be names and units. The lines below show what the columns hold.
         string[][] data = [.. tables.SelectMany(table => table.Rows.Skip(Math.Min(2, table.Rows.Count - 1)))];
         _columns = Columns(data, fields);
         (_date, _timestamp) = Timestamps(_columns, [.. Enumerable.Range(0, fields).Select(i => tables[0].Rows[0][i])]);
@@ -38,14 +41,15 @@ internal sealed partial class FormatGuess
         _numbers = NumberGuess.Of([.. _columns.Where((_, i) => i != _date && i != _time).SelectMany(column => column)]);
     }
 
-    /// <summary>Groups samples that are written alike, and makes a format for each group.</summary>
+    /// <summary>Groups samples that are written in the same way, and makes a format for each group.</summary>
     public static (IReadOnlyList<Proposal> Proposals, IReadOnlyList<NoProposal> Others) Of(IReadOnlyList<Sample> samples, string? zone)
     {
         var proposals = new List<Proposal>();
         var others = new List<NoProposal>();
         var tables = samples.Select(sample => (Sample: sample, Table: TableGuess.Of(sample))).ToList();
         foreach ((Sample sample, _) in tables.Where(one => one.Table is null))
-            others.Add(new NoProposal(sample.Path, "no table was found: no separator splits its lines into equally many fields, two or more."));
+            others.Add(new NoProposal(
+                sample.Path, "no table was found: no separator splits its lines into the same number of fields, two or more."));
         foreach (var group in tables.Where(one => one.Table is not null).GroupBy(one => Key(one.Sample, one.Table!)))
         {
             var guess = new FormatGuess([.. group.Select(one => one.Sample)], [.. group.Select(one => one.Table!)], zone);
@@ -55,7 +59,9 @@ internal sealed partial class FormatGuess
         return (proposals, others);
     }
 
-    /// <summary>Files are alike when they are separated alike and have the same header; without one, as many columns.</summary>
+    /// <summary>
+    /// Files belong together if they have the same separator and the same header; without a header, the same number of columns.
+    /// </summary>
     private static string Key(Sample sample, TableGuess table)
     {
         string first = string.Join('\u001f', table.Rows[0]);
@@ -67,7 +73,8 @@ internal sealed partial class FormatGuess
     {
         if (_timestamp is null)
         {
-            _decide.Add("no column with timestamps was found. When times count from a start, set \"elapsed\" and \"elapsedStart\"; see docs/formats.md.");
+            _decide.Add("no column with timestamps was found. "
+                + "If times count from a start, set \"elapsed\" and \"elapsedStart\"; see docs/formats.md.");
             return null;
         }
         CsvText text = Text();
@@ -83,8 +90,8 @@ internal sealed partial class FormatGuess
         };
         if (_numbers.Ambiguity is { } numbers) _decide.Add(numbers);
         SayTime(format);
-        format = new ColumnRoles(_names, _columns, [_date, _time], _numbers, _samples, _table, _hasHeader, _sure, _decide).Assign(format);
-        return new Proposal([.. _samples.Select(sample => sample.Path)], format, _sure, _decide);
+        var roles = new ColumnRoles(_names, _columns, [_date, _time], _numbers, _samples, _table, _hasHeader, _sure, _decide);
+        return new Proposal([.. _samples.Select(sample => sample.Path)], roles.Assign(format), _sure, _decide);
     }
 
     private string[] TwoColumns()
@@ -98,10 +105,12 @@ internal sealed partial class FormatGuess
     {
         string where = _time < 0 ? $"column '{_names[_date]}'" : $"columns '{_names[_date]}' and '{_names[_time]}'";
         string how = format.TimestampFormats.Count == 0 ? "ISO 8601" : string.Join(" or ", format.TimestampFormats);
-        _sure.Add($"timestamps are in {where}, written as {how}{(_timestamp!.HasOffset ? ", which says the offset or is UTC" : "")}");
+        _sure.Add($"timestamps are in {where}, written as {how}{(_timestamp!.HasOffset ? ", which has the offset or is UTC" : "")}");
         if (_timestamp.Ambiguity is { } ambiguity) _decide.Add(ambiguity);
         if (!_timestamp.HasOffset && _zone is null)
-            _decide.Add("timestamps have no offset: UTC is assumed. Set \"zone\" to where the loggers' clocks are, such as Europe/Brussels, or Etc/GMT-1 for clocks that stay on UTC+1 all year.");
+            _decide.Add("timestamps have no offset: UTC is assumed. "
+                + "Set \"zone\" to the zone of the loggers' clocks, such as Europe/Brussels, "
+                + "or Etc/GMT-1 for clocks that stay on UTC+1 all year.");
         if (_zone is not null && !_timestamp.HasOffset) _sure.Add($"local times are those of {_zone}, as you said");
     }
 
@@ -109,15 +118,18 @@ internal sealed partial class FormatGuess
     {
         char? comment = _table.Comment;
         string[] above = [.. _table.Above.Where(line => comment is null || (line.Length > 0 && line[0] != comment))];
-        // Lines above the table that differ in number from file to file are found by the header's first name.
+        // The number of lines above the table may differ from file to file, so the table is found by the header's first name.
         int lines = above.All(line => line.Trim().Length == 0) && comment is not null ? 0 : _table.Above.Count;
         if (lines > 0 && _table.Above.All(line => line.Trim().Length == 0)) lines = 0;
         bool byName = lines > 0 && _hasHeader && _names[0].Length > 0;
         string separated = _table.Separator switch { '\t' => "tabs", ' ' => "spaces", char c => $"'{c}'" };
-        _sure.Add($"{_table.Fields} columns separated by {separated}, {(_hasHeader ? "under a header" : "without a header: columns are named #1, #2, …")}{(_hasUnits ? " and a line of units" : "")}");
+        string header = _hasHeader ? "under a header" : "without a header: columns are named #1, #2, …";
+        _sure.Add($"{_table.Fields} columns separated by {separated}, {header}{(_hasUnits ? " and a line of units" : "")}");
         if (lines > 0) _sure.Add($"{lines} line{(lines == 1 ? "" : "s")} above the table");
         string? encoding = _samples.Select(sample => sample.Encoding).FirstOrDefault(name => name is not null);
-        if (encoding == "windows-1252") _decide.Add("some bytes are not UTF-8: taken for windows-1252, which western loggers and spreadsheets write. Set \"encoding\" when names look wrong.");
+        if (encoding == "windows-1252")
+            _decide.Add("some bytes are not UTF-8. They are taken for windows-1252, which western loggers and spreadsheets write. "
+                + "Set \"encoding\" if names look wrong.");
         return new CsvText
         {
             Separator = _table.Separator,
@@ -138,21 +150,26 @@ internal sealed partial class FormatGuess
         bool isData = first.Length == 0 || _table.Rows.Any(row => row[0].StartsWith(first, StringComparison.OrdinalIgnoreCase));
         if (isData)
         {
-            _decide.Add($"the last line, '{_table.Below[^1]}', is not like the others: it is rejected. Set \"footer\" to the text with which such lines begin.");
+            _decide.Add($"the last line, '{_table.Below[^1]}', is not like the others and is rejected. "
+                + "Set \"footer\" to the text with which such lines begin.");
             return null;
         }
-        _sure.Add($"what follows the table begins with '{first}'");
+        _sure.Add($"the text after the table begins with '{first}'");
         return first;
     }
 
     private static bool IsTimestamp(string text) => text.Length > 0 && TimestampGuess.Of([text], true) is not null;
 
-    private static bool IsNumeric(string text) => double.TryParse(text.Replace(',', '.'), NumberStyles.Float, CultureInfo.InvariantCulture, out _);
+    private static bool IsNumeric(string text) =>
+        double.TryParse(text.Replace(',', '.'), NumberStyles.Float, CultureInfo.InvariantCulture, out _);
 
-    private bool IsUnits(string[] row) =>
-        (_date < 0 || !IsTimestamp(row[_date])) && !row.Any(IsNumeric) && row.Any(text => text.StartsWith('[') || text.StartsWith('(') || (text.Length > 0 && UnitOfMeasure.IsKnown(text)));
+    private bool IsUnits(string[] row) => (_date < 0 || !IsTimestamp(row[_date])) && !row.Any(IsNumeric) && row.Any(IsUnit);
 
-    private static string[][] Columns(string[][] rows, int count) => [.. Enumerable.Range(0, count).Select(i => rows.Select(row => row[i]).ToArray())];
+    private static bool IsUnit(string text) =>
+        text.StartsWith('[') || text.StartsWith('(') || (text.Length > 0 && UnitOfMeasure.IsKnown(text));
+
+    private static string[][] Columns(string[][] rows, int count) =>
+        [.. Enumerable.Range(0, count).Select(i => rows.Select(row => row[i]).ToArray())];
 
     private static (int, TimestampGuess?) Timestamps(string[][] columns, string[] names)
     {
@@ -160,7 +177,7 @@ internal sealed partial class FormatGuess
             .Select((column, i) => (i, TimestampGuess.Of(column, ColumnNames.IsTime(names[i]))))
             .Where(one => one.Item2 is not null).Select(one => (one.i, one.Item2!))];
         if (found.Length == 0) return (-1, null);
-        // One with a time of day and a telling name; then the first.
+        // Prefer one with a time of day, then one that is named like a time, then the first one.
         var best = found.OrderByDescending(one => one.Guess.HasTime).ThenByDescending(one => ColumnNames.IsTime(names[one.Column])).First();
         return (best.Column, best.Guess);
     }

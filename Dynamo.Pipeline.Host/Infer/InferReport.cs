@@ -1,10 +1,12 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>What <c>dynamo infer</c> prints: the configuration on stdout, ready to save, and for a person what to think of it on stderr.</summary>
-internal sealed class InferReport(string root, IReadOnlyList<Proposal> proposals, IReadOnlyList<ProposedFile> files, IReadOnlyList<NoProposal> others)
+/// <summary>
+/// What <c>dynamo infer</c> prints: on stdout the configuration, ready to save; on stderr what a person should know about it.
+/// </summary>
+internal sealed class InferReport(
+    string root, IReadOnlyList<Proposal> proposals, IReadOnlyList<ProposedFile> files, IReadOnlyList<NoProposal> others)
 {
     public bool IsGood => others.Count == 0 && files.All(file => file.Defect is null && file.Read > 0);
 
@@ -13,7 +15,8 @@ internal sealed class InferReport(string root, IReadOnlyList<Proposal> proposals
     {
         json.WriteString("source", root);
         json.WriteString("pattern", string.Join(';', proposals.Select(proposal => proposal.Pattern).Distinct()));
-        if (proposals.SelectMany(proposal => proposal.Files).Any(file => Path.GetDirectoryName(file) != root)) json.WriteBoolean("recursive", true);
+        if (proposals.SelectMany(proposal => proposal.Files).Any(file => Path.GetDirectoryName(file) != root))
+            json.WriteBoolean("recursive", true);
         if (proposals.Count == 1)
         {
             json.WriteStartObject("format");
@@ -32,7 +35,7 @@ internal sealed class InferReport(string root, IReadOnlyList<Proposal> proposals
         json.WriteEndArray();
     }
 
-    /// <summary>The settings and all that is known about them, as one object.</summary>
+    /// <summary>The settings and everything that is known about them, as one object.</summary>
     public void WriteAll(Utf8JsonWriter json)
     {
         json.WriteStartObject("settings");
@@ -41,9 +44,9 @@ internal sealed class InferReport(string root, IReadOnlyList<Proposal> proposals
         json.WriteStartArray("files");
         foreach (ProposedFile file in files) WriteFile(json, file);
         json.WriteEndArray();
-        WriteTexts(json, "sure", proposals.SelectMany(proposal => proposal.Sure));
-        WriteTexts(json, "decide", proposals.SelectMany(proposal => proposal.Decide).Distinct());
-        WriteTexts(json, "notUnderstood", others.Select(other => $"{Path.GetRelativePath(root, other.File)}: {other.Why}"));
+        JsonText.List(json, "sure", proposals.SelectMany(proposal => proposal.Sure));
+        JsonText.List(json, "decide", proposals.SelectMany(proposal => proposal.Decide).Distinct());
+        JsonText.List(json, "notUnderstood", others.Select(other => $"{Path.GetRelativePath(root, other.File)}: {other.Why}"));
     }
 
     public void WriteText(TextWriter to)
@@ -57,16 +60,21 @@ internal sealed class InferReport(string root, IReadOnlyList<Proposal> proposals
             foreach (ProposedFile file in files.Where(file => proposal.Files.Contains(file.Path))) WriteFile(to, file);
             to.WriteLine();
         }
-        foreach (NoProposal other in others) to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, other.File))}: {Shown.Name(other.Why)}");
-        if (proposals.Count > 0) to.WriteLine("The configuration is on stdout: save it (dynamo infer FILE > dynamo.json), then: dynamo check --config dynamo.json");
+        foreach (NoProposal other in others)
+            to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, other.File))}: {Shown.Name(other.Why)}");
+        if (proposals.Count > 0)
+            to.WriteLine("The configuration is on stdout. "
+                + "Save it (dynamo infer FILE > dynamo.json), then: dynamo check --config dynamo.json");
     }
 
     private void WriteFile(TextWriter to, ProposedFile file)
     {
         to.WriteLine();
-        to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, file.Path))}: {Shown.Count(file.Read, "reading")}, {Shown.Count(file.Skipped)} without a value, {Shown.Count(file.Rejected)} rejected");
+        string counts =
+            $"{Shown.Count(file.Read, "reading")}, {Shown.Count(file.Skipped)} without a value, {Shown.Count(file.Rejected)} rejected";
+        to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, file.Path))}: {counts}");
         foreach (Reading row in file.First)
-            to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {Shown.Name(row.Logger)}  {Shown.Name(row.Channel)}  {Shown.Utc(row.TimestampUtc)}  {row.Value}"));
+            to.WriteLine($"    {Shown.Row(row)}");
         if (file.Defect is not null) to.WriteLine($"    would be quarantined: {file.Defect}");
         foreach (Defect reject in file.Rejects) to.WriteLine($"    rejected: {reject}");
     }
@@ -91,12 +99,5 @@ internal sealed class InferReport(string root, IReadOnlyList<Proposal> proposals
         }
         json.WriteEndArray();
         json.WriteEndObject();
-    }
-
-    private static void WriteTexts(Utf8JsonWriter json, string name, IEnumerable<string> texts)
-    {
-        json.WriteStartArray(name);
-        foreach (string text in texts) json.WriteStringValue(text);
-        json.WriteEndArray();
     }
 }

@@ -5,13 +5,15 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary>How numbers are written.</summary>
 /// <param name="Decimal">The decimal separator.</param>
-/// <param name="Thousands">The thousands separator, or null.</param>
-/// <param name="Ambiguity">What the samples do not tell, in words, or null.</param>
+/// <param name="Thousands">The thousands separator; <see langword="null"/>: none.</param>
+/// <param name="Ambiguity">What the samples leave open, in words; <see langword="null"/>: nothing.</param>
 internal sealed partial record NumberGuess(char Decimal, char? Thousands, string? Ambiguity)
 {
-    private static readonly double[] s_sentinels = [-9999, -999, -99999, -9999.9, -9999.99, -999.9, -999.99, -99.9, -32768, 9999, 99999, 999999, 32767, 65535];
+    private static readonly double[] s_sentinels =
+        [-9999, -999, -99999, -9999.9, -9999.99, -999.9, -999.99, -99.9, -32768, 9999, 99999, 999999, 32767, 65535];
 
-    private static readonly string[] s_nullWords = ["", "nan", "null", "na", "n/a", "#n/a", "none", "nil", "-", "--", "---", "nodata", "no data", "missing", "bad", "*", "?"];
+    private static readonly string[] s_nullWords =
+        ["", "nan", "null", "na", "n/a", "#n/a", "none", "nil", "-", "--", "---", "nodata", "no data", "missing", "bad", "*", "?"];
 
     /// <summary>Looks at all texts that may be numbers.</summary>
     public static NumberGuess Of(IReadOnlyList<string> texts)
@@ -24,7 +26,8 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
         if (commas.Length == 0 || points.Length > commas.Length) return new('.', thousands, null);
         bool maybeThousands = points.Length == 0 && commas.All(text => Grouped().IsMatch(text));
         return new(',', thousands, maybeThousands
-            ? $"'{commas[0]}' may be a decimal comma or a thousands separator: every comma has three digits after it. Taken as a decimal comma; otherwise set \"decimal\": \"point\", \"thousands\": \"comma\"."
+            ? $"'{commas[0]}' may have a decimal comma or a thousands separator: every comma has three digits after it. "
+                + "It is taken as a decimal comma; if that is wrong, set \"decimal\": \"point\", \"thousands\": \"comma\"."
             : null);
     }
 
@@ -34,17 +37,23 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
     {
         value = 0;
         if (text.Length == 0 || !(char.IsAsciiDigit(text[^1]) || text[^1] == '.')) return false;
-        if (Thousands is { } thousands) text = text.Replace(thousands.ToString(), "", StringComparison.Ordinal).Replace("\u00A0", "", StringComparison.Ordinal).Replace("\u202F", "", StringComparison.Ordinal);
+        if (Thousands is { } thousands) text = string.Concat(text.Where(c => c != thousands && c is not ('\u00A0' or '\u202F')));
         if (Decimal == ',' && text.Contains('.')) return false;
-        return double.TryParse(text.Replace(Decimal, '.'), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value);
+        const NumberStyles Styles = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+        return double.TryParse(text.Replace(Decimal, '.'), Styles, CultureInfo.InvariantCulture, out value);
     }
 
     public static bool IsNullWord(string text) => s_nullWords.Contains(text.ToLowerInvariant());
 
-    /// <summary>The texts of a column that are most likely no measured value: a number such as -9999, far from all others.</summary>
+    /// <summary>The texts of a column that most likely mean "no value": a number such as -9999, far from all others.</summary>
     public IEnumerable<string> Sentinels(IReadOnlyList<string> column)
     {
-        (string Text, double Value)[] numbers = [.. column.Select(text => (text, TryParse(text, out double value) ? value : double.NaN)).Where(one => !double.IsNaN(one.Item2))];
+        (string Text, double Value)[] numbers =
+        [
+            .. column
+                .Select(text => (Text: text, Value: TryParse(text, out double value) ? value : double.NaN))
+                .Where(one => !double.IsNaN(one.Value)),
+        ];
         double[] usual = [.. numbers.Where(one => !s_sentinels.Contains(one.Value)).Select(one => Math.Abs(one.Value))];
         if (usual.Length == 0) return [];
         double most = usual.Max();

@@ -1,18 +1,19 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A sample file as its proposed format reads it: all of it.</summary>
+/// <summary>What the proposed format reads from the whole sample file.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="First">Its first readings.</param>
 /// <param name="Read">How many readings there are.</param>
 /// <param name="Skipped">How many have no value.</param>
 /// <param name="Rejected">How many rows are rejected.</param>
 /// <param name="Rejects">The first of them.</param>
-/// <param name="Defect">Why the file as a whole cannot be read.</param>
-internal sealed record ProposedFile(string Path, IReadOnlyList<Reading> First, long Read, long Skipped, long Rejected, IReadOnlyList<Defect> Rejects, Defect? Defect)
+/// <param name="Defect">Why the file as a whole cannot be read; <see langword="null"/>: it can.</param>
+internal sealed record ProposedFile(
+    string Path, IReadOnlyList<Reading> First, long Read, long Skipped, long Rejected, IReadOnlyList<Defect> Rejects, Defect? Defect)
 {
     private const int Shown = 5, Portion = 4096;
 
-    /// <summary>Reads the file. Patterns see its path below <paramref name="root"/>, the folder that would be the source.</summary>
+    /// <summary>Reads the file. Patterns are matched against its path below <paramref name="root"/>, which would be the source.</summary>
     public static async Task<ProposedFile> ReadAsync(string path, string root, ReadingFormat format, CancellationToken cancellationToken)
     {
         string below = System.IO.Path.GetRelativePath(root, path).Replace('\\', '/');

@@ -4,9 +4,9 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary>The beginning of a sample file as text.</summary>
 /// <param name="Path">The file, with its full path.</param>
-/// <param name="Encoding">The encoding to declare, or <see langword="null"/> when none is needed: UTF-8, or a byte order mark.</param>
-/// <param name="Lines">Its lines, without a last one that is cut off.</param>
-/// <param name="IsWhole">Whether that is all of the file.</param>
+/// <param name="Encoding">The encoding to declare; <see langword="null"/>: none is needed (UTF-8, or a byte order mark).</param>
+/// <param name="Lines">Its lines, without a last line that is cut off.</param>
+/// <param name="IsWhole">Whether these are all lines of the file.</param>
 internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<string> Lines, bool IsWhole)
 {
     private const int MostBytes = 4 << 20;
@@ -45,7 +45,7 @@ internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<strin
         ReadOnlySpan<byte> head = bytes.Length > 1024 ? bytes[..1024] : bytes;
         if (IsZeroEverySecond(head, 1)) return ("utf-16", System.Text.Encoding.Unicode, 0);
         if (IsZeroEverySecond(head, 0)) return ("utf-16BE", System.Text.Encoding.BigEndianUnicode, 0);
-        // Where the sample was cut, a character may have been as well.
+        // If the sample is cut off, the last character may be cut as well.
         ReadOnlySpan<byte> checkedBytes = isWhole || bytes.Length < 4 ? bytes : bytes[..(bytes.LastIndexOf((byte)'\n') + 1)];
         return System.Text.Unicode.Utf8.IsValid(checkedBytes)
             ? (null, System.Text.Encoding.UTF8, 0)

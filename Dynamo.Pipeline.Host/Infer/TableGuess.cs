@@ -5,10 +5,10 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>Where the table of a sample is, and how it is separated.</summary>
 /// <param name="Separator">The character between fields.</param>
 /// <param name="First">The index of the table's first line.</param>
-/// <param name="Rows">The table's lines, split; those with another number of fields and comments left out.</param>
+/// <param name="Rows">The table's lines, split, without comments and lines with another number of fields.</param>
 /// <param name="Above">The lines above it.</param>
-/// <param name="Below">The lines at the end that are not like the table, when there are few.</param>
-/// <param name="Comment">The character with which lines that are no data begin, or null.</param>
+/// <param name="Below">The lines at the end that are not like the table, if they are few.</param>
+/// <param name="Comment">The character with which comments begin; <see langword="null"/>: there are none.</param>
 internal sealed record TableGuess(
     char Separator, int First, IReadOnlyList<string[]> Rows, IReadOnlyList<string> Above, IReadOnlyList<string> Below, char? Comment)
 {
@@ -16,18 +16,19 @@ internal sealed record TableGuess(
     private const int MostBelow = 10;
     private const string Comments = "#!%*";
 
-    /// <summary>What is tried, in order: of two that fit equally well the first is taken.</summary>
+    /// <summary>The separators that are tried. If two fit equally well, the first one is taken.</summary>
     private static readonly char[] s_separators = [';', '\t', '|', ',', ' '];
 
     public int Fields => Rows[0].Length;
 
-    /// <summary>Finds the table, or gives null when the lines have nothing in common.</summary>
+    /// <summary>Finds the table; <see langword="null"/>: the lines have nothing in common.</summary>
     public static TableGuess? Of(Sample sample)
     {
         string[] looked = [.. sample.Lines.Take(LookedAt).Where(line => line.Trim().Length > 0)];
         char? comment = looked.FirstOrDefault(line => Comments.Contains(line.TrimStart()[0]))?.TrimStart()[0];
         string[] plain = [.. looked.Where(line => line[0] != comment)];
-        var best = s_separators.Select(separator => (Separator: separator, Fit: Fit(plain, separator))).OrderByDescending(one => one.Fit.Share).First();
+        var fits = s_separators.Select(separator => (Separator: separator, Fit: Fit(plain, separator)));
+        var best = fits.OrderByDescending(one => one.Fit.Share).First();
         return best.Fit.Fields < 2 || best.Fit.Share < 0.6 ? null : At(sample, best.Separator, best.Fit.Fields, comment);
     }
 
@@ -55,13 +56,16 @@ internal sealed record TableGuess(
         return [.. fields];
     }
 
-    /// <summary>How many fields most lines have, and how many lines have as many from the first such line on.</summary>
+    /// <summary>
+    /// How many fields most lines have, and the share of lines with that number, counted from the first such line on.
+    /// </summary>
     private static (int Fields, double Share) Fit(string[] lines, char separator)
     {
         int[] counts = [.. lines.Select(line => Split(line, separator).Length)];
-        int fields = counts.Where(count => count > 1).GroupBy(count => count).OrderByDescending(group => group.Count()).Select(group => group.Key).FirstOrDefault();
+        var groups = counts.Where(count => count > 1).GroupBy(count => count).OrderByDescending(group => group.Count());
+        int fields = groups.Select(group => group.Key).FirstOrDefault();
         if (fields == 0) return (0, 0);
-        // A separator that also splits what stands above the table, such as a comma in a sentence, is none the worse for it.
+        // A separator is still good if it also splits lines above the table, such as a sentence with a comma.
         int first = Array.IndexOf(counts, fields);
         return (fields, (counts.Count(count => count == fields) - (first * 0.01)) / (counts.Length - first));
     }

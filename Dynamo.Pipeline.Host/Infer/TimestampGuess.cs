@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Formats">For the setting <c>timestampFormats</c>; empty for ISO 8601.</param>
 /// <param name="HasOffset">Whether they need no zone.</param>
 /// <param name="HasTime">Whether they have a time of day.</param>
-/// <param name="Ambiguity">What the samples do not tell, in words, or null.</param>
+/// <param name="Ambiguity">What the samples leave open, in words; <see langword="null"/>: nothing.</param>
 internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, bool HasOffset, bool HasTime, string? Ambiguity)
 {
     private const double Enough = 0.9;
@@ -16,12 +16,13 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
     private static readonly string[] s_named =
     [
         "d MMM yyyy H:mm:ss", "d MMM yyyy H:mm", "d-MMM-yyyy H:mm:ss", "d-MMM-yyyy H:mm", "d-MMM-yy H:mm:ss", "d-MMM-yy H:mm",
-        "d MMM yyyy h:mm:ss tt", "MMM d, yyyy h:mm:ss tt", "MMM d, yyyy H:mm:ss", "MMM d yyyy H:mm:ss", "d MMMM yyyy H:mm:ss", "d MMMM yyyy H:mm", "d-MMM-yyyy", "d MMM yyyy",
+        "d MMM yyyy h:mm:ss tt", "MMM d, yyyy h:mm:ss tt", "MMM d, yyyy H:mm:ss", "MMM d yyyy H:mm:ss", "d MMMM yyyy H:mm:ss",
+        "d MMMM yyyy H:mm", "d-MMM-yyyy", "d MMM yyyy",
     ];
 
-    /// <summary>Looks at a column's texts, or gives null when they are no timestamps.</summary>
+    /// <summary>Looks at a column's texts; <see langword="null"/>: they are not timestamps.</summary>
     /// <param name="texts">The column, in the file's order.</param>
-    /// <param name="nameSaysTime">Whether the column is called like one: a number alone is a spreadsheet's date only then.</param>
+    /// <param name="nameSaysTime">Whether the column's name says so. Only then a plain number is taken for a spreadsheet's date.</param>
     public static TimestampGuess? Of(IReadOnlyList<string> texts, bool nameSaysTime)
     {
         string[] filled = [.. texts.Where(text => text.Length > 0)];
@@ -37,7 +38,7 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
     public static string TimeFormat(IReadOnlyList<string> texts)
     {
         Match[] matches = [.. texts.Select(text => TimeOfDay().Match(text)).Where(match => match.Success)];
-        return TimeOf(matches[0], IsShort(matches, "h"), matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1).TrimStart();
+        return TimeOf(matches[0], IsShort(matches, "h"), IsUneven(matches)).TrimStart();
     }
 
     private static TimestampGuess? Iso(string[] texts)
@@ -49,7 +50,8 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
 
     private static TimestampGuess? Number(string[] texts, bool nameSaysTime)
     {
-        double[] numbers = [.. texts.Where(text => PlainNumber().IsMatch(text)).Select(text => double.Parse(text.Replace(',', '.'), CultureInfo.InvariantCulture))];
+        string[] plain = [.. texts.Where(text => PlainNumber().IsMatch(text))];
+        double[] numbers = [.. plain.Select(text => double.Parse(text.Replace(',', '.'), CultureInfo.InvariantCulture))];
         if (numbers.Length < Enough * texts.Length) return null;
         // 1990 to 2100.
         const double From = 631_152_000, To = 4_102_444_800;
@@ -70,19 +72,25 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
     private static TimestampGuess? Named(string[] texts)
     {
         foreach (string format in s_named)
-            if (texts.Count(text => IsIn(text, format)) >= Enough * texts.Length) return new TimestampGuess([format], false, format.Contains('m'), null);
+        {
+            if (texts.Count(text => IsIn(text, format)) >= Enough * texts.Length)
+                return new TimestampGuess([format], false, format.Contains('m'), null);
+        }
         return null;
     }
 
     private static bool IsIn(string text, string format) =>
-        DateTime.TryParseExact(text, format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime date) && date.Year is > 1989 and < 2100;
+        DateTime.TryParseExact(text, format, CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime date)
+        && date.Year is > 1989 and < 2100;
 
     private static TimestampGuess? Digits(string[] texts)
     {
         Match[] matches = [.. texts.Select(text => DigitText().Match(text)).Where(match => match.Success)];
         if (matches.Length < Enough * texts.Length) return null;
         bool yearFirst = matches[0].Groups["a"].Length == 4;
-        if (matches.Any(match => (match.Groups["a"].Length == 4) != yearFirst || (!yearFirst && match.Groups["c"].Length is not (2 or 4)))) return null;
+        bool IsOther(Match match) =>
+            (match.Groups["a"].Length == 4) != yearFirst || (!yearFirst && match.Groups["c"].Length is not (2 or 4));
+        if (matches.Any(IsOther)) return null;
         int first = matches.Max(match => Int(match, "a")), second = matches.Max(match => Int(match, "b"));
         if (yearFirst) return Guess(matches, "yMd", null);
         if (first > 12 && second > 12) return null;
@@ -90,38 +98,52 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
         return second > 12 ? Guess(matches, "Mdy", null) : Undecided(matches);
     }
 
-    /// <summary>No date tells day from month: the order of the lines may, and it is said that it did, or that nothing does.</summary>
+    /// <summary>No date tells day from month. The order of the lines may tell; the proposal says whether it did.</summary>
     private static TimestampGuess Undecided(Match[] matches)
     {
         int dayFirst = StepsBack(matches, "dMy"), monthFirst = StepsBack(matches, "Mdy");
         string order = dayFirst <= monthFirst ? "dMy" : "Mdy";
         string chosen = order == "dMy" ? "day before month" : "month before day";
         string why = dayFirst == monthFirst ? "nothing in the samples tells which" : "only then the lines are in order";
-        return Guess(matches, order, $"'{matches[0].Value}' may be day/month or month/day. Taken as {chosen}, since {why}: check it, and exchange dd and MM in timestampFormats where it is wrong.");
+        return Guess(
+            matches,
+            order,
+            $"'{matches[0].Value}' may be day/month or month/day. Taken as {chosen}, because {why}. "
+            + "Check it, and swap dd and MM in timestampFormats if it is wrong.");
     }
 
     private static int StepsBack(Match[] matches, string order)
     {
         string[] formats = [.. Guess(matches, order, null).Formats];
-        DateTime[] times = [.. matches.Select(match => DateTimeOffset.TryParseExact(match.Value, formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time.DateTime : DateTime.MinValue)];
-        int back = times.Zip(times.Skip(1)).Count(pair => pair.Second < pair.First), forward = times.Zip(times.Skip(1)).Count(pair => pair.Second > pair.First);
-        return Math.Min(back, forward);
+        DateTime[] times = [.. matches.Select(match => TimeIn(match.Value, formats))];
+        (DateTime First, DateTime Second)[] pairs = [.. times.Zip(times.Skip(1))];
+        return Math.Min(pairs.Count(pair => pair.Second < pair.First), pairs.Count(pair => pair.Second > pair.First));
     }
+
+    private static DateTime TimeIn(string text, string[] formats) =>
+        DateTimeOffset.TryParseExact(text, formats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+            ? time.DateTime
+            : DateTime.MinValue;
+
+    /// <summary>Whether fractions of a second have different numbers of digits.</summary>
+    private static bool IsUneven(Match[] matches) => matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1;
 
     private static TimestampGuess Guess(Match[] matches, string order, string? ambiguity)
     {
         bool shortDay = IsShort(matches, order == "yMd" ? "c" : order == "dMy" ? "a" : "b");
         bool shortMonth = IsShort(matches, order is "yMd" or "dMy" ? "b" : "a");
-        bool shortHour = IsShort(matches, "h"), uneven = matches.Select(match => match.Groups["f"].Length).Distinct().Count() > 1;
-        string[] formats = [.. matches.Select(match => Format(match, order, shortDay, shortMonth, shortHour, uneven)).Distinct().Take(MostFormats)];
-        return new TimestampGuess(formats, matches.All(match => match.Groups["o"].Success), matches.All(match => match.Groups["h"].Success), ambiguity);
+        bool shortHour = IsShort(matches, "h"), uneven = IsUneven(matches);
+        IEnumerable<string> formats = matches.Select(match => Format(match, order, shortDay, shortMonth, shortHour, uneven));
+        bool hasOffset = matches.All(match => match.Groups["o"].Success), hasTime = matches.All(match => match.Groups["h"].Success);
+        return new TimestampGuess([.. formats.Distinct().Take(MostFormats)], hasOffset, hasTime, ambiguity);
     }
 
     private static string Format(Match match, string order, bool shortDay, bool shortMonth, bool shortHour, bool uneven)
     {
         string year = match.Groups[order == "yMd" ? "a" : "c"].Length == 2 ? "yy" : "yyyy";
         string separator = match.Groups["s"].Value;
-        string date = string.Join(separator, order.Select(part => part switch { 'd' => shortDay ? "d" : "dd", 'M' => shortMonth ? "M" : "MM", _ => year }));
+        string day = shortDay ? "d" : "dd", month = shortMonth ? "M" : "MM";
+        string date = string.Join(separator, order.Select(part => part switch { 'd' => day, 'M' => month, _ => year }));
         if (!match.Groups["h"].Success) return date;
         string offset = match.Groups["o"].Success ? (match.Groups["gap"].Length > 0 ? " zzz" : "zzz") : "";
         return date + TimeOf(match, shortHour, uneven) + offset;
@@ -134,26 +156,36 @@ internal sealed partial record TimestampGuess(IReadOnlyList<string> Formats, boo
         string hour = half ? (shortHour ? "h" : "hh") : shortHour ? "H" : "HH";
         string second = match.Groups["sec"].Success ? ":ss" : "";
         string fraction = uneven ? ".FFFFFFF" : match.Groups["f"].Success ? "." + new string('f', match.Groups["f"].Length) : "";
-        return $"{between}{hour}:mm{second}{(second.Length > 0 ? fraction : "")}{(half ? (match.Groups["halfgap"].Length > 0 ? " tt" : "tt") : "")}";
+        string ending = !half ? "" : match.Groups["halfgap"].Length > 0 ? " tt" : "tt";
+        return $"{between}{hour}:mm{second}{(second.Length > 0 ? fraction : "")}{ending}";
     }
 
-    /// <summary>Whether a part is to be read with one digit or two: it is written so, or no zero before it shows that it is not.</summary>
+    /// <summary>
+    /// Whether a part may have one digit: one is written so, or none begins with a zero, which would show that there are always two.
+    /// </summary>
     private static bool IsShort(Match[] matches, string part) =>
         matches.Any(match => match.Groups[part].Length == 1) || matches.All(match => !match.Groups[part].Value.StartsWith('0'));
 
     private static int Int(Match match, string group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9](:[0-9][0-9](\.[0-9]{1,7})?)?(?<offset>Z|z|[+-][0-9][0-9](:?[0-9][0-9])?)?$", RegexOptions.CultureInvariant)]
+    private const string TimeOfDayPattern =
+        @"(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?";
+
+    [GeneratedRegex(
+        @"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9](:[0-9][0-9](\.[0-9]{1,7})?)?"
+        + @"(?<offset>Z|z|[+-][0-9][0-9](:?[0-9][0-9])?)?$",
+        RegexOptions.CultureInvariant)]
     private static partial Regex IsoText();
 
     [GeneratedRegex(@"^[0-9]{1,17}([.,][0-9]{1,15})?$", RegexOptions.CultureInvariant)]
     private static partial Regex PlainNumber();
 
     [GeneratedRegex(
-        @"^(?<a>[0-9]{1,4})(?<s>[./-])(?<b>[0-9]{1,2})\k<s>(?<c>[0-9]{1,4})((?<t>[ T])(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?((?<gap> ?)(?<o>Z|[+-][0-9][0-9]:?[0-9][0-9]))?)?$",
+        @"^(?<a>[0-9]{1,4})(?<s>[./-])(?<b>[0-9]{1,2})\k<s>(?<c>[0-9]{1,4})"
+        + @"((?<t>[ T])" + TimeOfDayPattern + @"((?<gap> ?)(?<o>Z|[+-][0-9][0-9]:?[0-9][0-9]))?)?$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex DigitText();
 
-    [GeneratedRegex(@"^(?<t>)(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,7}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^(?<t>)" + TimeOfDayPattern + "$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex TimeOfDay();
 }

@@ -1,8 +1,10 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// What a command prints to stdout. With <c>--json</c> it is held back until the end, so that it is one whole object however the process ends:
-/// the command's, or, when a second signal ends the process at once, one that says so. Called from the command and from the signals' thread.
+/// What a command prints to stdout. This folder writes what commands found, for people and as JSON.
+/// With <c>--json</c> the text is held back until the end, so that it is one whole object however the process ends:
+/// the command's object, or, if a second signal ends the process at once, one that says so.
+/// Called by the command and by the signals' thread.
 /// </summary>
 internal sealed class Answer(TextWriter to, bool isJson) : IDisposable
 {
@@ -15,10 +17,10 @@ internal sealed class Answer(TextWriter to, bool isJson) : IDisposable
     /// <summary>The command has ended.</summary>
     public void Give() => Give(_held.ToString());
 
-    /// <summary>The command has failed; should stdout fail too, the exit code and stderr say it.</summary>
+    /// <summary>The command has failed. If stdout fails too, the exit code and stderr tell about it.</summary>
     public void GiveIfPossible() => GiveIfPossible(_held.ToString());
 
-    /// <summary>The command is not waited for.</summary>
+    /// <summary>The process ends without waiting for the command.</summary>
     public void GiveUp(Failure failure) => GiveIfPossible(isJson ? failure.ToJson() + Environment.NewLine : "");
 
     public void Dispose() => _held.Dispose();
@@ -31,7 +33,7 @@ internal sealed class Answer(TextWriter to, bool isJson) : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // Nobody can be told.
+            // There is nowhere left to report it.
         }
     }
 

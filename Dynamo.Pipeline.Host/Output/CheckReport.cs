@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
@@ -12,16 +11,21 @@ internal static class CheckReport
     public static void Write(TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
     {
         to.WriteLine("settings  fine");
-        to.WriteLine($"source    {settings.ShownSource}: {Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")} like {settings.Folder.Pattern}");
+        string files = $"{Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")}";
+        to.WriteLine($"source    {settings.ShownSource}: {files} like {settings.Folder.Pattern}");
         trial?.Write(to);
-        to.WriteLine($"sink      {store.Shown}: {(database.IsReady ? "its tables fit" : settings.UsesSqlServer ? "has no tables yet, the first run creates them" : "does not exist yet, the first run creates it")}");
+        string tables = database.IsReady ? "its tables fit"
+            : settings.UsesSqlServer ? "has no tables yet, the first run creates them"
+            : "does not exist yet, the first run creates it";
+        to.WriteLine($"sink      {store.Shown}: {tables}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
         to.WriteLine("Nothing was changed.");
     }
 
-    public static void WriteJson(Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
+    public static void WriteJson(
+        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
     {
         json.WriteString("source", settings.SourceName);
         trial?.WriteJson(json);
@@ -50,18 +54,17 @@ internal static class CheckReport
         json.WriteBoolean("mergesSideBySide", plan.MergesSideBySide);
         json.WriteBoolean("locksTable", plan.LocksTable);
         json.WriteNumber("batchRows", plan.BatchRows);
-        json.WriteStartArray("reasons");
-        foreach (string reason in plan.Reasons) json.WriteStringValue(reason);
-        json.WriteEndArray();
+        JsonText.List(json, "reasons", plan.Reasons);
         json.WriteEndObject();
     }
 
     private static void Write(TextWriter to, CheckedFile file)
     {
         to.WriteLine();
-        to.WriteLine($"{Shown.Name(file.Path)}: {(file.Defect is null ? Shown.Count(file.Rows.Rows.Count, "row") : "would not be loaded")}");
+        string rows = file.Defect is null ? Shown.Count(file.Rows.Rows.Count, "row") : "would not be loaded";
+        to.WriteLine($"{Shown.Name(file.Path)}: {rows}");
         foreach (Reading row in file.Rows.Rows.Take(ShownRows))
-            to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    {Shown.Name(row.Logger)}  {Shown.Name(row.Channel)}  {Shown.Utc(row.TimestampUtc)}  {row.Value}"));
+            to.WriteLine($"    {Shown.Row(row)}");
         if (file.Defect is not null) to.WriteLine($"    {file.Defect}");
         foreach (Defect reject in file.Rows.Rejects.Take(ShownDefects))
             to.WriteLine($"    rejected: {reject}");

@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The one JSON object of <c>--json</c>. Written by hand: a serializer costs more start-up time than the whole report.</summary>
+/// <summary>
+/// The JSON object of <c>--json</c>. It is written by hand, because loading a serializer takes longer than the whole report.
+/// </summary>
 internal static class JsonText
 {
     private static readonly JsonWriterOptions s_options = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -30,6 +32,14 @@ internal static class JsonText
         Optional(json, "found", defect.Found);
         Optional(json, "expected", defect.Expected);
         Optional(json, "remedy", defect.Remedy);
+    }
+
+    /// <summary>An array of texts.</summary>
+    public static void List(Utf8JsonWriter json, string name, IEnumerable<string> texts)
+    {
+        json.WriteStartArray(name);
+        foreach (string text in texts) json.WriteStringValue(text);
+        json.WriteEndArray();
     }
 
     public static void Optional(Utf8JsonWriter json, string name, string? value)

@@ -1,16 +1,18 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>What a person may want to do after a run, as commands to copy.</summary>
+/// <summary>Commands that a person may want to copy after a run.</summary>
 internal static class NextSteps
 {
-    public static IReadOnlyList<(string Command, string What)> After(HostSettings settings, IStore store, PipelineResult result, bool isSample, bool isDryRun)
+    public static IReadOnlyList<(string Command, string What)> After(
+        HostSettings settings, IStore store, PipelineResult result, bool isSample, bool isDryRun)
     {
         if (result.WasCancelled) return [];
         string dynamo = SampleInbox.CommandName(), sink = isSample ? "" : $" --sink {store.Argument}";
+        bool hasQuarantined = result.Books.Quarantined + result.Books.AlreadyQuarantined > 0;
         var next = new List<(string, string)>();
         if (isSample && !isDryRun) next.Add((Query(settings), "looks at the readings"));
         if (isSample && !isDryRun) next.Add(($"{dynamo} status", "shows what was imported, and what is in quarantine"));
-        if (result.Books.Quarantined + result.Books.AlreadyQuarantined > 0 && !isDryRun) next.Add(Retry(settings, dynamo, isSample, sink));
+        if (hasQuarantined && !isDryRun) next.Add(Retry(settings, dynamo, isSample, sink));
         if (isSample) next.Add(($"{dynamo} run --source DIR --sink sqlite:FILE", "imports your own folder; add --dry-run to try it first"));
         return next;
     }
@@ -19,8 +21,8 @@ internal static class NextSteps
     {
         string source = isSample ? "" : $" --source \"{(settings.Remote is null ? settings.ShownSource : settings.Source)}\"";
         string what = settings.Folder.AfterCommit == AfterCommit.Keep
-            ? "offers quarantined files to the next run again, say after a change of the format; one that you mend in its folder is imported without it"
-            : $"brings the files back from {QuarantineOf(settings)}, once you have mended them there";
+            ? "offers quarantined files to the next run again, for example after a change of the format; repaired files need no retry"
+            : $"moves the files back from {QuarantineOf(settings)}, once you have repaired them there";
         return ($"{dynamo} retry{source}{sink}", what);
     }
 
@@ -31,6 +33,8 @@ internal static class NextSteps
     private static string Query(HostSettings settings)
     {
         TableSettings table = settings.Table;
-        return $"sqlite3 {Shown.Path(Path.GetFullPath(settings.Database))} \"select {table.Logger}, {table.Channel}, count(*), round(avg({table.Value}), 2) from {table.Name} group by 1, 2 limit 10\"";
+        string query = $"select {table.Logger}, {table.Channel}, count(*), round(avg({table.Value}), 2) "
+            + $"from {table.Name} group by 1, 2 limit 10";
+        return $"sqlite3 {Shown.Path(Path.GetFullPath(settings.Database))} \"{query}\"";
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The JSON of <c>dynamo run --json</c>. Members are only ever added.</summary>
+/// <summary>The JSON of <c>dynamo run --json</c>. Members may be added, but none is renamed or removed.</summary>
 internal static class RunJson
 {
     public static string Of(RunReport report, PipelineResult result, ExitCode code, string? error) => JsonText.Of(json =>
@@ -40,8 +40,8 @@ internal static class RunJson
         json.WriteNumber("updated", books.RowsUpdated);
         json.WriteNumber("unchanged", books.RowsUnchanged);
         json.WriteNumber("rejected", books.RowsRejected);
-        json.WriteNumber("skipped", books.RowsSkipped); // Readings without a value: not in read.
-        json.WriteNumber("flagged", books.RowsFlagged); // Loaded and doubtful: counted above as well.
+        json.WriteNumber("skipped", books.RowsSkipped); // Readings without a value. They are not counted in read.
+        json.WriteNumber("flagged", books.RowsFlagged); // Loaded, but doubtful. They are counted above as well.
         json.WriteEndObject();
     }
 
@@ -52,7 +52,12 @@ internal static class RunJson
         {
             json.WriteStartObject();
             json.WriteString("file", file.File.Path);
-            json.WriteString("outcome", file.Outcome switch { FileOutcome.Quarantined => "quarantined", FileOutcome.Deferred => "deferred", _ => "loaded" });
+            json.WriteString("outcome", file.Outcome switch
+            {
+                FileOutcome.Quarantined => "quarantined",
+                FileOutcome.Deferred => "deferred",
+                _ => "loaded",
+            });
             json.WriteNumber("rejected", file.Rejected);
             JsonText.Defect(json, file.Defect);
             if (file.Flagged > 0) json.WriteNumber("flagged", file.Flagged);

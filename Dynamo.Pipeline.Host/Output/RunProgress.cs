@@ -1,21 +1,102 @@
+using System.Runtime.CompilerServices;
+using Spectre.Console;
+
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A progress display that lasts for one run.</summary>
+/// <summary>Shows the progress of one run.</summary>
 internal interface IRunProgress : IProgress<PipelineProgress>, IAsyncDisposable;
 
 internal static class RunProgress
 {
-    /// <summary>A bar where somebody watches, lines in a log otherwise.</summary>
+    /// <summary>A bar on a terminal, lines in a log.</summary>
     public static IRunProgress For(CommandContext context) => Console.IsOutputRedirected || Console.IsErrorRedirected
         ? new LogProgress(context.Error, TimeProvider.System)
         : new TerminalProgress();
 
-    /// <summary>What is left, or <see langword="null"/> while that is not known.</summary>
+    /// <summary>The time that is left, or <see langword="null"/> while it is not known.</summary>
     public static TimeSpan? Remaining(PipelineProgress progress)
     {
         long done = progress.Books.FilesDone, left = progress.Books.Listed - done;
         return !progress.ListingDone || done == 0 ? null : progress.Elapsed / done * left;
     }
 
-    public static double FilesPerSecond(PipelineProgress progress) => progress.Books.FilesDone / Math.Max(0.001, progress.Elapsed.TotalSeconds);
+    /// <summary>Files, rows and rate: <c>120 of 27,000 files, 480 rows, 900 files/s</c>.</summary>
+    public static string Counts(PipelineProgress progress, string listed)
+    {
+        double rate = progress.Books.FilesDone / Math.Max(0.001, progress.Elapsed.TotalSeconds);
+        string rows = Shown.Count(progress.Books.RowsRead);
+        return $"{Shown.Count(progress.Books.FilesDone)} of {listed} files, {rows} rows, {Shown.Count(rate)} files/s";
+    }
+}
+
+/// <summary>A line every few seconds, for logs. A short run writes none.</summary>
+internal sealed class LogProgress(TextWriter to, TimeProvider time) : IRunProgress
+{
+    private static readonly TimeSpan s_every = TimeSpan.FromSeconds(5);
+    private TimeSpan _next = s_every;
+
+    public void Report(PipelineProgress value)
+    {
+        if (value.Elapsed < _next) return;
+        _next = value.Elapsed + s_every;
+        string listed = Shown.Count(value.Books.Listed) + (value.ListingDone ? "" : " listed so far");
+        string remaining = RunProgress.Remaining(value) is { } left ? $", about {Shown.Time(left)} left" : "";
+        to.WriteLine($"{Shown.Utc(time.GetUtcNow().UtcDateTime)} {RunProgress.Counts(value, listed)}{remaining}");
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>
+/// A bar with files, rows, rate and remaining time. It appears after half a second, so that a short run does not even load it.
+/// </summary>
+internal sealed class TerminalProgress : IRunProgress
+{
+    private static readonly TimeSpan s_after = TimeSpan.FromMilliseconds(500);
+    private Bar? _bar;
+
+    public void Report(PipelineProgress value)
+    {
+        if (value.Elapsed < s_after) return;
+        Show(value);
+    }
+
+    public ValueTask DisposeAsync() => _bar is null ? ValueTask.CompletedTask : CloseAsync();
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // Spectre.Console is loaded with the first method that mentions it.
+    private void Show(PipelineProgress value) => (_bar ??= new Bar()).Show(value);
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ValueTask CloseAsync() => _bar!.DisposeAsync();
+
+    private sealed class Bar : IAsyncDisposable
+    {
+        private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Task _display;
+        private ProgressTask? _files;
+
+        public Bar() => _display = AnsiConsole.Progress()
+            .AutoClear(true)
+            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
+            .StartAsync(async context =>
+            {
+                _files = context.AddTask("listing");
+                await _done.Task;
+            });
+
+        public void Show(PipelineProgress value)
+        {
+            if (_files is not { } files) return;
+            string remaining = RunProgress.Remaining(value) is { } left ? $"{Shown.Time(left)} left" : "still listing";
+            files.MaxValue = Math.Max(1, value.Books.Listed);
+            files.Value = value.Books.FilesDone;
+            files.Description = Markup.Escape($"{RunProgress.Counts(value, Shown.Count(value.Books.Listed))}, {remaining}");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _done.SetResult();
+            await _display;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>What a run did, for a person at three in the morning: the books, then what needs attention and why, then what to do.</summary>
+/// <summary>What a run did, for a tired reader: first the numbers, then what needs attention and why, then what to do.</summary>
 internal sealed class RunReport(HostSettings settings, IStore store, bool isSample, bool isDryRun)
 {
     private const int ShownFiles = 20;
@@ -22,37 +22,61 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
     {
         RunBooks books = result.Books;
         to.WriteLine(Headline(result, failed));
-        if (books.Listed == 0 && !failed) to.WriteLine($"  Looked for {settings.Folder.Pattern}{(settings.Folder.Recursive ? ", folders below included" : ", not in folders below (--recursive does)")}.");
+        if (books.Listed == 0 && !failed)
+        {
+            string where = settings.Folder.Recursive ? "folders below included" : "not in folders below (--recursive does)";
+            to.WriteLine($"  Looked for {settings.Folder.Pattern}, {where}.");
+        }
         if (books.Listed > 0 && !IsNothingNew(result)) WriteBooks(to, books);
         WriteNotable(to, result);
         if (!failed) WriteNext(to, result);
     }
 
-    private static bool IsNothingNew(PipelineResult result) => result.Books.Listed == result.Books.AlreadyLoaded && !result.WasCancelled;
+    private static bool IsNothingNew(PipelineResult result) =>
+        result.Books.Listed == result.Books.AlreadyLoaded && !result.WasCancelled;
 
     private string Headline(PipelineResult result, bool failed)
     {
         RunBooks books = result.Books;
         string from = settings.ShownSource, into = store.Shown, time = Shown.Time(result.Elapsed);
         string what = isSample ? $"the bundled samples in {from}" : from;
-        if (failed) return $"Not finished after {time}: {what} into {into}. What is counted as loaded is safe; the next run imports the rest.";
-        if (result.WasCancelled) return $"Stopped after {time}: {what} into {into}. What was read is {(isDryRun ? "counted" : "committed")}; the next run imports the rest.";
+        if (failed)
+            return $"Not finished after {time}: {what} into {into}. What is counted as loaded is safe; the next run imports the rest.";
+        if (result.WasCancelled)
+            return $"Stopped after {time}: {what} into {into}. "
+                + $"What was read is {(isDryRun ? "counted" : "committed")}; the next run imports the rest.";
         if (books.Listed == 0) return $"Nothing to import: no file in {what}.";
         if (IsNothingNew(result))
-            return $"Nothing new in {what}: {(books.Listed == 1 ? "its one file is" : $"all {Shown.Count(books.Listed)} files are")} already in {into}{InQuarantine(books)}. ({time})";
+        {
+            string all = books.Listed == 1 ? "its one file is" : $"all {Shown.Count(books.Listed)} files are";
+            return $"Nothing new in {what}: {all} already in {into}{InQuarantine(books)}. ({time})";
+        }
         if (books.Loaded == 0) return $"Nothing new was loaded from {what} into {into}. ({time})";
-        return isDryRun ? $"Dry run, nothing was changed: {what} into {into} in {time} would be" : $"Imported {what} into {into} in {time}.";
+        return isDryRun
+            ? $"Dry run, nothing was changed: {what} into {into} in {time} would be"
+            : $"Imported {what} into {into} in {time}.";
     }
 
-    private static string InQuarantine(RunBooks books) => books.AlreadyQuarantined == 0 ? "" : $", {Shown.Count(books.AlreadyQuarantined)} of them in quarantine";
+    private static string InQuarantine(RunBooks books) =>
+        books.AlreadyQuarantined == 0 ? "" : $", {Shown.Count(books.AlreadyQuarantined)} of them in quarantine";
 
     private void WriteBooks(TextWriter to, RunBooks books)
     {
         to.WriteLine();
-        to.WriteLine($"  files {Shown.Count(books.Listed),12}   {Parts((books.Loaded, "loaded"), (books.AlreadyLoaded, "already loaded"), (books.Quarantined, "quarantined"), (books.Deferred, "deferred"))}");
-        to.WriteLine(isDryRun
-            ? $"  rows  {Shown.Count(books.RowsRead),12}   {Parts((books.RowsRead - books.RowsRejected, "good"), (books.RowsRejected, "rejected"))}"
-            : $"  rows  {Shown.Count(books.RowsRead),12}   {Parts((books.RowsInserted, "new"), (books.RowsUpdated, "replaced"), (books.RowsUnchanged, "already there"), (books.RowsRejected, "rejected"))}");
+        string files = Parts(
+            (books.Loaded, "loaded"),
+            (books.AlreadyLoaded, "already loaded"),
+            (books.Quarantined, "quarantined"),
+            (books.Deferred, "deferred"));
+        string rows = isDryRun
+            ? Parts((books.RowsRead - books.RowsRejected, "good"), (books.RowsRejected, "rejected"))
+            : Parts(
+                (books.RowsInserted, "new"),
+                (books.RowsUpdated, "replaced"),
+                (books.RowsUnchanged, "already there"),
+                (books.RowsRejected, "rejected"));
+        to.WriteLine($"  files {Shown.Count(books.Listed),12}   {files}");
+        to.WriteLine($"  rows  {Shown.Count(books.RowsRead),12}   {rows}");
         WriteUnusual(to, books);
     }
 
@@ -70,22 +94,24 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
 
     private void WriteNotable(TextWriter to, PipelineResult result)
     {
-        WriteFiles(to, [.. result.Notable.Where(file => file.Outcome == FileOutcome.Quarantined)], result.Books.Quarantined, n =>
-            $"{Shown.Count(n, "file")} {(isDryRun ? "would go" : "went")} into quarantine, none of {(n == 1 ? "its" : "their")} rows loaded:");
-        FileResult[] rejected = [.. result.Notable.Where(file => file.Outcome == FileOutcome.Loaded && file.Rejected > 0)];
-        WriteFiles(to, rejected, rejected.Length, n => $"{Shown.Count(n, "file")} {(isDryRun ? "would be" : n == 1 ? "was" : "were")} loaded without {(n == 1 ? "its" : "their")} bad rows:");
-        WriteFlagged(to, result);
-        WriteFiles(to, [.. result.Notable.Where(file => file.Outcome == FileOutcome.Deferred)], result.Books.Deferred, n =>
-            $"{Shown.Count(n, "file")} left for the next run:");
+        FileResult[] With(FileOutcome outcome) => [.. result.Notable.Where(file => file.Outcome == outcome)];
+        WriteFiles(to, With(FileOutcome.Quarantined), result.Books.Quarantined, n =>
+            $"{Shown.Count(n, "file")} {(isDryRun ? "would go" : "went")} into quarantine, none of {Its(n)} rows loaded:");
+        FileResult[] rejected = [.. With(FileOutcome.Loaded).Where(file => file.Rejected > 0)];
+        WriteFiles(to, rejected, rejected.Length, n =>
+            $"{Shown.Count(n, "file")} {(isDryRun ? "would be" : n == 1 ? "was" : "were")} loaded without {Its(n)} bad rows:");
+        WriteFlagged(to, [.. With(FileOutcome.Loaded).Where(file => file.Flagged > 0)]);
+        WriteFiles(to, With(FileOutcome.Deferred), result.Books.Deferred, n => $"{Shown.Count(n, "file")} left for the next run:");
     }
 
-    private static void WriteFlagged(TextWriter to, PipelineResult result)
+    private static string Its(long files) => files == 1 ? "its" : "their";
+
+    private static void WriteFlagged(TextWriter to, FileResult[] flagged)
     {
-        FileResult[] flagged = [.. result.Notable.Where(file => file.Outcome == FileOutcome.Loaded && file.Flagged > 0).OrderBy(file => file.File.Path, StringComparer.Ordinal)];
         if (flagged.Length == 0) return;
         to.WriteLine();
         to.WriteLine($"{Shown.Count(flagged.Length, "file")} with doubtful readings, which were loaded:");
-        foreach (FileResult file in flagged.Take(ShownFiles))
+        foreach (FileResult file in flagged.OrderBy(file => file.File.Path, StringComparer.Ordinal).Take(ShownFiles))
             to.WriteLine($"  {Shown.Name(file.File.Path)}: {Shown.Count(file.Flagged)}, the first: {file.Flags[0]}");
     }
 
@@ -97,9 +123,10 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         foreach (FileResult file in files.OrderBy(file => file.File.Path, StringComparer.Ordinal).Take(ShownFiles))
         {
             to.WriteLine($"  {Shown.Name(file.File.Path)}");
-            foreach (Defect defect in file.Outcome == FileOutcome.Loaded ? file.Rejects : [file.Defect ?? new Defect("no reason was given")])
+            bool isLoaded = file.Outcome == FileOutcome.Loaded;
+            foreach (Defect defect in isLoaded ? file.Rejects : [file.Defect ?? new Defect("no reason was given")])
                 to.WriteLine($"    {defect}");
-            if (file.Outcome == FileOutcome.Loaded && file.Rejected > file.Rejects.Count)
+            if (isLoaded && file.Rejected > file.Rejects.Count)
                 to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more: select * from {settings.Sqlite.RejectTable}");
         }
         if (count > ShownFiles) to.WriteLine($"  … {Shown.Count(count - ShownFiles, "more file")}");

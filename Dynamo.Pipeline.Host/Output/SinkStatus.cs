@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -14,19 +15,25 @@ internal sealed class SinkStatus
     private readonly DateTime? _newest;
     private readonly IReadOnlyList<(string Path, Defect Defect, DateTime Since)> _quarantined;
 
-    private SinkStatus(IStore store, IReadOnlyList<ImportedRun> runs, LedgerTotals totals, DateTime? newest, IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
+    private SinkStatus(
+        IStore store,
+        IReadOnlyList<ImportedRun> runs,
+        LedgerTotals totals,
+        DateTime? newest,
+        IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
         (_store, _now, _runs, _totals, _newest, _quarantined) = (store, DateTime.UtcNow, runs, totals, newest, quarantined);
 
     /// <exception cref="SinkException">The database is missing or cannot be read.</exception>
     public static async Task<SinkStatus> ReadAsync(HostSettings settings, int runs, CancellationToken cancellationToken)
     {
         IStore store = Composition.Store(settings);
-        var quarantined = await store.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
+        ILedger ledger = Composition.Ledger(settings);
+        var quarantined = await ledger.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
         return new SinkStatus(
             store,
-            await store.RunsAsync(runs, cancellationToken),
-            await store.TotalsAsync(cancellationToken),
-            await store.NewestAsync(cancellationToken),
+            await ledger.RunsAsync(runs, cancellationToken),
+            await ledger.TotalsAsync(null, cancellationToken),
+            await ledger.NewestAsync(Composition.Table(settings), cancellationToken),
             [.. quarantined.Select(file => (file.File.Path, file.Defect, file.QuarantinedUtc))]);
     }
 
@@ -59,22 +66,27 @@ internal sealed class SinkStatus
         WriteQuarantined(json);
     }
 
-    private string Lag(DateTime newest) => newest <= _now ? $"{Shown.Time(_now - newest)} ago" : $"{Shown.Time(newest - _now)} ahead of this machine's clock";
+    private string Lag(DateTime newest) => newest <= _now
+        ? $"{Shown.Time(_now - newest)} ago"
+        : $"{Shown.Time(newest - _now)} ahead of this machine's clock";
 
-    /// <summary>A killed run cannot close its row; until the next one does, it looks like one that goes on.</summary>
-    private static string Outcome(ImportedRun run) => run.Outcome == "running" ? "running, or killed (the next run of this source tells)" : run.Outcome;
+    /// <summary>A killed run cannot close its row. Until the next run does, the killed one looks like one that still runs.</summary>
+    private static string Outcome(ImportedRun run) =>
+        run.Outcome == "running" ? "running, or killed (the next run of this source tells)" : run.Outcome;
 
     private void WriteRuns(TextWriter to)
     {
         to.WriteLine();
-        to.WriteLine(_runs.Count == 0 ? "No run yet." : $"Last runs:");
+        to.WriteLine(_runs.Count == 0 ? "No run yet." : "Last runs:");
         foreach (ImportedRun run in _runs)
         {
             string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
             to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {Outcome(run)}{took}  {Shown.Name(run.Source)}");
-            to.WriteLine($"      {Shown.Count(run.Counts["Listed"])} files: {Shown.Count(run.Counts["Loaded"])} loaded, {Shown.Count(run.Counts["AlreadyLoaded"])} already loaded, "
-                + $"{Shown.Count(run.Counts["Quarantined"])} quarantined, {Shown.Count(run.Counts["Deferred"])} deferred; {Shown.Count(run.Counts["RowsInserted"])} rows new"
-                + (run.Counts["RowsSkipped"] > 0 ? $", {Shown.Count(run.Counts["RowsSkipped"])} without a value" : ""));
+            RunBooks books = run.Books;
+            to.WriteLine($"      {Shown.Count(books.Listed)} files: {Shown.Count(books.Loaded)} loaded, "
+                + $"{Shown.Count(books.AlreadyLoaded)} already loaded, {Shown.Count(books.Quarantined)} quarantined, "
+                + $"{Shown.Count(books.Deferred)} deferred; {Shown.Count(books.RowsInserted)} rows new"
+                + (books.RowsSkipped > 0 ? $", {Shown.Count(books.RowsSkipped)} without a value" : ""));
         }
     }
 
@@ -88,7 +100,8 @@ internal sealed class SinkStatus
             to.WriteLine($"  {Shown.Name(path)}, since {Shown.Utc(since)}");
             to.WriteLine($"      {defect}");
         }
-        if (_totals.Quarantined > _quarantined.Count) to.WriteLine($"  … {Shown.Count(_totals.Quarantined - _quarantined.Count, "more file")}");
+        long more = _totals.Quarantined - _quarantined.Count;
+        if (more > 0) to.WriteLine($"  … {Shown.Count(more, "more file")}");
     }
 
     private void WriteRuns(Utf8JsonWriter json)
@@ -103,7 +116,8 @@ internal sealed class SinkStatus
             if (run.EndedUtc is { } ended) json.WriteString("endedUtc", ended);
             json.WriteString("outcome", run.Outcome);
             json.WriteString("host", run.Host);
-            foreach ((string name, long count) in run.Counts) json.WriteNumber(char.ToLowerInvariant(name[0]) + name[1..], count);
+            foreach ((string name, Func<RunBooks, long> of) in RunColumns.Counts)
+                json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(name), of(run.Books));
             json.WriteEndObject();
         }
         json.WriteEndArray();

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Writes to a terminal or a log that may go away, such as by the SIGHUP of a closed terminal: nobody reads then, which is no reason to end a run.</summary>
+/// <summary>
+/// Writes to a terminal or a log that may go away, for example when the terminal is closed.
+/// Then nobody reads the text, but the run goes on.
+/// </summary>
 internal sealed class TerminalWriter(TextWriter to) : TextWriter
 {
     public override Encoding Encoding => to.Encoding;
@@ -25,7 +28,7 @@ internal sealed class TerminalWriter(TextWriter to) : TextWriter
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
-            // The exit code is all that is left to say.
+            // Only the exit code is left to tell about it.
         }
     }
 }

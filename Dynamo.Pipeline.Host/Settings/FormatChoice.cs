@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A format as it is being put together from settings, and the files it is for.</summary>
+/// <summary>A format that is being put together from settings, and the files it is for.</summary>
 internal sealed record FormatChoice
 {
     public static FormatChoice Default { get; } = new();
@@ -10,7 +10,7 @@ internal sealed record FormatChoice
 
     public ReadingFormat Format { get; init; } = ReadingFormat.Default;
 
-    /// <summary>Whether it was said where the logger's name is.</summary>
+    /// <summary>Whether a setting says where the logger's name is.</summary>
     public bool HasLogger { get; init; }
 
     public ElapsedUnit? ElapsedUnit { get; init; }
@@ -23,7 +23,7 @@ internal sealed record FormatChoice
 
     public DoubtfulReading? QualityOtherwise { get; init; }
 
-    /// <summary>The channel a setting is for, while it is applied.</summary>
+    /// <summary>The channel that the setting which is being applied is for.</summary>
     public string CurrentChannel { get; init; } = "";
 
     public FormatChoice WithChannel(Func<ChannelFormat, ChannelFormat> change)
@@ -38,18 +38,28 @@ internal sealed record FormatChoice
     public FormatChoice Completed()
     {
         ReadingFormat format = Format;
-        // In a wide file the logger is the file's name unless somebody said otherwise.
+        // In a wide file the logger is the file's name unless a setting says otherwise.
         if (format.Layout == ReadingLayout.WideByChannel && !HasLogger) format = format with { Logger = FieldSource.FileName };
-        if (ElapsedUnit is { } unit)
-            format = format with { Elapsed = new ElapsedTime(unit, ElapsedStart ?? throw new ArgumentException("elapsed needs elapsedStart: where the start of the times is, such as \"elapsedStart\": { \"preamble\": \"Start\" }.")) };
-        else if (ElapsedStart is not null)
-            throw new ArgumentException("elapsedStart needs elapsed: what is counted, such as \"elapsed\": \"s\".");
-        if (QualityColumn is not null || QualityAccepted is not null || QualityOtherwise is not null)
-        {
-            if (QualityColumn is null || QualityAccepted is null) throw new ArgumentException("quality needs a column and the accepted codes: \"quality\": { \"column\": \"Q\", \"accepted\": [\"0\"] }.");
-            format = format with { Quality = new QualityColumn(QualityColumn, QualityAccepted) { Otherwise = QualityOtherwise ?? DoubtfulReading.Reject } };
-        }
+        format = format with { Elapsed = CompletedElapsed() ?? format.Elapsed, Quality = CompletedQuality() ?? format.Quality };
         format.Check();
         return this with { Format = format };
+    }
+
+    private ElapsedTime? CompletedElapsed() => (ElapsedUnit, ElapsedStart) switch
+    {
+        ({ } unit, { } start) => new ElapsedTime(unit, start),
+        ({ }, null) => throw new ArgumentException(
+            "elapsed needs elapsedStart: where the start of the times is, such as \"elapsedStart\": { \"preamble\": \"Start\" }."),
+        (null, { }) => throw new ArgumentException("elapsedStart needs elapsed: what is counted, such as \"elapsed\": \"s\"."),
+        _ => null,
+    };
+
+    private QualityColumn? CompletedQuality()
+    {
+        if (QualityColumn is null && QualityAccepted is null && QualityOtherwise is null) return null;
+        if (QualityColumn is null || QualityAccepted is null)
+            throw new ArgumentException(
+                "quality needs a column and the accepted codes: \"quality\": { \"column\": \"Q\", \"accepted\": [\"0\"] }.");
+        return new QualityColumn(QualityColumn, QualityAccepted) { Otherwise = QualityOtherwise ?? DoubtfulReading.Reject };
     }
 }

@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Writes a format as the settings that make it, leaving out what is as by default. What <see cref="FormatSettings"/> reads.</summary>
+/// <summary>
+/// Writes a format as settings, without those that have their default. <see cref="FormatSettings"/> reads what is written here.
+/// </summary>
 internal static class FormatJson
 {
     private static readonly ReadingFormat s_default = ReadingFormat.Default;
@@ -12,8 +14,10 @@ internal static class FormatJson
     {
         if (format.Layout != s_default.Layout) json.WriteString("shape", FormatWords.Of(format.Layout, FormatWords.Shapes));
         WriteText(json, format.Text);
-        if (format.DecimalSeparator != s_default.DecimalSeparator) json.WriteString("decimal", FormatWords.Of(format.DecimalSeparator, FormatWords.Decimals));
-        if (format.ThousandsSeparator is not null) json.WriteString("thousands", FormatWords.Of(format.ThousandsSeparator, FormatWords.Thousands));
+        if (format.DecimalSeparator != s_default.DecimalSeparator)
+            json.WriteString("decimal", FormatWords.Of(format.DecimalSeparator, FormatWords.Decimals));
+        if (format.ThousandsSeparator is not null)
+            json.WriteString("thousands", FormatWords.Of(format.ThousandsSeparator, FormatWords.Thousands));
         WriteList(json, "nulls", format.NullTokens);
         bool wide = format.Layout == ReadingLayout.WideByChannel;
         WriteSource(json, "logger", format.Logger, wide ? FieldSource.FileName : s_default.Logger);
@@ -67,7 +71,8 @@ internal static class FormatJson
             if (channel.ToUnit is not null) json.WriteString("to", channel.ToUnit);
             if (channel.Min is { } min) json.WriteNumber("min", min);
             if (channel.Max is { } max) json.WriteNumber("max", max);
-            if (channel.Outside != DoubtfulReading.Reject) json.WriteString("outside", FormatWords.Of(channel.Outside, FormatWords.Doubtful));
+            if (channel.Outside != DoubtfulReading.Reject)
+                json.WriteString("outside", FormatWords.Of(channel.Outside, FormatWords.Doubtful));
             json.WriteEndObject();
         }
         json.WriteEndObject();
@@ -78,7 +83,8 @@ internal static class FormatJson
         json.WriteStartObject("quality");
         json.WriteString("column", quality.Column);
         WriteList(json, "accepted", quality.Accepted);
-        if (quality.Otherwise != DoubtfulReading.Reject) json.WriteString("otherwise", FormatWords.Of(quality.Otherwise, FormatWords.Doubtful));
+        if (quality.Otherwise != DoubtfulReading.Reject)
+            json.WriteString("otherwise", FormatWords.Of(quality.Otherwise, FormatWords.Doubtful));
         json.WriteEndObject();
     }
 
@@ -93,9 +99,6 @@ internal static class FormatJson
 
     private static void WriteList(Utf8JsonWriter json, string name, IReadOnlyList<string> texts)
     {
-        if (texts.Count == 0) return;
-        json.WriteStartArray(name);
-        foreach (string text in texts) json.WriteStringValue(text);
-        json.WriteEndArray();
+        if (texts.Count > 0) JsonText.List(json, name, texts);
     }
 }

@@ -3,26 +3,30 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// How files are written: the settings below <c>format</c>, and the same below each element of <c>formats</c>. What <see cref="FormatJson"/> writes.
+/// How files are written: the settings below <c>format</c>, and the same ones below each element of <c>formats</c>.
+/// <see cref="FormatJson"/> writes what is read here.
 /// </summary>
 internal static class FormatSettings
 {
     private const string One = "format:", Many = "formats:", Channels = "format:channels:";
+    private const string FilesAllowed = "a pattern of names such as *.csv, or of paths such as north/**";
     private const string CountAllowed = "a whole number, 0 to 1000";
     private const string NumberAllowed = "a number such as 0.5 or -40";
     private const string SourceAllowed = "a column's name as in the header, or its number";
-    private const string PatternAllowed = "a regular expression with one named group, or with one called as the field, such as (?<logger>[^/]+)/[^/]+$, without look-around";
+    private const string PatternAllowed =
+        "a regular expression with one named group, or with one named like the field, such as (?<logger>[^/]+)/[^/]+$, without look-around";
 
     private static readonly string s_formats =
         $"a list of patterns with year, month and day and no K, such as dd.MM.yyyy HH:mm:ss, or of the words {FormatWords.TimestampWords}";
 
     private static readonly string s_units = $"one of {UnitOfMeasure.AllNames}";
 
-    /// <summary>The settings of a single format.</summary>
+    /// <summary>The settings below <c>format</c>, without those of channels, whose names are free.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
         Choice("shape", FormatWords.Shapes, (f, shape) => f with { Layout = shape }),
-        Text("separator", "one character such as , or ; or |, or one of the words tab, space and detect", (t, text) => t with { Separator = FormatWords.Separator(text) }),
+        Text("separator", "one character such as , or ; or |, or one of the words tab, space and detect",
+            (t, text) => t with { Separator = FormatWords.Separator(text) }),
         Text("quote", "one character, usually \"", (t, text) => t with { Quote = Single(text) }),
         Text("encoding", "an encoding's name such as utf-8, utf-16, windows-1252 or latin1", (t, text) => t with { Encoding = text }),
         Text("header", "true or false", (t, text) => t with { HasHeader = SettingText.Flag(text) }),
@@ -46,14 +50,17 @@ internal static class FormatSettings
         .. Field("timestamp", (c, source) => c with { Format = c.Format with { Timestamp = source } }),
         .. Field("timeOfDay", (c, source) => c with { Format = c.Format with { TimeOfDay = source } }),
         .. Field("value", (c, source) => c with { Format = c.Format with { Value = source } }),
-        // Without a column: a start is one for the whole file.
+        // Without a column: a file has one start.
         .. Field("elapsedStart", (c, source) => c with { ElapsedStart = source }).Skip(1),
         Any("quality:column", SourceAllowed, (c, texts) => c with { QualityColumn = FormatWords.Column(texts[0]).Text }),
-        Any("quality:accepted", "a list of codes such as 0 or Good", (c, texts) => c with { QualityAccepted = texts }) with { IsList = true },
+        Any("quality:accepted", "a list of codes such as 0 or Good", (c, texts) => c with { QualityAccepted = texts }) with
+        {
+            IsList = true,
+        },
         Choose("quality:otherwise", FormatWords.Doubtful, (c, what) => c with { QualityOtherwise = what }),
     ];
 
-    // Below a channel's name, in the order in which they are applied.
+    // The settings below a channel's name.
     private static readonly Setting[] s_channel =
     [
         Channel("name", "the channel's name in the database", (c, text) => c with { Name = text }),
@@ -63,39 +70,51 @@ internal static class FormatSettings
         Channel("to", s_units, (c, text) => c with { ToUnit = text }),
         Channel("min", NumberAllowed, (c, text) => c with { Min = Number(text) }),
         Channel("max", NumberAllowed, (c, text) => c with { Max = Number(text) }),
-        Channel("outside", FormatWords.Listed(FormatWords.Doubtful), (c, text) => c with { Outside = SettingText.Choice(text, FormatWords.Doubtful) }),
+        Channel("outside", SettingText.Listed(FormatWords.Doubtful),
+            (c, text) => c with { Outside = SettingText.Choice(text, FormatWords.Doubtful) }),
     ];
 
-    private static readonly Dictionary<string, Setting> s_byKey = All.ToDictionary(setting => setting.Key, StringComparer.OrdinalIgnoreCase);
+    private static readonly Dictionary<string, Setting> s_byKey =
+        All.ToDictionary(setting => setting.Key, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The setting of a key such as <c>format:channels:flow:unit</c> or <c>formats:1:separator</c>, which no list can hold.</summary>
+    /// <summary>
+    /// The setting of any key below <c>format</c> and <c>formats</c>, such as <c>format:channels:flow:unit</c> or
+    /// <c>formats:1:separator</c>. There are too many of these to list.
+    /// </summary>
     public static Setting? Find(string key)
     {
         if (ElementOf(key, out string rest) is { } index)
             return rest.Equals("files", StringComparison.OrdinalIgnoreCase) ? Files(index) : Find(One + rest)?.In(index);
         if (s_byKey.TryGetValue(key, out Setting? setting)) return setting;
-        if (!key.StartsWith(Channels, StringComparison.OrdinalIgnoreCase) || key.LastIndexOf(':') is var last && last <= Channels.Length) return null;
+        if (!key.StartsWith(Channels, StringComparison.OrdinalIgnoreCase)) return null;
+        int last = key.LastIndexOf(':');
+        if (last <= Channels.Length) return null;
         string channel = key[Channels.Length..last];
         return s_channel.FirstOrDefault(one => one.Key.Equals(key[(last + 1)..], StringComparison.OrdinalIgnoreCase))?.Of(channel);
     }
 
-    /// <summary>Keys that may be meant by one that is unknown, spelt for the place where it was found.</summary>
+    /// <summary>Known keys that an unknown key may mean, written for the place where it was found.</summary>
     public static IEnumerable<string> Near(string key)
     {
         if (ElementOf(key, out string rest) is { } index)
-            return Near(One + rest).Concat(All.Select(setting => setting.Key)).Select(near => $"{Many}{index}:{near[One.Length..]}").Append($"{Many}{index}:files");
+        {
+            IEnumerable<string> near = Near(One + rest).Concat(All.Select(setting => setting.Key));
+            return near.Select(one => $"{Many}{index}:{one[One.Length..]}").Append($"{Many}{index}:files");
+        }
         if (!key.StartsWith(Channels, StringComparison.OrdinalIgnoreCase)) return [];
         int last = key.LastIndexOf(':');
         string channel = last > Channels.Length ? key[..last] : key;
         return s_channel.Select(setting => $"{channel}:{setting.Key}");
     }
 
-    /// <summary>Puts together what was set in parts, and says what excludes each other.</summary>
+    /// <summary>Puts together what was set in parts, and reports settings that exclude each other.</summary>
     public static HostSettings Completed(HostSettings settings, List<SettingProblem> problems)
     {
         if (settings.Formats.Count == 0) return settings with { Format = Completed(settings.Format, "format", problems) };
         if (settings.Format != FormatChoice.Default)
-            problems.Add(new SettingProblem("format", "found both format and formats, allowed is one of them: format is for all files, formats are chosen by file pattern."));
+            problems.Add(new SettingProblem(
+                "format",
+                "found both format and formats, allowed is one of them: format is for all files, formats are chosen by file pattern."));
         return settings with { Formats = [.. settings.Formats.Select((choice, i) => Completed(choice, $"formats:{i}", problems))] };
     }
 
@@ -104,7 +123,7 @@ internal static class FormatSettings
         try
         {
             if (where != "format" && choice.Files is null)
-                problems.Add(new SettingProblem($"{where}:files", "it is missing, allowed is a pattern of names such as *.csv, or of paths such as north/**."));
+                problems.Add(new SettingProblem($"{where}:files", $"it is missing, allowed is {FilesAllowed}."));
             return choice.Completed();
         }
         catch (ArgumentException error)
@@ -117,9 +136,12 @@ internal static class FormatSettings
     private static int? ElementOf(string key, out string rest)
     {
         rest = "";
-        if (!key.StartsWith(Many, StringComparison.OrdinalIgnoreCase) || key.IndexOf(':', Many.Length) is var colon && colon < 0) return null;
+        if (!key.StartsWith(Many, StringComparison.OrdinalIgnoreCase)) return null;
+        int colon = key.IndexOf(':', Many.Length);
+        if (colon < 0) return null;
         rest = key[(colon + 1)..];
-        return int.TryParse(key.AsSpan(Many.Length, colon - Many.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < 1000 ? index : null;
+        ReadOnlySpan<char> number = key.AsSpan(Many.Length, colon - Many.Length);
+        return int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index < 1000 ? index : null;
     }
 
     private static Setting In(this Setting setting, int index) => setting with
@@ -128,8 +150,11 @@ internal static class FormatSettings
         Apply = (s, values) => s.With(index, setting.Apply(s with { Format = s.Element(index) }, values).Format),
     };
 
-    private static Setting Files(int index) => Setting.One($"{Many}{index}:files", "a pattern of names such as *.csv, or of paths such as north/**",
-        (s, text) => s.With(index, s.Element(index) with { Files = string.IsNullOrWhiteSpace(text) ? throw new FormatException() : text }));
+    private static Setting Files(int index) => Setting.One($"{Many}{index}:files", FilesAllowed, (s, text) =>
+    {
+        if (string.IsNullOrWhiteSpace(text)) throw new FormatException();
+        return s.With(index, s.Element(index) with { Files = text });
+    });
 
     private static Setting Of(this Setting setting, string channel) => setting with
     {
@@ -152,19 +177,23 @@ internal static class FormatSettings
     private static Setting Text(string name, string allowed, Func<CsvText, string, CsvText> apply) =>
         Value(name, allowed, (f, text) => f with { Text = apply(f.Text, text) });
 
-    private static Setting Choose<T>(string name, IReadOnlyList<(string Word, T Value)> choices, Func<FormatChoice, T, FormatChoice> apply) =>
+    private static Setting Choose<T>(
+        string name, IReadOnlyList<(string Word, T Value)> choices, Func<FormatChoice, T, FormatChoice> apply) =>
         Setting.Choice(One + name, choices, (s, value) => s with { Format = apply(s.Format, value) });
 
-    private static Setting Choice<T>(string name, IReadOnlyList<(string Word, T Value)> choices, Func<ReadingFormat, T, ReadingFormat> apply) =>
+    private static Setting Choice<T>(
+        string name, IReadOnlyList<(string Word, T Value)> choices, Func<ReadingFormat, T, ReadingFormat> apply) =>
         Choose(name, choices, (c, value) => c with { Format = apply(c.Format, value) });
 
     private static Setting[] Field(string name, Func<FormatChoice, FieldSource, FormatChoice> apply) =>
     [
         Any($"{name}:column", SourceAllowed, (c, texts) => apply(c, FormatWords.Column(texts[0]))),
-        Any($"{name}:fileName", "true", (c, texts) => SettingText.Flag(texts[0]) ? apply(c, FieldSource.FileName) : throw new FormatException()),
+        Any($"{name}:fileName", "true",
+            (c, texts) => SettingText.Flag(texts[0]) ? apply(c, FieldSource.FileName) : throw new FormatException()),
         Any($"{name}:constant", "a text that is not empty", (c, texts) => apply(c, FieldSource.Constant(texts[0]))),
         Any($"{name}:pathPattern", PatternAllowed, (c, texts) => apply(c, FieldSource.PathPattern(texts[0]))),
-        Any($"{name}:preamble", "the beginning of a line above the table, such as Logger ID", (c, texts) => apply(c, FieldSource.Preamble(texts[0]))),
+        Any($"{name}:preamble", "the beginning of a line above the table, such as Logger ID",
+            (c, texts) => apply(c, FieldSource.Preamble(texts[0]))),
         Any($"{name}:preamblePattern", PatternAllowed, (c, texts) => apply(c, FieldSource.PreamblePattern(texts[0]))),
     ];
 

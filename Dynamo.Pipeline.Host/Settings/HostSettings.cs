@@ -1,28 +1,32 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Everything the host can be told, checked. Composed of the library's own options, so that a default or a limit is written down once.
+/// Everything the host can be told, checked. This folder reads settings from the configuration file, the environment and the command line,
+/// and reports everything that is wrong with them at once. Settings are made of the library's own options, so a default or a limit stands
+/// in one place.
 /// </summary>
 internal sealed record HostSettings
 {
-
     public static HostSettings Default { get; } = new();
 
-    /// <summary>The folder or address to import, as it was given. Default <see langword="null"/>: the bundled samples, when nothing else was said either.</summary>
+    /// <summary>
+    /// The folder or address to import, as it was given. Default <see langword="null"/>:
+    /// the bundled samples, if nothing else is set either.
+    /// </summary>
     public string? Source { get; init; }
 
-    /// <summary>Where <see cref="Source"/> is, when it is an address.</summary>
+    /// <summary>The parts of <see cref="Source"/>, if it is an address.</summary>
     public SftpSourceOptions? Address { get; init; }
 
     public FolderSourceOptions Folder { get; init; } = new();
 
-    /// <summary>What holds for a server, whatever its address: its host is a place-holder until <see cref="Remote"/> puts the address in.</summary>
+    /// <summary>The options of a server without its address: the host is a placeholder, which <see cref="Remote"/> replaces.</summary>
     public SftpSourceOptions Sftp { get; init; } = new() { Host = "unset" };
 
-    /// <summary>The format of all files, unless there are <see cref="Formats"/>.</summary>
+    /// <summary>The format of all files. Not used if there are <see cref="Formats"/>.</summary>
     public FormatChoice Format { get; init; } = FormatChoice.Default;
 
-    /// <summary>Formats for some files each; the first that matches wins.</summary>
+    /// <summary>Formats for some files each. The first one that matches a file wins.</summary>
     public IReadOnlyList<FormatChoice> Formats { get; init; } = [];
 
     /// <summary>The database file. Default <c>dynamo.db</c> in the current folder.</summary>
@@ -37,13 +41,19 @@ internal sealed record HostSettings
 
     public string? SqlServerPassword { get; init; }
 
+    /// <summary>The program and its arguments that print a token to log in with. Default none.</summary>
+    public IReadOnlyList<string> AccessTokenCommand { get; init; } = [];
+
+    /// <summary>The file that holds a token to log in with. Default none.</summary>
+    public string? AccessTokenFile { get; init; }
+
     public SqlServerSinkOptions SqlServer { get; init; } = new();
 
     public TableSettings Table { get; init; } = new();
 
     public PipelineOptions Pipeline { get; init; } = new();
 
-    /// <summary>Everything about the server, or <see langword="null"/> when the source is a folder.</summary>
+    /// <summary>The options of the server with its address; <see langword="null"/>: the source is a folder.</summary>
     public SftpSourceOptions? Remote =>
         Address is null ? null : Sftp with { Host = Address.Host, User = Address.User, Port = Address.Port, Path = Address.Path };
 
@@ -53,18 +63,18 @@ internal sealed record HostSettings
     /// <summary>The source as people read it.</summary>
     public string ShownSource => Remote is { } remote ? Shown.Name(remote.ToString()) : Shown.Path(Path.GetFullPath(Source ?? ""));
 
-    /// <summary>An element of <see cref="Formats"/>, as far as it is set.</summary>
+    /// <summary>An element of <see cref="Formats"/>, or the default format if there is no such element yet.</summary>
     public FormatChoice Element(int index) => index < Formats.Count ? Formats[index] : FormatChoice.Default;
 
-    /// <summary>These settings with another element of <see cref="Formats"/>, which grow as needed.</summary>
+    /// <summary>These settings with one element of <see cref="Formats"/> replaced. The list grows as needed.</summary>
     public HostSettings With(int index, FormatChoice choice) =>
         this with { Formats = [.. Enumerable.Range(0, Math.Max(Formats.Count, index + 1)).Select(i => i == index ? choice : Element(i))] };
 
-    /// <summary>Whether anything at all was set: then a missing source is a mistake.</summary>
+    /// <summary>Whether anything at all is set. If it is, a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }
 }
 
-/// <summary>The table of readings, for a database that exists already. Default <c>Reading(Logger, Channel, TimestampUtc, Value)</c>.</summary>
+/// <summary>The names of the table of readings. Default <c>Reading(Logger, Channel, TimestampUtc, Value)</c>.</summary>
 internal sealed record TableSettings
 {
     public string Name { get; init; } = "Reading";

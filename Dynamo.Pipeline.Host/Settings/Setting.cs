@@ -6,25 +6,25 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IReadOnlyList<string>, HostSettings> Apply)
 {
-    /// <summary>The option without which it can only be set in a file or the environment.</summary>
+    /// <summary>The option; <see langword="null"/>: it can only be set in a file or in the environment.</summary>
     public string? Option { get; init; }
 
-    /// <summary>For <c>--help</c>: one line, with the default and its unit.</summary>
+    /// <summary>One line for <c>--help</c>, with the default and its unit.</summary>
     public string Help { get; init; } = "";
 
     /// <summary>What an option's value is called in <c>--help</c>; <see langword="null"/> for a flag.</summary>
     public string? ValueName { get; init; }
 
-    /// <summary>The allowed words, where there are only a few: for suggestions.</summary>
+    /// <summary>The allowed words, if there are only a few. Used for suggestions.</summary>
     public IReadOnlyList<string> Words { get; init; } = [];
 
-    /// <summary>Whether it takes several values: a JSON array.</summary>
+    /// <summary>Whether it takes several values, in JSON an array.</summary>
     public bool IsList { get; init; }
 
     /// <summary>Whether no message may show the value.</summary>
     public bool IsSecret { get; init; }
 
-    /// <summary>Makes a relative path in a file relative to that file's folder; <see langword="null"/> when the value is no path.</summary>
+    /// <summary>Makes a relative path in a file relative to that file's folder; <see langword="null"/>: the value is no path.</summary>
     public Func<string, string, string>? Rebase { get; init; }
 
     /// <summary>A setting with one value.</summary>
@@ -34,8 +34,8 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
     /// <summary>A setting with one of a few words.</summary>
     public static Setting Choice<T>(string key, IReadOnlyList<(string Word, T Value)> choices, Func<HostSettings, T, HostSettings> apply)
     {
-        string[] words = [.. choices.Select(choice => choice.Word)];
-        return One(key, string.Join(", ", words[..^1]) + " or " + words[^1], (settings, text) => apply(settings, SettingText.Choice(text, choices))) with { Words = words };
+        Setting setting = One(key, SettingText.Listed(choices), (settings, text) => apply(settings, SettingText.Choice(text, choices)));
+        return setting with { Words = [.. choices.Select(choice => choice.Word)] };
     }
 
     /// <summary>Applies the values, or says what is wrong with them.</summary>
@@ -65,5 +65,26 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
     }
 }
 
-/// <summary>A value that is wrong in a way that needs words of its own.</summary>
+/// <summary>A wrong value whose message says more than what was found and what is allowed.</summary>
 internal sealed class SettingValueException(string message) : Exception(message);
+
+/// <summary>
+/// All settings. The JSON file, the environment and the options are checked against them, and <c>--help</c> is made of them.
+/// </summary>
+internal static class SettingCatalogue
+{
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        .. SourceSettings.All,
+        .. SftpSettings.All,
+        .. SinkSettings.All,
+        .. SqlServerSettings.All,
+        .. FormatSettings.All,
+        .. PipelineSettings.All,
+    ];
+
+    private static readonly Dictionary<string, Setting> s_byKey =
+        All.ToDictionary(setting => setting.Key, StringComparer.OrdinalIgnoreCase);
+
+    public static Setting? Find(string key) => s_byKey.GetValueOrDefault(key) ?? FormatSettings.Find(key);
+}

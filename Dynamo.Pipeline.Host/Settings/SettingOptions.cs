@@ -2,15 +2,25 @@ using System.CommandLine;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The options of a command that stand for settings, and the way from all three places to checked settings.</summary>
+/// <summary>A command that takes settings.</summary>
+internal interface ISettingsCommand
+{
+    SettingOptions Settings { get; }
+}
+
+/// <summary>The options of a command that stand for settings. Reads the settings from all three places and checks them.</summary>
 internal sealed class SettingOptions
 {
     private readonly List<(Setting Setting, Option Option)> _options = [];
-    private readonly Option<string?> _config = new("--config") { Description = "Settings in a JSON file; relative paths in it start at its folder.", HelpName = "FILE" };
+    private readonly Option<string?> _config =
+        ValueOption.Named("--config", "FILE", "Settings in a JSON file; relative paths in it start at its folder.");
 
-    private readonly Option<string?> _more = new("--settings") { Description = "More settings in a JSON file, such as dynamo tune writes; they win over those of --config.", HelpName = "FILE" };
+    private readonly Option<string?> _more = ValueOption.Named(
+        "--settings", "FILE", "More settings in a JSON file, such as dynamo tune writes; they win over those of --config.");
 
-    /// <summary>Adds <c>--config</c>, <c>--settings</c> and the options of these settings to a command; all of them when none are named.</summary>
+    /// <summary>
+    /// Adds <c>--config</c>, <c>--settings</c> and the options of the named settings to a command; of all settings, if none are named.
+    /// </summary>
     public SettingOptions(Command command, params string[] keys)
     {
         foreach (Setting setting in SettingCatalogue.All)
@@ -24,7 +34,7 @@ internal sealed class SettingOptions
         command.Options.Add(_more);
     }
 
-    /// <exception cref="SettingsException">All that is wrong.</exception>
+    /// <exception cref="SettingsException">Something is wrong; the message lists everything.</exception>
     public HostSettings Read(ParseResult parsed)
     {
         var problems = new List<SettingProblem>();
@@ -35,16 +45,32 @@ internal sealed class SettingOptions
     /// <summary>Reads the settings, adding to <paramref name="problems"/> what is wrong.</summary>
     public HostSettings Read(ParseResult parsed, List<SettingProblem> problems)
     {
-        List<SettingLayer> layers = [.. FromFile(_config, parsed, problems), .. FromFile(_more, parsed, problems), SettingLayers.Environment(), FromArguments(parsed)];
+        List<SettingLayer> layers =
+        [
+            .. FromFile(_config, parsed, problems),
+            .. FromFile(_more, parsed, problems),
+            SettingLayer.FromEnvironment(),
+            FromArguments(parsed),
+        ];
         HostSettings settings = HostSettings.Default;
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
         settings = FormatSettings.Completed(settings, problems) with { IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
-        if (settings.Folder.SettleTime >= settings.Pipeline.StallTimeout)
-            problems.Add(new SettingProblem("settle", $"found {settings.Folder.SettleTime}, allowed is less than stallTimeout ({settings.Pipeline.StallTimeout}): waiting so long would look like a hang."));
-        if (settings.Pipeline.StreamAbove > settings.Pipeline.BytesInFlight)
-            problems.Add(new SettingProblem("streamAbove", $"found {settings.Pipeline.StreamAbove}, allowed is at most bytesInFlight ({settings.Pipeline.BytesInFlight})."));
+        CheckTogether(settings, problems);
         return settings;
+    }
+
+    private static void CheckTogether(HostSettings settings, List<SettingProblem> problems)
+    {
+        PipelineOptions pipeline = settings.Pipeline;
+        TimeSpan settle = settings.Folder.SettleTime;
+        if (settle >= pipeline.StallTimeout)
+            problems.Add(new SettingProblem(
+                "settle",
+                $"found {settle}, allowed is less than stallTimeout ({pipeline.StallTimeout}): waiting so long would look like a hang."));
+        if (pipeline.StreamAbove > pipeline.BytesInFlight)
+            problems.Add(new SettingProblem(
+                "streamAbove", $"found {pipeline.StreamAbove}, allowed is at most bytesInFlight ({pipeline.BytesInFlight})."));
     }
 
     private static SettingLayer[] FromFile(Option<string?> option, ParseResult parsed, List<SettingProblem> problems)
@@ -52,7 +78,7 @@ internal sealed class SettingOptions
         if (parsed.GetResult(option)?.Errors.Any() == true || parsed.GetValue(option) is not { } path) return [];
         try
         {
-            return [SettingLayers.File(path, option.Name)];
+            return [SettingLayer.FromFile(path, option.Name)];
         }
         catch (SettingsException error)
         {
@@ -66,9 +92,11 @@ internal sealed class SettingOptions
         var values = new List<(string, string)>();
         foreach ((Setting setting, Option option) in _options)
         {
-            // What is wrong with its arguments is told by the parser.
+            // If something is wrong with its argument, the parser reports it.
             if (parsed.GetResult(option) is not { Implicit: false, Errors: var errors } || errors.Any()) continue;
-            string? value = option is Option<bool> flag ? parsed.GetValue(flag) ? "true" : "false" : parsed.GetValue((Option<string?>)option);
+            string? value = option is Option<bool> flag
+                ? (parsed.GetValue(flag) ? "true" : "false")
+                : parsed.GetValue((Option<string?>)option);
             if (value is not null) values.Add((setting.Key, value));
         }
         return new SettingLayer(values, key => SettingCatalogue.Find(key)?.Option ?? key);

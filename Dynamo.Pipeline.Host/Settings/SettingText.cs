@@ -2,7 +2,10 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>How a setting's text becomes a value. Each method says in a <see cref="FormatException"/> what it would have taken.</summary>
+/// <summary>
+/// Turns a setting's text into a value. Each method throws a <see cref="FormatException"/> for a text that it does not understand;
+/// the setting says what is allowed.
+/// </summary>
 internal static class SettingText
 {
     private static readonly (string Unit, TimeSpan Length)[] s_units =
@@ -17,13 +20,17 @@ internal static class SettingText
     ];
 
     public static int Count(string text) =>
-        int.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value : throw new FormatException();
+        int.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value)
+            ? value
+            : throw new FormatException();
 
-    /// <summary><c>auto</c> is <see langword="null"/>.</summary>
+    /// <summary>A count, or <see langword="null"/> for <c>auto</c>.</summary>
     public static int? CountOrAuto(string text) => text.Trim().Equals("auto", StringComparison.OrdinalIgnoreCase) ? null : Count(text);
 
     public static long Whole(string text) =>
-        long.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : throw new FormatException();
+        long.TryParse(Digits(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value)
+            ? value
+            : throw new FormatException();
 
     public static double Fraction(string text) => Number(text);
 
@@ -48,7 +55,8 @@ internal static class SettingText
         string trimmed = text.Trim();
         foreach ((string unit, long bytes) in s_sizes)
         {
-            if (trimmed.EndsWith(unit, StringComparison.OrdinalIgnoreCase)) return checked((long)(Number(trimmed[..^unit.Length]) * bytes));
+            if (trimmed.EndsWith(unit, StringComparison.OrdinalIgnoreCase))
+                return checked((long)(Number(trimmed[..^unit.Length]) * bytes));
         }
         return checked((long)Number(trimmed));
     }
@@ -62,9 +70,15 @@ internal static class SettingText
         throw new FormatException();
     }
 
-    private static double Number(string text) =>
-        double.TryParse(Digits(text), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) ? value : throw new FormatException();
+    /// <summary>The words of a choice as a sentence lists them: <c>reject, earlier or later</c>.</summary>
+    public static string Listed<T>(IReadOnlyList<(string Word, T Value)> choices) =>
+        $"{string.Join(", ", choices.Take(choices.Count - 1).Select(choice => choice.Word))} or {choices[^1].Word}";
 
-    /// <summary>People write 50_000 and 50,000; the comma stays wrong, since elsewhere it is the decimal sign.</summary>
+    private static double Number(string text) =>
+        double.TryParse(Digits(text), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)
+            ? value
+            : throw new FormatException();
+
+    /// <summary>People write 50_000 and 50,000. The comma is refused, because it is the decimal sign in many countries.</summary>
     private static string Digits(string text) => text.Trim().Replace("_", "", StringComparison.Ordinal);
 }

@@ -2,7 +2,7 @@ using System.Data.Common;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>How to reach and to fill a database of SQL Server.</summary>
+/// <summary>How a SQL Server database is reached and filled.</summary>
 internal static class SqlServerSettings
 {
     private const string DurationAllowed = "a duration above zero, such as 30s or 5min, up to a day";
@@ -10,17 +10,37 @@ internal static class SqlServerSettings
 
     public static IReadOnlyList<Setting> All { get; } =
     [
-        // No option: every user of a machine sees its command lines.
-        Setting.One("sqlserver:connection", "a connection string, such as Server=db1;Database=Water;Integrated Security=true", (s, text) => s with { SqlServerConnection = Checked(text) })
-            with { IsSecret = true },
-        Setting.One("sqlserver:password", "the password of the connection string's user", (s, text) => s with { SqlServerPassword = text }) with { IsSecret = true },
-        Setting.One("sqlserver:schema", NameAllowed, (s, text) => s with { SqlServer = s.SqlServer with { Schema = text } }),
-        Setting.One("sqlserver:append", "true or false", (s, text) => s with { SqlServer = s.SqlServer with { Append = SettingText.Flag(text) } }),
-        Setting.One("sqlserver:procedure", NameAllowed, (s, text) => s with { SqlServer = s.SqlServer with { Procedure = text } }),
-        new("sqlserver:constants", "a list of COLUMN=VALUE, such as Site=North", (s, texts) => s with { SqlServer = s.SqlServer with { Constants = Constants(texts) } }) { IsList = true },
-        Setting.One("sqlserver:commandTimeout", DurationAllowed, (s, text) => s with { SqlServer = s.SqlServer with { CommandTimeout = SettingText.Duration(text) } }),
-        Setting.One("sqlserver:stallTimeout", DurationAllowed, (s, text) => s with { SqlServer = s.SqlServer with { StallTimeout = SettingText.Duration(text) } }),
+        // Not an option: every user of the machine can read command lines.
+        Setting.One(
+            "sqlserver:connection",
+            "a connection string, such as Server=db1;Database=Water;Integrated Security=true",
+            (s, text) => s with { SqlServerConnection = Checked(text) }) with { IsSecret = true },
+        Setting.One(
+            "sqlserver:password",
+            "the password of the connection string's user",
+            (s, text) => s with { SqlServerPassword = text }) with { IsSecret = true },
+        // Not relative to the configuration file: a bare name is looked for on the path.
+        new(
+            "sqlserver:accessTokenCommand",
+            "a list: a program, and its arguments",
+            (s, texts) => s with { AccessTokenCommand = Program(texts) }) { IsList = true },
+        Setting.One("sqlserver:accessTokenFile", "a file's path", (s, text) => s with { AccessTokenFile = Program([text])[0] }) with
+        {
+            Rebase = (text, folder) => string.IsNullOrWhiteSpace(text) ? text : Path.Combine(folder, text),
+        },
+        One("schema", NameAllowed, (q, text) => q with { Schema = text }),
+        One("append", "true or false", (q, text) => q with { Append = SettingText.Flag(text) }),
+        One("procedure", NameAllowed, (q, text) => q with { Procedure = text }),
+        new(
+            "sqlserver:constants",
+            "a list of COLUMN=VALUE, such as Site=North",
+            (s, texts) => s with { SqlServer = s.SqlServer with { Constants = Constants(texts) } }) { IsList = true },
+        One("commandTimeout", DurationAllowed, (q, text) => q with { CommandTimeout = SettingText.Duration(text) }),
+        One("stallTimeout", DurationAllowed, (q, text) => q with { StallTimeout = SettingText.Duration(text) }),
     ];
+
+    private static Setting One(string name, string allowed, Func<SqlServerSinkOptions, string, SqlServerSinkOptions> apply) =>
+        Setting.One("sqlserver:" + name, allowed, (s, text) => s with { SqlServer = apply(s.SqlServer, text) });
 
     private static string Checked(string text)
     {
@@ -28,6 +48,9 @@ internal static class SqlServerSettings
         _ = new DbConnectionStringBuilder { ConnectionString = text };
         return text;
     }
+
+    private static IReadOnlyList<string> Program(IReadOnlyList<string> texts) =>
+        string.IsNullOrWhiteSpace(texts[0]) ? throw new FormatException() : texts;
 
     private static Dictionary<string, string> Constants(IReadOnlyList<string> texts)
     {
@@ -44,18 +67,28 @@ internal static class SqlServerSettings
 /// <summary>The connection string from all the places it may come from.</summary>
 internal static class SqlServerConnection
 {
-    /// <summary>What other programs' documentation calls it; the setting's own variable wins.</summary>
+    /// <summary>A short name for the variable. The setting's own variable, <c>DYNAMO__SQLSERVER__CONNECTION</c>, wins.</summary>
     private const string Variable = "DYNAMO_SINK";
 
-    /// <exception cref="SettingsException">There is none, or its password is missing or there twice.</exception>
+    private const string WithoutAzure =
+        "found Authentication=Active Directory …, but dynamo has no Azure library in it. Leave it out, and set "
+        + "sqlserver:accessTokenCommand or sqlserver:accessTokenFile to what yields a token; docs/sqlserver.md has the commands.";
+
+    /// <exception cref="SettingsException">
+    /// There is no connection string, it cannot be read, there are two passwords, or it needs Azure's libraries.
+    /// </exception>
     public static string Of(HostSettings settings)
     {
         string text = settings.SqlServerConnection ?? Environment.GetEnvironmentVariable(Variable)
-            ?? throw new SettingsException("sink", $"found sqlserver, but nothing says which. Put the connection string into sqlserver:connection of the configuration, or into {Variable} or DYNAMO__SQLSERVER__CONNECTION in the environment.");
-        if (settings.SqlServerPassword is not { } password) return text;
+            ?? throw new SettingsException(
+                "sink",
+                "found sqlserver, but no connection string. Put it into sqlserver:connection of the configuration, "
+                + $"or into {Variable} or DYNAMO__SQLSERVER__CONNECTION in the environment.");
         try
         {
             var connection = new DbConnectionStringBuilder { ConnectionString = text };
+            if (AsksForAzure(connection)) throw new SettingsException("sqlserver:connection", WithoutAzure);
+            if (settings.SqlServerPassword is not { } password) return text;
             if (connection.ContainsKey("Password") || connection.ContainsKey("Pwd"))
                 throw new SettingsException("sqlserver:password", "the connection string has a password as well. Keep one of them.");
             connection["Password"] = password;
@@ -63,7 +96,13 @@ internal static class SqlServerConnection
         }
         catch (ArgumentException)
         {
-            throw new SettingsException("sqlserver:connection", "the connection string cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.");
+            throw new SettingsException(
+                "sqlserver:connection",
+                "the connection string cannot be read. Check its keywords, and put values that hold a semicolon or quotes into quotes.");
         }
     }
+
+    private static bool AsksForAzure(DbConnectionStringBuilder connection) =>
+        connection.TryGetValue("Authentication", out object? way)
+        && way.ToString()!.Replace(" ", "", StringComparison.Ordinal).StartsWith("ActiveDirectory", StringComparison.OrdinalIgnoreCase);
 }

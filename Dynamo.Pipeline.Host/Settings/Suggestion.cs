@@ -5,7 +5,7 @@ internal static class Suggestion
 {
     private const int LongestCompared = 64;
 
-    /// <summary>The nearest word, or <see langword="null"/> when none is near enough to be meant.</summary>
+    /// <summary>The nearest known word, or <see langword="null"/> if none is near enough.</summary>
     public static string? For(string typed, IEnumerable<string> known)
     {
         string plain = Plain(typed);
@@ -18,7 +18,7 @@ internal static class Suggestion
             .FirstOrDefault();
     }
 
-    /// <summary>So that <c>batch_rows</c>, <c>--batch-rows</c> and <c>BatchRows</c> are near <c>batchRows</c>.</summary>
+    /// <summary>Makes <c>batch_rows</c>, <c>--batch-rows</c> and <c>BatchRows</c> the same as <c>batchRows</c>.</summary>
     private static string Plain(string word) => string.Concat(word.Where(char.IsLetterOrDigit)).ToLowerInvariant();
 
     /// <summary>Optimal string alignment: insertions, deletions, replacements and swapped neighbours cost 1 each.</summary>

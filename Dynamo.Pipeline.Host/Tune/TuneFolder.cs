@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The folder of a sweep: its raw data, and what is made of them.</summary>
+/// <summary>The folder of a sweep, with its raw data and everything that is made from them.</summary>
 internal sealed class TuneFolder
 {
     private readonly string _folder;
 
-    /// <exception cref="SinkException">The folder cannot be made.</exception>
+    /// <exception cref="SinkException">The folder cannot be created.</exception>
     public TuneFolder(string folder)
     {
         _folder = folder;
@@ -21,7 +21,7 @@ internal sealed class TuneFolder
 
     public string Data => Path.Combine(_folder, "measurements.csv");
 
-    /// <exception cref="SinkException">The file cannot be opened, or is something else.</exception>
+    /// <exception cref="SinkException">The file cannot be opened, or holds something else.</exception>
     public Measurements OpenMeasurements()
     {
         Measurements? measurements = null;
@@ -29,11 +29,11 @@ internal sealed class TuneFolder
         return measurements!;
     }
 
-    /// <summary>A database for one run of the whole pipeline, on the disk of the folder, removed after it.</summary>
+    /// <summary>A database for one run of the whole pipeline, in this folder, deleted after the run.</summary>
     public IBatchSink<Reading> NewDatabase(HostSettings settings) =>
-        new ThrowAwayDatabase(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"thrown-away-{Guid.NewGuid():N}.db")), settings);
+        new TemporaryDatabase(PathOf($"temporary-{Guid.NewGuid():N}.db"), settings);
 
-    /// <exception cref="SinkException">The disk refuses.</exception>
+    /// <exception cref="SinkException">The files cannot be written.</exception>
     public void Write(TuningResult result, HostSettings settings) => Try(() =>
     {
         string recommended = TuneJson.Settings(result);
@@ -41,10 +41,12 @@ internal sealed class TuneFolder
         File.WriteAllText(Report, new TuningReport(result, settings.ShownSource, recommended).ToString());
         foreach (Timeline timeline in result.Timelines)
         {
-            using FileStream trace = File.Create(Path.Combine(_folder, string.Create(CultureInfo.InvariantCulture, $"chunk-{timeline.FilesPerMessage}.trace.json")));
+            using FileStream trace = File.Create(PathOf($"chunk-{timeline.FilesPerMessage}.trace.json"));
             ChromeTrace.Write(trace, timeline.Trace);
         }
     });
+
+    private string PathOf(FormattableString name) => Path.Combine(_folder, name.ToString(CultureInfo.InvariantCulture));
 
     private void Try(Action action)
     {

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A sweep's answer as settings, and as the one object of <c>--json</c>.</summary>
+/// <summary>The result of a sweep as settings, and as the JSON object of <c>--json</c>.</summary>
 internal static class TuneJson
 {
     /// <summary>The recommendation, for <c>dynamo run --settings</c>.</summary>

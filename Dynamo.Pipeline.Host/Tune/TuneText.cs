@@ -3,16 +3,21 @@ using Spectre.Console;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The matrix and the answer for a terminal: in colour where there are colours, with <c>*</c> for the best and <c>~</c> for its equals everywhere.</summary>
+/// <summary>
+/// The matrix and the answer for a terminal: in colour if the terminal has colours, and always with <c>*</c> for the best cell and <c>~</c>
+/// for cells that cannot be told from it.
+/// </summary>
 internal static class TuneText
 {
     private const int Cell = 9;
 
     public static void Write(TextWriter to, TuningResult result, TuneFolder folder)
     {
-        if (result.WasCancelled) to.WriteLine($"Stopped after {Shown.Count(result.Samples.Count, "measurement")}. The same command goes on from there.");
+        if (result.WasCancelled)
+            to.WriteLine($"Stopped after {Shown.Count(result.Samples.Count, "measurement")}. The same command goes on from there.");
         if (result.Read is not { } read) return;
-        to.WriteLine($"Read step of {Shown.Count(result.Files.Files, "file")}{(result.Files.Files < result.Files.Ready ? $" (of {Shown.Count(result.Files.Ready)})" : "")}, mean seconds; * the best, ~ cannot be told from it:");
+        string share = result.Files.Files < result.Files.Ready ? $" (of {Shown.Count(result.Files.Ready)})" : "";
+        to.WriteLine($"Read step of {Shown.Count(result.Files.Files, "file")}{share}, mean seconds; * the best, ~ cannot be told from it:");
         to.WriteLine();
         WriteMatrix(to, read, "readers", cell => cell.Readers, cell => cell.FilesPerMessage);
         if (result.Whole is { Cells.Count: > 1 } whole)
@@ -24,13 +29,15 @@ internal static class TuneText
         }
         to.WriteLine();
         foreach (string sentence in TuningWords.Answer(result)) to.WriteLine(sentence);
-        if (result.BadFiles > 0) to.WriteLine($"{Shown.Count(result.BadFiles, "file")} cannot be imported: dynamo run --dry-run says why.");
+        if (result.BadFiles > 0)
+            to.WriteLine($"{Shown.Count(result.BadFiles, "file")} cannot be imported: dynamo run --dry-run says why.");
         to.WriteLine();
         to.WriteLine($"report    {Shown.Path(folder.Report)}");
         to.WriteLine($"settings  {Shown.Path(folder.Settings)}  (dynamo run --settings FILE)");
     }
 
-    private static void WriteMatrix(TextWriter to, TuningAnalysis analysis, string rows, Func<TuningCell, int?> row, Func<TuningCell, int> column)
+    private static void WriteMatrix(
+        TextWriter to, TuningAnalysis analysis, string rows, Func<TuningCell, int?> row, Func<TuningCell, int> column)
     {
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(to) });
         bool isColored = !Console.IsOutputRedirected && console.Profile.Capabilities.ColorSystem != ColorSystem.NoColors;
@@ -38,11 +45,12 @@ internal static class TuneText
         to.WriteLine("  " + rows.PadRight(8) + string.Concat(columns.Select(value => Shown.Count(value).PadLeft(Cell))));
         ILookup<int?, TuningVerdict> lines = analysis.Cells.ToLookup(cell => row(cell.Cell));
         int most = lines.Max(line => line.Count());
-        // Readers that only the curve has are in the report.
-        foreach (IGrouping<int?, TuningVerdict> line in lines.Where(line => line.Count() > 1 || most == 1).OrderBy(line => line.Key ?? int.MaxValue))
+        // Reader counts that only the curve has are shown in the report.
+        foreach (var line in lines.Where(line => line.Count() > 1 || most == 1).OrderBy(line => line.Key ?? int.MaxValue))
         {
             to.Write("  " + (line.Key?.ToString(CultureInfo.InvariantCulture) ?? "auto").PadRight(8));
-            foreach (int at in columns) WriteCell(to, console, isColored, analysis, line.FirstOrDefault(cell => column(cell.Cell) == at));
+            foreach (int value in columns)
+                WriteCell(to, console, isColored, analysis, line.FirstOrDefault(cell => column(cell.Cell) == value));
             to.WriteLine();
         }
     }
@@ -57,8 +65,9 @@ internal static class TuneText
             to.Write(marked);
             return;
         }
-        HeatColor color = isBest ? HeatColor.Best : HeatColor.Of(cell.Seconds.Mean, analysis.Best.Seconds.Mean, analysis.Worst.Seconds.Mean);
-        var style = new Style(isBest ? Color.White : Color.Black, new Color(color.R, color.G, color.B), isBest ? Decoration.Bold : Decoration.None);
+        HeatColor color = HeatColor.Of(cell, analysis);
+        var background = new Color(color.R, color.G, color.B);
+        Style style = isBest ? new Style(Color.White, background, Decoration.Bold) : new Style(Color.Black, background);
         console.Write(new Text(marked, style));
     }
 }

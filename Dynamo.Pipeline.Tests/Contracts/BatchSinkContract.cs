@@ -1,6 +1,8 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>What every sink of readings must do. A sink's own fixture inherits it and says how to make one and how to look into its tables.</summary>
+/// <summary>
+/// What every sink of readings must do. A sink's own fixture inherits it and says how to make one and how to look into its tables.
+/// </summary>
 [TestFixture]
 public abstract class BatchSinkContract
 {
@@ -23,7 +25,8 @@ public abstract class BatchSinkContract
 
     protected static RunStart Run(int maxBadRows = 100, string source = Source) => new(source, Noon, "host", "1.0", maxBadRows);
 
-    protected static Reading R(string logger, int minute, double value, string channel = "flow") => new(logger, channel, Noon.AddMinutes(minute), value);
+    protected static Reading R(string logger, int minute, double value, string channel = "flow") =>
+        new(logger, channel, Noon.AddMinutes(minute), value);
 
     protected static FileRows<Reading> File(string path, params IEnumerable<Reading> readings) => FileWith(path, [], readings);
 
@@ -55,7 +58,9 @@ public abstract class BatchSinkContract
     [Test, CancelAfter(60_000)]
     public async Task New_rows_are_inserted_and_read_back_as_they_were()
     {
-        Reading[] rows = [new("A \"1'; --", "flöw", Noon + Finest, -1.5e-300), new("😀", "p", DateTime.MinValue.ToUniversalTime(), double.MaxValue), R("B", 0, 0)];
+        Reading[] rows = [
+            new("A \"1'; --", "flöw", Noon + Finest, -1.5e-300), new("😀", "p", DateTime.MinValue.ToUniversalTime(), double.MaxValue),
+            R("B", 0, 0)];
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", rows));
         Assert.That(Counts(results[0]), Is.EqualTo((3L, 0L, 0L, 0L)));
         Assert.That(StoredReadings(), Is.EquivalentTo(rows));
@@ -72,7 +77,9 @@ public abstract class BatchSinkContract
             DuplicatePolicy.FirstWins => (1L, 0L, 2L, 0L),
             _ => (1L, 0L, 0L, 2L),
         }));
-        Assert.That(StoredReadings().Single(r => r.TimestampUtc == Noon.AddMinutes(1)).Value, Is.EqualTo(policy == DuplicatePolicy.LastWins ? 10 : 1));
+        Assert.That(
+            StoredReadings().Single(r => r.TimestampUtc == Noon.AddMinutes(1)).Value,
+            Is.EqualTo(policy == DuplicatePolicy.LastWins ? 10 : 1));
         Assert.That(StoredReadings(), Has.Count.EqualTo(3));
     }
 
@@ -80,7 +87,7 @@ public abstract class BatchSinkContract
     public async Task Within_a_batch_the_later_file_wins_whatever_the_order_it_comes_in()
     {
         FileRows<Reading> older = File("z.csv", R("A", 1, 1)), newer = File("a.csv", R("A", 1, 2));
-        newer = new FileRows<Reading>(newer.File with { ModifiedUtc = Noon.AddSeconds(1) }, newer.Rows);
+        newer = new FileRows<Reading>(newer.File with { ModifiedUtc = Noon.AddSeconds(1) }, newer.Batch);
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, newer, older);
         Assert.That(results.Select(r => (r.File.Path, r.Inserted, r.Updated)), Is.EqualTo(new[] { ("a.csv", 0L, 1L), ("z.csv", 1L, 0L) }));
         Assert.That(StoredReadings().Single().Value, Is.EqualTo(2));
@@ -95,8 +102,11 @@ public abstract class BatchSinkContract
         await sink.PrepareAsync(Run(), default);
         FileRows<Reading> unknown = File("new.csv", R("B", 1, 1));
         FileResult[] results = await sink.WriteAsync([.. files, unknown, unknown], default);
-        LedgerEntry?[] entries = await sink.LookUpAsync([files[3].File, files[3].File with { Size = 7 }, files[3].File with { ModifiedUtc = Noon.AddTicks(1) }, unknown.File], default);
-        Assert.That(results.Select(r => r.Outcome), Is.EqualTo(Enumerable.Repeat(FileOutcome.AlreadyLoaded, 40).Append(FileOutcome.Loaded).Append(FileOutcome.AlreadyLoaded)));
+        LedgerEntry?[] entries = await sink.LookUpAsync(
+            [files[3].File, files[3].File with { Size = 7 }, files[3].File with { ModifiedUtc = Noon.AddTicks(1) }, unknown.File], default);
+        Assert.That(
+            results.Select(r => r.Outcome),
+            Is.EqualTo(Enumerable.Repeat(FileOutcome.AlreadyLoaded, 40).Append(FileOutcome.Loaded).Append(FileOutcome.AlreadyLoaded)));
         Assert.That(entries.Select(e => e?.Outcome), Is.EqualTo(new FileOutcome?[] { FileOutcome.Loaded, null, null, FileOutcome.Loaded }));
     }
 
@@ -112,7 +122,9 @@ public abstract class BatchSinkContract
         await using IBatchSink<Reading> other = NewSink();
         await other.PrepareAsync(Run(source: "folder:/other"), default);
         LedgerEntry?[] elsewhere = await other.LookUpAsync([file.File], default);
-        Assert.That((before[0], after[0]?.Outcome, elsewhere[0]), Is.EqualTo(((LedgerEntry?)null, (FileOutcome?)FileOutcome.Loaded, (LedgerEntry?)null)));
+        Assert.That(
+            (before[0], after[0]?.Outcome, elsewhere[0]),
+            Is.EqualTo(((LedgerEntry?)null, (FileOutcome?)FileOutcome.Loaded, (LedgerEntry?)null)));
     }
 
     [Test, CancelAfter(60_000)]
@@ -120,7 +132,8 @@ public abstract class BatchSinkContract
     {
         await using IBatchSink<Reading> sink = NewSink();
         await sink.PrepareAsync(Run(maxBadRows: 2), default);
-        FileResult[] results = await sink.WriteAsync([File("good.csv", R("A", 1, 1)), FileWith("bad.csv", [.. Enumerable.Range(0, bad).Select(Bad)], R("B", 1, 1))], default);
+        FileResult[] results = await sink.WriteAsync(
+            [File("good.csv", R("A", 1, 1)), FileWith("bad.csv", [.. Enumerable.Range(0, bad).Select(Bad)], R("B", 1, 1))], default);
         Assert.That(results[0].Outcome, Is.EqualTo(FileOutcome.Loaded));
         Assert.That(results[1].Outcome, Is.EqualTo(bad == 2 ? FileOutcome.Loaded : FileOutcome.Quarantined));
         Assert.That(Counts(results[1]), Is.EqualTo(bad == 2 ? (1L, 0L, 0L, 2L) : (0L, 0L, 0L, 4L)));
@@ -159,7 +172,8 @@ public abstract class BatchSinkContract
         RefuseValue(13);
         await using IBatchSink<Reading> sink = NewSink();
         await sink.PrepareAsync(Run(), default);
-        FileRows<Reading>[] files = [.. Enumerable.Range(0, 5).Select(f => File($"{f}.csv", Enumerable.Range(0, 10).Select(i => R($"L{f}", i, f * 10 + i))))];
+        FileRows<Reading>[] files = [
+            .. Enumerable.Range(0, 5).Select(f => File($"{f}.csv", Enumerable.Range(0, 10).Select(i => R($"L{f}", i, f * 10 + i))))];
         FileResult[] results = await sink.WriteAsync(files, default);
         Assert.That(results.Sum(r => r.Inserted), Is.EqualTo(49));
         Assert.That(Counts(results[1]), Is.EqualTo((9L, 0L, 0L, 1L)));
@@ -175,7 +189,9 @@ public abstract class BatchSinkContract
         RefuseValue(13);
         await using IBatchSink<Reading> sink = NewSink();
         await sink.PrepareAsync(Run(maxBadRows: 1), default);
-        FileRows<Reading>[] files = [.. Enumerable.Range(0, 20).Select(f => File($"{f:00}.csv", R($"L{f}", 0, 1), R($"L{f}", 1, f % 3 == 0 ? 13 : 1), R($"L{f}", 2, f % 6 == 0 ? 13 : 1)))];
+        FileRows<Reading>[] files = [
+            .. Enumerable.Range(0, 20).Select(
+                f => File($"{f:00}.csv", R($"L{f}", 0, 1), R($"L{f}", 1, f % 3 == 0 ? 13 : 1), R($"L{f}", 2, f % 6 == 0 ? 13 : 1)))];
         FileResult[] results = await sink.WriteAsync(files, default);
         Assert.That(results.Count(r => r.Outcome == FileOutcome.Quarantined), Is.EqualTo(4));
         Assert.That(results.Where(r => r.Outcome == FileOutcome.Quarantined).Select(Counts), Is.All.EqualTo((0L, 0L, 0L, 3L)));
@@ -188,8 +204,10 @@ public abstract class BatchSinkContract
     [Test, CancelAfter(60_000)]
     public async Task Values_no_database_keeps_are_rejected_by_column()
     {
-        FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1), R("A", 2, double.NaN), R("A", 3, double.PositiveInfinity),
-            R("A\0B", 4, 1), R(null!, 5, 1), R("A\ud800", 6, 1), new Reading("A", "flow", DateTime.SpecifyKind(Noon, DateTimeKind.Unspecified), 1)));
+        FileResult[] results = await WriteOnce(
+            DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1), R("A", 2, double.NaN), R("A", 3, double.PositiveInfinity),
+            R("A\0B", 4, 1), R(null!, 5, 1), R("A\ud800", 6, 1), new Reading(
+                "A", "flow", DateTime.SpecifyKind(Noon, DateTimeKind.Unspecified), 1)));
         Assert.That(Counts(results[0]), Is.EqualTo((1L, 0L, 0L, 6L)));
         Assert.That(results[0].Rejects.Select(d => (d.Line, d.Column)), Is.EqualTo(new (long?, string?)[]
             { (3, "Value"), (4, "Value"), (5, "Logger"), (6, "Logger"), (7, "Logger"), (8, "TimestampUtc") }));
@@ -198,7 +216,8 @@ public abstract class BatchSinkContract
     [Test, CancelAfter(60_000)]
     public async Task A_streamed_file_is_written_portion_by_portion_in_one_transaction()
     {
-        FileRows<Reading> file = Streamed("big.csv", () => Enumerable.Range(0, 20).Select(p => Portion(p * 100, 100, p == 7 ? [Bad()] : [])));
+        FileRows<Reading> file = Streamed(
+            "big.csv", () => Enumerable.Range(0, 20).Select(p => Portion(p * 100, 100, p == 7 ? [Bad()] : [])));
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, file);
         Assert.That(Counts(results[0]), Is.EqualTo((2000L, 0L, 0L, 1L)));
         Assert.That((file.RowsRead, StoredReadings().Count, StoredRejects("big.csv")), Is.EqualTo((2001L, 2000, 1L)));
@@ -207,7 +226,9 @@ public abstract class BatchSinkContract
     [Test, CancelAfter(60_000)]
     public async Task A_streamed_file_that_turns_out_bad_leaves_only_its_ledger_entry_and_rejects()
     {
-        FileRows<Reading> file = Streamed("big.csv", () => BadAfter(Portion(0, 100, [Bad()]), new BadFileException(new Defect("the last line is cut off") { Line = 102 })));
+        FileRows<Reading> file = Streamed(
+            "big.csv",
+            () => BadAfter(Portion(0, 100, [Bad()]), new BadFileException(new Defect("the last line is cut off") { Line = 102 })));
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, file);
         Assert.That((results[0].Outcome, results[0].Defect!.Line, results[0].Rejected), Is.EqualTo((FileOutcome.Quarantined, 102L, 101L)));
         Assert.That((StoredReadings().Count, StoredRejects("big.csv")), Is.EqualTo((0, 1L)));
@@ -217,7 +238,9 @@ public abstract class BatchSinkContract
     public async Task A_streamed_file_with_too_many_rejects_is_quarantined_and_not_read_again()
     {
         int opened = 0;
-        FileRows<Reading> file = Streamed("big.csv", () => { opened++; return Enumerable.Range(0, 50).Select(p => Portion(p * 10, 10, [.. Enumerable.Range(0, 10).Select(Bad)])); });
+        FileRows<Reading> file = Streamed(
+            "big.csv",
+            () => { opened++; return Enumerable.Range(0, 50).Select(p => Portion(p * 10, 10, [.. Enumerable.Range(0, 10).Select(Bad)])); });
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, file);
         Assert.That((results[0].Outcome, results[0].Rejected, opened), Is.EqualTo((FileOutcome.Quarantined, file.RowsRead, 1)));
         Assert.That((StoredReadings().Count, StoredRejects("big.csv")), Is.EqualTo((0, 110L)));
@@ -226,12 +249,15 @@ public abstract class BatchSinkContract
     [Test, CancelAfter(60_000)]
     public async Task A_streamed_file_that_changes_is_deferred_and_leaves_nothing()
     {
-        FileRows<Reading> file = Streamed("big.csv", () => BadAfter(Portion(0, 100, []), new FileChangedException("grew from 120 to 180 bytes")));
+        FileRows<Reading> file = Streamed(
+            "big.csv", () => BadAfter(Portion(0, 100, []), new FileChangedException("grew from 120 to 180 bytes")));
         await using IBatchSink<Reading> sink = NewSink();
         await sink.PrepareAsync(Run(), default);
         FileResult[] results = await sink.WriteAsync([file], default);
         LedgerEntry?[] entries = await sink.LookUpAsync([file.File], default);
-        Assert.That((results[0].Outcome, results[0].Defect!.Problem, entries[0]), Is.EqualTo((FileOutcome.Deferred, "grew from 120 to 180 bytes", (LedgerEntry?)null)));
+        Assert.That(
+            (results[0].Outcome, results[0].Defect!.Problem, entries[0]),
+            Is.EqualTo((FileOutcome.Deferred, "grew from 120 to 180 bytes", (LedgerEntry?)null)));
         Assert.That(StoredReadings(), Is.Empty);
     }
 
@@ -240,7 +266,8 @@ public abstract class BatchSinkContract
     {
         using var cancel = new CancellationTokenSource();
         Action onRead = cancel.Cancel;
-        FileRows<Reading> file = Streamed("big.csv", () => { onRead(); return Enumerable.Range(0, 3).Select(p => Portion(p * 100, 100, [])); });
+        FileRows<Reading> file = Streamed(
+            "big.csv", () => { onRead(); return Enumerable.Range(0, 3).Select(p => Portion(p * 100, 100, [])); });
         await using IBatchSink<Reading> sink = NewSink();
         await sink.PrepareAsync(Run(), default);
         Assert.That(async () => await sink.WriteAsync([file], cancel.Token), Throws.InstanceOf<OperationCanceledException>());
@@ -259,7 +286,7 @@ public abstract class BatchSinkContract
         await first.PrepareAsync(Run(), default);
         Assert.That(async () => await second.PrepareAsync(Run(), default), Throws.InstanceOf<AlreadyRunningException>());
         await other.PrepareAsync(Run(source: "folder:/other"), default);
-        await first.EndRunAsync("completed", new RunBooks(), default);
+        await first.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
         await second.PrepareAsync(Run(), default);
     }
 

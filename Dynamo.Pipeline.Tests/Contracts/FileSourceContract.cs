@@ -178,7 +178,7 @@ public abstract class FileSourceContract
     [Test]
     public async Task Kept_files_stay([Values] bool twice)
     {
-        await SettleAsync(AfterCommit.Keep, null, twice);
+        await CompleteAsync(AfterCommit.Keep, null, twice);
 
         Assert.That(Inbox.Files(), Is.EqualTo(new[] { "sub/a.csv" }));
     }
@@ -186,7 +186,7 @@ public abstract class FileSourceContract
     [Test]
     public async Task Archived_files_keep_path_and_time([Values] bool twice)
     {
-        await SettleAsync(AfterCommit.Archive, null, twice);
+        await CompleteAsync(AfterCommit.Archive, null, twice);
 
         Assert.That(Inbox.Files(), Is.EqualTo(new[] { "archive/sub/a.csv" }));
         Assert.That(File.GetLastWriteTimeUtc(Inbox["archive/sub/a.csv"]), Is.EqualTo(Yesterday));
@@ -195,7 +195,7 @@ public abstract class FileSourceContract
     [Test]
     public async Task Deleted_files_are_gone([Values] bool twice)
     {
-        await SettleAsync(AfterCommit.Delete, null, twice);
+        await CompleteAsync(AfterCommit.Delete, null, twice);
 
         Assert.That(Inbox.Files(), Is.Empty);
     }
@@ -203,7 +203,7 @@ public abstract class FileSourceContract
     [Test]
     public async Task Bad_files_go_into_quarantine_with_their_reason([Values] AfterCommit after, [Values] bool twice)
     {
-        await SettleAsync(after, Broken, twice);
+        await CompleteAsync(after, Broken, twice);
 
         string[] quarantined = ["quarantine/sub/a.csv", "quarantine/sub/a.csv.reason.json"];
         Assert.That(Inbox.Files(), Is.EqualTo(after == AfterCommit.Keep ? [.. quarantined, "sub/a.csv"] : quarantined));
@@ -221,7 +221,7 @@ public abstract class FileSourceContract
         SourceFile file = (await ListAsync(source)).Single();
         Put("a.csv", "54321", Yesterday.AddSeconds(2));
 
-        await source.SettleAsync([new SettledFile(file, bad ? Broken : null)], default);
+        await source.CompleteAsync([new CompletedFile(file, bad ? Broken : null)], default);
 
         Assert.That(Inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
     }
@@ -237,7 +237,7 @@ public abstract class FileSourceContract
         {
             Put("a.csv", "version " + version, Yesterday.AddSeconds(version));
             SourceFile file = (await ListAsync(source)).Single();
-            await source.SettleAsync([new SettledFile(file, bad ? Broken : null)], default);
+            await source.CompleteAsync([new CompletedFile(file, bad ? Broken : null)], default);
         }
 
         string[] kept = [.. Inbox.Files().Where(file => file.Contains('/') && file.EndsWith(".csv", StringComparison.Ordinal)).Select(file => File.ReadAllText(Inbox[file]))];
@@ -254,7 +254,7 @@ public abstract class FileSourceContract
 
         List<SourceFile> files = await ListAsync(source);
         Assert.That(files.Select(file => (file.Path, file.DeferReason is null)), Is.EquivalentTo(new[] { ("a.csv", true), ("b.csv", false) }));
-        await source.SettleAsync([new SettledFile(files.Single(file => file.Path == "a.csv"), null)], default);
+        await source.CompleteAsync([new CompletedFile(files.Single(file => file.Path == "a.csv"), null)], default);
 
         Assert.That(Inbox.Files(), Is.EqualTo(after switch
         {
@@ -276,7 +276,7 @@ public abstract class FileSourceContract
         IFileSource source = Source(new SourceSetup { AfterCommit = AfterCommit.Delete });
 
         Assert.ThrowsAsync<ArgumentException>(async () => (await source.OpenAsync(file, 10, default)).Dispose());
-        Assert.ThrowsAsync<ArgumentException>(async () => await source.SettleAsync([new SettledFile(file, null)], default));
+        Assert.ThrowsAsync<ArgumentException>(async () => await source.CompleteAsync([new CompletedFile(file, null)], default));
     }
 
     [Test]
@@ -327,24 +327,24 @@ public abstract class FileSourceContract
         using (FileContent content = await source.OpenAsync(file, 100, default))
             Assert.That(content.Bytes.ToArray(), Is.EqualTo("12345"u8.ToArray()));
 
-        await source.SettleAsync([new SettledFile(file, null)], default);
+        await source.CompleteAsync([new CompletedFile(file, null)], default);
         Put(name, "other", Yesterday.AddSeconds(1));
         SourceFile bad = (await ListAsync(source)).Single();
-        await source.SettleAsync([new SettledFile(bad, Broken)], default);
+        await source.CompleteAsync([new CompletedFile(bad, Broken)], default);
         Put(name, "third", Yesterday.AddSeconds(2));
         SourceFile again = (await ListAsync(source)).Single();
-        await source.SettleAsync([new SettledFile(again, Broken)], default);
+        await source.CompleteAsync([new CompletedFile(again, Broken)], default);
 
         Assert.That(File.ReadAllText(Inbox["archive/" + name]), Is.EqualTo("12345"));
         Assert.That(File.ReadAllText(Inbox["quarantine/" + name]), Is.EqualTo("other"));
         Assert.That(Inbox.Files(), Has.Length.EqualTo(5));
     }
 
-    private async Task SettleAsync(AfterCommit after, Defect? defect, bool twice)
+    private async Task CompleteAsync(AfterCommit after, Defect? defect, bool twice)
     {
         Put("sub/a.csv", "12345");
         IFileSource source = Source(new SourceSetup { Recursive = true, AfterCommit = after });
         SourceFile file = (await ListAsync(source)).Single();
-        for (int i = 0; i < (twice ? 2 : 1); i++) await source.SettleAsync([new SettledFile(file, defect)], default);
+        for (int i = 0; i < (twice ? 2 : 1); i++) await source.CompleteAsync([new CompletedFile(file, defect)], default);
     }
 }

@@ -30,7 +30,9 @@ internal sealed partial class CommandsTests
     [Test]
     public void Every_project_that_a_page_runs_is_there()
     {
-        string[] missing = [.. Repository.Pages.SelectMany(page => Project().Matches(Repository.Read(page))).Select(match => match.Groups["project"].Value.TrimEnd('.', ','))
+        string[] missing = [
+            .. Repository.Pages.SelectMany(page => Project().Matches(Repository.Read(page))).Select(
+                match => match.Groups["project"].Value.TrimEnd('.', ','))
             .Where(project => !Directory.EnumerateFiles(Path.Join(Repository.Root, project), "*.csproj").Any())];
 
         Assert.That(missing, Is.Empty);

@@ -21,7 +21,7 @@ internal sealed class ExtendingTests
         string archive = Zip(
             ("north/a.csv", "logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\nL1,flow,2026-01-01T00:15:00Z,2\n"),
             ("b.csv", "logger,channel,timestamp,value\nL2,flow,2026-01-01T00:00:00Z,nothing\n"),
-            ("readme.txt", "no readings"));
+            ("empty.txt", ""));
         await using var source = new ZipSource(archive);
         await using var sink = new LatestValues();
         FilePipeline<Reading> pipeline = FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink);
@@ -65,10 +65,10 @@ internal sealed class ExtendingTests
         await using var source = new MemorySource(new Dictionary<string, string>
         {
             ["a.json"] = """
-                ["L1","flow","2026-01-01T01:00:00+01:00",1.5]
-                ["L1","flow"]
-                {}
-                ["L1","flow","2026-01-01T00:15:00Z",2.5]
+                {"Logger":"L1","Channel":"flow","Time":"2026-01-01T01:00:00+01:00","Value":1.5}
+                {"Logger":"L1","Channel":"flow"}
+                ["L1"]
+                {"Logger":"L1","Channel":"flow","Time":"2026-01-01T00:15:00Z","Value":2.5}
                 """,
         });
         await using var sink = new LatestValues();
@@ -84,8 +84,8 @@ internal sealed class ExtendingTests
     {
         await using var source = new MemorySource(new Dictionary<string, string>
         {
-            ["old.json"] = """["L1","flow","1970-01-01T00:00:00Z",1.5]""",
-            ["new.json"] = """["L1","flow","2026-01-01T00:00:00Z",1.5]""",
+            ["old.json"] = """{"Logger":"L1","Channel":"flow","Time":"1970-01-01T00:00:00Z","Value":1.5}""",
+            ["new.json"] = """{"Logger":"L1","Channel":"flow","Time":"2026-01-01T00:00:00Z","Value":1.5}""",
         });
         await using var sink = new LatestValues();
         var seen = new List<string>();
@@ -93,7 +93,7 @@ internal sealed class ExtendingTests
         PipelineResult result = await FilePipeline.From(source).Read(new JsonLines())
             .Through(o => new TransformBlock<FileRows<Reading>, FileRows<Reading>>(RefuseResetClocks, o))
             .WriteTo(sink)
-            .AfterCommit(o => new ActionBlock<CommittedBatch<Reading>>(batch => seen.AddRange(Loaded(batch)), o))
+            .AfterCommit(batch => seen.AddRange(batch.Loaded.Select(file => file.File.Path)))
             .RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Books.Quarantined, Is.EqualTo(1));
@@ -102,13 +102,10 @@ internal sealed class ExtendingTests
 
     private static FileRows<Reading> RefuseResetClocks(FileRows<Reading> file)
     {
-        if (file.Rows.Rows.Any(r => r.TimestampUtc.Year < 2000))
+        if (file.Batch.Rows.Any(r => r.TimestampUtc.Year < 2000))
             file.Quarantine(new Defect("the logger's clock was reset") { Remedy = "Set the clock, and correct the times in the file" });
         return file;
     }
-
-    private static IEnumerable<string> Loaded(CommittedBatch<Reading> batch) =>
-        batch.Results.Where(result => result.Outcome == FileOutcome.Loaded).Select(result => result.File.Path);
 
     private string Zip(params (string Path, string Text)[] files)
     {

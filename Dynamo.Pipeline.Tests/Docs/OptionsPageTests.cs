@@ -13,7 +13,9 @@ internal sealed class OptionsPageTests
     private static IEnumerable<TestCaseData> Options() =>
         from options in new object[] { new PipelineOptions(), new FolderSourceOptions(), new SftpSourceOptions { Host = "host" }, new SqliteSinkOptions(), new SqlServerSinkOptions() }
         from property in options.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
-        select new TestCaseData(options.GetType().Name, property.Name, Shown(property.Name, property.GetValue(options))).SetArgDisplayNames(options.GetType().Name, property.Name);
+        select new TestCaseData(
+            options.GetType().Name, property.Name,
+            Shown(property.Name, property.GetValue(options))).SetArgDisplayNames(options.GetType().Name, property.Name);
 
     private static IEnumerable<string> Settings() => SettingCatalogue.All.Select(setting => setting.Key);
 
@@ -44,7 +46,9 @@ internal sealed class OptionsPageTests
     public void A_setting_has_the_default_of_its_option(string type)
     {
         string settings = Section("Settings of the host");
-        string[][] options = [.. Section(type).Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(Cells).Where(cells => cells[2].Length > 0)];
+        string[][] options = [
+            .. Section(type).Split('\n').Where(
+                line => line.StartsWith("| `", StringComparison.Ordinal)).Select(Cells).Where(cells => cells[2].Length > 0)];
 
         Assert.That(options, Has.Length.GreaterThan(6));
         Assert.Multiple(() =>
@@ -78,10 +82,12 @@ internal sealed class OptionsPageTests
         return Cells(rows[0]);
     }
 
-    private static string[] Cells(string row) => [.. row.Replace("\\|", "\u0001", StringComparison.Ordinal).Trim().Trim('|').Split('|').Select(cell => cell.Trim().Replace('\u0001', '|'))];
+    private static string[] Cells(string row) =>
+        [.. row.Replace("\\|", "\u0001", StringComparison.Ordinal).Trim().Trim('|').Split('|').Select(cell => cell.Trim().Replace('\u0001', '|'))];
 
     /// <summary>A default without what the two tables write differently.</summary>
-    private static string Plain(string value) => value == "`LastWins`" ? "last" : value.Replace("`", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal)
+    private static string Plain(string value) =>
+        value == "`LastWins`" ? "last" : value.Replace("`", "", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal)
         .Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant();
 
     /// <summary>A default as the page writes it.</summary>
@@ -93,7 +99,12 @@ internal sealed class OptionsPageTests
         null => "none",
         long bytes => bytes % (1 << 20) == 0 ? $"{bytes >> 20} MiB" : bytes.ToString("N0", CultureInfo.InvariantCulture),
         int count => count.ToString("N0", CultureInfo.InvariantCulture),
-        TimeSpan time => time.TotalMilliseconds < 1000 ? $"{time.TotalMilliseconds} ms" : time.TotalMinutes >= 1 && time.Seconds == 0 ? $"{time.TotalMinutes} min" : $"{time.TotalSeconds} s",
+        TimeSpan time =>
+            time.TotalMilliseconds < 1000
+                ? $"{time.TotalMilliseconds} ms"
+                : time.TotalMinutes >= 1 && time.Seconds == 0
+                ? $"{time.TotalMinutes} min"
+                : $"{time.TotalSeconds} s",
         Encoding encoding => encoding.WebName.ToUpperInvariant(),
         IReadOnlyDictionary<string, string> => "none",
         TimeProvider => "the system's clock",

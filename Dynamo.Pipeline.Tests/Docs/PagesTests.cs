@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -7,7 +9,8 @@ internal sealed partial class PagesTests
 {
     private static IEnumerable<string> Pages => Repository.Pages;
 
-    private static IEnumerable<string> PagesWithCode => Repository.Pages.Where(page => Repository.Blocks(page).Any(block => block.Language == "csharp"));
+    private static IEnumerable<string> PagesWithCode =>
+        Repository.Pages.Where(page => Repository.Blocks(page).Any(block => block.Language == "csharp"));
 
     [TestCaseSource(nameof(PagesWithCode))]
     public void Every_code_block_stands_in_a_compiled_file(string page)
@@ -18,10 +21,35 @@ internal sealed partial class PagesTests
             .Select(file => Repository.Normalised(Repository.Read(file)))];
 
         string[] strangers = [.. Repository.Blocks(page)
-            .Where(block => block.Language == "csharp" && !compiled.Any(file => file.Contains(Repository.Normalised(block.Text), StringComparison.Ordinal)))
+            .Where(block => block.Language == "csharp" && !IsProgram(block.Text) && !compiled.Any(file => file.Contains(Repository.Normalised(block.Text), StringComparison.Ordinal)))
             .Select(block => block.Text)];
 
         Assert.That(strangers, Is.Empty);
+    }
+
+    [TestCaseSource(nameof(PagesWithCode))]
+    public void A_whole_program_compiles_when_it_is_copied(string page)
+    {
+        string[] problems = [.. Repository.Blocks(page).Where(block => block.Language == "csharp" && IsProgram(block.Text))
+            .SelectMany(block => Compiled(block.Text)).Select(problem => problem.ToString())];
+
+        Assert.That(problems, Is.Empty);
+    }
+
+    private static bool IsProgram(string code) => code.StartsWith("using ", StringComparison.Ordinal);
+
+    /// <summary>As a new console project would: with its implicit usings.</summary>
+    private static IEnumerable<Diagnostic> Compiled(string code)
+    {
+        const string Implicit = "global using System; global using System.IO; global using System.Linq; global using System.Collections.Generic; "
+            + "global using System.Threading; global using System.Threading.Tasks;";
+        var options = new CSharpParseOptions(LanguageVersion.Latest);
+        return CSharpCompilation.Create("copied",
+            [CSharpSyntaxTree.ParseText(code, options), CSharpSyntaxTree.ParseText(Implicit, options)],
+            ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+                .Select(path => MetadataReference.CreateFromFile(path)),
+            new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable))
+            .GetDiagnostics().Where(problem => problem.Severity >= DiagnosticSeverity.Warning);
     }
 
     [TestCaseSource(nameof(Pages))]
@@ -63,14 +91,17 @@ internal sealed partial class PagesTests
         foreach (Match match in Link().Matches(Repository.Read(page)))
         {
             string target = match.Groups["target"].Value.Split('#')[0];
-            string path = Path.GetRelativePath(Repository.Root, Path.GetFullPath(Path.Join(Repository.Root, folder, target))).Replace('\\', '/');
+            string path = Path.GetRelativePath(
+                Repository.Root, Path.GetFullPath(Path.Join(Repository.Root, folder, target))).Replace('\\', '/');
             if (Repository.Pages.Contains(path)) Follow(path, reached);
         }
     }
 
-    private static bool IsText(string file) => Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sln" or ".json" or ".txt" or ".yml" or ".csv" or ".py" or ".c" or "" or ".sh";
+    private static bool IsText(string file) =>
+        Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sln" or ".json" or ".txt" or ".yml" or ".csv" or ".py" or ".c" or "" or ".sh";
 
-    private static IEnumerable<(int Number, string Text)> Lines(string file) => Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text));
+    private static IEnumerable<(int Number, string Text)> Lines(string file) =>
+        Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text));
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();

@@ -5,7 +5,8 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>The checkout the tests were built from, and its pages.</summary>
 internal static partial class Repository
 {
-    private static readonly string[] s_built = ["bin", "obj", ".git", ".vs", ".idea", "BenchmarkDotNet.Artifacts", "TestResults", "quarantine", "archive"];
+    private static readonly string[] s_built = [
+        "bin", "obj", ".git", ".vs", ".idea", "BenchmarkDotNet.Artifacts", "TestResults", "quarantine", "archive"];
 
     public static string Root { get; } = Find();
 
@@ -18,10 +19,13 @@ internal static partial class Repository
     public static IEnumerable<string> Files() => Files(new DirectoryInfo(Root))
         .Select(file => Path.GetRelativePath(Root, file.FullName).Replace('\\', '/')).Order(StringComparer.Ordinal);
 
-    /// <summary>The fenced blocks of a page in one language, in their order, each with what language the next block is in and its text.</summary>
+    /// <summary>
+    /// The fenced blocks of a page in one language, in their order, each with what language the next block is in and its text.
+    /// </summary>
     public static IEnumerable<Block> Blocks(string page)
     {
-        Block[] blocks = [.. Fence().Matches(Read(page)).Select(match => new Block(match.Groups["language"].Value, match.Groups["text"].Value))];
+        Block[] blocks = [
+            .. Fence().Matches(Read(page)).Select(match => new Block(match.Groups["language"].Value, match.Groups["text"].Value))];
         for (int i = 0; i < blocks.Length; i++)
             yield return blocks[i] with { Output = i + 1 < blocks.Length && blocks[i + 1].Language == "text" ? blocks[i + 1].Text : null };
     }

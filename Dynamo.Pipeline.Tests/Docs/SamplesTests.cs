@@ -38,11 +38,49 @@ internal sealed class SamplesTests
 
         string output = await RunAsync("OwnRow", token);
 
-        Assert.That(output, Does.StartWith("files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
-        Assert.That(output, Does.Contain("station-2.csv: line 3, column state: the state is unknown; found 'off', expected 0 or 1\n"));
-        Assert.That(output, Does.Contain("station-3.csv: line 1, column unix: the column 'unix' is missing"));
+        Assert.That(
+            output,
+            Does.StartWith(
+                "files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
+        Assert.That(output, Does.Contain(
+            "station-2.csv: line 3, column state: the value is neither true nor false; found 'off', expected 1 or 0, true or false\n"));
+        Assert.That(output, Does.Contain("station-3.csv: line 1, column at: the column 'at' is missing"));
         Assert.That(Sql.Rows(_folder["pumps.db"], "SELECT Pump || ' ' || AtUtc || ' ' || IsOn FROM PumpEvent WHERE Pump = 'P1' ORDER BY 1"),
             Is.EqualTo(new[] { "P1 2025-01-01 00:00:00 1", "P1 2025-01-01 01:00:00 0" }));
+    }
+
+    [Test]
+    public void The_own_row_with_its_table_its_columns_and_its_pipeline_takes_fifteen_lines()
+    {
+        string[] around = ["using ", "//", "Environment.", "Console.", "foreach "];
+
+        string[] lines = [.. Repository.Read("samples/OwnRow/Program.cs").Split('\n').Select(line => line.Trim())
+            .Where(line => line.Length > 0 && !around.Any(line.StartsWith))];
+
+        Assert.That(lines, Has.Length.LessThanOrEqualTo(15));
+    }
+
+    [Test]
+    public async Task A_source_a_format_a_sink_and_blocks_of_ones_own_work_together(CancellationToken token)
+    {
+        string output = await RunAsync("Extending", token);
+
+        Assert.That(output, Is.EqualTo(
+            "committed: L1.jsonl\n"
+            + "files: 1 listed, 1 loaded, 0 already loaded, 0 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 unchanged, 1 rejected\n"
+            + "L1 flow 1.5\nL1 pressure 4.2\n"));
+    }
+
+    /// <summary>What a newcomer has to write: lines with code, without usings, comments and blank lines.</summary>
+    [TestCase("samples/Extending/ZipSource.cs", 30)]
+    [TestCase("samples/Extending/JsonLines.cs", 25)]
+    [TestCase("samples/Extending/LatestValues.cs", 60)]
+    public void What_a_newcomer_writes_is_short(string path, int most)
+    {
+        string[] code = [.. Repository.Read(path).Split('\n').Select(line => line.Trim())
+            .Where(line => line.Length > 0 && !line.StartsWith("using ", StringComparison.Ordinal) && !line.StartsWith("//", StringComparison.Ordinal))];
+
+        Assert.That(code, Has.Length.LessThanOrEqualTo(most));
     }
 
     [Test]
@@ -51,7 +89,10 @@ internal sealed class SamplesTests
         string output = await RunAsync("SerialAgainstParallel", token, "20000");
 
         Assert.That(output, Does.StartWith("20,000 squares"));
-        Assert.That(output, Does.Match(@"cheap: x · x +\d+\.\d +\d+\.\d +\d+\.\d\n").And.Match(@"expensive: x · x, after some work +\d+\.\d +\d+\.\d +\d+\.\d\n"));
+        Assert.That(
+            output,
+            Does.Match(@"cheap: x · x +\d+\.\d +\d+\.\d +\d+\.\d\n").And.Match(
+                @"expensive: x · x, after some work +\d+\.\d +\d+\.\d +\d+\.\d\n"));
     }
 
     [Test]
@@ -59,14 +100,19 @@ internal sealed class SamplesTests
     {
         string output = await RunAsync("Chunking", token);
 
-        Assert.That(output, Does.Match(@"Small chunks of +20: \d readers, busy \d+ % of \d+ ms").And.Match(@"Large chunks of 700: \d readers, busy \d+ % of \d+ ms"));
+        Assert.That(
+            output,
+            Does.Match(
+                @"Small chunks of +20: \d readers, busy \d+ % of \d+ ms").And.Match(
+                    @"Large chunks of 700: \d readers, busy \d+ % of \d+ ms"));
         XDocument small = XDocument.Load(_folder["chunks-of-20.svg"]), large = XDocument.Load(_folder["chunks-of-700.svg"]);
         Assert.That(Titles(small).Count(title => title.StartsWith("chunk ", StringComparison.Ordinal)), Is.EqualTo(100));
         Assert.That(Titles(large).Count(title => title.StartsWith("chunk ", StringComparison.Ordinal)), Is.EqualTo(3));
         Assert.That(Titles(large), Has.Some.StartsWith("L00333.csv"), "a slow file stands out");
     }
 
-    private static IEnumerable<string> Titles(XDocument svg) => svg.Descendants().Where(element => element.Name.LocalName == "title").Select(element => element.Value);
+    private static IEnumerable<string> Titles(XDocument svg) =>
+        svg.Descendants().Where(element => element.Name.LocalName == "title").Select(element => element.Value);
 
     private void Copy(string from, string to)
     {
@@ -83,7 +129,10 @@ internal sealed class SamplesTests
     private async Task<string> RunAsync(string sample, CancellationToken token, string? argument = null)
     {
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
-        var start = new ProcessStartInfo(dotnet, [Path.Join(AppContext.BaseDirectory, sample + ".dll"), argument ?? _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            dotnet,
+            [Path.Join(AppContext.BaseDirectory, sample + ".dll"),
+                argument ?? _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         try
         {

@@ -38,10 +38,12 @@ internal sealed class Snippets
             TimestampFormats = ["dd.MM.yyyy HH:mm"],
             Zone = "Europe/Brussels",
         };
-        await using var source = new MemorySource(new Dictionary<string, string> { ["L1.csv"] = "timestamp;p227;p235\n01.01.2026 00:00;6,527;7,1\n" });
+        await using var source = new MemorySource(
+            new Dictionary<string, string> { ["L1.csv"] = "timestamp;p227;p235\n01.01.2026 00:00;6,527;7,1\n" });
         await using var sink = new MemorySink<Reading>();
 
-        await FilePipeline.From(source).Read(new CsvFormat<Reading>(format)).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(TimeSpan.FromSeconds(30), token);
+        await FilePipeline.From(source).Read(new CsvFormat<Reading>(format)).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(
+            TimeSpan.FromSeconds(30), token);
 
         var newYear = new DateTime(2025, 12, 31, 23, 0, 0, DateTimeKind.Utc);
         Assert.That(sink.Rows, Is.EqualTo(new[] { new Reading("L1", "p227", newYear, 6.527), new Reading("L1", "p235", newYear, 7.1) }));

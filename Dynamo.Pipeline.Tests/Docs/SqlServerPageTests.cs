@@ -12,7 +12,8 @@ internal sealed class SqlServerPageTests
         string connectionString = database.ConnectionString;
 
         await using var sink = new SqlServerSink<Reading>(connectionString, ReadingTable.Default);
-        PipelineResult result = await FilePipeline.From(new FolderSource(folder["inbox"])).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink).RunAsync(cancellationToken: token);
+        PipelineResult result = await FilePipeline.From(new FolderSource(folder["inbox"])).Read(
+            new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink).RunAsync(cancellationToken: token);
 
         Assert.That(result.Books.RowsInserted, Is.EqualTo(1));
     }

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>Each way in which a file's content can be bad, through the whole pipeline: the verdict, its coordinates, the books, the quarantine and the ledger.</summary>
+/// <summary>
+/// Each way in which a file's content can be bad, through the whole pipeline: the verdict, its coordinates, the books, the
+/// quarantine and the ledger.
+/// </summary>
 [TestFixture]
 internal sealed class BadFileMatrixTests
 {
@@ -24,11 +27,17 @@ internal sealed class BadFileMatrixTests
     private static IEnumerable<Case> BadFiles()
     {
         yield return Of("empty file", "", "empty", null, null, null);
-        yield return Of("missing column", "logger,channel,timestamp\nL1,flow,2026-01-01T00:00:00Z\n", "column", 1, "value", "logger,channel,timestamp");
-        yield return Of("doubled column", "logger,channel,timestamp,value,value\n", "twice", 1, "value", "logger,channel,timestamp,value,value");
+        yield return Of(
+            "missing column", "logger,channel,timestamp\nL1,flow,2026-01-01T00:00:00Z\n", "column", 1, "value", "logger,channel,timestamp");
+        yield return Of(
+            "doubled column", "logger,channel,timestamp,value,value\n", "twice", 1, "value", "logger,channel,timestamp,value,value");
         yield return Of("unknown header", "Messstelle;Kanal;Zeit;Wert\n1;2;3;4\n", "column", 1, "logger", "Messstelle;Kanal;Zeit;Wert");
-        yield return Of("unclosed quote", ImportFolder.Header + Good + "\"L1,flow,2026-01-01T00:15:00Z,2\n" + Good, "quote", 3, "logger", "\"L1,flow,2026-01-01T00:15:00Z,2");
-        yield return Of("unclosed quote in the header", "\"logger,channel,timestamp,value\n" + Good, "quote", 1, "#1", "\"logger,channel,timestamp,value");
+        yield return Of(
+            "unclosed quote", ImportFolder.Header + Good + "\"L1,flow,2026-01-01T00:15:00Z,2\n" + Good, "quote", 3, "logger",
+            "\"L1,flow,2026-01-01T00:15:00Z,2");
+        yield return Of(
+            "unclosed quote in the header", "\"logger,channel,timestamp,value\n" + Good, "quote", 1, "#1",
+            "\"logger,channel,timestamp,value");
         yield return new Case("binary file", s_gzip, "not text", 1, null, null);
         yield return new Case("UTF-16 without a mark", Encoding.Unicode.GetBytes(ImportFolder.Header + Good), "not text", 1, null, null);
         yield return Of("one long line", new string('x', 1_100_000), "line", 1, null, null);
@@ -45,9 +54,12 @@ internal sealed class BadFileMatrixTests
         yield return Row("overflow", "L1,flow,2026-01-01T01:00:00Z,1e999", "too large", "value", "1e999");
         yield return Row("bad timestamp", "L1,flow,yesterday,1", "cannot be read", "timestamp", "yesterday");
         yield return Row("impossible timestamp", "L1,flow,2026-02-30T00:00:00Z,1", "does not exist", "timestamp", "2026-02-30T00:00:00Z");
-        yield return Row("out-of-range timestamp", "L1,flow,0001-01-01T00:00:00+14:00,1", "outside", "timestamp", "0001-01-01T00:00:00+14:00");
+        yield return Row(
+            "out-of-range timestamp", "L1,flow,0001-01-01T00:00:00+14:00,1", "outside", "timestamp", "0001-01-01T00:00:00+14:00");
         yield return Row("NUL bytes", "L1,flow,2026-01-01T01:00:00Z,1\0\0\0", "not a number", "value", "1\\u0000\\u0000\\u0000");
-        yield return new Case("invalid UTF-8", [.. Encoding.UTF8.GetBytes(ImportFolder.Header + Good + "L1,fl"), 0xFF, .. ",2026-01-01T01:00:00Z,1\n"u8], "UTF-8", 3, "channel", null);
+        yield return new Case(
+            "invalid UTF-8", [.. Encoding.UTF8.GetBytes(ImportFolder.Header + Good + "L1,fl"), 0xFF, .. ",2026-01-01T01:00:00Z,1\n"u8],
+            "UTF-8", 3, "channel", null);
         yield return Of("last line cut off", ImportFolder.Header + Good + "L1,flow,2026-01", "cut off", 3, "value", null);
     }
 
@@ -71,11 +83,14 @@ internal sealed class BadFileMatrixTests
 
         PipelineResult result = await import.RunAsync(token);
 
-        Assert.That(result.Books, Has.Property("Loaded").EqualTo(1).And.Property("Quarantined").EqualTo(1).And.Property("RowsInserted").EqualTo(1));
+        Assert.That(
+            result.Books, Has.Property("Loaded").EqualTo(1).And.Property("Quarantined").EqualTo(1).And.Property("RowsInserted").EqualTo(1));
         AssertDefect(bad, result.Notable.Single().Defect!);
         AssertReason(result.Notable.Single().Defect!, import.Reason("bad.csv"));
         Assert.That(await File.ReadAllBytesAsync(import["inbox/quarantine/bad.csv"], token), Is.EqualTo(bad.Bytes));
-        Assert.That(import.Query("select Path || ' ' || Outcome from ImportedFile order by 1"), Is.EqualTo(new[] { "bad.csv quarantined", "good.csv loaded" }));
+        Assert.That(
+            import.Query("select Path || ' ' || Outcome from ImportedFile order by 1"),
+            Is.EqualTo(new[] { "bad.csv quarantined", "good.csv loaded" }));
         Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
     }
 
@@ -87,10 +102,15 @@ internal sealed class BadFileMatrixTests
 
         PipelineResult result = await import.RunAsync(token);
 
-        Assert.That(result.Books, Has.Property("Loaded").EqualTo(1).And.Property("RowsRead").EqualTo(2).And.Property("RowsInserted").EqualTo(1).And.Property("RowsRejected").EqualTo(1));
+        Assert.That(
+            result.Books,
+            Has.Property("Loaded").EqualTo(1).And.Property("RowsRead").EqualTo(2).And.Property("RowsInserted").EqualTo(1).And.Property("RowsRejected").EqualTo(1));
         AssertDefect(bad, result.Notable.Single().Rejects.Single());
         Defect reject = result.Notable.Single().Rejects.Single();
-        Assert.That(import.Query("select Path || '|' || Line || '|' || coalesce(ColumnName, '') || '|' || Problem || '|' || coalesce(Found, '') || '|' || coalesce(Expected, '') from RejectedRow"),
+        Assert.That(
+            import.Query(
+                "select Path || '|' || Line || '|' || coalesce(ColumnName, '') || '|' || Problem || '|' || coalesce(Found, '') || '|' "
+                    + "|| coalesce(Expected, '') from RejectedRow"),
             Is.EqualTo(new[] { $"some.csv|{reject.Line}|{reject.Column}|{reject.Problem}|{reject.Found}|{reject.Expected}" }));
         Assert.That(import.Query("select RawText from RejectedRow").Single(), Is.Not.Empty);
     }
@@ -103,7 +123,9 @@ internal sealed class BadFileMatrixTests
 
         PipelineResult result = await import.RunAsync(token);
 
-        Assert.That(result.Books, Has.Property("Quarantined").EqualTo(1).And.Property("RowsRead").EqualTo(2).And.Property("RowsRejected").EqualTo(2));
+        Assert.That(
+            result.Books,
+            Has.Property("Quarantined").EqualTo(1).And.Property("RowsRead").EqualTo(2).And.Property("RowsRejected").EqualTo(2));
         Assert.That(import.Query("select count(*) || '' from Reading"), Is.EqualTo(new[] { "0" }));
         Assert.That(import.Reason("some.csv").GetProperty("line").GetInt64(), Is.EqualTo(bad.Line));
     }
@@ -116,7 +138,9 @@ internal sealed class BadFileMatrixTests
 
         PipelineResult result = await import.RunAsync(token);
 
-        Assert.That(result.Books, Has.Property("Loaded").EqualTo(1).And.Property("RowsInserted").EqualTo(rows).And.Property("RowsRejected").EqualTo(0));
+        Assert.That(
+            result.Books,
+            Has.Property("Loaded").EqualTo(1).And.Property("RowsInserted").EqualTo(rows).And.Property("RowsRejected").EqualTo(0));
         Assert.That(result.Notable, Is.Empty);
     }
 

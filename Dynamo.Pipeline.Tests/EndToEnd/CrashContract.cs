@@ -4,7 +4,8 @@ using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// The real process, killed with SIGKILL, run again: lost = doubled = unexpected = ∅. The inbox is a folder of this machine, which a distant source reaches
+/// The real process, killed with SIGKILL, run again: lost = doubled = unexpected = ∅. The inbox is a folder of this machine, which
+/// a distant source reaches
 /// through a server.
 /// </summary>
 internal abstract class CrashContract
@@ -32,13 +33,15 @@ internal abstract class CrashContract
     /// <summary>What the process finds in its environment.</summary>
     protected virtual IReadOnlyDictionary<string, string?>? Variables(string folder) => null;
 
-    protected virtual void AssertLoaded(ImportOracle oracle, string folder, string context) => oracle.AssertLoaded(Path.Combine(folder, "readings.db"), context);
+    protected virtual void AssertLoaded(ImportOracle oracle, string folder, string context) =>
+        oracle.AssertLoaded(Path.Combine(folder, "readings.db"), context);
 
     /// <summary>Whether the sink has its tables.</summary>
     protected virtual bool HasDatabase(string folder) => File.Exists(Path.Combine(folder, "readings.db"));
 
     /// <summary>Whether the sink is being written to.</summary>
-    protected virtual bool HasRows(string folder) => new FileInfo(Path.Combine(folder, "readings.db-wal")) is { Exists: true, Length: > 100_000 };
+    protected virtual bool HasRows(string folder) =>
+        new FileInfo(Path.Combine(folder, "readings.db-wal")) is { Exists: true, Length: > 100_000 };
 
     [OneTimeSetUp]
     public void Generate()
@@ -87,7 +90,8 @@ internal abstract class CrashContract
             AssertComplete(folder, context);
             Directory.Delete(folder, recursive: true);
         }
-        TestContext.Out.WriteLine($"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: {string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
+        TestContext.Out.WriteLine(
+            $"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: {string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
         Assert.That(stages.Keys, Has.Some.EqualTo("while archiving"), "a third of the kills wait for a file to reach a stage");
     }
 
@@ -126,7 +130,8 @@ internal abstract class CrashContract
     private string[] Arguments(string folder) =>
         ["run", .. Source(Path.Combine(folder, "inbox")), .. Sink(folder), "--after", "archive", "--batch-rows", "1000", "--json"];
 
-    private async Task<DynamoResult> RunAsync(string folder, CancellationToken token) => await DynamoProcess.RunAsync(Arguments(folder), null, Variables(folder), token);
+    private async Task<DynamoResult> RunAsync(string folder, CancellationToken token) =>
+        await DynamoProcess.RunAsync(Arguments(folder), null, Variables(folder), token);
 
     private async Task<TimeSpan> RunToTheEndAsync(string folder, CancellationToken token)
     {

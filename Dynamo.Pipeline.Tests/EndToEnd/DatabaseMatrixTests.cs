@@ -4,7 +4,10 @@ using System.Threading.Tasks.Dataflow;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>A broken database is an error and no bad data: the run ends, no file leaves the inbox, and once it is mended the next run imports everything.</summary>
+/// <summary>
+/// A broken database is an error and no bad data: the run ends, no file leaves the inbox, and once it is mended the next run
+/// imports everything.
+/// </summary>
 [TestFixture, CancelAfter(90_000)]
 internal sealed class DatabaseMatrixTests
 {
@@ -68,7 +71,8 @@ internal sealed class DatabaseMatrixTests
         File.SetUnixFileMode(import[""], (UnixFileMode)0x16D);
         File.SetUnixFileMode(import.Database, (UnixFileMode)0x124);
 
-        (int code, string output) = await AsNobody.RunAsync(["run", "--source", import.Inbox, "--sink", $"sqlite:{import.Database}"], token);
+        (int code, string output) = await AsNobody.RunAsync(
+            ["run", "--source", import.Inbox, "--sink", $"sqlite:{import.Database}"], token);
 
         Assert.That(code, Is.EqualTo(4), output);
         Assert.That(output, Does.Contain("may write"));
@@ -80,21 +84,27 @@ internal sealed class DatabaseMatrixTests
     {
         using ImportFolder import = Import(new PipelineOptions { BatchRows = 2_000, Readers = 1 });
         for (int file = 0; file < 40; file++)
-            import.PutRows($"{file:D2}.csv", [.. Enumerable.Range(0, 1_000).Select(i => $"L{file},flow,{DateTime.UnixEpoch.AddMinutes(i):yyyy-MM-ddTHH:mm:ss}Z,{i}")]);
+            import.PutRows(
+                $"{file:D2}.csv",
+                [.. Enumerable.Range(0, 1_000).Select(i => $"L{file},flow,{DateTime.UnixEpoch.AddMinutes(i):yyyy-MM-ddTHH:mm:ss}Z,{i}")]);
         string disk = Directory.CreateDirectory(import["disk"]).FullName, database = Path.Join(disk, "readings.db");
-        if (!Environment.IsPrivilegedProcess || !Run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk)) External.Missing("only root can mount a small file system");
+        if (!Environment.IsPrivilegedProcess || !Run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk))
+            External.Missing("only root can mount a small file system");
         try
         {
             var full = Assert.ThrowsAsync<SinkException>(() => RunAsync(import, database, token));
             Assert.That(full!.Message, Does.Contain("The disk is full: make room"));
             Assert.That(full.Result!.Books.Loaded, Is.GreaterThan(0).And.LessThan(40), "some batches were committed before");
-            Assert.That(Directory.GetFiles(import.Inbox).Length + full.Result.Books.Loaded, Is.GreaterThanOrEqualTo(40), "only committed files were archived");
+            Assert.That(
+                Directory.GetFiles(import.Inbox).Length + full.Result.Books.Loaded, Is.GreaterThanOrEqualTo(40),
+                "only committed files were archived");
             Assert.That(Directory.Exists(import["inbox/quarantine"]), Is.False, "no file is to blame");
 
             Assert.That(Run("mount", "-o", "remount,size=64m", disk));
             PipelineResult second = await RunAsync(import, database, token);
             Assert.That(second.Books.RowsUpdated + second.Books.RowsUnchanged, Is.Zero, "no row came twice");
-            Assert.That(Sql.Rows(database, "select count(*) || ' ' || count(distinct Logger) from Reading"), Is.EqualTo(new[] { "40000 40" }));
+            Assert.That(
+                Sql.Rows(database, "select count(*) || ' ' || count(distinct Logger) from Reading"), Is.EqualTo(new[] { "40000 40" }));
             Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
             Assert.That(Sql.Rows(database, "select Outcome from ImportRun order by RunId").Last(), Is.EqualTo("completed"));
         }
@@ -113,7 +123,9 @@ internal sealed class DatabaseMatrixTests
         await import.RunAsync(token);
         File.Delete(import.Database);
 
-        Assert.That((await import.RunAsync(token)).Books, Has.Property("Loaded").EqualTo(1).And.Property("Quarantined").EqualTo(1).And.Property("RowsInserted").EqualTo(2));
+        Assert.That(
+            (await import.RunAsync(token)).Books,
+            Has.Property("Loaded").EqualTo(1).And.Property("Quarantined").EqualTo(1).And.Property("RowsInserted").EqualTo(2));
         Assert.That(Directory.GetFiles(import["inbox/quarantine"]), Has.Length.EqualTo(2), "the copy in quarantine is the same");
     }
 
@@ -128,7 +140,8 @@ internal sealed class DatabaseMatrixTests
         };
         for (int file = 0; file < Files; file++) import.PutRows($"{file}.csv", $"L{file},flow,2026-01-01T00:00:00Z,1");
 
-        // When the database goes, what was committed is settled, and nothing more is committed before: the next file waits until it is gone.
+        // When the database goes, what was committed is settled, and nothing more is committed before: the next file waits until it
+        // is gone.
         var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int read = 0, settled = 0;
         await using var folder = new FolderSource(import.Inbox, import.Folder);
@@ -164,7 +177,9 @@ internal sealed class DatabaseMatrixTests
             other.PutRows($"{file}.csv", $"B{file},flow,2026-01-01T00:00:00Z,1");
         }
 
-        PipelineResult[] both = await Task.WhenAll(Task.Run(() => RunAsync(import, import.Database, token), token), Task.Run(() => RunAsync(other, import.Database, token), token));
+        PipelineResult[] both = await Task.WhenAll(
+            Task.Run(() => RunAsync(import, import.Database, token), token),
+            Task.Run(() => RunAsync(other, import.Database, token), token));
 
         Assert.That(both.Select(run => run.Books.RowsInserted), Is.EqualTo(new[] { 50, 50 }));
         Assert.That(import.Query("select count(*) || ' ' || count(distinct Source) from ImportedFile"), Is.EqualTo(new[] { "100 2" }));
@@ -181,7 +196,9 @@ internal sealed class DatabaseMatrixTests
             await Task.WhenAll(ImportAsync(folder, import["one.db"], token), ImportAsync(folder, import["two.db"], token));
 
         foreach (string database in new[] { "one.db", "two.db" })
-            Assert.That(Sql.Rows(import[database], "select Path || ' ' || Outcome from ImportedFile order by 1"), Is.EqualTo(new[] { "bad.csv quarantined", "first.csv loaded" }));
+            Assert.That(
+                Sql.Rows(import[database], "select Path || ' ' || Outcome from ImportedFile order by 1"),
+                Is.EqualTo(new[] { "bad.csv quarantined", "first.csv loaded" }));
     }
 
     private static ImportFolder Import(PipelineOptions? options = null) => new()
@@ -210,7 +227,8 @@ internal sealed class DatabaseMatrixTests
     {
         await using var folder = new FolderSource(import.Inbox, import.Folder);
         await using var sink = new SqliteSink<Reading>(database, ReadingTable.Default);
-        return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options).RunAsync(null, token);
+        return await FilePipeline.From(folder).Read(
+            new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options).RunAsync(null, token);
     }
 
     private static async Task ImportAsync(FolderSource folder, string database, CancellationToken token)

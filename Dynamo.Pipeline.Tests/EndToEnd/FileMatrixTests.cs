@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>Each way in which a file of the folder can be odd, through the whole pipeline: the verdict, the books, and that the run goes on.</summary>
+/// <summary>
+/// Each way in which a file of the folder can be odd, through the whole pipeline: the verdict, the books, and that the run goes on.
+/// </summary>
 [TestFixture, CancelAfter(60_000)]
 internal sealed class FileMatrixTests
 {
@@ -26,7 +28,8 @@ internal sealed class FileMatrixTests
     }
 
     [Test]
-    public async Task A_file_that_grows_after_it_was_listed_is_deferred_and_loaded_whole_by_the_next_run([Values] bool streamed, CancellationToken token)
+    public async Task A_file_that_grows_after_it_was_listed_is_deferred_and_loaded_whole_by_the_next_run(
+        [Values] bool streamed, CancellationToken token)
     {
         using var import = new ImportFolder { Options = Streaming(streamed), Folder = new FolderSourceOptions { SettleTime = TimeSpan.Zero } };
         string path = import.PutRows("grows.csv", Row);
@@ -39,7 +42,9 @@ internal sealed class FileMatrixTests
 
         AssertDeferred(result, "grows.csv", "grew from");
         Assert.That(import.Query("select Logger from Reading"), Is.EqualTo(new[] { "L1" }), "nothing of it was loaded");
-        Assert.That((await import.RunAsync(token)).Books, Has.Property("Loaded").EqualTo(1).And.Property("RowsInserted").EqualTo(1).And.Property("RowsUnchanged").EqualTo(1));
+        Assert.That(
+            (await import.RunAsync(token)).Books,
+            Has.Property("Loaded").EqualTo(1).And.Property("RowsInserted").EqualTo(1).And.Property("RowsUnchanged").EqualTo(1));
     }
 
     [Test]
@@ -102,12 +107,15 @@ internal sealed class FileMatrixTests
         File.SetUnixFileMode(import.PutRows("secret.csv", Row), UnixFileMode.None);
         foreach (string folder in new[] { import[""], import.Inbox }) File.SetUnixFileMode(folder, (UnixFileMode)0x1FF);
 
-        (int code, string output) = await AsNobody.RunAsync(["run", "--source", import.Inbox, "--sink", $"sqlite:{import.Database}", "--json"], token);
+        (int code, string output) = await AsNobody.RunAsync(
+            ["run", "--source", import.Inbox, "--sink", $"sqlite:{import.Database}", "--json"], token);
 
         Assert.That(code, Is.EqualTo(1), output);
         Assert.That(output, Does.Contain("the file cannot be read: no permission"));
         Assert.That(import.Reason("secret.csv").GetProperty("remedy").GetString(), Does.Contain("read the file"));
-        Assert.That(import.Query("select Path || ' ' || Outcome from ImportedFile order by 1"), Is.EqualTo(new[] { "good.csv loaded", "secret.csv quarantined" }));
+        Assert.That(
+            import.Query("select Path || ' ' || Outcome from ImportedFile order by 1"),
+            Is.EqualTo(new[] { "good.csv loaded", "secret.csv quarantined" }));
     }
 
     private static IEnumerable<string> Names()
@@ -146,7 +154,8 @@ internal sealed class FileMatrixTests
     }
 
     [Test]
-    public async Task The_same_reading_twice_in_a_file_and_across_files_follows_the_policy([Values] DuplicatePolicy policy, CancellationToken token)
+    public async Task The_same_reading_twice_in_a_file_and_across_files_follows_the_policy(
+        [Values] DuplicatePolicy policy, CancellationToken token)
     {
         using var import = new ImportFolder { Sink = new SqliteSinkOptions { Duplicates = policy } };
         import.PutRows("a.csv", "L1,flow,2026-01-01T00:00:00Z,1", "L1,flow,2026-01-01T00:00:00Z,2", "L2,flow,2026-01-01T00:00:00Z,7");
@@ -163,7 +172,8 @@ internal sealed class FileMatrixTests
             _ => (3L, 0L, 0L, 2L),
         }));
         if (policy != DuplicatePolicy.Reject) return;
-        Assert.That(import.Query("select Path || ' ' || Line || ' ' || Problem || ' ' || Expected from RejectedRow order by 1"), Is.EqualTo(new[]
+        Assert.That(
+            import.Query("select Path || ' ' || Line || ' ' || Problem || ' ' || Expected from RejectedRow order by 1"), Is.EqualTo(new[]
         {
             "a.csv 3 a row with the same key is there already a new key", "b.csv 2 a row with the same key is there already a new key",
         }));
@@ -177,8 +187,12 @@ internal sealed class FileMatrixTests
         await import.RunAsync(token);
         File.SetLastWriteTimeUtc(path, File.GetLastWriteTimeUtc(path).AddSeconds(7));
 
-        Assert.That((await import.RunAsync(token)).Books, Has.Property("Loaded").EqualTo(1).And.Property("RowsUnchanged").EqualTo(1), "the same bytes at another time");
-        Assert.That((await import.RunAsync(token)).Books, Has.Property("AlreadyLoaded").EqualTo(1).And.Property("RowsRead").EqualTo(0), "nothing changed");
+        Assert.That(
+            (await import.RunAsync(token)).Books, Has.Property("Loaded").EqualTo(1).And.Property("RowsUnchanged").EqualTo(1),
+            "the same bytes at another time");
+        Assert.That(
+            (await import.RunAsync(token)).Books, Has.Property("AlreadyLoaded").EqualTo(1).And.Property("RowsRead").EqualTo(0),
+            "nothing changed");
     }
 
     private static PipelineOptions Streaming(bool streamed) => new() { StreamAbove = streamed ? 0 : 1 << 20 };
@@ -208,7 +222,8 @@ internal sealed class FileMatrixTests
             return streaming is null ? content : new FileContent(new CountedStream(content.Stream!, streaming));
         }
 
-        public ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken) => source.SettleAsync(files, cancellationToken);
+        public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken) =>
+            source.CompleteAsync(files, cancellationToken);
 
         public ValueTask DisposeAsync() => source.DisposeAsync();
     }

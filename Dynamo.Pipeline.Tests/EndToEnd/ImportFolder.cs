@@ -44,7 +44,8 @@ internal sealed class ImportFolder : IDisposable
     {
         await using var folder = new FolderSource(Inbox, Folder);
         await using var sink = new SqliteSink<Reading>(Database, ReadingTable.Default, Sink);
-        PipelineResult result = await FilePipeline.From(wrap is null ? folder : wrap(folder)).Read(new CsvFormat<Reading>(ReadingFormat.Default))
+        PipelineResult result = await FilePipeline.From(wrap is null ? folder : wrap(folder)).Read(
+            new CsvFormat<Reading>(ReadingFormat.Default))
             .WriteTo(sink, Options).RunAsync(null, token);
         result.Books.Check();
         return result;

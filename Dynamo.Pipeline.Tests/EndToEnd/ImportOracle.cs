@@ -4,7 +4,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>What must be in the database and the folders when everything has been imported, by set difference with what was generated.</summary>
+/// <summary>
+/// What must be in the database and the folders when everything has been imported, by set difference with what was generated.
+/// </summary>
 internal sealed class ImportOracle
 {
     private readonly HashSet<Reading> _expected;
@@ -14,7 +16,8 @@ internal sealed class ImportOracle
     public ImportOracle(LoggerFiles generated)
     {
         _expected = [.. generated.ExpectedReadings()];
-        ILookup<bool, string> files = generated.ExpectedFiles().ToLookup(file => file.Outcome == FileOutcome.Quarantined, file => file.Path);
+        ILookup<bool, string> files = generated.ExpectedFiles().ToLookup(
+            file => file.Outcome == FileOutcome.Quarantined, file => file.Path);
         (_good, _bad) = (Sorted(files[false]), Sorted(files[true]));
     }
 
@@ -30,7 +33,9 @@ internal sealed class ImportOracle
         Assert.Multiple(() =>
         {
             Assert.That(Names(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
-            Assert.That(Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)), Is.EqualTo(_bad), $"quarantine; {context}");
+            Assert.That(
+                Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)),
+                Is.EqualTo(_bad), $"quarantine; {context}");
             Assert.That(Names(inbox), Is.Empty, $"inbox; {context}");
         });
 
@@ -66,5 +71,7 @@ internal sealed class ImportOracle
     private static List<string> Sorted(IEnumerable<string> names) => [.. names.Order(StringComparer.Ordinal)];
 
     private static DateTime Utc(string text) =>
-        DateTime.Parse(text, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal | System.Globalization.DateTimeStyles.AdjustToUniversal);
+        DateTime.Parse(
+            text, System.Globalization.CultureInfo.InvariantCulture,
+            System.Globalization.DateTimeStyles.AssumeUniversal | System.Globalization.DateTimeStyles.AdjustToUniversal);
 }

@@ -50,7 +50,8 @@ internal sealed class LargeImportTests
         work.Put("good.csv", "L1,flow,2026-01-01T00:00:00Z,1");
 
         long peak = 0;
-        DynamoResult run = await DynamoProcess.RunAsync(["run", "--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive", "--json"],
+        DynamoResult run = await DynamoProcess.RunAsync(
+            ["run", "--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive", "--json"],
             async process => peak = await PeakAsync(process, token), work.Path, token);
 
         JsonElement json = DynamoFolder.Json(run);
@@ -73,7 +74,9 @@ internal sealed class LargeImportTests
         Assert.That(large, Is.LessThan(small + 8 * Mebibyte));
     }
 
-    /// <summary>Names for one small file, in memory where that is to be had: a million files would take longer to make than to read.</summary>
+    /// <summary>
+    /// Names for one small file, in memory where that is to be had: a million files would take longer to make than to read.
+    /// </summary>
     [Test, Soak, CancelAfter(240_000), Platform("Linux")]
     public async Task A_folder_of_1000000_files_is_read_in_bounded_memory(CancellationToken token)
     {
@@ -81,10 +84,12 @@ internal sealed class LargeImportTests
         using var work = new ScratchFolder();
         await File.WriteAllTextAsync(inbox["a.csv"], "logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\n", token);
         File.SetLastWriteTimeUtc(inbox["a.csv"], new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
-        await External.RunAsync("python3", "-c", $"import os\nfor i in range(999_999): os.link('{inbox["a.csv"]}', f'{inbox.Path}/{{i}}.csv')");
+        await External.RunAsync(
+            "python3", "-c", $"import os\nfor i in range(999_999): os.link('{inbox["a.csv"]}', f'{inbox.Path}/{{i}}.csv')");
 
         long peak = 0;
-        DynamoResult run = await DynamoProcess.RunAsync(["run", "--source", inbox.Path, "--sink", "sqlite:readings.db", "--dry-run", "--json"],
+        DynamoResult run = await DynamoProcess.RunAsync(
+            ["run", "--source", inbox.Path, "--sink", "sqlite:readings.db", "--dry-run", "--json"],
             async process => peak = await PeakAsync(process, token), work.Path, token);
 
         JsonElement json = DynamoFolder.Json(run);
@@ -102,8 +107,10 @@ internal sealed class LargeImportTests
         {
             if (reads++ % (size / 65_536 / 40 + 1) == 0) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
         });
-        await using var sink = new SqliteSink<Reading>(database, ReadingTable.Default, new SqliteSinkOptions { Duplicates = DuplicatePolicy.FirstWins });
-        PipelineResult result = await FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink).RunAsync(null, token);
+        await using var sink = new SqliteSink<Reading>(
+            database, ReadingTable.Default, new SqliteSinkOptions { Duplicates = DuplicatePolicy.FirstWins });
+        PipelineResult result = await FilePipeline.From(source).Read(
+            new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink).RunAsync(null, token);
         Assert.That(result.Books, Has.Property("Loaded").EqualTo(1).And.Property("RowsInserted").EqualTo(RepeatedFile.Rows));
         return most;
     }
@@ -115,8 +122,13 @@ internal sealed class LargeImportTests
         {
             try
             {
-                string? line = (await File.ReadAllLinesAsync($"/proc/{process.Id}/status", token)).FirstOrDefault(l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
-                if (line is not null) peak = Math.Max(peak, 1024 * long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), System.Globalization.CultureInfo.InvariantCulture));
+                string? line = (
+                    await File.ReadAllLinesAsync($"/proc/{process.Id}/status", token)).FirstOrDefault(
+                        l => l.StartsWith("VmHWM:", StringComparison.Ordinal));
+                if (line is not null)
+                    peak = Math.Max(
+                        peak,
+                        1024 * long.Parse(line.AsSpan(6).Trim().TrimEnd("kB").Trim(), System.Globalization.CultureInfo.InvariantCulture));
             }
             catch (Exception gone) when (gone is IOException)
             {
@@ -143,7 +155,8 @@ internal sealed class LargeImportTests
         private static readonly byte[] s_header = Encoding.UTF8.GetBytes("note," + ImportFolder.Header);
 
         // Long rows, so that the test spends its time on bytes and not on the database.
-        private static readonly byte[] s_rows = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, Rows).Select(i => $"{new string('n', 4000)},L{i},flow,2026-01-01T00:00:00Z,{i}\n")));
+        private static readonly byte[] s_rows = Encoding.UTF8.GetBytes(
+            string.Concat(Enumerable.Range(0, Rows).Select(i => $"{new string('n', 4000)},L{i},flow,2026-01-01T00:00:00Z,{i}\n")));
 
         public string Name => "repeated:";
 
@@ -156,7 +169,7 @@ internal sealed class LargeImportTests
         public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken) =>
             ValueTask.FromResult(new FileContent(new CountedStream(new Repeated(s_header, s_rows, size), _ => read())));
 
-        public ValueTask SettleAsync(IReadOnlyList<SettledFile> files, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+        public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
@@ -180,7 +193,9 @@ internal sealed class LargeImportTests
         public override int Read(byte[] buffer, int offset, int count)
         {
             if (_at == _end) return 0;
-            ReadOnlySpan<byte> rest = _at < begin.Length ? begin.AsSpan((int)_at) : block.AsSpan((int)((_at - begin.Length) % block.Length));
+            ReadOnlySpan<byte> rest = _at < begin.Length
+                ? begin.AsSpan((int)_at)
+                : block.AsSpan((int)((_at - begin.Length) % block.Length));
             int taken = Math.Min(rest.Length, count);
             rest[..taken].CopyTo(buffer.AsSpan(offset));
             _at += taken;

@@ -31,10 +31,13 @@ internal sealed class PipelineProperties
 
             Assert.That(result.Books.Listed, Is.EqualTo(files.Length));
             Assert.That(result.Books.Loaded + result.Books.Quarantined, Is.EqualTo(files.Length));
-            Assert.That(import.Query("select Path from ImportedFile"), Is.EquivalentTo(Enumerable.Range(0, files.Length).Select(i => $"{i}.csv")));
+            Assert.That(
+                import.Query("select Path from ImportedFile"), Is.EquivalentTo(Enumerable.Range(0, files.Length).Select(i => $"{i}.csv")));
             Assert.That(import.Query("select sum(Inserted) || ' ' || sum(Rejected) from ImportedFile where 1 having count(*) > 0"),
                 Is.EqualTo(files.Length == 0 ? [] : new[] { $"{result.Books.RowsInserted} {result.Books.RowsRejected}" }));
-            Assert.That(import.Query("select count(*) || '' from Reading"), Is.EqualTo(new[] { result.Books.RowsInserted.ToString(CultureInfo.InvariantCulture) }));
+            Assert.That(
+                import.Query("select count(*) || '' from Reading"),
+                Is.EqualTo(new[] { result.Books.RowsInserted.ToString(CultureInfo.InvariantCulture) }));
             Assert.That(Directory.GetFiles(import.Inbox), Is.Empty, "all are archived or in quarantine");
             return true;
         });
@@ -44,7 +47,8 @@ internal sealed class PipelineProperties
     public void Any_readings_in_any_files_are_in_the_database_once(CancellationToken token)
     {
         // Few keys, so that many readings meet another one.
-        Gen<Reading> reading = Gen.Elements("L1", "L2", "水,\"x\"").Zip(Gen.Elements("flow", "pressure")).Zip(Gen.Choose(0, 40)).Zip(Gen.Choose(-1000, 1000))
+        Gen<Reading> reading = Gen.Elements("L1", "L2", "水,\"x\"").Zip(
+            Gen.Elements("flow", "pressure")).Zip(Gen.Choose(0, 40)).Zip(Gen.Choose(-1000, 1000))
             .Select(r => new Reading(r.Item1.Item1.Item1, r.Item1.Item1.Item2, DateTime.UnixEpoch.AddMinutes(r.Item1.Item2 * 15), r.Item2 / 8.0));
 
         Check(reading.ArrayOf().ArrayOf().Zip(Settings()).Zip(Gen.Elements(true, false)), 120, input =>
@@ -60,8 +64,10 @@ internal sealed class PipelineProperties
             Assert.That(result.Books.RowsRead, Is.EqualTo(all.Length));
             var stored = Stored(import);
             Assert.That(stored.Select(Key), Is.EquivalentTo(all.Select(Key).Distinct()));
-            // Which of two files wins is told by their times within a batch only: with one batch the outcome is certain, with several it is one of what was sent.
-            if (shape.BatchRows > all.Length && !shape.Streamed) Assert.That(stored, Is.EquivalentTo(all.GroupBy(Key).Select(same => lastWins ? same.Last() : same.First())));
+            // Which of two files wins is told by their times within a batch only: with one batch the outcome is certain, with
+            // several it is one of what was sent.
+            if (shape.BatchRows > all.Length && !shape.Streamed)
+                Assert.That(stored, Is.EquivalentTo(all.GroupBy(Key).Select(same => lastWins ? same.Last() : same.First())));
             else Assert.That(stored, Is.SubsetOf(all));
             return true;
         });
@@ -71,15 +77,22 @@ internal sealed class PipelineProperties
 
     private static List<Reading> Stored(ImportFolder import) =>
     [
-        .. import.Query("select Logger || char(9) || Channel || char(9) || TimestampUtc || char(9) || Value from Reading").Select(row => row.Split('\t'))
+        .. import.Query(
+            "select Logger || char(9) || Channel || char(9) || TimestampUtc || char(9) || Value from Reading")
+                .Select(row => row.Split('\t'))
             .Select(part => new Reading(part[0], part[1],
-                DateTime.Parse(part[2], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal), double.Parse(part[3], CultureInfo.InvariantCulture))),
+                DateTime.Parse(
+                    part[2], CultureInfo.InvariantCulture,
+                    DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal), double.Parse(
+                        part[3], CultureInfo.InvariantCulture))),
     ];
 
-    private static string Text(Reading[] readings) => ImportFolder.Header + string.Concat(readings.Select(r => string.Create(CultureInfo.InvariantCulture,
+    private static string Text(Reading[] readings) =>
+        ImportFolder.Header + string.Concat(readings.Select(r => string.Create(CultureInfo.InvariantCulture,
         $"\"{r.Logger.Replace("\"", "\"\"", StringComparison.Ordinal)}\",{r.Channel},{r.TimestampUtc:yyyy-MM-ddTHH:mm:ss}Z,{r.Value}\n")));
 
-    private static Gen<Shape> Settings() => Gen.Choose(1, 4).Zip(Gen.Choose(1, 5)).Zip(Gen.Elements(1, 3, 50_000)).Zip(Gen.Elements(true, false))
+    private static Gen<Shape> Settings() =>
+        Gen.Choose(1, 4).Zip(Gen.Choose(1, 5)).Zip(Gen.Elements(1, 3, 50_000)).Zip(Gen.Elements(true, false))
         .Select(s => new Shape(s.Item1.Item1.Item1, s.Item1.Item1.Item2, s.Item1.Item2, s.Item2));
 
     private static void Check<T>(Gen<T> inputs, int count, Func<T, bool> holds) =>

@@ -1,6 +1,8 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>What a power cut could take away: the order of the real process's system calls says it, since no power can be cut here.</summary>
+/// <summary>
+/// What a power cut could take away: the order of the real process's system calls says it, since no power can be cut here.
+/// </summary>
 [Platform("Linux")]
 public sealed class PowerLossTests
 {
@@ -15,7 +17,8 @@ public sealed class PowerLossTests
         for (int i = 0; i < 20; i++) folder.Put($"{i}.csv", $"A,flow,2025-01-01T00:{i:00}:00Z,1");
 
         DynamoResult result = await DynamoProcess.RunAsync(
-            $"export DYNAMO__DURABLE={durable}; {Trace}", ["run", "--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive"], folder.Path, token);
+            $"export DYNAMO__DURABLE={durable}; {Trace}", [
+                "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive"], folder.Path, token);
 
         Assert.That(result.ExitCode, Is.Zero, result.StandardError);
         int unsynced = 0, archived = 0, early = 0;

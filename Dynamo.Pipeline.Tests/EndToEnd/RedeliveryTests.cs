@@ -77,7 +77,8 @@ internal sealed class RedeliveryTests
 
     private async Task<(int Code, JsonElement[] Files)> RetryAsync(CancellationToken token)
     {
-        DynamoResult retry = await DynamoProcess.RunAsync(["retry", "--source", _import.Inbox, "--sink", $"sqlite:{_import.Database}", "--json"], cancellationToken: token);
+        DynamoResult retry = await DynamoProcess.RunAsync(
+            ["retry", "--source", _import.Inbox, "--sink", $"sqlite:{_import.Database}", "--json"], cancellationToken: token);
         return (retry.ExitCode, [.. DynamoFolder.Json(retry).GetProperty("files").EnumerateArray()]);
     }
 }

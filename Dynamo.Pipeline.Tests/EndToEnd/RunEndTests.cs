@@ -18,8 +18,8 @@ internal sealed class RunEndTests
         var time = new WatchedTime(DateTimeOffset.UnixEpoch);
         using var import = new ImportFolder
         {
-            Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50), Time = time },
-            Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromSeconds(30), Clock = time },
+            Options = new PipelineOptions { StopDeadline = TimeSpan.FromMilliseconds(50), TimeProvider = time },
+            Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromSeconds(30), TimeProvider = time },
         };
         import.PutRows("a.csv", Row);
         SqliteConnection? holder = null;
@@ -27,7 +27,8 @@ internal sealed class RunEndTests
         DateTimeOffset began = time.GetUtcNow();
 
         // As often as the run tries and finds its row locked: longer than it may take to stop, not as long as it waits for a database.
-        while (time.GetUtcNow() - began < 10 * import.Options.StopDeadline) time.Advance(await time.SomebodyWaitsAsync(s_longestPause, token));
+        while (time.GetUtcNow() - began < 10 * import.Options.StopDeadline)
+            time.Advance(await time.SomebodyWaitsAsync(s_longestPause, token));
         bool ended = run.IsCompleted;
         await holder!.DisposeAsync();
         await time.PassAsync(run, s_longestPause, token);
@@ -72,12 +73,14 @@ internal sealed class RunEndTests
         never.SetCanceled(token);
     }
 
-    private static async Task<PipelineResult> RunAsync(ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token)
+    private static async Task<PipelineResult> RunAsync(
+        ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token)
     {
         await using var folder = new FolderSource(import.Inbox, import.Folder);
         await using var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default, import.Sink);
         return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options)
-            .AfterCommit(o => new ActionBlock<CommittedBatch<Reading>>(_ => lockAfterCommit(Lock(import.Database)), o)).RunAsync(null, token);
+            .AfterCommit(
+                o => new ActionBlock<CommittedBatch<Reading>>(_ => lockAfterCommit(Lock(import.Database)), o)).RunAsync(null, token);
     }
 
     private static SqliteConnection Lock(string database)

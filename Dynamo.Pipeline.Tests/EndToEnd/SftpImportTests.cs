@@ -33,7 +33,9 @@ internal sealed class SftpImportTests
     [Test, Order(1)]
     public async Task All_of_them_are_loaded_once_and_again_none(CancellationToken token)
     {
-        DynamoResult first = await DynamoProcess.RunAsync(Arguments("kept.db", "keep"), _work.Path, null, token), second = await DynamoProcess.RunAsync(Arguments("kept.db", "keep"), _work.Path, null, token);
+        DynamoResult first = await DynamoProcess.RunAsync(
+            Arguments("kept.db", "keep"), _work.Path, null,
+            token), second = await DynamoProcess.RunAsync(Arguments("kept.db", "keep"), _work.Path, null, token);
 
         Assert.Multiple(() =>
         {
@@ -65,7 +67,9 @@ internal sealed class SftpImportTests
         _oracle.AssertComplete(_work["moved.db"], _inbox, "restarted");
     }
 
-    private int Archived() => Directory.Exists(Path.Combine(_inbox, "archive")) ? Directory.EnumerateFiles(Path.Combine(_inbox, "archive")).Count() : 0;
+    private int Archived() =>
+        Directory.Exists(Path.Combine(_inbox, "archive")) ? Directory.EnumerateFiles(Path.Combine(_inbox, "archive")).Count() : 0;
 
-    private string[] Arguments(string database, string after) => ["run", .. _sshd.Arguments(_inbox), "--sink", $"sqlite:{database}", "--after", after, "--json"];
+    private string[] Arguments(string database, string after) =>
+        ["run", .. _sshd.Arguments(_inbox), "--sink", $"sqlite:{database}", "--after", after, "--json"];
 }

@@ -22,9 +22,11 @@ internal sealed class SqlServerCrashTests() : CrashContract(rounds: 8, landed: 2
 
     protected override bool HasDatabase(string folder) => Of(folder).HasTable(Of(folder).Map.Name);
 
-    protected override bool HasRows(string folder) => HasDatabase(folder) && Of(folder).Scalar<int>($"SELECT COUNT(*) FROM {Of(folder).Map.Name}") > 0;
+    protected override bool HasRows(string folder) =>
+        HasDatabase(folder) && Of(folder).Scalar<int>($"SELECT COUNT(*) FROM {Of(folder).Map.Name}") > 0;
 
-    protected override void AssertLoaded(ImportOracle oracle, string folder, string context) => oracle.AssertLoaded(Of(folder).Readings(), Of(folder).Ledger(), context);
+    protected override void AssertLoaded(ImportOracle oracle, string folder, string context) =>
+        oracle.AssertLoaded(Of(folder).Readings(), Of(folder).Ledger(), context);
 
     private SqlServerTestDatabase Of(string folder) => _databases.GetOrAdd(folder, _ => new SqlServerTestDatabase());
 }

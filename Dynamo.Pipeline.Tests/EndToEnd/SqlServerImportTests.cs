@@ -22,16 +22,21 @@ internal sealed class SqlServerImportTests
         var oracle = new ImportOracle(files);
         string[] arguments = ["run", .. sshd.Arguments(inbox), "--sink", "sqlserver", "--writers", "2", "--json"];
 
-        DynamoResult first = await DynamoProcess.RunAsync(arguments, work.Path, database.Variables, token), second = await DynamoProcess.RunAsync(arguments, work.Path, database.Variables, token);
+        DynamoResult first = await DynamoProcess.RunAsync(
+            arguments, work.Path, database.Variables,
+            token), second = await DynamoProcess.RunAsync(arguments, work.Path, database.Variables, token);
 
         Assert.That((first.ExitCode, second.ExitCode), Is.EqualTo((1, 0)), first.StandardError + second.StandardError);
         JsonElement books = DynamoFolder.Json(first), again = DynamoFolder.Json(second);
-        TestContext.Out.WriteLine($"{books.GetProperty("elapsedSeconds")} s, and {again.GetProperty("elapsedSeconds")} s when nothing is new");
+        TestContext.Out.WriteLine(
+            $"{books.GetProperty("elapsedSeconds")} s, and {again.GetProperty("elapsedSeconds")} s when nothing is new");
         Assert.Multiple(() =>
         {
             Assert.That(Count(books, "files", "listed"), Is.EqualTo(Loggers * Steps));
             Assert.That(Count(books, "files", "loaded") + Count(books, "files", "quarantined"), Is.EqualTo(Loggers * Steps));
-            Assert.That(Count(books, "rows", "read"), Is.EqualTo(new[] { "inserted", "updated", "unchanged", "rejected" }.Sum(name => Count(books, "rows", name))));
+            Assert.That(
+                Count(books, "rows", "read"),
+                Is.EqualTo(new[] { "inserted", "updated", "unchanged", "rejected" }.Sum(name => Count(books, "rows", name))));
             Assert.That(Count(again, "files", "alreadyLoaded"), Is.EqualTo(Loggers * Steps));
         });
         oracle.AssertLoaded(database.Readings(), database.Ledger(), "from sshd into SQL Server");

@@ -17,15 +17,19 @@ public sealed class FolderFaultsTests
 
     [Test]
     public void A_missing_file_in_a_missing_folder_is_the_sources_error() =>
-        Assert.That(Opening(new FileNotFoundException(), Path.Join(Path.GetTempPath(), Guid.NewGuid().ToString())), Is.TypeOf<SourceException>());
+        Assert.That(
+            Opening(new FileNotFoundException(), Path.Join(Path.GetTempPath(), Guid.NewGuid().ToString())), Is.TypeOf<SourceException>());
 
     [Test]
     public void A_failing_disk_condemns_no_file() =>
-        Assert.That(Opening(new IOException("Input/output error", InputOutput)), Is.TypeOf<SourceException>().With.Message.Contains("a.csv"));
+        Assert.That(
+            Opening(new IOException("Input/output error", InputOutput)), Is.TypeOf<SourceException>().With.Message.Contains("a.csv"));
 
     [Test]
     public void Too_many_open_files_are_the_sources_error_with_the_way_out() =>
-        Assert.That(Opening(new IOException("Too many open files", TooManyOpenFiles)), Is.TypeOf<SourceException>().With.Message.Contains("ulimit -n"));
+        Assert.That(
+            Opening(new IOException("Too many open files", TooManyOpenFiles)),
+            Is.TypeOf<SourceException>().With.Message.Contains("ulimit -n"));
 
     private static Exception Opening(Exception error, string? root = null) =>
         FolderFaults.Opening(new FolderPlace(root ?? Path.GetTempPath(), new FolderSourceOptions()), File, error);

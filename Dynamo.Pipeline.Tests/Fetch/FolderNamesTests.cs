@@ -13,8 +13,8 @@ public sealed class FolderNamesTests
     {
         string plain = Path.Join("sub.d", "a.b.csv");
 
-        Assert.That(FolderNames.WithTime(plain, Yesterday, 1), Is.EqualTo(Path.Join("sub.d", "a.b.20260101T120000.1234567Z.csv")));
-        Assert.That(FolderNames.WithTime(plain, Yesterday, 2), Is.EqualTo(Path.Join("sub.d", "a.b.20260101T120000.1234567Z-2.csv")));
+        Assert.That(FileNames.WithTime(plain, Yesterday, 1), Is.EqualTo(Path.Join("sub.d", "a.b.20260101T120000.1234567Z.csv")));
+        Assert.That(FileNames.WithTime(plain, Yesterday, 2), Is.EqualTo(Path.Join("sub.d", "a.b.20260101T120000.1234567Z-2.csv")));
     }
 
     [Test]
@@ -23,7 +23,9 @@ public sealed class FolderNamesTests
         var names = Gen.Elements("a", "ü", "水", "🚰", ".").NonEmptyListOf().Select(parts => string.Concat(parts)).Zip(Gen.Choose(1, 255))
             .Select(pair => Fill(pair.Item1, pair.Item2)).ToArbitrary();
 
-        Prop.ForAll(names, name => new[] { FolderNames.Append(name, ".reason.json"), FolderNames.WithTime(name, Yesterday, 12), FolderNames.Temporary(name) }
+        Prop.ForAll(
+            names,
+            name => new[] { FileNames.Append(name, ".reason.json"), FileNames.WithTime(name, Yesterday, 12), FileNames.Temporary(name) }
             .All(derived => derived != name && Encoding.UTF8.GetByteCount(derived) <= 255)).QuickCheckThrowOnFailure();
     }
 
@@ -32,7 +34,7 @@ public sealed class FolderNamesTests
     {
         string stem = new('x', 254);
 
-        Assert.That(FolderNames.Append(stem + "a", ".reason.json"), Is.Not.EqualTo(FolderNames.Append(stem + "b", ".reason.json")));
+        Assert.That(FileNames.Append(stem + "a", ".reason.json"), Is.Not.EqualTo(FileNames.Append(stem + "b", ".reason.json")));
     }
 
     /// <summary>The part again and again, up to so many bytes.</summary>

@@ -19,7 +19,8 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         SettleTime = TimeSpan.Zero,
     });
 
-    private FolderSource Folder(FolderSourceOptions options) => new(Inbox.Path, options, root => portable ? new PortableDisk(root) : FolderDisk.For(root));
+    private FolderSource Folder(FolderSourceOptions options) =>
+        new(Inbox.Path, options, root => portable ? new PortableDisk(root) : FolderDisk.For(root));
 
     [Test]
     public void The_name_is_the_full_path() => Assert.That(Folder(new FolderSourceOptions()).Name, Is.EqualTo("folder:" + Inbox.Path));
@@ -27,12 +28,19 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
     [Test]
     public void Bad_options_are_refused_by_name()
     {
-        Assert.That(() => new FolderSourceOptions { Pattern = " ;" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("Pattern"));
+        Assert.That(
+            () => new FolderSourceOptions { Pattern = " ;" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("Pattern"));
         Assert.That(() => new FolderSourceOptions { Pattern = "in/*.csv" }, Throws.ArgumentException.With.Message.Contains("Recursive"));
-        Assert.That(() => new FolderSourceOptions { DoneMarker = "" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("DoneMarker"));
-        Assert.That(() => new FolderSourceOptions { SettleTime = TimeSpan.FromSeconds(-1) }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("SettleTime"));
-        Assert.That(() => new FolderSourceOptions { AfterCommit = (AfterCommit)9 }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("AfterCommit"));
-        Assert.That(() => Folder(new FolderSourceOptions { ArchiveFolder = "." }), Throws.ArgumentException.With.Message.Contains("ArchiveFolder"));
+        Assert.That(
+            () => new FolderSourceOptions { DoneMarker = "" }, Throws.ArgumentException.With.Property("ParamName").EqualTo("DoneMarker"));
+        Assert.That(
+            () => new FolderSourceOptions { SettleTime = TimeSpan.FromSeconds(-1) },
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("SettleTime"));
+        Assert.That(
+            () => new FolderSourceOptions { AfterCommit = (AfterCommit)9 },
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("AfterCommit"));
+        Assert.That(
+            () => Folder(new FolderSourceOptions { ArchiveFolder = "." }), Throws.ArgumentException.With.Message.Contains("ArchiveFolder"));
         Assert.That(() => new FolderSource("", "*.csv"), Throws.ArgumentException);
     }
 
@@ -70,7 +78,8 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         clock.Advance(Settle);
 
         var found = new Dictionary<string, string?>();
-        for (; await next.WaitAsync(token); next = listing.MoveNextAsync().AsTask()) found.Add(listing.Current.Path, listing.Current.DeferReason);
+        for (; await next.WaitAsync(token); next = listing.MoveNextAsync().AsTask())
+            found.Add(listing.Current.Path, listing.Current.DeferReason);
         Assert.That(found, Is.EquivalentTo(new Dictionary<string, string?> { ["grows.csv"] = "still changing", ["still.csv"] = null }));
     }
 
@@ -152,17 +161,20 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         };
         await using var source = new FolderSource(linkInTheSource ? other : one, options);
 
-        await source.SettleAsync([.. (await ListAsync(source)).Select(file => new SettledFile(file, null))], default);
+        await source.CompleteAsync([.. (await ListAsync(source)).Select(file => new CompletedFile(file, null))], default);
 
         Assert.That(Inbox.Files(), Does.Contain("real/inbox/old/a.csv"));
         Assert.That(await ListAsync(source), Is.Empty);
-        Assert.That(() => new FolderSource(other, options with { ArchiveFolder = one }), Throws.ArgumentException.With.Message.Contains("three different folders"));
+        Assert.That(
+            () => new FolderSource(other, options with { ArchiveFolder = one }),
+            Throws.ArgumentException.With.Message.Contains("three different folders"));
     }
 
     [Test]
     public void Any_set_of_files_is_listed_exactly_once_and_read_back()
     {
-        Gen<string> name = Gen.Elements("a", "B", "ü", " ", "'", "\n", "水", "🚰", "-", "x.y", "~").NonEmptyListOf().Select(parts => string.Concat(parts.Take(12)));
+        Gen<string> name = Gen.Elements(
+            "a", "B", "ü", " ", "'", "\n", "水", "🚰", "-", "x.y", "~").NonEmptyListOf().Select(parts => string.Concat(parts.Take(12)));
         Arbitrary<Dictionary<string, byte[]>> inbox = name.Zip(ArbMap.Default.GeneratorFor<byte[]>()).ListOf()
             .Select(files => files.GroupBy(file => file.Item1.ToUpperInvariant()).ToDictionary(group => group.First().Item1 + ".csv", group => group.First().Item2 ?? [])).ToArbitrary();
 

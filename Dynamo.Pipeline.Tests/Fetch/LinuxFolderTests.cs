@@ -62,13 +62,14 @@ public sealed partial class LinuxFolderTests
     {
         string[] names = ["b.csv", "a.csv", "B.csv", "a b.csv", "\u00E9.csv", "\U0001F4A7.csv", "z\uFF21.csv", "a.csv.csv", "0.csv"];
         foreach (string name in names) File.WriteAllText(_inbox[name], "x");
-        using var reader = new LinuxFolderReader(_inbox.Path, new FolderFilter(new FolderSourceOptions()), portion);
+        using var reader = new LinuxFolderReader(_inbox.Path, new FileSelection(new FolderSourceOptions()), portion);
 
         var found = new List<string>();
         while (reader.TryRead(out FolderEntry entry)) found.Add(entry.Name);
 
         Assert.That(found, Is.EquivalentTo(names));
-        foreach (string[] chunk in found.Chunk(portion)) Assert.That(chunk.Select(Bytes), Is.Ordered.Ascending.Using<string>(string.CompareOrdinal));
+        foreach (string[] chunk in found.Chunk(portion))
+            Assert.That(chunk.Select(Bytes), Is.Ordered.Ascending.Using<string>(string.CompareOrdinal));
     }
 
     private static string Bytes(string name) => Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(name));
@@ -86,7 +87,7 @@ public sealed partial class LinuxFolderTests
         FolderSource source = Source(after, elsewhere.Path);
         SourceFile file = (await ListAsync(source)).Single();
 
-        await source.SettleAsync([new SettledFile(file, bad ? Broken : null)], default);
+        await source.CompleteAsync([new CompletedFile(file, bad ? Broken : null)], default);
 
         string moved = elsewhere[bad ? "quarantine/a.csv" : "archive/a.csv"];
         Assert.That(await File.ReadAllTextAsync(moved), Is.EqualTo("12345"));
@@ -94,7 +95,7 @@ public sealed partial class LinuxFolderTests
         Assert.That(File.Exists(_inbox["a.csv"]), Is.EqualTo(after == AfterCommit.Keep));
         Assert.That(elsewhere.Files(), Has.Length.EqualTo(bad ? 2 : 1), "nothing temporary is left");
         if (!bad) return;
-        Assert.That(new Quarantine(source).ReturnAll().Single().Obstacle, Is.Null);
+        Assert.That(new FolderQuarantine(source).ReturnAll().Single().Obstacle, Is.Null);
         Assert.That((await ListAsync(source)).Single(), Is.EqualTo(file));
     }
 
@@ -109,7 +110,7 @@ public sealed partial class LinuxFolderTests
         File.CreateSymbolicLink(_inbox["a.csv"], "below/real.txt");
         FolderSource source = Source(AfterCommit.Archive, elsewhere.Path);
 
-        await source.SettleAsync([new SettledFile((await ListAsync(source)).Single(), null)], default);
+        await source.CompleteAsync([new CompletedFile((await ListAsync(source)).Single(), null)], default);
 
         Assert.That(await File.ReadAllTextAsync(elsewhere["archive/a.csv"]), Is.EqualTo("12345"));
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "below/real.txt" }), "the link went, what it led to is another's");
@@ -131,7 +132,8 @@ public sealed partial class LinuxFolderTests
             SourceFile unreadable = files.Single(file => file.Path == "a.csv");
             var bad = Assert.Throws<BadFileException>(() => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
             Assert.That(bad!.Defect.Remedy, Is.Not.Null);
-            var error = Assert.Throws<SourceException>(() => source.SettleAsync([new SettledFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
+            var error = Assert.Throws<SourceException>(
+                () => source.CompleteAsync([new CompletedFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
             Assert.That(error!.Message, Does.Contain("permission"));
         });
         File.SetUnixFileMode(_inbox.Path, UnixFileMode.None);
@@ -150,12 +152,12 @@ public sealed partial class LinuxFolderTests
         FolderSource source = Source();
         SourceFile file = (await ListAsync(source)).Single();
 
-        await AsNobodyAsync(() => source.SettleAsync([new SettledFile(file, Broken)], default).AsTask().GetAwaiter().GetResult());
+        await AsNobodyAsync(() => source.CompleteAsync([new CompletedFile(file, Broken)], default).AsTask().GetAwaiter().GetResult());
 
-        QuarantinedFile quarantined = new Quarantine(source).List().Single();
+        QuarantinedFile quarantined = new FolderQuarantine(source).List().Single();
         Assert.That(quarantined.File, Is.EqualTo(file));
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv", "quarantine/a.csv.reason.json" }));
-        Assert.That(new Quarantine(source).Return(quarantined).IsReturned, Is.True);
+        Assert.That(new FolderQuarantine(source).Return(quarantined).IsReturned, Is.True);
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
     }
 
@@ -166,7 +168,7 @@ public sealed partial class LinuxFolderTests
         FolderSource source = Source();
         SourceFile file = (await ListAsync(source)).Single();
 
-        await AsNobodyAsync(() => source.SettleAsync([new SettledFile(file, Broken)], default).AsTask().GetAwaiter().GetResult());
+        await AsNobodyAsync(() => source.CompleteAsync([new CompletedFile(file, Broken)], default).AsTask().GetAwaiter().GetResult());
 
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
     }
@@ -182,7 +184,7 @@ public sealed partial class LinuxFolderTests
             FolderSource source = Source();
             SourceFile file = (await ListAsync(source)).Single();
 
-            await source.SettleAsync([new SettledFile(file, Broken)], default);
+            await source.CompleteAsync([new CompletedFile(file, Broken)], default);
 
             Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
         }

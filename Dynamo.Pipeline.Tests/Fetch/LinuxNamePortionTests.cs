@@ -21,7 +21,8 @@ public sealed class LinuxNamePortionTests
     }
 
     [Test]
-    public void Names_may_be_prefixes_of_each_other_and_come_twice() => InOrder([.. new[] { "aaaaaaaab", "aaaaaaaa", "a", "aaaaaaaa", "aa", "b", "a" }.Select(Encoding.UTF8.GetBytes)]);
+    public void Names_may_be_prefixes_of_each_other_and_come_twice() =>
+        InOrder([.. new[] { "aaaaaaaab", "aaaaaaaa", "a", "aaaaaaaa", "aa", "b", "a" }.Select(Encoding.UTF8.GetBytes)]);
 
     private static void InOrder(byte[][] names)
     {

@@ -18,7 +18,7 @@ public sealed class QuarantineTests
     public void RemoveInbox() => _inbox.Dispose();
 
     [Test]
-    public void An_empty_quarantine_lists_nothing() => Assert.That(new Quarantine(Source(AfterCommit.Keep)).List(), Is.Empty);
+    public void An_empty_quarantine_lists_nothing() => Assert.That(new FolderQuarantine(Source(AfterCommit.Keep)).List(), Is.Empty);
 
     [Test]
     public async Task The_list_says_what_is_there_and_why([Values] AfterCommit after)
@@ -26,7 +26,7 @@ public sealed class QuarantineTests
         FolderSource source = Source(after);
         SourceFile file = await QuarantineAsync(source, "sub/a.csv");
 
-        QuarantinedFile found = new Quarantine(source).List().Single();
+        QuarantinedFile found = new FolderQuarantine(source).List().Single();
 
         Assert.That((found.Source, found.File, found.Location), Is.EqualTo((source.Name, file, _inbox["quarantine/sub/a.csv"])));
         Assert.That(found.Defect, Is.EqualTo(Broken with { Column = "val\uFFFDue" }), "half a character cannot be written");
@@ -39,7 +39,7 @@ public sealed class QuarantineTests
         SourceFile file = await QuarantineAsync(source, "sub/a.csv");
         string[] before = marked ? ["sub/a.csv", "sub/a.csv.done"] : ["sub/a.csv"];
 
-        QuarantineReturn returned = new Quarantine(source).ReturnAll().Single();
+        QuarantineReturn returned = new FolderQuarantine(source).ReturnAll().Single();
 
         Assert.That((returned.IsReturned, returned.File.File), Is.EqualTo((true, file)));
         Assert.That(_inbox.Files(), Is.EqualTo(before));
@@ -54,7 +54,7 @@ public sealed class QuarantineTests
         await File.WriteAllTextAsync(_inbox["a.csv"], "newer");
         string[] before = _inbox.Files();
 
-        QuarantineReturn returned = new Quarantine(source).ReturnAll().Single();
+        QuarantineReturn returned = new FolderQuarantine(source).ReturnAll().Single();
 
         Assert.That(returned.Obstacle, Does.Contain("another file of that name"));
         Assert.That(_inbox.Files(), Is.EqualTo(before));
@@ -68,7 +68,7 @@ public sealed class QuarantineTests
         await QuarantineAsync(source, "a.csv");
         await File.WriteAllTextAsync(_inbox["quarantine/a.csv"], "mended");
 
-        Assert.That(new Quarantine(source).ReturnAll().Single().IsReturned, Is.True);
+        Assert.That(new FolderQuarantine(source).ReturnAll().Single().IsReturned, Is.True);
         Assert.That(await File.ReadAllTextAsync(_inbox["a.csv"]), Is.EqualTo("mended"));
     }
 
@@ -79,7 +79,7 @@ public sealed class QuarantineTests
         SourceFile file = await QuarantineAsync(source, "a.csv");
         File.Move(_inbox["quarantine/a.csv"], _inbox["a.csv"]);
 
-        QuarantineReturn returned = new Quarantine(source).ReturnAll().Single();
+        QuarantineReturn returned = new FolderQuarantine(source).ReturnAll().Single();
 
         Assert.That((returned.IsReturned, returned.File.File), Is.EqualTo((true, file)));
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
@@ -92,7 +92,7 @@ public sealed class QuarantineTests
         SourceFile file = await QuarantineAsync(source, "a.csv");
         File.Move(_inbox["quarantine/a.csv"], _inbox["a.csv"]);
 
-        await source.SettleAsync([new SettledFile(file, Broken)], default);
+        await source.CompleteAsync([new CompletedFile(file, Broken)], default);
 
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "quarantine/a.csv", "quarantine/a.csv.reason.json" }));
     }
@@ -109,10 +109,10 @@ public sealed class QuarantineTests
         SourceFile file = await QuarantineAsync(source, "sub/a.csv");
         await File.WriteAllTextAsync(_inbox["quarantine/sub/a.csv.reason.json"], damage);
 
-        QuarantinedFile found = new Quarantine(source).List().Single();
+        QuarantinedFile found = new FolderQuarantine(source).List().Single();
 
         Assert.That((found.IsDamaged, found.Source, found.File), Is.EqualTo((true, source.Name, file)));
-        Assert.That(new Quarantine(source).Return(found).IsReturned, Is.True);
+        Assert.That(new FolderQuarantine(source).Return(found).IsReturned, Is.True);
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "sub/a.csv" }));
     }
 
@@ -122,7 +122,8 @@ public sealed class QuarantineTests
         FolderSource source = Source(AfterCommit.Archive);
         await QuarantineAsync(source, "a.csv");
         using var other = new ScratchFolder();
-        var quarantine = new Quarantine(new FolderSource(other.Path, new FolderSourceOptions { QuarantineFolder = _inbox["quarantine"] }));
+        var quarantine = new FolderQuarantine(
+            new FolderSource(other.Path, new FolderSourceOptions { QuarantineFolder = _inbox["quarantine"] }));
 
         Assert.That(quarantine.ReturnAll(), Is.Empty);
         Assert.That(quarantine.Return(quarantine.List().Single()).Obstacle, Does.Contain(source.Name));
@@ -140,7 +141,7 @@ public sealed class QuarantineTests
             File.SetLastWriteTimeUtc(_inbox[name], Yesterday);
         }
         SourceFile file = (await ListAsync(source)).Single();
-        await source.SettleAsync([new SettledFile(file, Broken)], default);
+        await source.CompleteAsync([new CompletedFile(file, Broken)], default);
         return file;
     }
 

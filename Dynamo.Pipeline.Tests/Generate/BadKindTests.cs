@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>Each broken file is broken in the way its name says, and in no other.</summary>
 [TestFixture]
-public sealed class BadKindTests
+internal sealed class BadKindTests
 {
     private const string Header = "logger,channel,timestamp,value";
     private static readonly GenerateOptions _options = new() { To = "unused", Loggers = 10, Steps = 12, Seed = 5, Backlog = 0, Bad = 0.5 };
@@ -18,7 +18,8 @@ public sealed class BadKindTests
     public void Generate()
     {
         _folder = new GeneratedFolder(_options);
-        _files = _folder.Files.ExpectedFiles().Where(file => file.Bad is not null).DistinctBy(file => file.Bad).ToDictionary(file => file.Bad!.Value);
+        _files = _folder.Files.ExpectedFiles().Where(file => file.Bad is not null).DistinctBy(file => file.Bad)
+            .ToDictionary(file => file.Bad!.Value);
     }
 
     [OneTimeTearDown]
@@ -86,8 +87,11 @@ public sealed class BadKindTests
             Assert.That(Bytes(BadKind.Utf8Mark), Is.EqualTo(Encoding.UTF8.Preamble.ToArray().Concat(Good(BadKind.Utf8Mark))));
             Assert.That(Text(BadKind.CrLfLineEnds), Is.EqualTo(GoodText(BadKind.CrLfLineEnds).ReplaceLineEndings("\r\n")));
             Assert.That(Text(BadKind.CrLineEnds), Is.EqualTo(GoodText(BadKind.CrLineEnds).ReplaceLineEndings("\r")));
-            Assert.That(Encoding.Unicode.GetString(Bytes(BadKind.Utf16LittleEndian)), Is.EqualTo('\uFEFF' + GoodText(BadKind.Utf16LittleEndian)));
-            Assert.That(Encoding.BigEndianUnicode.GetString(Bytes(BadKind.Utf16BigEndian)), Is.EqualTo('\uFEFF' + GoodText(BadKind.Utf16BigEndian)));
+            Assert.That(
+                Encoding.Unicode.GetString(Bytes(BadKind.Utf16LittleEndian)), Is.EqualTo('\uFEFF' + GoodText(BadKind.Utf16LittleEndian)));
+            Assert.That(
+                Encoding.BigEndianUnicode.GetString(Bytes(BadKind.Utf16BigEndian)),
+                Is.EqualTo('\uFEFF' + GoodText(BadKind.Utf16BigEndian)));
         }
     }
 

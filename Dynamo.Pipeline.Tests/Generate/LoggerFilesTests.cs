@@ -30,7 +30,8 @@ public sealed class LoggerFilesTests
     {
         var files = new LoggerFiles(new GenerateOptions { To = "unused" });
 
-        var channels = files.ExpectedReadings().DistinctBy(reading => (reading.Logger, reading.Channel)).CountBy(reading => reading.Logger).ToDictionary();
+        var channels = files.ExpectedReadings().DistinctBy(
+            reading => (reading.Logger, reading.Channel)).CountBy(reading => reading.Logger).ToDictionary();
         var timestamps = files.ExpectedFiles().CountBy(file => file.LoadedRows / channels[file.Path[..6]]).ToDictionary();
 
         using (Assert.EnterMultipleScope())
@@ -57,7 +58,8 @@ public sealed class LoggerFilesTests
             Assert.That(expected, Is.Unique);
             Assert.That(folder.Result.DistinctReadings, Is.EqualTo(expected.Length));
             Assert.That(folder.Result.Readings, Is.EqualTo(found.Length));
-            Assert.That(found.DistinctBy(reading => (reading.Logger, reading.Channel, reading.TimestampUtc)).Count(), Is.EqualTo(expected.Length),
+            Assert.That(
+                found.DistinctBy(reading => (reading.Logger, reading.Channel, reading.TimestampUtc)).Count(), Is.EqualTo(expected.Length),
                 "a reading that two files hold has one value");
         }
     }

@@ -5,16 +5,20 @@ internal sealed class BackPressureTests
 {
     /// <summary>The formula of docs/how-it-works.md, counted and not timed.</summary>
     private static int Bound(PipelineOptions options, int through = 0) =>
-        (2 * (options.Readers ?? Math.Max(8, 2 * Environment.ProcessorCount)) * options.FilesPerMessage) + (options.FilesPerMessage * (through + (options.Writers ?? 1))) + (3 * options.BatchFiles * (options.Writers ?? 1));
+        (2 * (options.Readers ?? Math.Max(8, 2 * Environment.ProcessorCount)) * options.FilesPerMessage)
+            + (options.FilesPerMessage * (through + (options.Writers ?? 1)))
+            + (3 * options.BatchFiles * (options.Writers ?? 1));
 
     [Test]
-    public async Task With_a_shut_gate_the_number_of_opened_files_stops_at_the_documented_bound([Values(1, 3)] int readers, [Values(1, 10)] int chunk, [Values(1, 2)] int writers, CancellationToken token)
+    public async Task With_a_shut_gate_the_number_of_opened_files_stops_at_the_documented_bound(
+        [Values(1, 3)] int readers, [Values(1, 10)] int chunk, [Values(1, 2)] int writers, CancellationToken token)
     {
         var options = new PipelineOptions { Readers = readers, FilesPerMessage = chunk, BatchFiles = 20, Writers = writers };
         var gate = new TaskCompletionSource();
         await using var source = MemorySource.Of(1_000);
         await using var sink = new MemorySink<int> { MaxWriters = 8, OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
-        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token);
+        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options)
+            .RunAsync(cancellationToken: token);
 
         int opened = await StandstillAsync(source, (options.BatchFiles * writers) + 1, token);
         gate.SetResult();
@@ -29,9 +33,11 @@ internal sealed class BackPressureTests
     {
         var options = new PipelineOptions { FilesPerMessage = 3, BatchFiles = 20 };
         var gate = new TaskCompletionSource();
-        await using var source = new MemorySource(Enumerable.Range(0, 1_000).ToDictionary(i => $"{i:D6}", _ => "1\n")) { OpensInFlight = opens };
+        await using var source = new MemorySource(
+            Enumerable.Range(0, 1_000).ToDictionary(i => $"{i:D6}", _ => "1\n")) { OpensInFlight = opens };
         await using var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
-        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token);
+        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options)
+            .RunAsync(cancellationToken: token);
 
         int opened = await StandstillAsync(source, options.BatchFiles + 1, token);
         gate.SetResult();
@@ -50,7 +56,8 @@ internal sealed class BackPressureTests
         var gate = new TaskCompletionSource();
         await using var source = MemorySource.Of(200, text);
         await using var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
-        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token);
+        Task<PipelineResult> run = FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options)
+            .RunAsync(cancellationToken: token);
 
         int fit = 100_000 / (text.Length + ByteBudget.ObjectsOfAFile), opened = await StandstillAsync(source, fit, token);
         gate.SetResult();
@@ -68,7 +75,8 @@ internal sealed class BackPressureTests
         await using var source = MemorySource.Of(20, text);
         await using var sink = new MemorySink<int>();
 
-        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options)
+            .RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Books.RowsInserted, Is.EqualTo(20 * 1_024));
         Assert.That(sink.Batches, Has.All.Length.EqualTo(1), "a streamed file is alone in its transaction");
@@ -79,14 +87,18 @@ internal sealed class BackPressureTests
     {
         await using var source = MemorySource.Of(3, string.Concat(Enumerable.Repeat("x\n", 100_000)));
         var rejects = new List<int>();
-        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rejects.AddRange(files.Select(file => file.Rows.Rejects.Count)); return default; } };
+        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rejects.AddRange(
+            files.Select(file => file.Batch.Rejects.Count)); return default; } };
 
         await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(rejects, Has.Count.EqualTo(3).And.All.InRange(101, 5_000), "a defect takes a hundred times the bytes of such a line");
     }
 
-    /// <summary>How many files are open when no more are. That so many come is waited for; only whether yet another comes is a matter of time, and no slow machine can fail by that.</summary>
+    /// <summary>
+    /// How many files are open when no more are. That so many come is waited for; only whether yet another comes is a matter of
+    /// time, and no slow machine can fail by that.
+    /// </summary>
     private static async Task<int> StandstillAsync(MemorySource source, int atLeast, CancellationToken token)
     {
         int seen = -1;

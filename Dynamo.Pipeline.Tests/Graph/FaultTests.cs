@@ -23,7 +23,7 @@ internal sealed class FaultTests
 
         Assert.That(error!.Message, Is.EqualTo("the line is dead"));
         Assert.That(error.Result!.Books.Listed, Is.GreaterThan(0));
-        Assert.That(sink.Outcome, Is.EqualTo("failed"));
+        Assert.That(sink.Outcome, Is.EqualTo(RunOutcome.Failed));
     }
 
     [Test]
@@ -42,7 +42,9 @@ internal sealed class FaultTests
         int calls = 0;
         var sink = new MemorySink<int> { OnWrite = (_, _) => ++calls % 3 != 0 ? throw new SinkException("locked") { IsTransient = true } : default };
 
-        PipelineResult result = await Pipeline(MemorySource.Of(50), sink, s_options with { RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await Pipeline(
+            MemorySource.Of(50), sink,
+            s_options with { RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Books.Loaded, Is.EqualTo(50));
         Assert.That(calls, Is.EqualTo(3 * sink.Batches.Count));
@@ -55,16 +57,22 @@ internal sealed class FaultTests
         var sink = new MemorySink<int> { OnWrite = (_, _) => throw new SinkException($"locked {++calls}") { IsTransient = true } };
 
         Assert.That(
-            async () => await Pipeline(MemorySource.Of(5), sink, s_options with { WriteRetries = 2, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token).WaitAsync(token),
+            async () =>
+                await Pipeline(
+                    MemorySource.Of(5), sink,
+                    s_options with { WriteRetries = 2, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token)
+                        .WaitAsync(token),
             Throws.TypeOf<SinkException>().With.Message.EqualTo("locked 3"));
     }
 
     [Test]
     public void A_cancellation_that_is_not_ours_is_a_time_out_and_never_a_dropped_message(CancellationToken token)
     {
-        var source = new MemorySource(Enumerable.Range(0, 50).ToDictionary(i => $"{i}", _ => "1\n")) { OnOpen = (_, _) => throw new TaskCanceledException("a socket gave up") };
+        var source = new MemorySource(
+            Enumerable.Range(0, 50).ToDictionary(i => $"{i}", _ => "1\n")) { OnOpen = (_, _) => throw new TaskCanceledException("a socket gave up") };
 
-        var error = Assert.ThrowsAsync<PipelineException>(() => Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token));
+        var error = Assert.ThrowsAsync<PipelineException>(
+            () => Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token));
 
         Assert.That(error!.InnerException, Is.TypeOf<TimeoutException>().With.Message.Contains("a socket gave up"));
     }
@@ -74,7 +82,9 @@ internal sealed class FaultTests
     {
         PipelineRows<int> rows = FilePipeline.From(MemorySource.Of(500)).Read(new NumberFormat());
         if (!afterCommit)
-            rows = rows.Through(o => new TransformBlock<FileRows<int>, FileRows<int>>(file => file.File.Path == "000077.csv" ? throw new FormatException("my block") : file, o));
+            rows = rows.Through(
+                o => new TransformBlock<FileRows<int>,
+                FileRows<int>>(file => file.File.Path == "000077.csv" ? throw new FormatException("my block") : file, o));
         FilePipeline<int> pipeline = rows.WriteTo(new MemorySink<int>(), s_options);
         if (afterCommit)
             pipeline = pipeline.AfterCommit(o => new ActionBlock<CommittedBatch<int>>(_ => throw new FormatException("my block"), o));
@@ -82,6 +92,24 @@ internal sealed class FaultTests
         var error = Assert.ThrowsAsync<PipelineException>(() => pipeline.RunAsync(cancellationToken: token).WaitAsync(token));
 
         Assert.That(error!.InnerException, Is.TypeOf<FormatException>().With.Message.EqualTo("my block"));
+        string block = afterCommit
+            ? "Block 1 of those linked with AfterCommit (ActionBlock) failed at a batch of "
+            : "Block 1 of those linked with Through (TransformBlock) failed at 000077.csv (1 rows)";
+        Assert.That(error.Message, Does.StartWith(block).And.EndsWith(": my block"));
+    }
+
+    [Test]
+    public void A_fault_in_a_transform_names_the_file([Values] bool streamed, CancellationToken token)
+    {
+        FilePipeline<int> pipeline = FilePipeline.From(
+            new MemorySource(Enumerable.Range(0, 100).ToDictionary(i => $"{i:D6}.csv", i => $"{i}\n"))).Read(new NumberFormat())
+            .Transform((ref int row) => row == 42 ? throw new FormatException("my transform") : null)
+            .WriteTo(new MemorySink<int>(), s_options with { StreamAbove = streamed ? 0 : 1000 });
+
+        var error = Assert.ThrowsAsync<PipelineException>(() => pipeline.RunAsync(cancellationToken: token).WaitAsync(token));
+
+        Assert.That(error!.Message, Does.Contain("000042.csv: my transform"));
+        Assert.That(error.GetBaseException(), Is.TypeOf<FormatException>());
     }
 
     [Test]
@@ -91,7 +119,7 @@ internal sealed class FaultTests
 
         Assert.That(
             async () => await Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token),
-            Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>());
+            Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>().And.Message.StartsWith("The format failed at b: "));
     }
 
     [Test]
@@ -112,7 +140,10 @@ internal sealed class FaultTests
         var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await Task.Delay(Timeout.Infinite, cancel) };
 
         Assert.That(
-            async () => await Pipeline(MemorySource.Of(500), sink, s_options with { StallTimeout = TimeSpan.FromMilliseconds(300) }).RunAsync(cancellationToken: token).WaitAsync(token),
+            async () =>
+                await Pipeline(
+                    MemorySource.Of(500), sink,
+                    s_options with { StallTimeout = TimeSpan.FromMilliseconds(300) }).RunAsync(cancellationToken: token).WaitAsync(token),
             Throws.TypeOf<PipelineStalledException>().With.Message.Contains("bytes in flight").And.Message.Contains("to batch"));
     }
 
@@ -142,7 +173,7 @@ internal sealed class FaultTests
         Assert.That(result.Books.Listed, Is.LessThan(20_000));
         Assert.That(result.Books.FilesDone, Is.EqualTo(result.Books.Listed), "the books balance even then");
         Assert.That(sink.FilesWritten, Is.EqualTo(source.Opened), "what was read is committed");
-        Assert.That(sink.Outcome, Is.EqualTo("cancelled"));
+        Assert.That(sink.Outcome, Is.EqualTo(RunOutcome.Cancelled));
     }
 
     [Test]
@@ -151,7 +182,9 @@ internal sealed class FaultTests
         using var stop = new CancellationTokenSource();
         var sink = new MemorySink<int> { OnWrite = async (_, cancel) => { await stop.CancelAsync(); await Task.Delay(Timeout.Infinite, cancel); } };
 
-        PipelineResult result = await Pipeline(MemorySource.Of(500), sink, s_options with { StopDeadline = TimeSpan.FromMilliseconds(200) }).RunAsync(cancellationToken: stop.Token).WaitAsync(token);
+        PipelineResult result = await Pipeline(
+            MemorySource.Of(500), sink,
+            s_options with { StopDeadline = TimeSpan.FromMilliseconds(200) }).RunAsync(cancellationToken: stop.Token).WaitAsync(token);
 
         Assert.That(result.WasCancelled);
         Assert.That(result.Books.Loaded, Is.Zero);

@@ -6,16 +6,24 @@ namespace Dynamo.Pipeline.Tests;
 internal sealed class GraphTests
 {
     [Test]
-    public async Task Every_file_arrives_once_whatever_the_settings([Values(1, 4)] int readers, [Values(1, 7, 1_000)] int chunk, [Values(1, 60)] int batchRows, [Values(1, 8)] int opens, CancellationToken token)
+    public async Task Every_file_arrives_once_whatever_the_settings(
+        [Values(1, 4)] int readers, [Values(1, 7, 1_000)] int chunk, [Values(1, 60)] int batchRows, [Values(1, 8)] int opens,
+        CancellationToken token)
     {
-        var texts = Enumerable.Range(0, 777).ToDictionary(i => $"{i}", i => string.Concat(Enumerable.Range(0, i % 5).Select(k => $"{(i * 10) + k}\n")));
+        var texts = Enumerable.Range(0, 777).ToDictionary(
+            i => $"{i}", i => string.Concat(Enumerable.Range(0, i % 5).Select(k => $"{(i * 10) + k}\n")));
         await using var source = new MemorySource(texts) { OpensInFlight = opens };
         await using var sink = new MemorySink<int>();
 
         PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
-            .WriteTo(sink, new PipelineOptions { Readers = readers, FilesPerMessage = chunk, BatchRows = batchRows }).RunAsync(cancellationToken: token).WaitAsync(token);
+            .WriteTo(
+                sink,
+                new PipelineOptions { Readers = readers, FilesPerMessage = chunk, BatchRows = batchRows })
+                    .RunAsync(cancellationToken: token).WaitAsync(token);
 
-        Assert.That(sink.Rows.Order(), Is.EqualTo(texts.Values.SelectMany(text => text.Split('\n', StringSplitOptions.RemoveEmptyEntries)).Select(int.Parse).Order()));
+        Assert.That(
+            sink.Rows.Order(),
+            Is.EqualTo(texts.Values.SelectMany(text => text.Split('\n', StringSplitOptions.RemoveEmptyEntries)).Select(int.Parse).Order()));
         Assert.That(result.Books.Loaded, Is.EqualTo(777));
         Assert.That(source.Settled.Select(file => file.File.Path).Order(), Is.EqualTo(texts.Keys.Order()));
         Assert.That(result.WasCancelled, Is.False);
@@ -26,9 +34,11 @@ internal sealed class GraphTests
     {
         await using var source = MemorySource.Of(200, "1\n2\n3\n");
         var rows = new List<int>();
-        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rows.Add(files.Sum(file => file.Rows.Rows.Count)); return default; } };
+        await using var sink = new MemorySink<int> { OnWrite = (files, _) => { rows.Add(
+            files.Sum(file => file.Batch.Rows.Count)); return default; } };
 
-        await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, new PipelineOptions { BatchRows = 20, BatchFiles = 100 }).RunAsync(cancellationToken: token).WaitAsync(token);
+        await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(
+            sink, new PipelineOptions { BatchRows = 20, BatchFiles = 100 }).RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(rows.Max(), Is.EqualTo(18), "six files of three rows; the seventh would be one too many");
         Assert.That(rows.Sum(), Is.EqualTo(600));
@@ -44,15 +54,18 @@ internal sealed class GraphTests
             Readers = int.MaxValue, FilesPerMessage = int.MaxValue, BatchFiles = int.MaxValue, BatchRows = int.MaxValue, Writers = int.MaxValue, MaxBadRows = int.MaxValue, WriteRetries = int.MaxValue,
         };
 
-        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, most).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, most)
+            .RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Books.Loaded, Is.EqualTo(20));
     }
 
     [Test]
-    public async Task Files_of_one_lane_are_never_written_at_the_same_time_and_the_lanes_are([Values(1, 10)] int batchFiles, CancellationToken token)
+    public async Task Files_of_one_lane_are_never_written_at_the_same_time_and_the_lanes_are(
+        [Values(1, 10)] int batchFiles, CancellationToken token)
     {
-        static int Lane(FileRows<int> file, int lanes) => int.Parse(file.File.Path[..6], System.Globalization.CultureInfo.InvariantCulture) % lanes;
+        static int Lane(FileRows<int> file, int lanes) =>
+            int.Parse(file.File.Path[..6], System.Globalization.CultureInfo.InvariantCulture) % lanes;
         await using var source = MemorySource.Of(300);
         var busy = new System.Collections.Concurrent.ConcurrentDictionary<int, bool>();
         var together = new TaskCompletionSource();
@@ -69,7 +82,8 @@ internal sealed class GraphTests
             },
         };
 
-        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, new PipelineOptions { FilesPerMessage = 1, BatchFiles = batchFiles }).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(
+            sink, new PipelineOptions { FilesPerMessage = 1, BatchFiles = batchFiles }).RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That((result.Books.Loaded, sink.Rows.Count), Is.EqualTo((300, 300)));
     }
@@ -86,7 +100,10 @@ internal sealed class GraphTests
         await using var sink = new MemorySink<int> { OnWrite = (_, _) => { written.TrySetResult(); return default; } };
 
         PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
-            .WriteTo(sink, new PipelineOptions { FilesPerMessage = 1, BatchWait = TimeSpan.FromMilliseconds(20) }).RunAsync(cancellationToken: token).WaitAsync(token);
+            .WriteTo(
+                sink,
+                new PipelineOptions { FilesPerMessage = 1, BatchWait = TimeSpan.FromMilliseconds(20) }).RunAsync(cancellationToken: token)
+                    .WaitAsync(token);
 
         Assert.That(sink.Batches, Has.Count.EqualTo(2), "the first was not kept waiting for the last");
         Assert.That(result.Books.Loaded, Is.EqualTo(2));
@@ -106,10 +123,12 @@ internal sealed class GraphTests
         { OnList = file => file.Path == "young" ? file with { DeferReason = "still changing" } : file };
         await using var sink = new MemorySink<int>();
 
-        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink).RunAsync(cancellationToken: token)
+            .WaitAsync(token);
 
         Assert.That(result.Books.ToString(), Is.EqualTo(
-            "files: 5 listed, 2 loaded, 0 already loaded, 1 quarantined, 2 deferred; rows: 5 read, 3 inserted, 0 updated, 0 unchanged, 2 rejected"));
+            "files: 5 listed, 2 loaded, 0 already loaded, 1 quarantined, 2 deferred; rows: 5 read, 3 inserted, 0 updated, 0 unchanged, "
+                + "2 rejected"));
         Assert.That(result.Notable.Select(file => file.File.Path), Is.EquivalentTo(new[] { "row", "bad", "changed", "young" }));
         Assert.That(source.Settled.Single(file => file.File.Path == "bad").Defect!.Line, Is.EqualTo(2));
     }
@@ -145,11 +164,38 @@ internal sealed class GraphTests
                 o))
             .WriteTo(sink, new PipelineOptions { BatchFiles = 30 })
             .AfterCommit(o => new ActionBlock<CommittedBatch<int>>(batch => committed += batch.Results.Count, o))
-            .AfterCommit(o => new ActionBlock<CommittedBatch<int>>(batch => Assert.That(batch.Files, Has.Count.EqualTo(batch.Results.Count)), o))
+            .AfterCommit(
+                o => new ActionBlock<CommittedBatch<int>>(batch => Assert.That(batch.Files, Has.Count.EqualTo(batch.Results.Count)), o))
             .RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That((seen, committed), Is.EqualTo((100, 100)));
         Assert.That((result.Books.RowsRead, result.Books.RowsInserted, result.Books.RowsRejected), Is.EqualTo((200L, 100L, 100L)));
+    }
+
+    [Test]
+    public async Task Functions_do_where_a_block_is_not_needed([Values] bool streamed, CancellationToken token)
+    {
+        var loaded = new List<string>();
+        int batches = 0;
+        await using var source = new MemorySource(
+            new Dictionary<string, string> { ["a"] = "1\n-1\n", ["b"] = "-1\n", ["c"] = "3\nquarantine\n", ["d"] = "4\n" });
+        await using var sink = new MemorySink<int>();
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .Transform((ref int row) =>
+            {
+                if (row < 0) return new Defect("negative");
+                row *= 10;
+                return null;
+            })
+            .WriteTo(sink, new PipelineOptions { StreamAbove = streamed ? 0 : 1000 })
+            .AfterCommit(batch => loaded.AddRange(batch.Loaded.Select(file => file.File.Path)))
+            .AfterCommit(async batch => { await Task.Yield(); batches++; })
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(sink.Rows.Order(), Is.EqualTo(new[] { 10, 40 }));
+        Assert.That(loaded.Order(), Is.EqualTo(new[] { "a", "d" }), "b has nothing but bad rows, c is bad itself");
+        Assert.That(batches, Is.GreaterThan(0));
+        Assert.That(result.ToString(), Does.StartWith("files: 4 listed, 2 loaded, 0 already loaded, 2 quarantined"));
     }
 
     [Test]
@@ -158,7 +204,8 @@ internal sealed class GraphTests
         var reports = new List<PipelineProgress>();
         await using var sink = new MemorySink<int>();
 
-        await FilePipeline.From(MemorySource.Of(100)).Read(new NumberFormat()).WriteTo(sink).RunAsync(new Direct(reports.Add), token).WaitAsync(token);
+        await FilePipeline.From(MemorySource.Of(100)).Read(new NumberFormat()).WriteTo(sink).RunAsync(
+            new Direct(reports.Add), token).WaitAsync(token);
 
         Assert.That(reports[^1].ListingDone);
         Assert.That(reports[^1].Books.Loaded, Is.EqualTo(100));
@@ -167,10 +214,16 @@ internal sealed class GraphTests
     [Test]
     public void Options_out_of_range_are_refused_by_name()
     {
-        Assert.That(() => new PipelineOptions { BatchRows = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("BatchRows must be at least 1"));
-        Assert.That(() => new PipelineOptions { BatchWait = TimeSpan.Zero }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("BatchWait"));
         Assert.That(
-            () => FilePipeline.From(MemorySource.Of(1)).Read(new NumberFormat()).WriteTo(new MemorySink<int>(), new PipelineOptions { StreamAbove = 2, BytesInFlight = 1 }),
+            () => new PipelineOptions { BatchRows = 0 },
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("BatchRows must be at least 1"));
+        Assert.That(
+            () => new PipelineOptions { BatchWait = TimeSpan.Zero },
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("BatchWait"));
+        Assert.That(
+            () =>
+                FilePipeline.From(MemorySource.Of(1)).Read(new NumberFormat()).WriteTo(
+                    new MemorySink<int>(), new PipelineOptions { StreamAbove = 2, BytesInFlight = 1 }),
             Throws.ArgumentException.With.Message.Contains("StreamAbove"));
     }
 

@@ -30,7 +30,8 @@ internal sealed class StartedListingTests
     }
 
     [Test]
-    public void A_sink_that_cannot_be_prepared_is_the_error_whatever_the_source_says_and_the_listing_is_ended([Values] bool sourceFails, CancellationToken token)
+    public void A_sink_that_cannot_be_prepared_is_the_error_whatever_the_source_says_and_the_listing_is_ended(
+        [Values] bool sourceFails, CancellationToken token)
     {
         var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\n" })
         {
@@ -42,7 +43,9 @@ internal sealed class StartedListingTests
         };
         var sink = new MemorySink<int> { OnPrepare = _ => throw new AlreadyRunningException("another run") };
 
-        Assert.That(async () => await Pipeline(source, sink).RunAsync(cancellationToken: token).WaitAsync(token), Throws.TypeOf<AlreadyRunningException>());
+        Assert.That(
+            async () => await Pipeline(source, sink).RunAsync(cancellationToken: token).WaitAsync(token),
+            Throws.TypeOf<AlreadyRunningException>());
         Assert.That(source.ListingsUnderWay, Is.Zero);
         Assert.That(source.Opened, Is.Zero);
     }
@@ -54,7 +57,9 @@ internal sealed class StartedListingTests
         var source = new MemorySource(new Dictionary<string, string>()) { OnListing = async _ => await never.Task };
         var sink = new MemorySink<int> { OnPrepare = _ => throw new SinkException("no disk") };
 
-        Assert.That(async () => await Pipeline(source, sink).RunAsync(cancellationToken: token).WaitAsync(token), Throws.TypeOf<SinkException>().With.Message.EqualTo("no disk"));
+        Assert.That(
+            async () => await Pipeline(source, sink).RunAsync(cancellationToken: token).WaitAsync(token),
+            Throws.TypeOf<SinkException>().With.Message.EqualTo("no disk"));
     }
 
     [Test]

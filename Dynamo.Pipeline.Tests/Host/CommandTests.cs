@@ -29,7 +29,8 @@ internal sealed class CommandTests
             Assert.That(check.ExitCode, Is.Zero, check.StandardError);
             Assert.That(check.StandardOutput, Does.Contain("readings.db: does not exist yet, the first run creates it"));
             Assert.That(check.StandardOutput, Does.Contain("a.csv: 1 row\n    L1  flow  2025-01-01 00:00:00Z  1.5"));
-            Assert.That(Directory.EnumerateFileSystemEntries(_folder.Path).Select(path => Path.GetFileName(path)), Is.EqualTo(new[] { "inbox" }));
+            Assert.That(
+                Directory.EnumerateFileSystemEntries(_folder.Path).Select(path => Path.GetFileName(path)), Is.EqualTo(new[] { "inbox" }));
         });
     }
 
@@ -61,7 +62,8 @@ internal sealed class CommandTests
         {
             Assert.That(check.ExitCode, Is.EqualTo(4));
             Assert.That(check.StandardError, Does.Contain("the table Reading has no column Channel"));
-            Assert.That(Sql.Rows(_folder["readings.db"], "select name from sqlite_master where type = 'table'"), Is.EqualTo(new[] { "Reading" }));
+            Assert.That(
+                Sql.Rows(_folder["readings.db"], "select name from sqlite_master where type = 'table'"), Is.EqualTo(new[] { "Reading" }));
         });
     }
 
@@ -91,7 +93,8 @@ internal sealed class CommandTests
         Assert.Multiple(() =>
         {
             Assert.That(json.GetProperty("totals").GetProperty("loaded").GetInt64(), Is.EqualTo(1));
-            Assert.That(json.GetProperty("newestReadingUtc").GetDateTime(), Is.EqualTo(new DateTime(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc)));
+            Assert.That(
+                json.GetProperty("newestReadingUtc").GetDateTime(), Is.EqualTo(new DateTime(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc)));
             Assert.That(json.GetProperty("lagSeconds").GetDouble(), Is.Positive);
             Assert.That(json.GetProperty("runs")[0].GetProperty("outcome").GetString(), Is.EqualTo("completed"));
             Assert.That(json.GetProperty("quarantined")[0].GetProperty("file").GetString(), Is.EqualTo("b.csv"));
@@ -106,9 +109,12 @@ internal sealed class CommandTests
         await _folder.ImportAsync(token);
         Sql.Execute(_folder["readings.db"], "update ImportRun set Outcome = 'running', EndedUtc = null");
 
-        Assert.That((await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db")).StandardOutput, Does.Contain("running, or killed"));
+        Assert.That(
+            (await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db")).StandardOutput, Does.Contain("running, or killed"));
         await _folder.ImportAsync(token);
-        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun order by RunId"), Is.EqualTo(new[] { "interrupted", "completed" }));
+        Assert.That(
+            Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun order by RunId"),
+            Is.EqualTo(new[] { "interrupted", "completed" }));
     }
 
     [Test, CancelAfter(120_000)]
@@ -116,7 +122,9 @@ internal sealed class CommandTests
     {
         DynamoResult run = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settle", "10min");
 
-        Assert.That((run.ExitCode, run.StandardError.Contains("less than stallTimeout", StringComparison.Ordinal)), Is.EqualTo((2, true)), run.StandardError);
+        Assert.That(
+            (run.ExitCode, run.StandardError.Contains("less than stallTimeout", StringComparison.Ordinal)), Is.EqualTo((2, true)),
+            run.StandardError);
     }
 
     [Test, CancelAfter(120_000)]
@@ -150,7 +158,9 @@ internal sealed class CommandTests
         Assert.Multiple(() =>
         {
             Assert.That(retry.ExitCode, Is.Zero, retry.StandardError);
-            Assert.That(again.GetProperty("files").GetProperty("quarantined").GetInt64(), Is.EqualTo(1), "it was read again, and is as bad as before");
+            Assert.That(
+                again.GetProperty("files").GetProperty("quarantined").GetInt64(), Is.EqualTo(1),
+                "it was read again, and is as bad as before");
         });
     }
 
@@ -165,7 +175,8 @@ internal sealed class CommandTests
         Assert.Multiple(() =>
         {
             Assert.That(retry.ExitCode, Is.EqualTo(2));
-            Assert.That(retry.StandardError, Does.Contain("brokn.csv: no such file of this source is in quarantine. Did you mean broken.csv?"));
+            Assert.That(
+                retry.StandardError, Does.Contain("brokn.csv: no such file of this source is in quarantine. Did you mean broken.csv?"));
         });
     }
 
@@ -185,7 +196,8 @@ internal sealed class CommandTests
     [Test, CancelAfter(120_000)]
     public async Task Generated_files_import_to_what_was_announced(CancellationToken token)
     {
-        DynamoResult generate = await _folder.RunAsync(token, "generate", "--to", "inbox", "--loggers", "8", "--steps", "10", "--seed", "3", "--bad", "0.3", "--json");
+        DynamoResult generate = await _folder.RunAsync(
+            token, "generate", "--to", "inbox", "--loggers", "8", "--steps", "10", "--seed", "3", "--bad", "0.3", "--json");
         JsonElement announced = DynamoFolder.Json(generate);
 
         JsonElement json = await _folder.ImportAsync(token);
@@ -193,9 +205,12 @@ internal sealed class CommandTests
         Assert.Multiple(() =>
         {
             Assert.That(announced.GetProperty("files").GetInt64(), Is.EqualTo(80));
-            Assert.That(json.GetProperty("files").GetProperty("quarantined").GetInt64(), Is.EqualTo(announced.GetProperty("quarantined").GetInt64()));
+            Assert.That(
+                json.GetProperty("files").GetProperty("quarantined").GetInt64(),
+                Is.EqualTo(announced.GetProperty("quarantined").GetInt64()));
             Assert.That(Sql.Rows(_folder["readings.db"], "select cast(count(*) as text) from Reading").Single(),
-                Is.EqualTo(announced.GetProperty("distinctReadings").GetInt64().ToString(System.Globalization.CultureInfo.InvariantCulture)));
+                Is.EqualTo(
+                    announced.GetProperty("distinctReadings").GetInt64().ToString(System.Globalization.CultureInfo.InvariantCulture)));
         });
     }
 
@@ -207,7 +222,9 @@ internal sealed class CommandTests
         Assert.Multiple(() =>
         {
             Assert.That(run.ExitCode, Is.EqualTo(2));
-            Assert.That(run.StandardError, Does.Contain("--loggers: found '0', allowed is").And.Contains("--bad: found '5%', allowed is a share, 0 to 1."));
+            Assert.That(
+                run.StandardError,
+                Does.Contain("--loggers: found '0', allowed is").And.Contains("--bad: found '5%', allowed is a share, 0 to 1."));
         });
     }
 
@@ -227,7 +244,8 @@ internal sealed class CommandTests
     }
 
     [Test, CancelAfter(120_000)]
-    public async Task Every_command_has_help_with_examples([Values("run", "check", "status", "retry", "schema", "generate")] string command, CancellationToken token)
+    public async Task Every_command_has_help_with_examples(
+        [Values("run", "check", "status", "retry", "schema", "generate")] string command, CancellationToken token)
     {
         DynamoResult help = await _folder.RunAsync(token, command, "--help");
 

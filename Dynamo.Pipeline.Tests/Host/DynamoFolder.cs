@@ -14,7 +14,8 @@ internal sealed class DynamoFolder : IDisposable
     public string this[string relative] => _folder[relative];
 
     /// <summary>A file that is old enough to be imported at once.</summary>
-    public void Put(string name, params string[] rows) => PutText(name, string.Join('\n', ["logger,channel,timestamp,value", .. rows]) + "\n");
+    public void Put(string name, params string[] rows) =>
+        PutText(name, string.Join('\n', ["logger,channel,timestamp,value", .. rows]) + "\n");
 
     public void PutText(string name, string text)
     {
@@ -23,9 +24,11 @@ internal sealed class DynamoFolder : IDisposable
         File.SetLastWriteTimeUtc(path, new DateTime(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc));
     }
 
-    public Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) => DynamoProcess.RunAsync(arguments, Path, null, token);
+    public Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
+        DynamoProcess.RunAsync(arguments, Path, null, token);
 
-    public Task<DynamoResult> RunAsync(IReadOnlyDictionary<string, string?> environment, CancellationToken token, params string[] arguments) =>
+    public Task<DynamoResult> RunAsync(
+        IReadOnlyDictionary<string, string?> environment, CancellationToken token, params string[] arguments) =>
         DynamoProcess.RunAsync(arguments, Path, environment, token);
 
     /// <summary>Imports the inbox and returns the JSON.</summary>

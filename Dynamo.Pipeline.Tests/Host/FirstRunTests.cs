@@ -51,7 +51,7 @@ internal sealed partial class FirstRunTests
               dynamo status
                   shows what was imported, and what is in quarantine
               dynamo retry
-                  offers quarantined files to the next run again, say after a change of the format; one that you mend in its folder is imported without it
+                  offers quarantined files to the next run again, for example after a change of the format; repaired files need no retry
               dynamo run --source DIR --sink sqlite:FILE
                   imports your own folder; add --dry-run to try it first
 

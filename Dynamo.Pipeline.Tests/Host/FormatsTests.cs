@@ -2,7 +2,10 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>Formats from the command line to the database: chosen by pattern, refused before a file is read, and what is skipped and flagged in every report.</summary>
+/// <summary>
+/// Formats from the command line to the database: chosen by pattern, refused before a file is read, and what is skipped and flagged
+/// in every report.
+/// </summary>
 [TestFixture]
 internal sealed class FormatsTests
 {
@@ -28,7 +31,9 @@ internal sealed class FormatsTests
 
         JsonElement run = DynamoFolder.Json(await _folder.RunAsync(token, "run", "--config", "dynamo.json", "--json"));
 
-        Assert.That(Sql.Rows(_folder["readings.db"], "select Logger || ' ' || Channel || ' ' || Value from Reading order by 1"), Is.EqualTo(new[] { "L1 flow 2.5", "acme-1 flow 1.5" }));
+        Assert.That(
+            Sql.Rows(_folder["readings.db"], "select Logger || ' ' || Channel || ' ' || Value from Reading order by 1"),
+            Is.EqualTo(new[] { "L1 flow 2.5", "acme-1 flow 1.5" }));
         JsonElement notable = run.GetProperty("notable")[0];
         Assert.That(notable.GetProperty("file").GetString(), Is.EqualTo("strange.csv"));
         Assert.That(notable.GetProperty("problem").GetString(), Is.EqualTo("no format is for this file"));
@@ -64,10 +69,14 @@ internal sealed class FormatsTests
         foreach (JsonElement json in new[] { dry, run })
         {
             JsonElement rows = json.GetProperty("rows"), file = json.GetProperty("notable")[0];
-            Assert.That(new[] { "read", "inserted", "rejected", "skipped", "flagged" }.Select(name => rows.GetProperty(name).GetInt64()), Is.EqualTo(new[] { 4L, 3, 1, 2, 1 }));
+            Assert.That(
+                new[] { "read", "inserted", "rejected", "skipped", "flagged" }.Select(name => rows.GetProperty(name).GetInt64()),
+                Is.EqualTo(new[] { 4L, 3, 1, 2, 1 }));
             Assert.That(file.GetProperty("flags")[0].GetProperty("problem").GetString(), Is.EqualTo("the value of flow is not plausible"));
         }
-        Assert.That(Sql.Rows(_folder["readings.db"], "select RowsRead || ' ' || RowsSkipped || ' ' || RowsFlagged from ImportRun"), Is.EqualTo(new[] { "4 2 1" }));
+        Assert.That(
+            Sql.Rows(_folder["readings.db"], "select RowsRead || ' ' || RowsSkipped || ' ' || RowsFlagged from ImportRun"),
+            Is.EqualTo(new[] { "4 2 1" }));
         Assert.That(status.StandardOutput, Does.Contain("2 without a value"));
     }
 
@@ -77,13 +86,19 @@ internal sealed class FormatsTests
         _folder.PutText("a.csv", "timestamp,flow\n2026-01-01T00:00Z,\n2026-01-01T00:05Z,1\n");
         await ConfigureAsync("""{ "source": "inbox", "sink": "sqlite:readings.db", "format": { "shape": "wide", "nulls": [""] } }""", token);
         await _folder.RunAsync(token, "run", "--config", "dynamo.json");
-        Sql.Execute(_folder["readings.db"], "ALTER TABLE ImportRun DROP COLUMN RowsSkipped; ALTER TABLE ImportRun DROP COLUMN RowsFlagged; UPDATE ImportSchema SET Version = 1");
+        Sql.Execute(
+            _folder["readings.db"],
+            "ALTER TABLE ImportRun DROP COLUMN RowsSkipped; ALTER TABLE ImportRun DROP COLUMN RowsFlagged; UPDATE ImportSchema SET "
+                + "Version = 1");
         _folder.PutText("b.csv", "timestamp,flow\n2026-01-01T00:00Z,\n2026-01-01T00:05Z,1\n");
 
-        DynamoResult before = await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db"), check = await _folder.RunAsync(token, "check", "--config", "dynamo.json");
+        DynamoResult before = await _folder.RunAsync(
+            token, "status", "--sink", "sqlite:readings.db"), check = await _folder.RunAsync(token, "check", "--config", "dynamo.json");
         DynamoResult run = await _folder.RunAsync(token, "run", "--config", "dynamo.json");
 
-        Assert.That((before.ExitCode, check.ExitCode, run.ExitCode), Is.EqualTo((0, 0, 0)), before.StandardError + check.StandardError + run.StandardError);
+        Assert.That(
+            (before.ExitCode, check.ExitCode, run.ExitCode), Is.EqualTo((0, 0, 0)),
+            before.StandardError + check.StandardError + run.StandardError);
         Assert.That(Sql.Rows(_folder["readings.db"], "select RowsSkipped from ImportRun order by RunId"), Is.EqualTo(new[] { "0", "1" }));
         Assert.That(Sql.Rows(_folder["readings.db"], "select Version from ImportSchema"), Is.EqualTo(new[] { "2" }));
     }

@@ -64,7 +64,8 @@ internal sealed class RunTests
         {
             Assert.That(run.ExitCode, Is.EqualTo(1), run.StandardError);
             Assert.That(run.StandardOutput, Does.Contain("1 file went into quarantine, none of its rows loaded:\n  b.csv\n    line 1"));
-            Assert.That(run.StandardOutput, Does.Contain("a.csv\n    line 3, column value: the value is not a number; found 'defect', expected"));
+            Assert.That(
+                run.StandardOutput, Does.Contain("a.csv\n    line 3, column value: the value is not a number; found 'defect', expected"));
             Assert.That(run.StandardOutput, Does.Contain("dynamo retry --source \"inbox\" --sink \"sqlite:readings.db\""));
         });
     }
@@ -83,7 +84,8 @@ internal sealed class RunTests
             Assert.That(Count(json, "files", "loaded"), Is.EqualTo(1));
             Assert.That(Count(json, "files", "quarantined"), Is.EqualTo(1));
             Assert.That(Count(json, "rows", "rejected"), Is.EqualTo(1));
-            Assert.That(Directory.EnumerateFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories).Select(path => Path.GetFileName(path)),
+            Assert.That(
+                Directory.EnumerateFileSystemEntries(_folder.Path, "*", SearchOption.AllDirectories).Select(path => Path.GetFileName(path)),
                 Is.EquivalentTo(new[] { "inbox", "a.csv", "b.csv" }));
         });
         AssertBalance(json);
@@ -203,7 +205,9 @@ internal sealed class RunTests
         }, _folder.Path, token);
 
         JsonElement json = DynamoFolder.Json(run);
-        Assert.That((run.ExitCode, json.GetProperty("exitCode").GetInt32(), json.GetProperty("outcome").GetString()), Is.EqualTo((130, 130, "cancelled")));
+        Assert.That(
+            (run.ExitCode, json.GetProperty("exitCode").GetInt32(), json.GetProperty("outcome").GetString()),
+            Is.EqualTo((130, 130, "cancelled")));
         Assert.That(json.GetProperty("error").GetString(), Does.Contain("at once"));
     }
 
@@ -212,7 +216,8 @@ internal sealed class RunTests
     {
         _folder.Put("a.csv", Good);
 
-        DynamoResult run = await DynamoProcess.RunAsync("exec \"$0\" \"$@\" > /dev/full", Arguments("0", json ? ["--json"] : []), _folder.Path, token);
+        DynamoResult run = await DynamoProcess.RunAsync(
+            "exec \"$0\" \"$@\" > /dev/full", Arguments("0", json ? ["--json"] : []), _folder.Path, token);
 
         Assert.That(run.ExitCode, Is.EqualTo(70), run.StandardError);
         Assert.That(run.StandardError, Does.Contain("No space left").And.Not.Contain("Unhandled"));
@@ -234,7 +239,8 @@ internal sealed class RunTests
         }, _folder.Path, token);
 
         await UntilAsync(() => Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun").Single() != "running", token);
-        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome || ' ' || Loaded from ImportRun"), Is.EqualTo(new[] { "cancelled 1" }));
+        Assert.That(
+            Sql.Rows(_folder["readings.db"], "select Outcome || ' ' || Loaded from ImportRun"), Is.EqualTo(new[] { "cancelled 1" }));
     }
 
     [Test, CancelAfter(120_000)]
@@ -262,12 +268,14 @@ internal sealed class RunTests
     private static void AssertBalance(JsonElement json) => Assert.Multiple(() =>
     {
         Assert.That(Count(json, "files", "listed"), Is.EqualTo(
-            Count(json, "files", "loaded") + Count(json, "files", "alreadyLoaded") + Count(json, "files", "quarantined") + Count(json, "files", "deferred")));
+            Count(json, "files", "loaded") + Count(
+                json, "files", "alreadyLoaded") + Count(json, "files", "quarantined") + Count(json, "files", "deferred")));
         Assert.That(Count(json, "rows", "read"), Is.EqualTo(
             Count(json, "rows", "inserted") + Count(json, "rows", "updated") + Count(json, "rows", "unchanged") + Count(json, "rows", "rejected")));
     });
 
-    private static string[] Arguments(string settle, params string[] more) => ["run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settle", settle, .. more];
+    private static string[] Arguments(string settle, params string[] more) =>
+        ["run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settle", settle, .. more];
 
     /// <summary>A file that has not settled keeps its run waiting.</summary>
     private void WriteYoungFile() => File.WriteAllText(_folder["inbox/young.csv"], $"logger,channel,timestamp,value\n{Good}\n");
@@ -278,7 +286,9 @@ internal sealed class RunTests
         return DynamoProcess.Start(Arguments("4m"), _folder.Path);
     }
 
-    private bool IsUnderWay() => File.Exists(_folder["readings.db"]) && Sql.Rows(_folder["readings.db"], "select name from sqlite_master where name = 'ImportRun'").Length > 0
+    private bool IsUnderWay() =>
+        File.Exists(_folder["readings.db"])
+            && Sql.Rows(_folder["readings.db"], "select name from sqlite_master where name = 'ImportRun'").Length > 0
         && Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun").Length > 0;
 
     private static async Task UntilAsync(Func<bool> condition, CancellationToken token)

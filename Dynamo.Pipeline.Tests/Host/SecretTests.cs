@@ -12,5 +12,6 @@ internal sealed class SecretTests
     [TestCase("Server=x;Password=S3cret;Encrypt=true", "Server=x;Password=***;Encrypt=true")]
     [TestCase("Server=x;PWD = 'S3;cret';Encrypt=true", "Server=x;PWD=***;Encrypt=true")]
     [TestCase("ssh says \"Permission denied (publickey,password).\"", "ssh says \"Permission denied (publickey,password).\"")]
-    public void A_message_is_freed_of_passwords_and_keeps_its_words(string message, string expected) => Assert.That(Secret.Free(message), Is.EqualTo(expected));
+    public void A_message_is_freed_of_passwords_and_keeps_its_words(string message, string expected) =>
+        Assert.That(Secret.Free(message), Is.EqualTo(expected));
 }

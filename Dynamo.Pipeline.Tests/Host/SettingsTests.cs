@@ -19,18 +19,25 @@ internal sealed class SettingsTests
         await WriteConfigAsync("""{ "sorce": "inbox", "readers": 0, "format": { "seperator": ";", "shape": "wyde", "zone": "Europe/Bruxelles" }, "after": true }""", token);
         var environment = new Dictionary<string, string?> { ["DYNAMO__BATCH_ROWS"] = "5", ["DYNAMO__CHUNK"] = "many" };
 
-        DynamoResult run = await _folder.RunAsync(environment, token, "run", "--config", "dynamo.json", "--duplicates", "lst", "--paterns", "*.txt");
+        DynamoResult run = await _folder.RunAsync(
+            environment, token, "run", "--config", "dynamo.json", "--duplicates", "lst", "--paterns", "*.txt");
 
         Assert.Multiple(() =>
         {
             Assert.That(run.ExitCode, Is.EqualTo(2));
             Assert.That(run.StandardOutput, Is.Empty);
             Assert.That(run.StandardError, Does.StartWith("dynamo: 10 problems with the settings; nothing was read or written."));
-            Assert.That(run.StandardError, Does.Contain("--paterns: there is no such option (dynamo run --help shows all). Did you mean --pattern?"));
+            Assert.That(
+                run.StandardError,
+                Does.Contain("--paterns: there is no such option (dynamo run --help shows all). Did you mean --pattern?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: sorce: there is no such setting. Did you mean dynamo.json: source?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: readers: found '0', allowed is auto, or a whole number, 1 or more."));
-            Assert.That(run.StandardError, Does.Contain("dynamo.json: format:seperator: there is no such setting. Did you mean dynamo.json: format:separator?"));
-            Assert.That(run.StandardError, Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long, wide or wideByLogger. Did you mean wide?"));
+            Assert.That(
+                run.StandardError,
+                Does.Contain("dynamo.json: format:seperator: there is no such setting. Did you mean dynamo.json: format:separator?"));
+            Assert.That(
+                run.StandardError,
+                Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long, wide or wideByLogger. Did you mean wide?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:zone: found 'Europe/Bruxelles'"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: after: found 'True', allowed is keep, archive or delete."));
             Assert.That(run.StandardError, Does.Contain("DYNAMO__BATCH_ROWS: there is no such setting. Did you mean DYNAMO__BATCHROWS?"));
@@ -52,7 +59,9 @@ internal sealed class SettingsTests
     [Test, CancelAfter(120_000)]
     public async Task Two_tables_of_one_name_are_refused(CancellationToken token)
     {
-        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO__TABLE__NAME"] = "importrun" }, token, "run", "--source", "inbox", "--sink", "sqlite:readings.db");
+        DynamoResult run = await _folder.RunAsync(
+            new Dictionary<string, string?> { ["DYNAMO__TABLE__NAME"] = "importrun" }, token, "run", "--source", "inbox", "--sink",
+            "sqlite:readings.db");
 
         Assert.That(run.ExitCode, Is.EqualTo(2), run.StandardError);
         Assert.That(run.StandardError, Does.StartWith("dynamo: table: Two tables are named importrun"));
@@ -96,7 +105,8 @@ internal sealed class SettingsTests
     [Test, CancelAfter(120_000)]
     public async Task Addresses_with_a_password_in_them_are_refused_without_showing_it(CancellationToken token)
     {
-        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "sftp://me:hunter2@host/inbox", "--sink", "sqlserver:Password=hunter2", "--passwort", "hunter2");
+        DynamoResult run = await _folder.RunAsync(
+            token, "run", "--source", "sftp://me:hunter2@host/inbox", "--sink", "sqlserver:Password=hunter2", "--passwort", "hunter2");
 
         Assert.Multiple(() =>
         {
@@ -129,7 +139,8 @@ internal sealed class SettingsTests
         Assert.Multiple(() =>
         {
             Assert.That(run.ExitCode, Is.EqualTo(2));
-            Assert.That(run.StandardError, Does.Contain($"{typed}: there is no such command (dynamo --help shows all). Did you mean {meant}?"));
+            Assert.That(
+                run.StandardError, Does.Contain($"{typed}: there is no such command (dynamo --help shows all). Did you mean {meant}?"));
         });
     }
 

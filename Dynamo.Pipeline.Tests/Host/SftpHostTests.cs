@@ -38,7 +38,11 @@ internal sealed class SftpHostTests
         Assert.Multiple(() =>
         {
             Assert.That(text.ExitCode, Is.Zero, text.StandardError);
-            Assert.That(text.StandardOutput, Does.Contain($"source    {Address}: 1 file like *.csv").And.Contains("ms away").And.Contains("posix-rename@openssh.com").And.Contains("files a second"));
+            Assert.That(
+                text.StandardOutput,
+                Does.Contain(
+                    $"source    {Address}: 1 file like "
+                        + "*.csv").And.Contains("ms away").And.Contains("posix-rename@openssh.com").And.Contains("files a second"));
             Assert.That(server.GetProperty("trialFiles").GetInt32(), Is.EqualTo(1));
             Assert.That(server.GetProperty("roundTripMilliseconds").GetDouble(), Is.GreaterThan(0));
             Assert.That(server.GetProperty("extensions").TryGetProperty("limits@openssh.com", out _));
@@ -47,7 +51,8 @@ internal sealed class SftpHostTests
     }
 
     [Test]
-    public async Task A_bad_file_goes_into_quarantine_on_the_server_and_retry_brings_it_back([Values("keep", "archive", "delete")] string after, CancellationToken token)
+    public async Task A_bad_file_goes_into_quarantine_on_the_server_and_retry_brings_it_back(
+        [Values("keep", "archive", "delete")] string after, CancellationToken token)
     {
         _folder.Put("a.csv", Good);
         _folder.PutText("b.csv", "");
@@ -58,14 +63,16 @@ internal sealed class SftpHostTests
         Assert.That(File.Exists(moved) && File.Exists(moved + ".reason.json"));
 
         string place = after == "keep" ? _folder["inbox/b.csv"] : moved;
-        await File.WriteAllTextAsync(place, $"logger,channel,timestamp,value\n{Good.Replace("L1", "L2", StringComparison.Ordinal)}\n", token);
+        await File.WriteAllTextAsync(
+            place, $"logger,channel,timestamp,value\n{Good.Replace("L1", "L2", StringComparison.Ordinal)}\n", token);
         DynamoResult retry = after == "keep" ? first : await RunAsync(token, "retry", "b.csv");
         File.SetLastWriteTimeUtc(_folder["inbox/b.csv"], new DateTime(2025, 1, 2, 0, 0, 0, DateTimeKind.Utc));
         DynamoResult second = await RunAsync(token, "run", "--after", after, "--json");
 
         Assert.Multiple(() =>
         {
-            if (after != "keep") Assert.That(retry.StandardOutput, Does.Contain("The next run reads again:").And.Contains("b.csv"), retry.StandardError);
+            if (after != "keep")
+                Assert.That(retry.StandardOutput, Does.Contain("The next run reads again:").And.Contains("b.csv"), retry.StandardError);
             Assert.That(second.ExitCode, Is.Zero, second.StandardError);
             Assert.That(Sql.Rows(_folder["readings.db"], "select Logger from Reading order by 1"), Is.EqualTo(new[] { "L1", "L2" }));
             Assert.That(File.Exists(_folder["inbox/archive/b.csv"]), Is.EqualTo(after == "archive"));
@@ -111,7 +118,9 @@ internal sealed class SftpHostTests
 
         Assert.Multiple(() =>
         {
-            Assert.That((refused.ExitCode, shown.ExitCode, wrong.ExitCode, added.ExitCode, again.ExitCode, run.ExitCode), Is.EqualTo((3, 1, 3, 0, 0, 0)), added.StandardError + run.StandardError);
+            Assert.That(
+                (refused.ExitCode, shown.ExitCode, wrong.ExitCode, added.ExitCode, again.ExitCode, run.ExitCode),
+                Is.EqualTo((3, 1, 3, 0, 0, 0)), added.StandardError + run.StandardError);
             Assert.That(refused.StandardError, Does.Contain("Host key verification failed").And.Contains("dynamo hostkey"));
             Assert.That(wrong.StandardError, Does.Contain(fingerprint));
             Assert.That(untouched, Is.Empty);
@@ -172,7 +181,8 @@ internal sealed class SftpHostTests
         await File.WriteAllTextAsync(_sshd.KnownHosts, "", token);
         var environment = new Dictionary<string, string?> { ["DYNAMO__SFTP__ACCEPTNEWHOSTKEYS"] = "true" };
 
-        DynamoResult run = await _folder.RunAsync(environment, token, ["run", .. _sshd.Arguments(_folder["inbox"]), "--sink", "sqlite:readings.db"]);
+        DynamoResult run = await _folder.RunAsync(
+            environment, token, ["run", .. _sshd.Arguments(_folder["inbox"]), "--sink", "sqlite:readings.db"]);
 
         Assert.That(run.ExitCode, Is.Zero, run.StandardError);
         Assert.That(await File.ReadAllTextAsync(_sshd.KnownHosts, token), Does.Contain("ssh-ed25519"));
@@ -191,7 +201,7 @@ internal sealed class SftpHostTests
 
     [TestCase("sftp://me:hunter2@host/inbox", "with a password in it")]
     [TestCase("sftp://-oProxyCommand=id/inbox", "Host is '-oProxyCommand=id'")]
-    [TestCase("sftp://host:99999/inbox", "no address of a server")]
+    [TestCase("sftp://host:99999/inbox", "not a server's address")]
     [TestCase("ftp://me:hunter2@host/inbox", "allowed is a folder or sftp://user@host:port/path")]
     public async Task A_wrong_address_is_refused_with_what_is_allowed(string address, string said, CancellationToken token)
     {
@@ -214,17 +224,23 @@ internal sealed class SftpHostTests
         Assert.Multiple(() =>
         {
             Assert.That(run.ExitCode, Is.EqualTo(2));
-            foreach (string key in (string[])["password: found ***", "connections: found '99', allowed is a whole number, 1 to 16", "deadline", "nameEncoding", "acceptNewHostKeys", "Did you mean dynamo.json: sftp:password?"])
+            foreach (
+                string key in (string[])[
+                    "password: found ***", "connections: found '99', allowed is a whole number, 1 to 16", "deadline", "nameEncoding",
+                    "acceptNewHostKeys", "Did you mean dynamo.json: sftp:password?"])
                 Assert.That(run.StandardError, Does.Contain(key));
             Assert.That(run.StandardError, Does.Not.Contain("hunter2"));
         });
     }
 
-    private string Address => string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{_sshd.Port}{_folder["inbox"]}");
+    private string Address =>
+        string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{_sshd.Port}{_folder["inbox"]}");
 
     private Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
         _folder.RunAsync(token, [arguments[0], .. _sshd.Arguments(_folder["inbox"]), "--sink", "sqlite:readings.db", .. arguments[1..]]);
 
     private Task<DynamoResult> HostKeyAsync(CancellationToken token, params string[] more) =>
-        _folder.RunAsync(token, ["hostkey", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_sshd.Port}"), "--config", _sshd.Arguments("/")[1], .. more]);
+        _folder.RunAsync(
+            token,
+            ["hostkey", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_sshd.Port}"), "--config", _sshd.Arguments("/")[1], .. more]);
 }

@@ -36,7 +36,9 @@ internal sealed class SqlServerHostTests
             Assert.That(before.StandardOutput, Does.Contain("has no tables yet, the first run creates them"), before.StandardError);
             Assert.That(touched, Is.False);
             Assert.That(run.ExitCode, Is.Zero, run.StandardError);
-            Assert.That(after.StandardOutput, Does.Contain("its tables fit").And.Contains("4 writers: each merges keys of its own, told apart by Logger"));
+            Assert.That(
+                after.StandardOutput,
+                Does.Contain("its tables fit").And.Contains("4 writers: each merges keys of its own, told apart by Logger"));
             Assert.That(DynamoFolder.Json(json).GetProperty("sinkPlan").GetProperty("writers").GetInt32(), Is.EqualTo(4));
             Assert.That(DynamoFolder.Json(json).GetProperty("sinkPlan").GetProperty("batchRows").GetInt32(), Is.EqualTo(102_400));
             Assert.That(DynamoFolder.Json(run).GetProperty("sink").GetString(), Does.StartWith("sqlserver:"));
@@ -49,17 +51,21 @@ internal sealed class SqlServerHostTests
         _folder.Put("a.csv", Good);
         _folder.PutText("b.csv", "");
         DynamoResult first = await RunAsync(token, "run", "--json"), again = await RunAsync(token, "run", "--json");
-        JsonElement status = DynamoFolder.Json(await _folder.RunAsync(_database.Variables, token, "status", "--sink", "sqlserver", "--json"));
+        JsonElement status = DynamoFolder.Json(
+            await _folder.RunAsync(_database.Variables, token, "status", "--sink", "sqlserver", "--json"));
         DynamoResult shown = await _folder.RunAsync(_database.Variables, token, "status", "--sink", "sqlserver");
         DynamoResult retry = await RunAsync(token, "retry"), third = await RunAsync(token, "run", "--json");
 
         Assert.Multiple(() =>
         {
-            Assert.That((first.ExitCode, again.ExitCode, retry.ExitCode, third.ExitCode), Is.EqualTo((1, 0, 0, 1)), first.StandardError + retry.StandardError + third.StandardError);
+            Assert.That(
+                (first.ExitCode, again.ExitCode, retry.ExitCode, third.ExitCode), Is.EqualTo((1, 0, 0, 1)),
+                first.StandardError + retry.StandardError + third.StandardError);
             Assert.That(status.GetProperty("totals").GetProperty("loaded").GetInt64(), Is.EqualTo(1));
             Assert.That(status.GetProperty("quarantined")[0].GetProperty("file").GetString(), Is.EqualTo("b.csv"));
             Assert.That(status.GetProperty("runs").GetArrayLength(), Is.EqualTo(2));
-            Assert.That(status.GetProperty("newestReadingUtc").GetDateTime(), Is.EqualTo(new DateTime(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc)));
+            Assert.That(
+                status.GetProperty("newestReadingUtc").GetDateTime(), Is.EqualTo(new DateTime(2025, 1, 1, 0, 0, 0, DateTimeKind.Utc)));
             Assert.That(shown.StandardOutput, Does.Contain("1 loaded, 1 in quarantine").And.Contains("b.csv"), shown.StandardError);
             Assert.That(retry.StandardOutput, Does.Contain("The next run reads again:").And.Contains("b.csv"));
         });
@@ -76,7 +82,8 @@ internal sealed class SqlServerHostTests
 
         Assert.That(DynamoFolder.Json(first).GetProperty("files").GetProperty("loaded").GetInt64(), Is.EqualTo(1), first.StandardError);
         Assert.That(touched, Is.False);
-        Assert.That(DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(1), second.StandardError);
+        Assert.That(
+            DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(1), second.StandardError);
     }
 
     [Test]
@@ -104,7 +111,11 @@ internal sealed class SqlServerHostTests
         var connection = new SqlConnectionStringBuilder(_database.ConnectionString);
         string password = connection.Password;
         connection.Remove("Password");
-        await File.WriteAllTextAsync(_folder["dynamo.json"], JsonSerializer.Serialize(new { source = "inbox", sink = "sqlserver", sqlserver = new { connection = connection.ConnectionString } }), token);
+        await File.WriteAllTextAsync(
+            _folder["dynamo.json"],
+            JsonSerializer.Serialize(
+                new { source = "inbox", sink = "sqlserver", sqlserver = new { connection = connection.ConnectionString } }),
+            token);
         Dictionary<string, string?> variables = _database.Variables;
         variables.Remove("DYNAMO_SINK");
         variables["DYNAMO__SQLSERVER__PASSWORD"] = password;
@@ -117,12 +128,14 @@ internal sealed class SqlServerHostTests
 
     [TestCase("Server=127.0.0.1,1;Passwort=hunter2", "onnection string")]
     [TestCase("Server=127.0.0.1,1;Password=\"hunter2", "onnection string")]
-    public async Task A_connection_string_that_cannot_be_read_is_refused_without_being_shown(string connection, string said, CancellationToken token)
+    public async Task A_connection_string_that_cannot_be_read_is_refused_without_being_shown(
+        string connection, string said, CancellationToken token)
     {
         _folder.Put("a.csv", Good);
         foreach (string variable in new[] { "DYNAMO_SINK", "DYNAMO__SQLSERVER__CONNECTION" })
         {
-            DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { [variable] = connection }, token, "run", "--source", "inbox", "--sink", "sqlserver");
+            DynamoResult run = await _folder.RunAsync(
+                new Dictionary<string, string?> { [variable] = connection }, token, "run", "--source", "inbox", "--sink", "sqlserver");
 
             Assert.That(run.ExitCode, Is.EqualTo(2), run.StandardError);
             Assert.That(run.StandardError + run.StandardOutput, Does.Contain(said).And.Not.Contains("hunter2"));
@@ -135,7 +148,9 @@ internal sealed class SqlServerHostTests
         _folder.Put("a.csv", Good);
         var connection = new SqlConnectionStringBuilder(_database.ConnectionString) { Password = "hunter2" };
 
-        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink", "sqlserver", "--json", "--verbose");
+        DynamoResult run = await _folder.RunAsync(
+            new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink",
+            "sqlserver", "--json", "--verbose");
 
         Assert.That(run.ExitCode, Is.EqualTo(4), run.StandardError);
         Assert.That(run.StandardError, Does.Contain("Check the user, the password"));
@@ -143,7 +158,8 @@ internal sealed class SqlServerHostTests
     }
 
     [Test]
-    public async Task The_connection_is_encrypted_unless_said_otherwise_and_a_certificate_nobody_trusts_is_refused([Values] bool trusted, CancellationToken token)
+    public async Task The_connection_is_encrypted_unless_said_otherwise_and_a_certificate_nobody_trusts_is_refused(
+        [Values] bool trusted, CancellationToken token)
     {
         _folder.Put("a.csv", Good);
         await using var endpoint = new TdsEndpoint();
@@ -151,7 +167,9 @@ internal sealed class SqlServerHostTests
         connection.Remove("Encrypt");
         connection.TrustServerCertificate = trusted;
 
-        DynamoResult run = await _folder.RunAsync(new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink", "sqlserver");
+        DynamoResult run = await _folder.RunAsync(
+            new Dictionary<string, string?> { ["DYNAMO_SINK"] = connection.ConnectionString }, token, "run", "--source", "inbox", "--sink",
+            "sqlserver");
 
         Assert.That(run.ExitCode, Is.EqualTo(trusted ? 0 : 4), run.StandardError);
         if (!trusted) Assert.That(run.StandardError, Does.Contain("certificate"));
@@ -169,7 +187,8 @@ internal sealed class SqlServerHostTests
         through["DYNAMO__WRITERETRIES"] = "1";
         proxy.CutAfter(300_000);
 
-        Task<DynamoResult> running = _folder.RunAsync(through, token, "run", "--source", "inbox", "--sink", "sqlserver", "--batch-rows", "20");
+        Task<DynamoResult> running = _folder.RunAsync(
+            through, token, "run", "--source", "inbox", "--sink", "sqlserver", "--batch-rows", "20");
         await Task.WhenAny(running, proxy.HasCut);
         proxy.Leave();
         DynamoResult first = await running;

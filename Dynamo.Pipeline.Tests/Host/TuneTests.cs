@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -7,7 +8,8 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture, CancelAfter(120_000)]
 internal sealed class TuneTests
 {
-    private static readonly string[] s_small = ["tune", "--source", "inbox", "--out", "tuning", "--readers", "1,2,auto", "--chunks", "1,10", "--repeat", "2", "--pause", "0"];
+    private static readonly string[] s_small = [
+        "tune", "--source", "inbox", "--out", "tuning", "--readers", "1,2,auto", "--chunks", "1,10", "--repeat", "2", "--pause", "0"];
 
     private DynamoFolder _folder = null!;
 
@@ -26,19 +28,30 @@ internal sealed class TuneTests
 
         DynamoResult tune = await _folder.RunAsync(token, [.. s_small, "--whole", "--batch-rows", "10,100"]);
         (string, DateTime)[] after = Inbox();
-        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settings", "tuning/settings.json", "--trace", "run.trace.json", "--json");
+        DynamoResult run = await _folder.RunAsync(
+            token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settings", "tuning/settings.json", "--trace",
+            "run.trace.json", "--json");
 
         Assert.That(tune.ExitCode, Is.Zero, tune.StandardError);
         Assert.That(after, Is.EqualTo(before));
-        Assert.That(tune.StandardOutput, Does.Match(@"readers +1 +10\n  1 .*\n  2 .*\n  auto .*\n").And.Match(@"\d\*").And.Contain("Set ").And.Contain("The whole pipeline, rows a batch:").And.Contain("loggers")
+        Assert.That(
+            tune.StandardOutput,
+            Does.Match(
+                @"readers +1 +10\n  1 .*\n  2 .*\n  auto .*\n").And.Match(@"\d\*").And.Contain("Set ").And.Contain(
+                    "The whole pipeline, rows a batch:").And.Contain("loggers")
             .And.Contain("1 file cannot be imported").And.Not.Match("\u001b"));
-        Assert.That(Directory.EnumerateFiles(_folder["tuning"]).Select(Path.GetFileName).Where(name => !name!.EndsWith(".trace.json", StringComparison.Ordinal)),
+        Assert.That(
+            Directory.EnumerateFiles(_folder["tuning"]).Select(Path.GetFileName).Where(
+                name => !name!.EndsWith(".trace.json", StringComparison.Ordinal)),
             Is.EquivalentTo(new[] { "measurements.csv", "report.html", "settings.json" }), "no database is left");
         Assert.That(File.ReadLines(_folder["tuning/measurements.csv"]).Count(), Is.EqualTo(1 + (6 * 2) + (2 * 2)));
         Assert.That(run.ExitCode, Is.EqualTo(1), run.StandardError);
         Assert.That(DynamoFolder.Json(run).GetProperty("files").GetProperty("loaded").GetInt32(), Is.EqualTo(40));
         using JsonDocument trace = JsonDocument.Parse(File.ReadAllText(_folder["run.trace.json"]));
-        Assert.That(trace.RootElement.GetProperty("traceEvents").EnumerateArray().Count(span => span.TryGetProperty("cat", out JsonElement kind) && kind.GetString() == "file"), Is.EqualTo(41));
+        Assert.That(
+            trace.RootElement.GetProperty("traceEvents").EnumerateArray().Count(
+                span => span.TryGetProperty("cat", out JsonElement kind) && kind.GetString() == "file"),
+            Is.EqualTo(41));
     }
 
     [Test]
@@ -48,12 +61,20 @@ internal sealed class TuneTests
 
         JsonElement json = DynamoFolder.Json(await _folder.RunAsync(token, [.. s_small, "--json"]));
 
-        Assert.That(json.GetProperty("cells").EnumerateArray().Count(cell => cell.GetProperty("stage").GetString() == "read"), Is.EqualTo(6));
+        Assert.That(
+            json.GetProperty("cells").EnumerateArray().Count(cell => cell.GetProperty("stage").GetString() == "read"), Is.EqualTo(6));
         Assert.That(json.GetProperty("measurements").GetInt32(), Is.EqualTo((6 * 2) + 2));
-        Assert.That(json.GetProperty("settings").GetRawText().Replace(" ", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal),
-            Is.EqualTo(File.ReadAllText(_folder["tuning/settings.json"]).Replace(" ", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal)));
+        Assert.That(
+            json.GetProperty("settings").GetRawText().Replace(" ", "", StringComparison.Ordinal).Replace(
+                "\n", "", StringComparison.Ordinal),
+            Is.EqualTo(
+                File.ReadAllText(_folder["tuning/settings.json"]).Replace(" ", "", StringComparison.Ordinal).Replace(
+                    "\n", "", StringComparison.Ordinal)));
         Assert.That(json.GetProperty("best").GetProperty("meanSeconds").GetDouble(),
-            Is.EqualTo(json.GetProperty("cells").EnumerateArray().Where(cell => cell.GetProperty("stage").GetString() == "read" && cell.GetProperty("readers").GetString() != "auto").Min(cell => cell.GetProperty("meanSeconds").GetDouble())));
+            Is.EqualTo(
+                json.GetProperty("cells").EnumerateArray().Where(
+                    cell => cell.GetProperty("stage").GetString() == "read" && cell.GetProperty("readers").GetString() != "auto").Min(
+                        cell => cell.GetProperty("meanSeconds").GetDouble())));
     }
 
     [Test]
@@ -120,9 +141,12 @@ internal sealed class TuneTests
     public async Task On_a_terminal_the_matrix_is_coloured_and_its_best_cell_bold_white(CancellationToken token)
     {
         PutFiles(10);
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", dynamo = Path.Join(AppContext.BaseDirectory, "dynamo.dll");
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")
+            ?? "dotnet", dynamo = Path.Join(AppContext.BaseDirectory, "dynamo.dll");
         string command = $"'{dotnet}' '{dynamo}' {string.Join(' ', s_small)}";
-        var start = new ProcessStartInfo("script", ["-qec", command, "/dev/null"]) { WorkingDirectory = _folder.Path, RedirectStandardOutput = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(
+            "script",
+            ["-qec", command, "/dev/null"]) { WorkingDirectory = _folder.Path, RedirectStandardOutput = true, RedirectStandardInput = true };
         start.Environment["TERM"] = "xterm-256color";
         start.Environment["COLORTERM"] = "truecolor";
         start.Environment.Remove("NO_COLOR");
@@ -150,7 +174,8 @@ internal sealed class TuneTests
     {
         PutFiles(1);
 
-        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--trace", "nowhere/run.json");
+        DynamoResult run = await _folder.RunAsync(
+            token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--trace", "nowhere/run.json");
 
         Assert.That(run.ExitCode, Is.EqualTo(2));
         Assert.That(run.StandardError, Does.Contain("--trace"));
@@ -159,8 +184,10 @@ internal sealed class TuneTests
 
     private void PutFiles(int count)
     {
-        for (int i = 0; i < count; i++) _folder.Put($"L{i:D3}.csv", $"L{i},flow,2026-01-01T00:00:00Z,1.5", $"L{i},pressure,2026-01-01T00:00:00Z,4.5");
+        for (int i = 0; i < count; i++)
+            _folder.Put($"L{i:D3}.csv", $"L{i},flow,2026-01-01T00:00:00Z,1.5", $"L{i},pressure,2026-01-01T00:00:00Z,4.5");
     }
 
-    private (string, DateTime)[] Inbox() => [.. Directory.EnumerateFileSystemEntries(_folder["inbox"]).Order().Select(path => (path, File.GetLastWriteTimeUtc(path)))];
+    private (string, DateTime)[] Inbox() =>
+        [.. Directory.EnumerateFileSystemEntries(_folder["inbox"]).Order().Select(path => (path, File.GetLastWriteTimeUtc(path)))];
 }

@@ -24,9 +24,12 @@ internal sealed partial class FormatsDocTests
         using var folder = new ScratchFolder();
         File.WriteAllText(folder["dynamo.json"], json);
         var problems = new List<SettingProblem>();
-        HostSettings settings = FormatSettings.Completed(SettingLayers.File(folder["dynamo.json"]).Apply(HostSettings.Default, problems), problems);
+        HostSettings settings = FormatSettings.Completed(
+            SettingLayer.FromFile(folder["dynamo.json"]).Apply(HostSettings.Default, problems), problems);
         Assert.That(problems, Is.Empty);
-        Encoding encoding = json.Contains("windows-1252", StringComparison.Ordinal) ? CodePagesEncodingProvider.Instance.GetEncoding(1252)! : Encoding.UTF8;
+        Encoding encoding = json.Contains("windows-1252", StringComparison.Ordinal)
+            ? CodePagesEncodingProvider.Instance.GetEncoding(1252)!
+            : Encoding.UTF8;
         using var content = new FileContent(encoding.GetBytes(csv));
         using IRowReader<Reading> reader = Composition.Format(settings).Open(new SourceFile(file, 0, DateTime.UnixEpoch), content);
         var rows = new RowBatch<Reading>();
@@ -35,7 +38,9 @@ internal sealed partial class FormatsDocTests
 
         var shown = new StringBuilder();
         foreach (Reading row in rows.Rows)
-            shown.Append(CultureInfo.InvariantCulture, $"{row.Logger} {row.Channel} {row.TimestampUtc:yyyy-MM-ddTHH:mm:ss.FFFFFFF}Z {row.Value:R}\n");
+            shown.Append(
+                CultureInfo.InvariantCulture,
+                $"{row.Logger} {row.Channel} {row.TimestampUtc:yyyy-MM-ddTHH:mm:ss.FFFFFFF}Z {row.Value:R}\n");
         if (rows.Skipped > 0) shown.Append(CultureInfo.InvariantCulture, $"skipped {rows.Skipped}\n");
         foreach (Defect reject in rows.Rejects) shown.Append("rejected ").Append(reject).Append('\n');
         Assert.That(shown.ToString(), Is.EqualTo(gives));
@@ -45,7 +50,8 @@ internal sealed partial class FormatsDocTests
     public void Every_setting_is_in_the_tables()
     {
         string tables = s_text[..s_text.IndexOf("## Ten examples", StringComparison.Ordinal)];
-        IEnumerable<string> parts = FormatSettings.All.Select(setting => setting.Key.Split(':')).SelectMany(parts => parts.Skip(1)).Distinct();
+        IEnumerable<string> parts = FormatSettings.All.Select(
+            setting => setting.Key.Split(':')).SelectMany(parts => parts.Skip(1)).Distinct();
 
         Assert.That(parts.Where(part => !tables.Contains(part, StringComparison.Ordinal)), Is.Empty);
     }

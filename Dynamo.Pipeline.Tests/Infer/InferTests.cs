@@ -14,12 +14,15 @@ internal sealed class InferTests
         Proposal proposal = Infer("date,flow\n01/02/2026 00:00,1\n02/02/2026 00:00,2\n03/02/2026 00:00,3\n");
 
         Assert.That(proposal.Format.TimestampFormats, Is.EqualTo(new[] { "dd/MM/yyyy HH:mm" }), "the order of the lines tells");
-        Assert.That(proposal.Decide, Has.Some.Contains("'01/02/2026 00:00' may be day/month or month/day").And.Some.Contains("Taken as day before month"));
+        Assert.That(
+            proposal.Decide,
+            Has.Some.Contains("'01/02/2026 00:00' may be day/month or month/day").And.Some.Contains("Taken as day before month"));
     }
 
     [Test]
     public void A_date_that_nothing_tells_says_so() =>
-        Assert.That(Infer("date,flow\n01/02/2026 00:00,1\n01/02/2026 00:15,2\n").Decide, Has.Some.Contains("nothing in the samples tells which"));
+        Assert.That(
+            Infer("date,flow\n01/02/2026 00:00,1\n01/02/2026 00:15,2\n").Decide, Has.Some.Contains("nothing in the samples tells which"));
 
     [TestCase("\u0E5126")]
     [TestCase("\u0E51\u0E52\u0E53\u0E54-01-01 00:00")]
@@ -82,7 +85,8 @@ internal sealed class InferTests
     [Test]
     public void A_file_that_is_not_understood_says_why() => Assert.Multiple(() =>
     {
-        Assert.That(Others("one word a line\nand nothing else.\n"), Does.Contain("no table was found").Or.Contains("no column with timestamps"));
+        Assert.That(
+            Others("one word a line\nand nothing else.\n"), Does.Contain("no table was found").Or.Contains("no column with timestamps"));
         Assert.That(Others("a,b\n1,2\n3,4\n"), Does.StartWith("no column with timestamps was found"));
         Assert.That(Others(""), Does.StartWith("no table was found"));
     });
@@ -92,7 +96,9 @@ internal sealed class InferTests
     {
         ReadingFormat format = new AnyFormat(seed).Format with
         {
-            Channels = seed % 3 == 0 ? new Dictionary<string, ChannelFormat> { ["a:b"] = new() { Unit = "l/s", ToUnit = "m3/h", Min = -1, Max = 2.5, Outside = DoubtfulReading.Flag, Scale = 0.5 }, ["*"] = new() { Offset = 1 } } : new Dictionary<string, ChannelFormat>(),
+            Channels = seed % 3 == 0
+                ? new Dictionary<string, ChannelFormat> { ["a:b"] = new() { Unit = "l/s", ToUnit = "m3/h", Min = -1, Max = 2.5, Outside = DoubtfulReading.Flag, Scale = 0.5 }, ["*"] = new() { Offset = 1 } }
+                : new Dictionary<string, ChannelFormat>(),
             Gap = (ClockChange)(seed % 3), Fold = (ClockChange)(seed / 3 % 3),
         };
         string json = JsonText.Of(writer => WriteFormat(writer, format));
@@ -115,9 +121,11 @@ internal sealed class InferTests
 
         Assert.That(problems.Select(problem => problem.ToString()), Is.EqualTo(new[]
         {
-            "dynamo.json: formats:0:separator: found 'semi', allowed is one character such as , or ; or |, or one of the words tab, space and detect.",
+            "dynamo.json: formats:0:separator: found 'semi', allowed is one character such as , or ; or |, or one of the words tab, "
+                + "space and detect.",
             $"dynamo.json: formats:0:channels:flow:unit: found 'l/x', allowed is one of {UnitOfMeasure.AllNames}.",
-            "dynamo.json: formats:0:channels:flow:minimum: there is no such setting. Did you mean dynamo.json: formats:0:channels:flow:min?",
+            "dynamo.json: formats:0:channels:flow:minimum: there is no such setting. Did you mean dynamo.json: "
+                + "formats:0:channels:flow:min?",
             "dynamo.json: formats:1:zoen: there is no such setting. Did you mean dynamo.json: formats:1:zone?",
             "formats:1:files: it is missing, allowed is a pattern of names such as *.csv, or of paths such as north/**.",
             "formats:1: quality needs a column and the accepted codes: \"quality\": { \"column\": \"Q\", \"accepted\": [\"0\"] }.",
@@ -136,12 +144,14 @@ internal sealed class InferTests
 
     private static Proposal Infer(string text)
     {
-        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = FormatGuess.Of([Sample.Of("/x/L0042.csv", Encoding.UTF8.GetBytes(text), true)], null);
+        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = FormatGuess.Of(
+            [Sample.Of("/x/L0042.csv", Encoding.UTF8.GetBytes(text), true)], null);
         Assert.That(others, Is.Empty);
         return proposals.Single();
     }
 
-    private static string Others(string text) => FormatGuess.Of([Sample.Of("/x/a.csv", Encoding.UTF8.GetBytes(text), true)], null).Others.Single().Why;
+    private static string Others(string text) =>
+        FormatGuess.Of([Sample.Of("/x/a.csv", Encoding.UTF8.GetBytes(text), true)], null).Others.Single().Why;
 
     private static Outcome<Reading> Read(Proposal proposal, string text) => CsvReading.Read(text, proposal.Format);
 
@@ -165,6 +175,6 @@ internal sealed class InferTests
         using var folder = new ScratchFolder();
         string path = folder["dynamo.json"];
         File.WriteAllText(path, json);
-        return SettingLayers.File(path).Apply(HostSettings.Default, problems);
+        return SettingLayer.FromFile(path).Apply(HostSettings.Default, problems);
     }
 }

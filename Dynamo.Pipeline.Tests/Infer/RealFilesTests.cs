@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// Real loggers' files, imported by what <c>dynamo infer</c> prints, with at most one edit. Each is counted independently, from its text: cells = loaded + skipped + rejected,
+/// Real loggers' files, imported by what <c>dynamo infer</c> prints, with at most one edit. Each is counted independently, from its
+/// text: cells = loaded + skipped + rejected,
 /// and the sum of each channel to the last digit.
 /// </summary>
 [TestFixture]
@@ -20,25 +21,34 @@ internal sealed class RealFilesTests
 
     [Test, CancelAfter(240_000)]
     public Task L_TOWN_flows(CancellationToken token) =>
-        ImportAsync("ltown-2019-flows.csv", json => json.Replace("\"zone\": \"UTC\"", "\"zone\": \"Europe/Brussels\"", StringComparison.Ordinal), ';',
+        ImportAsync(
+            "ltown-2019-flows.csv", json => json.Replace("\"zone\": \"UTC\"", "\"zone\": \"Europe/Brussels\"", StringComparison.Ordinal),
+            ';',
             [("p227", 1), ("p235", 2), ("PUMP_1", 3)], "ltown-2019-flows", ("2019-06-01 12:00:00", "2019-06-01T10:00:00.0000000"), token);
 
     [Test, CancelAfter(240_000)]
     public Task L_TOWN_levels(CancellationToken token) =>
-        ImportAsync("ltown-2019-levels.csv", json => json, ';', [("T1", 1)], "ltown-2019-levels", ("2019-06-01 12:00:00", "2019-06-01T12:00:00.0000000"), token);
+        ImportAsync(
+            "ltown-2019-levels.csv", json => json, ';', [("T1", 1)], "ltown-2019-levels",
+            ("2019-06-01 12:00:00", "2019-06-01T12:00:00.0000000"), token);
 
     [Test, CancelAfter(240_000)]
     public Task WEUSEDTO_whole_house(CancellationToken token) =>
-        ImportAsync("weusedto-wholehouse.csv", json => json, ' ', [("wholehouse", 1)], "weusedto", ("1596503593", "2020-08-04T01:13:13.0000000"), token, hasHeader: false);
+        ImportAsync(
+            "weusedto-wholehouse.csv", json => json, ' ', [("wholehouse", 1)], "weusedto", ("1596503593", "2020-08-04T01:13:13.0000000"),
+            token, hasHeader: false);
 
     [Test, CancelAfter(240_000)]
     public Task INBO_diver(CancellationToken token) =>
-        ImportAsync("inbo-diver-DYLP224X_79036.csv", json => json.Replace("\"column\": \"DRSO_SER_NBR\"", "\"column\": \"PPNT_CDE\"", StringComparison.Ordinal), ',',
+        ImportAsync(
+            "inbo-diver-DYLP224X_79036.csv",
+            json => json.Replace("\"column\": \"DRSO_SER_NBR\"", "\"column\": \"PPNT_CDE\"", StringComparison.Ordinal), ',',
             [("DRME_DRU", 6), ("DRME_TPU", 7)], "DYLP224X", ("2/05/2013 12:00:00 +01:00", "2013-05-02T11:00:00.0000000"), token);
 
     [Test, CancelAfter(240_000)]
     public Task E_Watch(CancellationToken token) =>
-        ImportAsync("ewatch-long.csv", json => json.Replace("\"zone\": \"UTC\"", "\"zone\": \"Europe/London\"", StringComparison.Ordinal), ',',
+        ImportAsync(
+            "ewatch-long.csv", json => json.Replace("\"zone\": \"UTC\"", "\"zone\": \"Europe/London\"", StringComparison.Ordinal), ',',
             [("AQ_CO", 4), ("ID_MAIN", 4)], "S0001", ("2020-02-14T00:00:33", "2020-02-14T00:00:33.0000000"), token, channelColumn: 3);
 
     [Test, CancelAfter(240_000)]
@@ -59,7 +69,9 @@ internal sealed class RealFilesTests
         string name, Func<string, string> edit, char separator, (string Channel, int Column)[] channels, string logger, (string Text, string Utc) instant,
         CancellationToken token, bool hasHeader = true, int? channelColumn = null)
     {
-        string[][] cells = [.. File.ReadLines(SharedData.File(name)).Skip(hasHeader ? 1 : 0).Where(line => line.Length > 0).Select(line => Split(line, separator))];
+        string[][] cells = [
+            .. File.ReadLines(SharedData.File(name)).Skip(hasHeader ? 1 : 0).Where(line => line.Length > 0).Select(
+                line => Split(line, separator))];
         File.Copy(SharedData.File(name), _folder[$"inbox/{name}"]);
 
         DynamoResult inferred = await _folder.RunAsync(token, "infer", $"inbox/{name}");
@@ -72,21 +84,37 @@ internal sealed class RealFilesTests
         long source = channelColumn is null ? (long)cells.Length * channels.Length : cells.Length;
         // A line whose timestamp does not exist in the zone is one reject and stands for all its cells.
         long lines = Sql.Rows(_folder["readings.db"], "select Line from RejectedRow where Problem like 'the timestamp%'").Length;
-        Assert.That(Count(run, "rows", "read") + Count(run, "rows", "skipped") + (lines * (channelColumn is null ? channels.Length - 1 : 0)), Is.EqualTo(source), "loaded + rejected + skipped");
+        Assert.That(
+            Count(run, "rows", "read") + Count(run, "rows", "skipped") + (lines * (channelColumn is null ? channels.Length - 1 : 0)),
+            Is.EqualTo(source), "loaded + rejected + skipped");
         Assert.That(Count(run, "rows", "rejected"), Is.EqualTo(lines));
-        Assert.That(Count(run, "rows", "read"), Is.EqualTo(Count(run, "rows", "inserted") + Count(run, "rows", "updated") + Count(run, "rows", "unchanged") + Count(run, "rows", "rejected")));
+        Assert.That(
+            Count(run, "rows", "read"),
+            Is.EqualTo(
+                Count(run, "rows", "inserted") + Count(run, "rows", "updated") + Count(run, "rows", "unchanged") + Count(run, "rows", "rejected")));
         Assert.That(Count(run, "files", "loaded"), Is.EqualTo(1));
         foreach ((string channel, int column) in channels)
-            AssertValues(channel, [.. cells.Where(line => channelColumn is null || line[channelColumn.Value] == channel).Select(line => line[column])], run);
-        string first = cells.First(line => line.Contains(instant.Text)) is var line && channelColumn is null ? line[channels[0].Column] : line[4];
-        Assert.That(Sql.Rows(_folder["readings.db"], $"select Logger || ' ' || Value from Reading where TimestampUtc like '{instant.Utc[..19]}%' or TimestampUtc like '{instant.Utc[..19].Replace('T', ' ')}%'"),
+            AssertValues(
+                channel,
+                [.. cells.Where(line => channelColumn is null || line[channelColumn.Value] == channel).Select(line => line[column])], run);
+        string first = cells.First(line => line.Contains(instant.Text)) is var line && channelColumn is null
+            ? line[channels[0].Column]
+            : line[4];
+        Assert.That(
+            Sql.Rows(
+                _folder["readings.db"],
+                $"select Logger || ' ' || Value from Reading where TimestampUtc like '{instant.Utc[..19]}%' or TimestampUtc like '{instant.Utc[..19].Replace('T', ' ')}%'"),
             Has.Some.EqualTo($"{logger} {Shortest(first)}"));
     }
 
     private async Task<JsonElement> RunAsync(CancellationToken token) =>
-        DynamoFolder.Json(await _folder.RunAsync(token, "run", "--config", "dynamo.json", "--sink", "sqlite:readings.db", "--settle", "0", "--json"));
+        DynamoFolder.Json(
+            await _folder.RunAsync(token, "run", "--config", "dynamo.json", "--sink", "sqlite:readings.db", "--settle", "0", "--json"));
 
-    /// <summary>Sums in whole units of the last decimal: no rounding. Rows that replace others are not in the table, so these are only counted.</summary>
+    /// <summary>
+    /// Sums in whole units of the last decimal: no rounding. Rows that replace others are not in the table, so these are only
+    /// counted.
+    /// </summary>
     private void AssertValues(string channel, string[] texts, JsonElement run)
     {
         string[] rows = Sql.Rows(_folder["readings.db"], $"select Value from Reading where Channel = '{channel}'");
@@ -107,7 +135,8 @@ internal sealed class RealFilesTests
         return shown.Contains('.') ? shown : shown + ".0";
     }
 
-    private static int Edits(string before, string after) => before.Split('\n').Zip(after.Split('\n')).Count(lines => lines.First != lines.Second);
+    private static int Edits(string before, string after) =>
+        before.Split('\n').Zip(after.Split('\n')).Count(lines => lines.First != lines.Second);
 
     private static string[] Split(string line, char separator) =>
         line.StartsWith('"') ? line.Trim('"').Split($"\"{separator}\"") : line.Split(separator);

@@ -6,7 +6,9 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>A random format, random readings, and the file that a logger with this format would write.</summary>
 internal sealed class AnyFormat
 {
-    private static readonly string[] s_local = ["dd/MM/yyyy HH:mm:ss", "d.M.yy H:mm:ss", "MM-dd-yyyy hh:mm:ss tt", "yyyyMMddHHmmss", "d MMM yyyy HH:mm:ss", "yyyy/MM/dd HH:mm:ss.fff"];
+    private static readonly string[] s_local = [
+        "dd/MM/yyyy HH:mm:ss", "d.M.yy H:mm:ss", "MM-dd-yyyy hh:mm:ss tt", "yyyyMMddHHmmss", "d MMM yyyy HH:mm:ss",
+        "yyyy/MM/dd HH:mm:ss.fff"];
 
     private readonly Random _random;
     private readonly string _newline;
@@ -62,8 +64,18 @@ internal sealed class AnyFormat
             ThousandsSeparator = Chance(5) ? (decimalComma ? '.' : '\'') : null,
             NullTokens = Chance(2) ? [_null] : [],
             Timestamp = header ? FieldSource.Column("Stamp") : FieldSource.Column(1),
-            Logger = layout != ReadingLayout.Long || Chance(3) ? byPreamble ? FieldSource.Preamble("Logger") : FieldSource.FileName : header ? FieldSource.Column("logger") : FieldSource.Column(2),
-            Channel = layout == ReadingLayout.WideByLogger || Chance(4) ? FieldSource.Constant("flow") : header ? FieldSource.Column("channel") : FieldSource.Column(3),
+            Logger = layout != ReadingLayout.Long || Chance(3)
+                ? byPreamble
+                ? FieldSource.Preamble("Logger")
+                : FieldSource.FileName
+                : header
+                ? FieldSource.Column("logger")
+                : FieldSource.Column(2),
+            Channel = layout == ReadingLayout.WideByLogger || Chance(4)
+                ? FieldSource.Constant("flow")
+                : header
+                ? FieldSource.Column("channel")
+                : FieldSource.Column(3),
             Value = header ? FieldSource.Column("value") : FieldSource.Column(4),
             Quality = Chance(5) ? new QualityColumn(header ? "quality" : "#5", ["good"]) : null,
             IgnoredColumns = layout != ReadingLayout.Long && Chance(3) ? ["remark"] : [],
@@ -81,9 +93,12 @@ internal sealed class AnyFormat
             1 => format with { Zone = zone },
             2 => format with { TimestampFormats = [Pick("epoch", "epochMs", "epochUs")] },
             3 => format with { TimestampFormats = ["excel"], Zone = zone },
-            4 when format.Text.HasHeader => format with { TimestampFormats = ["dd/MM/yyyy HH:mm:ss"], TimeOfDay = FieldSource.Column("clock"), Zone = zone },
+            4 when format.Text.HasHeader =>
+                format with { TimestampFormats = ["dd/MM/yyyy HH:mm:ss"], TimeOfDay = FieldSource.Column("clock"), Zone = zone },
             5 => format with { TimestampFormats = ["d/M/yyyy H:mm:ss zzz"] },
-            7 => format with { Elapsed = new ElapsedTime(Pick(ElapsedUnit.Seconds, ElapsedUnit.Minutes), FieldSource.Preamble("Start")), Zone = zone },
+            7 =>
+                format with { Elapsed = new ElapsedTime(
+                    Pick(ElapsedUnit.Seconds, ElapsedUnit.Minutes), FieldSource.Preamble("Start")), Zone = zone },
             _ => format with { TimestampFormats = ["iso", Pick(s_local)], Zone = zone },
         };
     }
@@ -91,7 +106,9 @@ internal sealed class AnyFormat
     private void Write()
     {
         Logger = Format.Logger.Kind == FieldSourceKind.FileName ? "L0042" : Name();
-        string[] columns = Format.Layout == ReadingLayout.Long ? [] : [.. Enumerable.Range(0, _random.Next(1, 5)).Select(_ => Name()).Distinct(StringComparer.OrdinalIgnoreCase)];
+        string[] columns = Format.Layout == ReadingLayout.Long
+            ? []
+            : [.. Enumerable.Range(0, _random.Next(1, 5)).Select(_ => Name()).Distinct(StringComparer.OrdinalIgnoreCase)];
         var head = new List<string> { "Stamp" };
         if (Format.TimeOfDay is not null) head.Add("clock");
         if (Format.Layout == ReadingLayout.Long) head.AddRange(["logger", "channel", "value"]);
@@ -114,10 +131,14 @@ internal sealed class AnyFormat
         {
             string logger = Name(), channel = Name();
             fields.AddRange([logger, channel]);
-            fields.Add(Value(at, Format.Logger.Kind == FieldSourceKind.Column ? logger : Logger, Format.Channel.Kind == FieldSourceKind.Column ? channel : "flow", good));
+            fields.Add(
+                Value(at, Format.Logger.Kind == FieldSourceKind.Column ? logger : Logger, Format.Channel.Kind == FieldSourceKind.Column ? channel : "flow",
+                    good));
         }
         else
-            values.AddRange(columns.Select(name => Format.Layout == ReadingLayout.WideByChannel ? Value(at, Logger, name, good) : Value(at, name, "flow", good)));
+            values.AddRange(
+                columns.Select(
+                    name => Format.Layout == ReadingLayout.WideByChannel ? Value(at, Logger, name, good) : Value(at, name, "flow", good)));
         if (Format.Quality is not null) fields.Add(good ? "GOOD" : "bad");
         if (Format.IgnoredColumns.Count > 0) fields.Add("x");
         _lines.Add([.. fields, .. values]);
@@ -139,13 +160,15 @@ internal sealed class AnyFormat
         long ticks = at.Ticks - DateTime.UnixEpoch.Ticks;
         return format switch
         {
-            "iso" => [Format.Zone is null || Chance(3) ? at.ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture) : local.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture)],
+            "iso" =>
+                [Format.Zone is null || Chance(3) ? at.ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture) : local.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture)],
             "epoch" => [(ticks / TimeSpan.TicksPerSecond).ToString(CultureInfo.InvariantCulture)],
             "epochMs" => [(ticks / TimeSpan.TicksPerMillisecond).ToString(CultureInfo.InvariantCulture)],
             "epochUs" => [(ticks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture)],
             "excel" => [Plain((local - new DateTime(1899, 12, 30)).TotalDays)],
             _ when Format.TimeOfDay is not null => local.ToString(format, CultureInfo.InvariantCulture).Split(' '),
-            _ when TimestampFormat.HasOffset(format) => [new DateTimeOffset(at).ToOffset(TimeSpan.FromMinutes(_random.Next(-20, 20) * 30)).ToString(format, CultureInfo.InvariantCulture)],
+            _ when TimestampFormat.HasOffset(format) =>
+                [new DateTimeOffset(at).ToOffset(TimeSpan.FromMinutes(_random.Next(-20, 20) * 30)).ToString(format, CultureInfo.InvariantCulture)],
             _ => [local.ToString(format, CultureInfo.InvariantCulture)],
         };
     }
@@ -201,7 +224,8 @@ internal sealed class AnyFormat
             if (Chance(6)) text.Append(_newline);
         }
         if (Format.Text.Footer is not null) text.Append("End of data, 7 rows").Append(_newline).Append("\"more").Append(_newline);
-        Encoding encoding = CodePagesEncodingProvider.Instance.GetEncoding(Format.Text.Encoding) ?? Encoding.GetEncoding(Format.Text.Encoding);
+        Encoding encoding = CodePagesEncodingProvider.Instance.GetEncoding(Format.Text.Encoding)
+            ?? Encoding.GetEncoding(Format.Text.Encoding);
         Bytes = encoding is UTF8Encoding ? new UTF8Encoding(Chance(3)).GetBytes(text.ToString()) : encoding.GetBytes(text.ToString());
         if (encoding is UTF8Encoding && Chance(3)) Bytes = [0xEF, 0xBB, 0xBF, .. Bytes];
     }
@@ -220,7 +244,10 @@ internal sealed class AnyFormat
         return must || Chance(6) ? '"' + field.Replace("\"", "\"\"", StringComparison.Ordinal) + '"' : field;
     }
 
-    private string Name() => Pick("p", "Q", "é", "x") + Pick("", "7", "-", "a b", "_", "é", _separator == '\t' ? "|" : _separator.ToString(), "\"") + _random.Next(1000).ToString(CultureInfo.InvariantCulture);
+    private string Name() =>
+        Pick("p", "Q", "é", "x")
+            + Pick("", "7", "-", "a b", "_", "é", _separator == '\t' ? "|" : _separator.ToString(), "\"")
+            + _random.Next(1000).ToString(CultureInfo.InvariantCulture);
 
     private bool Chance(int of) => _random.Next(of) == 0;
 

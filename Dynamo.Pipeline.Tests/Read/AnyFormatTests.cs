@@ -20,7 +20,8 @@ public sealed class AnyFormatTests
     [Test, Explicit("Runs for DYNAMO_FUZZ_SECONDS, 60 by default.")]
     public void Damaged_files_for_minutes()
     {
-        int seconds = int.Parse(Environment.GetEnvironmentVariable("DYNAMO_FUZZ_SECONDS") ?? "60", System.Globalization.CultureInfo.InvariantCulture);
+        int seconds = int.Parse(
+            Environment.GetEnvironmentVariable("DYNAMO_FUZZ_SECONDS") ?? "60", System.Globalization.CultureInfo.InvariantCulture);
         int seed = Environment.TickCount, first = seed;
         for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started).TotalSeconds < seconds; seed++)
         {
@@ -41,22 +42,27 @@ public sealed class AnyFormatTests
     [Test, Explicit("Runs for DYNAMO_FUZZ_SECONDS, 60 by default.")]
     public void Damaged_real_files_for_minutes()
     {
-        int seconds = int.Parse(Environment.GetEnvironmentVariable("DYNAMO_FUZZ_SECONDS") ?? "60", System.Globalization.CultureInfo.InvariantCulture);
+        int seconds = int.Parse(
+            Environment.GetEnvironmentVariable("DYNAMO_FUZZ_SECONDS") ?? "60", System.Globalization.CultureInfo.InvariantCulture);
         (byte[] Head, ReadingFormat Format)[] real = [.. RealHeads()];
         int seed = Environment.TickCount & int.MaxValue, first = seed;
-        for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started).TotalSeconds < seconds; seed++) SurvivesReal(real, seed);
+        for (long started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started).TotalSeconds < seconds; seed++)
+            SurvivesReal(real, seed);
         TestContext.Out.WriteLine($"{seed - first:N0} files, from seed {first}");
     }
 
     private static void SurvivesReal((byte[] Head, ReadingFormat Format)[] real, int seed)
     {
         var random = new Random(seed);
-        (byte[] head, ReadingFormat format) = random.Next(3) == 0 ? (new AnyFormat(seed).Bytes, ReadingFormat.Default) : real[random.Next(real.Length)];
+        (byte[] head, ReadingFormat format) = random.Next(3) == 0
+            ? (new AnyFormat(seed).Bytes, ReadingFormat.Default)
+            : real[random.Next(real.Length)];
         byte[] bytes = Damaged(head, random);
         var formats = new List<ReadingFormat> { format };
         try
         {
-            formats.AddRange(FormatGuess.Of([Sample.Of("/x/L0042.csv", bytes, random.Next(4) > 0)], null).Proposals.Select(proposal => proposal.Format));
+            formats.AddRange(
+                FormatGuess.Of([Sample.Of("/x/L0042.csv", bytes, random.Next(4) > 0)], null).Proposals.Select(proposal => proposal.Format));
         }
         catch (Exception error)
         {
@@ -64,20 +70,28 @@ public sealed class AnyFormatTests
         }
         foreach (ReadingFormat one in formats)
         {
-            Outcome<Reading> memory = CsvReading.Read(bytes, new CsvFormat<Reading>(one), 50), stream = CsvReading.ReadStreamed(bytes, new CsvFormat<Reading>(one), 997, 50).GetAwaiter().GetResult();
-            Assert.That((stream.Rows.Count, stream.Rejects.Count, stream.Skipped, stream.BadFile), Is.EqualTo((memory.Rows.Count, memory.Rejects.Count, memory.Skipped, memory.BadFile)), $"seed {seed}");
+            Outcome<Reading> memory = CsvReading.Read(bytes, new CsvFormat<Reading>(one), 50), stream = CsvReading.ReadStreamed(
+                bytes, new CsvFormat<Reading>(one), 997, 50).GetAwaiter().GetResult();
+            Assert.That(
+                (stream.Rows.Count, stream.Rejects.Count, stream.Skipped, stream.BadFile),
+                Is.EqualTo((memory.Rows.Count, memory.Rejects.Count, memory.Skipped, memory.BadFile)), $"seed {seed}");
         }
     }
 
-    /// <summary>The first lines of the real files, where they are beside the repository, and of a file of our own, each with what infer makes of it.</summary>
+    /// <summary>
+    /// The first lines of the real files, where they are beside the repository, and of a file of our own, each with what infer
+    /// makes of it.
+    /// </summary>
     private static IEnumerable<(byte[], ReadingFormat)> RealHeads()
     {
         byte[][] heads =
         [
             "Logger ID: 4711\nDate;Time;Flow;P\n;;[l/s];[bar]\n31.01.2026;00:00;1.234,5;2,5\n31.01.2026;00:15;;2,6\n31.01.2026;00:30;-9999;2,6\nTotal: 3\n"u8.ToArray(),
-            .. SharedData.Find("*.csv").Select(file => Encoding.UTF8.GetBytes(string.Concat(File.ReadLines(file).Take(60).Select(line => line + "\r\n")))),
+            .. SharedData.Find("*.csv").Select(
+                file => Encoding.UTF8.GetBytes(string.Concat(File.ReadLines(file).Take(60).Select(line => line + "\r\n")))),
         ];
-        return heads.Select(head => (head, FormatGuess.Of([Sample.Of("/x/L0042.csv", head, true)], "Europe/Brussels").Proposals.Single().Format));
+        return heads.Select(
+            head => (head, FormatGuess.Of([Sample.Of("/x/L0042.csv", head, true)], "Europe/Brussels").Proposals.Single().Format));
     }
 
     private static bool RoundTrip(int seed)
@@ -98,7 +112,8 @@ public sealed class AnyFormatTests
     /// <summary>Without a header and without a line there is nothing to find.</summary>
     private static bool IsEmpty(AnyFormat any) => any.Format.Text.Footer is null && HasNoLine(any);
 
-    private static bool HasNoLine(AnyFormat any) => !any.Format.Text.HasHeader && any.Readings.Count == 0 && any.Skipped == 0 && any.BadRows == 0;
+    private static bool HasNoLine(AnyFormat any) =>
+        !any.Format.Text.HasHeader && any.Readings.Count == 0 && any.Skipped == 0 && any.BadRows == 0;
 
     private static bool Survives(int seed)
     {
@@ -112,14 +127,18 @@ public sealed class AnyFormatTests
         Assert.That(stream.BadFile, Is.EqualTo(memory.BadFile), $"seed {seed}");
         Assert.That(stream.Rejects, Is.EqualTo(memory.Rejects), $"seed {seed}");
         Assert.That(stream.Skipped, Is.EqualTo(memory.Skipped), $"seed {seed}");
-        Assert.That(memory.Rows.All(row => double.IsFinite(row.Value) && row.TimestampUtc.Kind == DateTimeKind.Utc && row.Logger.Length > 0 && row.Channel.Length > 0), $"seed {seed}");
+        Assert.That(
+            memory.Rows.All(
+                row => double.IsFinite(row.Value) && row.TimestampUtc.Kind == DateTimeKind.Utc && row.Logger.Length > 0 && row.Channel.Length > 0),
+            $"seed {seed}");
         return stream.Rows.SequenceEqual(memory.Rows) && stream.Lines.SequenceEqual(memory.Lines);
     }
 
     private static byte[] Damaged(byte[] bytes, Random random)
     {
         List<byte> damaged = [.. bytes];
-        byte[][] scraps = [.. new[] { "\"", "\"\"", ",", ";", "\n", "\r\n", "\r", "#", "\0", "-9999", "1e999", "NaN", "End of data", "Stamp", "9999-12-31T23:59:59Z", "\uFEFF", "é", "  ", "\t" }.Select(Encoding.UTF8.GetBytes)];
+        byte[][] scraps = [
+            .. new[] { "\"", "\"\"", ",", ";", "\n", "\r\n", "\r", "#", "\0", "-9999", "1e999", "NaN", "End of data", "Stamp", "9999-12-31T23:59:59Z", "\uFEFF", "é", "  ", "\t" }.Select(Encoding.UTF8.GetBytes)];
         for (int i = random.Next(1, 6); i > 0 && damaged.Count > 0; i--)
         {
             int at = random.Next(damaged.Count), length = Math.Min(random.Next(1, 40), damaged.Count - at);

@@ -11,7 +11,9 @@ public sealed class BadCsvTests
 
     [Test]
     public void An_empty_file_is_bad([Values("", "\n\r\n", "  ", "\uFEFF", "\uFEFF\n")] string text) =>
-        Assert.That(BadFile(text).ToString(), Is.EqualTo("the file is empty; expected a header line. Delete it, or have the logger write it again"));
+        Assert.That(
+            BadFile(text).ToString(),
+            Is.EqualTo("the file is empty; expected a header line. Delete it, or have the logger write it again"));
 
     [Test]
     public void A_missing_column_is_named_with_what_is_there_and_what_looks_like_it()
@@ -19,7 +21,8 @@ public sealed class BadCsvTests
         Defect defect = BadFile("\nlogger,channel,time_stamp,value\n" + Good);
 
         Assert.That(defect.ToString(), Is.EqualTo(
-            "line 2, column timestamp: the column 'timestamp' is missing; found 'logger,channel,time_stamp,value', expected logger,channel,timestamp,value."
+            "line 2, column timestamp: the column 'timestamp' is missing; found 'logger,channel,time_stamp,value', expected "
+                + "logger,channel,timestamp,value."
             + " Did you mean 'time_stamp'? Name the column in the format, or rename it in the file"));
     }
 
@@ -41,8 +44,10 @@ public sealed class BadCsvTests
     [Test]
     public void A_file_without_a_header_is_told_so() =>
         Assert.That(BadFile(Good).ToString(), Is.EqualTo(
-            "line 1: the file has no header: its first line looks like data; found 'L1,flow,2026-01-01T00:00:00Z,1.5', expected logger,channel,timestamp,value."
-            + " Put the header 'logger,channel,timestamp,value' into the file's first line, or set HasHeader to false and name columns #1, #2, …"));
+            "line 1: the file has no header: its first line looks like data; found 'L1,flow,2026-01-01T00:00:00Z,1.5', expected "
+                + "logger,channel,timestamp,value."
+            + " Put the header 'logger,channel,timestamp,value' into the file's first line, or set HasHeader to false and name columns "
+            + "#1, #2, …"));
 
     [Test]
     public void A_doubled_column_is_named()
@@ -107,7 +112,8 @@ public sealed class BadCsvTests
     [Test]
     public void A_decimal_comma_where_points_are_meant_comes_with_the_setting() =>
         Assert.That(Reject("L1,flow,2026-01-01T00:00:00Z,\"1,5\"").ToString(), Is.EqualTo(
-            "line 3, column value: the value is not a number; found '1,5', expected a decimal number such as 12.5. If decimals follow ',', set DecimalSeparator in the format"));
+            "line 3, column value: the value is not a number; found '1,5', expected a decimal number such as 12.5. If decimals follow "
+                + "',', set DecimalSeparator in the format"));
 
     [TestCase("", "the timestamp is empty")]
     [TestCase("yesterday", "the timestamp cannot be read")]
@@ -165,7 +171,8 @@ public sealed class BadCsvTests
     [Test]
     public void Invalid_UTF_8_in_a_name_rejects_the_row()
     {
-        byte[] bytes = [.. Encoding.UTF8.GetBytes(Header + Good), (byte)'L', 0xFF, .. ",flow,2026-01-01T00:00Z,1\n"u8, .. Encoding.UTF8.GetBytes(Good)];
+        byte[] bytes = [
+            .. Encoding.UTF8.GetBytes(Header + Good), (byte)'L', 0xFF, .. ",flow,2026-01-01T00:00Z,1\n"u8, .. Encoding.UTF8.GetBytes(Good)];
 
         Outcome<Reading> read = CsvReading.Read(bytes);
 
@@ -188,14 +195,16 @@ public sealed class BadCsvTests
 
     [Test]
     public void An_unclosed_quote_in_the_header_condemns_the_file() =>
-        Assert.That(BadFile("logger,\"channel,timestamp,value\n" + Good).ToString(), Does.StartWith("line 1, column #2: a quote is never closed"));
+        Assert.That(
+            BadFile("logger,\"channel,timestamp,value\n" + Good).ToString(), Does.StartWith("line 1, column #2: a quote is never closed"));
 
     [Test]
     public void Text_after_a_closing_quote_rejects_the_row_and_is_not_glued_on()
     {
         Defect defect = Reject("L1,flow,2026-01-01T00:00Z,\"1\"2");
 
-        Assert.That((defect.Column, defect.Problem, defect.Found), Is.EqualTo(("value", "there is text after the closing quote", "\"1\"2")));
+        Assert.That(
+            (defect.Column, defect.Problem, defect.Found), Is.EqualTo(("value", "there is text after the closing quote", "\"1\"2")));
     }
 
     [Test]
@@ -226,7 +235,8 @@ public sealed class BadCsvTests
     [Test]
     public async Task A_line_over_the_limit_condemns_the_file_by_its_number([Values] bool streamed, [Values] bool quoted)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(Header + Good + (quoted ? "\"" : "") + string.Concat(Enumerable.Repeat(quoted ? "x\n" : "xx", 1 << 20)) + "\n" + Good);
+        byte[] bytes = Encoding.UTF8.GetBytes(
+            Header + Good + (quoted ? "\"" : "") + string.Concat(Enumerable.Repeat(quoted ? "x\n" : "xx", 1 << 20)) + "\n" + Good);
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
 
         Outcome<Reading> read = streamed ? await CsvReading.ReadStreamed(bytes, format, 1 << 16) : CsvReading.Read(bytes, format);
@@ -240,7 +250,8 @@ public sealed class BadCsvTests
     {
         string header = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"\"x\n{i}\",")) + Header;
 
-        Outcome<Reading> read = CsvReading.Read(Encoding.UTF8.GetBytes(header + "a\nb,c\n"), ReadingFormat.Default with { Text = new CsvText { LongestLine = 1 << 22 } });
+        Outcome<Reading> read = CsvReading.Read(
+            Encoding.UTF8.GetBytes(header + "a\nb,c\n"), ReadingFormat.Default with { Text = new CsvText { LongestLine = 1 << 22 } });
 
         Assert.That(read.Rejects, Has.Count.EqualTo(2));
         Assert.That(read.Rejects[0].ToString(), Has.Length.LessThan(1000));

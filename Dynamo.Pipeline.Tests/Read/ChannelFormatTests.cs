@@ -44,7 +44,9 @@ public sealed class ChannelFormatTests
         Assert.That(UnitOfMeasure.Conversion("ml", "m3").Factor, Is.EqualTo(1e-6));
         Assert.That(UnitOfMeasure.IsKnown("mPA"), Is.False);
         Assert.That(UnitOfMeasure.IsKnown("KPA"), Is.True);
-        Assert.That(() => UnitOfMeasure.Conversion("m", "bar"), Throws.ArgumentException.With.Message.Contains("'m' is a unit of length and 'bar' one of pressure"));
+        Assert.That(
+            () => UnitOfMeasure.Conversion("m", "bar"),
+            Throws.ArgumentException.With.Message.Contains("'m' is a unit of length and 'bar' one of pressure"));
     });
 
     [Test]
@@ -65,8 +67,11 @@ public sealed class ChannelFormatTests
         Outcome<Reading> read = Read(wide, channels, ("p", "11"), ("q", "11"));
 
         Assert.That(read.Rows, Has.Count.EqualTo(outside == DoubtfulReading.Flag ? 2 : 1));
-        Assert.That((read.Rejects.Count, read.Flagged, read.Skipped), Is.EqualTo(outside switch { DoubtfulReading.Reject => (1, 0L, 0L), DoubtfulReading.Flag => (0, 1L, 0L), _ => (0, 0L, 1L) }));
-        if (outside == DoubtfulReading.Reject) Assert.That(read.Rejects[0].ToString(), Does.Contain("the value of p is not plausible; found '11', expected 0 to 10"));
+        Assert.That(
+            (read.Rejects.Count, read.Flagged, read.Skipped),
+            Is.EqualTo(outside switch { DoubtfulReading.Reject => (1, 0L, 0L), DoubtfulReading.Flag => (0, 1L, 0L), _ => (0, 0L, 1L) }));
+        if (outside == DoubtfulReading.Reject)
+            Assert.That(read.Rejects[0].ToString(), Does.Contain("the value of p is not plausible; found '11', expected 0 to 10"));
     }
 
     [Test]
@@ -94,15 +99,21 @@ public sealed class ChannelFormatTests
     {
         ReadingFormat format = ReadingFormat.WideByChannel with { Quality = new QualityColumn("Q", ["good", "0", ""]) { Otherwise = otherwise } };
 
-        Outcome<Reading> read = CsvReading.Read("timestamp,a,q,b\n2026-01-01T00:00Z,1,GOOD,2\n2026-01-01T00:05Z,1,bad,2\n2026-01-01T00:10Z,1,,2\n", format);
+        Outcome<Reading> read = CsvReading.Read(
+            "timestamp,a,q,b\n2026-01-01T00:00Z,1,GOOD,2\n2026-01-01T00:05Z,1,bad,2\n2026-01-01T00:10Z,1,,2\n", format);
 
         Assert.That(read.Rows, Has.Count.EqualTo(otherwise == DoubtfulReading.Flag ? 6 : 4));
-        Assert.That((read.Rejects.Count, read.Flagged, read.Skipped), Is.EqualTo(otherwise switch { DoubtfulReading.Reject => (1, 0L, 0L), DoubtfulReading.Flag => (0, 2L, 0L), _ => (0, 0L, 2L) }));
+        Assert.That(
+            (read.Rejects.Count, read.Flagged, read.Skipped),
+            Is.EqualTo(otherwise switch { DoubtfulReading.Reject => (1, 0L, 0L), DoubtfulReading.Flag => (0, 2L, 0L), _ => (0, 0L, 2L) }));
         if (otherwise == DoubtfulReading.Reject)
-            Assert.That(read.Rejects[0].ToString(), Is.EqualTo("line 3, column q: the quality code is not accepted; found 'bad', expected one of good, 0, "));
+            Assert.That(
+                read.Rejects[0].ToString(),
+                Is.EqualTo("line 3, column q: the quality code is not accepted; found 'bad', expected one of good, 0, "));
     }
 
-    private static Outcome<Reading> Read(bool wide, Dictionary<string, ChannelFormat> channels, params (string Channel, string Value)[] values)
+    private static Outcome<Reading> Read(
+        bool wide, Dictionary<string, ChannelFormat> channels, params (string Channel, string Value)[] values)
     {
         string text = wide
             ? $"timestamp,{string.Join(',', values.Select(v => v.Channel))}\n2026-01-01T00:00Z,{string.Join(',', values.Select(v => v.Value))}\n"

@@ -40,7 +40,9 @@ public sealed class CsvFormatTests
 
     [Test]
     public void Spaces_around_fields_and_headers_do_not_count() =>
-        Assert.That(CsvReading.Read("logger , channel,timestamp,value\n L1,\tflow , 2026-01-01 00:00:00Z ,  1.5 \n").Rows, Is.EqualTo(new[] { First }));
+        Assert.That(
+            CsvReading.Read("logger , channel,timestamp,value\n L1,\tflow , 2026-01-01 00:00:00Z ,  1.5 \n").Rows,
+            Is.EqualTo(new[] { First }));
 
     [Test]
     public void A_last_line_without_a_line_end_counts_when_it_is_whole() =>
@@ -61,7 +63,8 @@ public sealed class CsvFormatTests
     [Test]
     public void Line_breaks_in_quotes_are_counted()
     {
-        Outcome<Reading> read = CsvReading.Read("logger,channel,timestamp,value,note\nL1,flow,2026-01-01T00:00Z,1.5,\"a\nb\r\nc\"\nL1,pressure,2026-01-01T00:15Z,-2,x\n");
+        Outcome<Reading> read = CsvReading.Read(
+            "logger,channel,timestamp,value,note\nL1,flow,2026-01-01T00:00Z,1.5,\"a\nb\r\nc\"\nL1,pressure,2026-01-01T00:15Z,-2,x\n");
 
         Assert.That(read.Rows, Is.EqualTo(new[] { First, Second }));
         Assert.That(read.Lines, Is.EqualTo(new long[] { 2, 5 }));
@@ -132,7 +135,8 @@ public sealed class CsvFormatTests
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
         long Cost(int count)
         {
-            byte[] bytes = Encoding.UTF8.GetBytes(Header + string.Concat(Enumerable.Range(0, count).Select(i => $"L{i % 9},flow,2026-01-01T00:00:{i % 60:00}Z,{i}.25\n")));
+            byte[] bytes = Encoding.UTF8.GetBytes(
+                Header + string.Concat(Enumerable.Range(0, count).Select(i => $"L{i % 9},flow,2026-01-01T00:00:{i % 60:00}Z,{i}.25\n")));
             var rows = new RowBatch<Reading>(20_000);
             using var content = new FileContent(bytes);
             long before = GC.GetAllocatedBytesForCurrentThread();
@@ -154,7 +158,8 @@ public sealed class CsvFormatTests
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
         async Task<long> Cost(int count)
         {
-            byte[] bytes = Encoding.UTF8.GetBytes(Header + string.Concat(Enumerable.Range(0, count).Select(i => $"L{i % 9},flow,2026-01-01T00:00:{i % 60:00}Z,{i}.25\n")));
+            byte[] bytes = Encoding.UTF8.GetBytes(
+                Header + string.Concat(Enumerable.Range(0, count).Select(i => $"L{i % 9},flow,2026-01-01T00:00:{i % 60:00}Z,{i}.25\n")));
             var rows = new RowBatch<Reading>(1000);
             using var content = new FileContent(new MemoryStream(bytes));
             long before = GC.GetAllocatedBytesForCurrentThread();

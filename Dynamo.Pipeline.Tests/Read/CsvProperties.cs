@@ -40,7 +40,8 @@ public sealed class CsvProperties
         Gen<DateTime> time = Gen.Choose(0, int.MaxValue).Zip(Gen.Choose(0, int.MaxValue))
             .Select(t => new DateTime((long)(((double)t.Item1 / int.MaxValue * (DateTime.MaxValue.Ticks - 4e12)) + 1e12 + t.Item2), DateTimeKind.Utc));
         Gen<double> value = Doubles();
-        Gen<Reading> reading = name.Zip(name).Zip(time.Zip(value)).Select(r => new Reading(r.Item1.Item1, r.Item1.Item2, r.Item2.Item1, r.Item2.Item2));
+        Gen<Reading> reading = name.Zip(name).Zip(time.Zip(value)).Select(
+            r => new Reading(r.Item1.Item1, r.Item1.Item2, r.Item2.Item1, r.Item2.Item2));
         Gen<int[]> order = Gen.Shuffle(new[] { 0, 1, 2, 3, 4 });
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
 
@@ -61,14 +62,17 @@ public sealed class CsvProperties
         Gen<string> digits = Gen.Elements("0", "1", "2", "3", "5", "9").ArrayOf(14).Select(d => string.Concat(d));
         Gen<string> fraction = Gen.Elements("", ".1", ".12", ".1234567", ".0000001", ".9999999");
         Gen<string> offset = Gen.Elements("Z", "+00:00", "-00:00", "+05:30", "-14:00", "+14:00", "+14:01", "+02:59", "-03:60");
-        Gen<string> plausible = Gen.Choose(0, 3_650_000).Select(m => new DateTime(2000, 1, 1).AddMinutes(m * 1.37).ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture));
+        Gen<string> plausible = Gen.Choose(0, 3_650_000).Select(
+            m => new DateTime(2000, 1, 1).AddMinutes(m * 1.37).ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture));
 
         Check(Gen.OneOf(digits, plausible).Zip(fraction).Zip(offset), 5000, input =>
         {
             ((string d, string f), string o) = input;
             string text = $"{d[..4]}-{d[4..6]}-{d[6..8]}T{d[8..10]}:{d[10..12]}:{d[12..14]}{f}{o}";
             bool valid = DateTimeOffset.TryParseExact(
-                text.Replace("Z", "+00:00", StringComparison.Ordinal), "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset expected);
+                text.Replace(
+                    "Z", "+00:00",
+                    StringComparison.Ordinal), "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset expected);
             TimestampProblem problem = new TimestampText([]).Read(Encoding.UTF8.GetBytes(text), out long utc);
             return (problem == TimestampProblem.None) == valid && (!valid || utc == expected.UtcTicks);
         });
@@ -78,7 +82,8 @@ public sealed class CsvProperties
     public void Numbers_agree_with_the_platform_bit_for_bit()
     {
         Gen<string> digits = Gen.Elements("0", "1", "7", "9", "5", ".", "-").NonEmptyListOf().Select(d => string.Concat(d));
-        Gen<string> written = Doubles().Zip(Gen.Elements("R", "F3", "E5", "G15", "G17", "F0")).Select(v => v.Item1.ToString(v.Item2, CultureInfo.InvariantCulture));
+        Gen<string> written = Doubles().Zip(Gen.Elements("R", "F3", "E5", "G15", "G17", "F0")).Select(
+            v => v.Item1.ToString(v.Item2, CultureInfo.InvariantCulture));
         const NumberStyles styles = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
 
         Check(Gen.OneOf(digits, written, written.Select(w => "+" + w), digits.Zip(Gen.Choose(-330, 330), (d, e) => $"{d}e{e}")), 20_000, text =>
@@ -87,7 +92,9 @@ public sealed class CsvProperties
             bool same = (new ValueText('.').Read(Encoding.UTF8.GetBytes(text), out double value) is null) == valid;
             string comma = text.Replace('.', ',');
             bool sameComma = (new ValueText(',').Read(Encoding.UTF8.GetBytes(comma), out double other) is null) == valid;
-            return same && sameComma && (!valid || (BitConverter.DoubleToInt64Bits(value) == BitConverter.DoubleToInt64Bits(expected) && other.Equals(value)));
+            return same
+                && sameComma
+                && (!valid || (BitConverter.DoubleToInt64Bits(value) == BitConverter.DoubleToInt64Bits(expected) && other.Equals(value)));
         });
     }
 
@@ -113,7 +120,9 @@ public sealed class CsvProperties
 
     private static Gen<double> Doubles() => Gen.OneOf(
         Gen.Choose(-100_000, 100_000).Select(i => i / 1000.0),
-        Gen.Choose(int.MinValue, int.MaxValue).Zip(Gen.Choose(int.MinValue, int.MaxValue), (a, b) => BitConverter.Int64BitsToDouble(((long)a << 32) | (uint)b)).Where(double.IsFinite));
+        Gen.Choose(int.MinValue, int.MaxValue).Zip(
+            Gen.Choose(int.MinValue, int.MaxValue),
+            (a, b) => BitConverter.Int64BitsToDouble(((long)a << 32) | (uint)b)).Where(double.IsFinite));
 
     private static bool SameBothWays(byte[] bytes, int bytesPerRead, int limit, ReadingFormat shape)
     {
@@ -131,8 +140,11 @@ public sealed class CsvProperties
         var text = new StringBuilder().AppendJoin(',', columns.Select(c => names[c])).Append(newline);
         foreach (Reading reading in readings)
         {
-            string timestamp = new DateTimeOffset(reading.TimestampUtc).ToOffset(TimeSpan.FromMinutes(offset)).ToString("yyyy-MM-ddTHH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture);
-            string[] fields = [Quoted(reading.Logger), Quoted(reading.Channel), timestamp, reading.Value.ToString("R", CultureInfo.InvariantCulture), "\"x\n\""];
+            string timestamp = new DateTimeOffset(reading.TimestampUtc).ToOffset(TimeSpan.FromMinutes(offset)).ToString(
+                "yyyy-MM-ddTHH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture);
+            string[] fields = [
+                Quoted(reading.Logger), Quoted(reading.Channel), timestamp, reading.Value.ToString("R", CultureInfo.InvariantCulture),
+                "\"x\n\""];
             text.AppendJoin(',', columns.Select(c => fields[c])).Append(newline);
         }
         return text.ToString();

@@ -19,7 +19,8 @@ internal static class CsvReading
 
     public static Outcome<Reading> Read(string text, ReadingFormat? format = null) => Read(Encoding.UTF8.GetBytes(text), format);
 
-    public static Outcome<Reading> Read(byte[] bytes, ReadingFormat? format = null) => Read(bytes, new CsvFormat<Reading>(format ?? ReadingFormat.Default));
+    public static Outcome<Reading> Read(byte[] bytes, ReadingFormat? format = null) =>
+        Read(bytes, new CsvFormat<Reading>(format ?? ReadingFormat.Default));
 
     public static Outcome<TRow> Read<TRow>(byte[] bytes, CsvFormat<TRow> format, int limit = int.MaxValue)
     {
@@ -29,7 +30,8 @@ internal static class CsvReading
         return reading.GetAwaiter().GetResult();
     }
 
-    public static async Task<Outcome<TRow>> ReadStreamed<TRow>(byte[] bytes, CsvFormat<TRow> format, int bytesPerRead, int limit = int.MaxValue)
+    public static async Task<Outcome<TRow>> ReadStreamed<TRow>(
+        byte[] bytes, CsvFormat<TRow> format, int bytesPerRead, int limit = int.MaxValue)
     {
         using var content = new FileContent(new DribblingStream(bytes, bytesPerRead));
         return await Drain(format, content, limit).WaitAsync(TimeSpan.FromSeconds(60));

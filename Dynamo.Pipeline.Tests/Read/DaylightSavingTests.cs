@@ -3,10 +3,13 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The hours that do not exist and the hours that exist twice, in four zones, under each policy, in both directions of a file.</summary>
+/// <summary>
+/// The hours that do not exist and the hours that exist twice, in four zones, under each policy, in both directions of a file.
+/// </summary>
 public sealed class DaylightSavingTests
 {
-    // Each with its changes of 2025: the first local time that does not exist, the first that exists twice, how long, and the offsets before and after the fold.
+    // Each with its changes of 2025: the first local time that does not exist, the first that exists twice, how long, and the
+    // offsets before and after the fold.
     private static readonly Change[] Changes =
     [
         new("Europe/London", new(2025, 3, 30, 1, 0, 0), new(2025, 10, 26, 1, 0, 0), 60, 60, 0),
@@ -35,7 +38,8 @@ public sealed class DaylightSavingTests
         DateTime[] instants = brussels.AroundFold(60);
         if (backward) Array.Reverse(instants);
 
-        Assert.That(Read(instants.Select(brussels.Local), Format(brussels, true), true).Rows.Select(r => r.TimestampUtc), Is.EqualTo(instants));
+        Assert.That(
+            Read(instants.Select(brussels.Local), Format(brussels, true), true).Rows.Select(r => r.TimestampUtc), Is.EqualTo(instants));
     }
 
     [Test]
@@ -44,13 +48,17 @@ public sealed class DaylightSavingTests
         Outcome<Reading> read = Read([change.Fold.AddMinutes(10)], Format(change, true) with { Fold = policy }, true);
 
         if (policy == ClockChange.Reject)
-            Assert.That(read.Rejects.Single().ToString(), Does.Contain("the timestamp exists twice").And.Contains("set Fold to Earlier or Later"));
+            Assert.That(
+                read.Rejects.Single().ToString(), Does.Contain("the timestamp exists twice").And.Contains("set Fold to Earlier or Later"));
         else
-            Assert.That(read.Rows.Single().TimestampUtc, Is.EqualTo(change.Fold.AddMinutes(10 - (policy == ClockChange.Earlier ? change.Before : change.After))));
+            Assert.That(
+                read.Rows.Single().TimestampUtc,
+                Is.EqualTo(change.Fold.AddMinutes(10 - (policy == ClockChange.Earlier ? change.Before : change.After))));
     }
 
     [Test]
-    public void A_time_that_does_not_exist_follows_the_policy([ValueSource(nameof(Changes))] Change change, [Values] ClockChange policy, [Values] bool backward)
+    public void A_time_that_does_not_exist_follows_the_policy(
+        [ValueSource(nameof(Changes))] Change change, [Values] ClockChange policy, [Values] bool backward)
     {
         DateTime missing = change.Gap.AddMinutes(change.Minutes / 2);
         DateTime[] times = [missing.AddHours(-2), missing, missing.AddHours(2)];
@@ -68,7 +76,8 @@ public sealed class DaylightSavingTests
     }
 
     [Test]
-    public void A_file_that_begins_inside_the_repeated_hour_is_read_by_policy_until_its_order_tells([Values(ClockChange.Earlier, ClockChange.Later)] ClockChange policy)
+    public void A_file_that_begins_inside_the_repeated_hour_is_read_by_policy_until_its_order_tells(
+        [Values(ClockChange.Earlier, ClockChange.Later)] ClockChange policy)
     {
         Change brussels = Changes[1];
         DateTime[] local = [.. new[] { 30, 45, 0, 15, 30, 45, 60 }.Select(minute => brussels.Fold.AddMinutes(minute))];
@@ -87,7 +96,8 @@ public sealed class DaylightSavingTests
         var lines = instants.SelectMany(at => new[] { "a", "b" }.Select(channel => (At: at, Channel: channel)));
         if (blocks) lines = lines.OrderBy(line => line.Channel, StringComparer.Ordinal).ThenBy(line => line.At);
         (DateTime At, string Channel)[] expected = [.. lines];
-        string text = "logger,channel,timestamp,value\n" + string.Concat(expected.Select(line => $"L1,{line.Channel},{brussels.Local(line.At):yyyy-MM-dd HH:mm:ss},1\n"));
+        string text = "logger,channel,timestamp,value\n"
+            + string.Concat(expected.Select(line => $"L1,{line.Channel},{brussels.Local(line.At):yyyy-MM-dd HH:mm:ss},1\n"));
 
         Outcome<Reading> read = CsvReading.Read(text, ReadingFormat.Default with { Zone = brussels.Zone });
 
@@ -111,7 +121,8 @@ public sealed class DaylightSavingTests
         Change brussels = Changes[1];
         int[] minutes = [-15, 0, 15, 15, 30, 45, 0, 15, 15, 30];
 
-        DateTime[] read = [.. Read(minutes.Select(minute => brussels.Fold.AddMinutes(minute)), Format(brussels, true), true).Rows.Select(r => r.TimestampUtc)];
+        DateTime[] read = [
+            .. Read(minutes.Select(minute => brussels.Fold.AddMinutes(minute)), Format(brussels, true), true).Rows.Select(r => r.TimestampUtc)];
 
         Assert.That(read, Is.EqualTo(minutes.Select((minute, i) => brussels.Fold.AddMinutes(minute - (i < 6 ? 120 : 60)))));
     }
@@ -131,7 +142,8 @@ public sealed class DaylightSavingTests
     private static ReadingFormat Format(Change change, bool wide) =>
         (wide ? ReadingFormat.WideByChannel : ReadingFormat.Default) with { Zone = change.Zone };
 
-    private static Outcome<Reading> Read(IEnumerable<DateTime> local, ReadingFormat format, bool wide) => CsvReading.Read(Text(local, wide), format);
+    private static Outcome<Reading> Read(IEnumerable<DateTime> local, ReadingFormat format, bool wide) =>
+        CsvReading.Read(Text(local, wide), format);
 
     private static byte[] Text(IEnumerable<DateTime> local, bool wide)
     {

@@ -41,9 +41,10 @@ public sealed class OwnRowTypeTests
 
         public void Parse(in CsvRecord record, RowBatch<PumpEvent> rows)
         {
-            if (record.Name(pump, out Defect? defect) is not { } name)
-                rows.Reject(defect!);
-            else if (Utf8Parser.TryParse(record.Field(on), out int state, out int used) && used == record.Field(on).Length && state is 0 or 1)
+            if (!record.TryName(pump, out string? name, out Defect? defect))
+                rows.Reject(defect);
+            else if (
+                Utf8Parser.TryParse(record.Field(on), out int state, out int used) && used == record.Field(on).Length && state is 0 or 1)
                 rows.Add(new PumpEvent(name, state == 1), record.Line);
             else
                 rows.Reject(record.Defect(on, "the state is unknown", "0 or 1"));

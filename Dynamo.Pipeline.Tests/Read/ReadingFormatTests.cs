@@ -53,22 +53,27 @@ public sealed class ReadingFormatTests
         Outcome<Reading> read = CsvReading.Read("timestamp;a;\n2026-01-01 00:00;1,5;\n2026-01-01 00:05;1,5;7\n", Scada);
 
         Assert.That(read.Rows, Has.Count.EqualTo(2));
-        Assert.That(read.Rejects.Single().ToString(), Does.StartWith("line 3, column #3: there is a value in a column without a name; found '7'"));
+        Assert.That(
+            read.Rejects.Single().ToString(), Does.StartWith("line 3, column #3: there is a value in a column without a name; found '7'"));
     }
 
     [Test]
     public void A_doubled_channel_condemns_a_wide_file() =>
-        Assert.That(CsvReading.Read("timestamp;a;A\n", Scada).BadFile!.ToString(), Does.StartWith("line 1, column A: the column 'A' is there twice"));
+        Assert.That(
+            CsvReading.Read("timestamp;a;A\n", Scada).BadFile!.ToString(),
+            Does.StartWith("line 1, column A: the column 'A' is there twice"));
 
     [Test]
     public void A_wide_file_needs_its_timestamp_column() =>
         Assert.That(CsvReading.Read("time;a\n", Scada).BadFile!.ToString(), Does.StartWith(
-            "line 1, column timestamp: the column 'timestamp' is missing; found 'time;a', expected timestamp and a column for each channel"));
+            "line 1, column timestamp: the column 'timestamp' is missing; found 'time;a', expected timestamp and a column for each "
+                + "channel"));
 
     [Test]
     public void The_logger_may_come_from_the_path_or_be_the_same_for_all_files()
     {
-        string Logger(FieldSource source) => CsvReading.Read("timestamp;a\n2026-01-01 00:00;1\n", Scada with { Logger = source }).Rows.Single().Logger;
+        string Logger(FieldSource source) =>
+            CsvReading.Read("timestamp;a\n2026-01-01 00:00;1\n", Scada with { Logger = source }).Rows.Single().Logger;
 
         Assert.That(Logger(FieldSource.FileName), Is.EqualTo("L0042"));
         Assert.That(Logger(FieldSource.Constant("plant 7")), Is.EqualTo("plant 7"));
@@ -89,7 +94,8 @@ public sealed class ReadingFormatTests
     public void A_path_that_does_not_match_condemns_the_file() =>
         Assert.That(
             CsvReading.Read("timestamp;a\n", Scada with { Logger = FieldSource.PathPattern("^south/(?<logger>.+)") }).BadFile!.ToString(),
-            Does.StartWith("the logger cannot be taken from the file's path; found 'north/L0042.csv', expected a path that matches ^south/"));
+            Does.StartWith(
+                "the logger cannot be taken from the file's path; found 'north/L0042.csv', expected a path that matches ^south/"));
 
     [TestCase("2026-01-15 12:00:00", "2026-01-15T11:00:00", TestName = "Local time in winter")]
     [TestCase("2026-07-15 12:00:00", "2026-07-15T10:00:00", TestName = "Local time in summer")]
@@ -125,8 +131,12 @@ public sealed class ReadingFormatTests
         {
             LocalTime time = clock.Find(local.Ticks);
             bool isAmbiguous = zone.IsAmbiguousTime(local);
-            Assert.That(time.Kind, Is.EqualTo(zone.IsInvalidTime(local) ? LocalTimeKind.Never : isAmbiguous ? LocalTimeKind.Twice : LocalTimeKind.Once), $"{local:O}");
-            if (clock.TryQuiet(local.Ticks, out long utc)) Assert.That((time.Kind, time.Earlier), Is.EqualTo((LocalTimeKind.Once, utc)), $"{local:O}");
+            Assert.That(
+                time.Kind,
+                Is.EqualTo(zone.IsInvalidTime(local) ? LocalTimeKind.Never : isAmbiguous ? LocalTimeKind.Twice : LocalTimeKind.Once),
+                $"{local:O}");
+            if (clock.TryQuiet(local.Ticks, out long utc))
+                Assert.That((time.Kind, time.Earlier), Is.EqualTo((LocalTimeKind.Once, utc)), $"{local:O}");
             if (time.Kind == LocalTimeKind.Never) continue;
             TimeSpan[] offsets = isAmbiguous ? zone.GetAmbiguousTimeOffsets(local) : [zone.GetUtcOffset(local)];
             Assert.That(time.Earlier, Is.EqualTo((local - offsets.Max()).Ticks), $"{local:O}");
@@ -141,7 +151,9 @@ public sealed class ReadingFormatTests
 
         Outcome<Reading> read = CsvReading.Read("timestamp;a\n3/04/2026 5:06;1\n3/04/2026 5:06:07 +02:00;1\n2026-04-03 05:06;1\n", format);
 
-        Assert.That(read.Rows.Select(r => r.TimestampUtc), Is.EqualTo(new[] { new DateTime(2026, 4, 3, 5, 6, 0), new DateTime(2026, 4, 3, 3, 6, 7) }));
+        Assert.That(
+            read.Rows.Select(r => r.TimestampUtc),
+            Is.EqualTo(new[] { new DateTime(2026, 4, 3, 5, 6, 0), new DateTime(2026, 4, 3, 3, 6, 7) }));
         Assert.That(read.Rejects.Single().Expected, Is.EqualTo("d/MM/yyyy H:mm:ss zzz or d/MM/yyyy H:mm"));
     }
 
@@ -169,17 +181,27 @@ public sealed class ReadingFormatTests
     [Test]
     public void Settings_that_cannot_be_are_refused_by_name()
     {
-        Assert.That(() => ReadingFormat.Default with { Zone = "Mars/Olympus" }, Throws.ArgumentException.With.Message.Contains("Zone 'Mars/Olympus'"));
-        Assert.That(() => ReadingFormat.Default with { DecimalSeparator = ';' }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("DecimalSeparator"));
-        Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["HH:mm"] }, Throws.ArgumentException.With.Message.Contains("'HH:mm'"));
-        Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["yyyy-MM-dd HH:mmK"] }, Throws.ArgumentException.With.Message.Contains("no K"));
+        Assert.That(
+            () => ReadingFormat.Default with { Zone = "Mars/Olympus" },
+            Throws.ArgumentException.With.Message.Contains("Zone 'Mars/Olympus'"));
+        Assert.That(
+            () => ReadingFormat.Default with { DecimalSeparator = ';' },
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("DecimalSeparator"));
+        Assert.That(
+            () => ReadingFormat.Default with { TimestampFormats = ["HH:mm"] }, Throws.ArgumentException.With.Message.Contains("'HH:mm'"));
+        Assert.That(
+            () => ReadingFormat.Default with { TimestampFormats = ["yyyy-MM-dd HH:mmK"] },
+            Throws.ArgumentException.With.Message.Contains("no K"));
         Assert.That(() => new CsvText { Separator = 'a' }, Throws.ArgumentException.With.Message.Contains("Separator"));
         Assert.That(() => new CsvText { Quote = '\n' }, Throws.ArgumentException.With.Message.Contains("Quote"));
         Assert.That(
             () => new CsvFormat<Reading>(ReadingFormat.Default with { Text = new CsvText { Separator = '"' } }),
             Throws.ArgumentException.With.Message.Contains("Separator and Quote"));
-        Assert.That(() => new CsvText { LongestLine = 10 }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("LongestLine"));
-        Assert.That(() => ReadingFormat.Default with { Logger = FieldSource.PathPattern("(?<a>x)(?<b>y)") }, Throws.ArgumentException.With.Message.Contains("called 'logger'"));
+        Assert.That(
+            () => new CsvText { LongestLine = 10 }, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("LongestLine"));
+        Assert.That(
+            () => ReadingFormat.Default with { Logger = FieldSource.PathPattern("(?<a>x)(?<b>y)") },
+            Throws.ArgumentException.With.Message.Contains("called 'logger'"));
         Assert.That(() => FieldSource.PathPattern("(?<a>x)(?=y)"), Throws.ArgumentException.With.Message.Contains("look-around"));
         Assert.That(() => FieldSource.PathPattern("(?<a>"), Throws.InstanceOf<ArgumentException>());
     }

@@ -18,7 +18,9 @@ public sealed class TextShapeTests
             Channel = FieldSource.PreamblePattern(@"^Station \d+, (?<channel>\w+)"),
         };
 
-        Outcome<Reading> read = await BothAsync("Logger ID: 12345\n\"it\"s \"unclosed, and \"odd\nStation 7, pressure [bar]\ntimestamp,value\n2026-01-01T00:00Z,1\nx,2\n", format);
+        Outcome<Reading> read = await BothAsync(
+            "Logger ID: 12345\n\"it\"s \"unclosed, and \"odd\nStation 7, pressure [bar]\ntimestamp,value\n2026-01-01T00:00Z,1\nx,2\n",
+            format);
 
         Assert.That(read.Rows, Is.EqualTo(new[] { new Reading("12345", "pressure", At, 1) }));
         Assert.That(read.Lines, Is.EqualTo(new long[] { 5 }));
@@ -32,7 +34,9 @@ public sealed class TextShapeTests
     {
         ReadingFormat format = Named with { Text = new CsvText { TableStart = "timestamp" }, Logger = FieldSource.Preamble("Logger ID") };
 
-        Assert.That((await BothAsync($"Export\r\n{line}\r\n\r\nTimestamp,value\r\n2026-01-01T00:00Z,1\r\n", format)).Rows.Single().Logger, Is.EqualTo(logger));
+        Assert.That(
+            (await BothAsync($"Export\r\n{line}\r\n\r\nTimestamp,value\r\n2026-01-01T00:00Z,1\r\n", format)).Rows.Single().Logger,
+            Is.EqualTo(logger));
     }
 
     [Test]
@@ -42,7 +46,11 @@ public sealed class TextShapeTests
 
         Defect defect = (await BothAsync("Loggerhead: turtle\ntimestamp,value\n", format)).BadFile!;
 
-        Assert.That(defect.ToString(), Does.StartWith("the logger cannot be taken from the lines above the table; found 'Loggerhead: turtle', expected a line such as 'Logger: …'"));
+        Assert.That(
+            defect.ToString(),
+            Does.StartWith(
+                "the logger cannot be taken from the lines above the table; found 'Loggerhead: turtle', expected a line such as "
+                    + "'Logger: …'"));
     }
 
     [Test]
@@ -50,7 +58,9 @@ public sealed class TextShapeTests
     {
         Defect defect = (await BothAsync(text, Named with { Text = new CsvText { TableStart = "timestamp" } })).BadFile!;
 
-        Assert.That(defect.ToString(), Does.Contain("the table was not found").And.Contains("a line that begins with 'timestamp' in the first 65536 bytes"));
+        Assert.That(
+            defect.ToString(),
+            Does.Contain("the table was not found").And.Contains("a line that begins with 'timestamp' in the first 65536 bytes"));
     }
 
     [Test]
@@ -100,7 +110,8 @@ public sealed class TextShapeTests
 
         Assert.That(read.Rows.Select(r => r.Value), Is.EqualTo(new[] { 1.5, 2 }));
         Assert.That(read.Rows[0].TimestampUtc, Is.EqualTo(At));
-        Assert.That(read.Rejects.Single().ToString(), Does.StartWith("line 4, column #2: too few fields; found '1 field', expected 2 fields"));
+        Assert.That(
+            read.Rejects.Single().ToString(), Does.StartWith("line 4, column #2: too few fields; found '1 field', expected 2 fields"));
     }
 
     [Test]
@@ -154,7 +165,11 @@ public sealed class TextShapeTests
         Assert.That(read.Rows.Select(r => (r.Channel, r.Value)), Is.EqualTo(new[] { ("flow", 36.0), ("level", 2.0) }));
         Assert.That(read.Lines, Is.EqualTo(new long[] { 3, 3 }));
         Defect bad = (await BothAsync("timestamp,flow\n,furlongs\n2026-01-01T00:00Z,10\n", format)).BadFile!;
-        Assert.That(bad.ToString(), Does.StartWith("line 2, column flow: the unit of a channel cannot be converted; found 'furlongs', expected a unit that can be converted to m3/h"));
+        Assert.That(
+            bad.ToString(),
+            Does.StartWith(
+                "line 2, column flow: the unit of a channel cannot be converted; found 'furlongs', expected a unit that can be "
+                    + "converted to m3/h"));
     }
 
     [Test]
@@ -162,7 +177,8 @@ public sealed class TextShapeTests
     {
         ReadingFormat format = ReadingFormat.WideByChannel with { NullTokens = ["", "NaN", "-9999", "---"] };
 
-        Outcome<Reading> read = await BothAsync("timestamp,a,b,c\n2026-01-01T00:00Z,,nan,1\n2026-01-01T00:05Z,-9999.00,---,--\n2026-01-01T00:10Z,0,-999,\"\"\n", format);
+        Outcome<Reading> read = await BothAsync(
+            "timestamp,a,b,c\n2026-01-01T00:00Z,,nan,1\n2026-01-01T00:05Z,-9999.00,---,--\n2026-01-01T00:10Z,0,-999,\"\"\n", format);
 
         Assert.That(read.Rows.Select(r => (r.Channel, r.Value)), Is.EqualTo(new[] { ("c", 1.0), ("a", 0.0), ("b", -999.0) }));
         Assert.That(read.Skipped, Is.EqualTo(5));
@@ -177,7 +193,9 @@ public sealed class TextShapeTests
     [TestCase("12'345", '\'', '.', 12345)]
     [TestCase("1234.5", ',', '.', 1234.5)]
     public void Thousands_may_be_separated(string text, char thousands, char point, double value) =>
-        Assert.That((new ValueText(point, thousands).Read(Encoding.UTF8.GetBytes(text), out double read), read), Is.EqualTo(((string?)null, value)));
+        Assert.That(
+            (new ValueText(point, thousands).Read(Encoding.UTF8.GetBytes(text), out double read), read),
+            Is.EqualTo(((string?)null, value)));
 
     [TestCase("1,23")]
     [TestCase("1234,567")]
@@ -219,7 +237,8 @@ public sealed class TextShapeTests
     {
         FieldSource path = FieldSource.PathPattern(@"^(?<channel>[^/]+)/(?<logger>[^/]+)\.csv$");
 
-        Reading read = CsvReading.Read("timestamp,value\n2026-01-01T00:00Z,1\n", ReadingFormat.Default with { Logger = path, Channel = path }).Rows.Single();
+        Reading read = CsvReading.Read(
+            "timestamp,value\n2026-01-01T00:00Z,1\n", ReadingFormat.Default with { Logger = path, Channel = path }).Rows.Single();
 
         Assert.That((read.Logger, read.Channel), Is.EqualTo(("L0042", "north")));
     }
@@ -233,27 +252,38 @@ public sealed class TextShapeTests
         Refused(f => f with { Text = new CsvText { Comment = ',' } }, "Comment");
         Refused(f => f with { IgnoredColumns = ["x"] }, "IgnoredColumns");
         Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { ToUnit = "bar" } } }, "no Unit to convert from");
-        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Unit = "l/s", ToUnit = "bar" } } }, "there is no conversion");
-        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Name = "x" }, ["b"] = new() { Name = "X" } } }, "get the Name");
+        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Unit = "l/s", ToUnit = "bar" } } },
+            "there is no conversion");
+        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Name = "x" }, ["b"] = new() { Name = "X" } } },
+            "get the Name");
         Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Min = 2, Max = 1 } } }, "Min 2 above Max 1");
         Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["*"] = new() { Name = "x" } } }, "would become one");
         Assert.That(() => new CsvText { Encoding = "klingon" }, Throws.ArgumentException.With.Message.Contains("Encoding 'klingon'"));
-        Assert.That(() => new ChannelFormat { Unit = "furlong" }, Throws.ArgumentException.With.Message.Contains("Unit 'furlong' is not known"));
+        Assert.That(
+            () => new ChannelFormat { Unit = "furlong" }, Throws.ArgumentException.With.Message.Contains("Unit 'furlong' is not known"));
         Assert.That(() => new ChannelFormat { Scale = 0 }, Throws.InstanceOf<ArgumentOutOfRangeException>());
-        Assert.That(() => ReadingFormat.Default with { TimestampFormats = ["dd/MM/yyyy hh:mm"] }, Throws.ArgumentException.With.Message.Contains("morning from afternoon"));
-        Assert.That(() => new ElapsedTime(ElapsedUnit.Seconds, FieldSource.Column("t")), Throws.ArgumentException.With.Message.Contains("whole file"));
+        Assert.That(
+            () => ReadingFormat.Default with { TimestampFormats = ["dd/MM/yyyy hh:mm"] },
+            Throws.ArgumentException.With.Message.Contains("morning from afternoon"));
+        Assert.That(
+            () => new ElapsedTime(ElapsedUnit.Seconds, FieldSource.Column("t")),
+            Throws.ArgumentException.With.Message.Contains("whole file"));
 
         static void Refused(Func<ReadingFormat, ReadingFormat> change, string message) =>
-            Assert.That(() => new CsvFormat<Reading>(change(ReadingFormat.Default)), Throws.ArgumentException.With.Message.Contains(message));
+            Assert.That(
+                () => new CsvFormat<Reading>(change(ReadingFormat.Default)), Throws.ArgumentException.With.Message.Contains(message));
     }
 
     private static Task<Outcome<Reading>> BothAsync(string text, ReadingFormat format) => BothAsync(Encoding.UTF8.GetBytes(text), format);
 
     private static async Task<Outcome<Reading>> BothAsync(byte[] bytes, ReadingFormat format)
     {
-        Outcome<Reading> memory = CsvReading.Read(bytes, format), streamed = await CsvReading.ReadStreamed(bytes, new CsvFormat<Reading>(format), 5, 2);
+        Outcome<Reading> memory = CsvReading.Read(bytes, format), streamed = await CsvReading.ReadStreamed(
+            bytes, new CsvFormat<Reading>(format), 5, 2);
         Assert.That(streamed.Rows, Is.EqualTo(memory.Rows), "streamed as in memory");
-        Assert.That((streamed.Skipped, streamed.Rejects.Count, streamed.BadFile), Is.EqualTo((memory.Skipped, memory.Rejects.Count, memory.BadFile)), "streamed as in memory");
+        Assert.That(
+            (streamed.Skipped, streamed.Rejects.Count, streamed.BadFile),
+            Is.EqualTo((memory.Skipped, memory.Rejects.Count, memory.BadFile)), "streamed as in memory");
         return memory;
     }
 }

@@ -49,9 +49,11 @@ public sealed class TimestampFormatTests
     [Test]
     public void Several_formats_are_tried_in_order()
     {
-        Outcome<Reading> read = Read("13/02/2026 00:00\n02/03/2026 00:00\n2026-02-04T00:00Z\n1767225600", "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm", "iso", "epoch");
+        Outcome<Reading> read = Read(
+            "13/02/2026 00:00\n02/03/2026 00:00\n2026-02-04T00:00Z\n1767225600", "dd/MM/yyyy HH:mm", "MM/dd/yyyy HH:mm", "iso", "epoch");
 
-        Assert.That(read.Rows.Select(r => (r.TimestampUtc.Month, r.TimestampUtc.Day)), Is.EqualTo(new[] { (2, 13), (3, 2), (2, 4), (1, 1) }));
+        Assert.That(
+            read.Rows.Select(r => (r.TimestampUtc.Month, r.TimestampUtc.Day)), Is.EqualTo(new[] { (2, 13), (3, 2), (2, 4), (1, 1) }));
     }
 
     [Test]
@@ -77,7 +79,9 @@ public sealed class TimestampFormatTests
             Timestamp = FieldSource.Preamble("Date"), TimeOfDay = FieldSource.Column("Time"), TimestampFormats = ["dd.MM.yyyy HH:mm"], Zone = "UTC",
         };
 
-        Assert.That(CsvReading.Read("Date: 03.04.2026\nTime,a\n05:06,1\n", format).Rows.Single().TimestampUtc, Is.EqualTo(new DateTime(2026, 4, 3, 5, 6, 0)));
+        Assert.That(
+            CsvReading.Read("Date: 03.04.2026\nTime,a\n05:06,1\n", format).Rows.Single().TimestampUtc,
+            Is.EqualTo(new DateTime(2026, 4, 3, 5, 6, 0)));
     }
 
     [TestCase(ElapsedUnit.Seconds, "90", 90)]
@@ -90,20 +94,24 @@ public sealed class TimestampFormatTests
     {
         ReadingFormat format = ReadingFormat.WideByChannel with
         {
-            Text = new CsvText { PreambleLines = 1 }, Timestamp = FieldSource.Column("t"), Elapsed = new ElapsedTime(unit, FieldSource.Preamble("Start")), Zone = "Europe/Brussels",
+            Text = new CsvText { PreambleLines = 1 }, Timestamp = FieldSource.Column("t"), Elapsed = new ElapsedTime(
+                unit, FieldSource.Preamble("Start")), Zone = "Europe/Brussels",
         };
 
         Reading read = CsvReading.Read($"Start: 2026-03-28 12:00:00\nt,a\n{text},1\n", format).Rows.Single();
 
         Assert.That(read.TimestampUtc, Is.EqualTo(new DateTime(2026, 3, 28, 11, 0, 0).AddSeconds(seconds)));
-        Assert.That(CsvReading.Read("Start: yesterday\nt,a\n1,1\n", format).BadFile!.ToString(), Does.StartWith("the start of the times cannot be used: the timestamp cannot be read; found 'yesterday'"));
+        Assert.That(
+            CsvReading.Read("Start: yesterday\nt,a\n1,1\n", format).BadFile!.ToString(),
+            Does.StartWith("the start of the times cannot be used: the timestamp cannot be read; found 'yesterday'"));
     }
 
     [Test]
     public void Compiled_patterns_agree_with_the_platform()
     {
         Gen<string> dates = Gen.Elements("dd/MM/yyyy", "d/M/yyyy", "MM-dd-yy", "yyyy.MM.dd", "d.M.yy", "yyyyMMdd");
-        Gen<string> times = Gen.Elements("", " HH:mm", " H:mm:ss", "THH:mm:ss.fff", " h:mm tt", " hh:mm:ss tt", " HH:mm:ss.FFFFFFF", " HH:mm zzz");
+        Gen<string> times = Gen.Elements(
+            "", " HH:mm", " H:mm:ss", "THH:mm:ss.fff", " h:mm tt", " hh:mm:ss tt", " HH:mm:ss.FFFFFFF", " HH:mm zzz");
         Gen<DateTimeOffset> stamps = Gen.Choose(0, 50_000_000).Zip(Gen.Choose(0, 9_999_999))
             .Select(t => new DateTimeOffset(new DateTime(1951, 1, 1).AddMinutes(t.Item1).AddTicks(t.Item2), TimeSpan.FromHours(2)));
         Gen<(int At, char Put)> damage = Gen.Choose(0, 60).Zip(Gen.Elements('0', '3', '9', ' ', '/', ':', 'x', '-'));
@@ -114,7 +122,8 @@ public sealed class TimestampFormatTests
             string format = date + time, text = stamp.ToString(format, CultureInfo.InvariantCulture);
             if (at < text.Length) text = text[..at] + put + text[(at + 1)..];
             bool withOffset = format.Contains('z');
-            bool valid = DateTimeOffset.TryParseExact(text, format, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset expected);
+            bool valid = DateTimeOffset.TryParseExact(
+                text, format, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset expected);
             TimestampPattern pattern = DigitPattern.TryCompile(format)!;
             TimestampProblem problem = pattern.Read(Encoding.UTF8.GetBytes(text), out long clock, out long? offset);
             Assert.That(offset.HasValue, Is.EqualTo(withOffset && problem != TimestampProblem.Unreadable));
@@ -124,7 +133,9 @@ public sealed class TimestampFormatTests
     }
 
     private static Outcome<Reading> Read(string texts, params string[] formats) =>
-        CsvReading.Read("timestamp,a\n" + string.Concat(texts.Split('\n').Select(text => $"{text},1\n")), ReadingFormat.WideByChannel with { TimestampFormats = formats, Zone = "UTC" });
+        CsvReading.Read(
+            "timestamp,a\n" + string.Concat(texts.Split('\n').Select(text => $"{text},1\n")),
+            ReadingFormat.WideByChannel with { TimestampFormats = formats, Zone = "UTC" });
 
     private static void Check<T>(Gen<T> inputs, Func<T, bool> holds) =>
         FsCheck.Check.One(Config.QuickThrowOnFailure.WithMaxTest(5000), Prop.ForAll(inputs.ToArbitrary(), holds));

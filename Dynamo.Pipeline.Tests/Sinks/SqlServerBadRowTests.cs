@@ -26,7 +26,9 @@ public sealed class SqlServerBadRowTests
         return new FileRows<Reading>(new SourceFile($"{f:00}.csv", 1, s_noon), rows);
     })];
 
-    private async Task<FileResult> OnlyOneIsLeftOutAsync(Func<Reading, Reading> spoil, DuplicatePolicy policy = DuplicatePolicy.LastWins, string? define = null, int before = 0, string? shape = null)
+    private async Task<FileResult> OnlyOneIsLeftOutAsync(
+        Func<Reading, Reading> spoil, DuplicatePolicy policy = DuplicatePolicy.LastWins, string? define = null, int before = 0,
+        string? shape = null)
     {
         if (shape is not null) Make(shape);
         await using SqlServerSink<Reading> sink = _database.NewSink(policy);
@@ -70,7 +72,9 @@ public sealed class SqlServerBadRowTests
     [Test, CancelAfter(300_000)]
     public async Task A_check_constraint()
     {
-        FileResult bad = await OnlyOneIsLeftOutAsync(r => r with { Value = -1 }, define: $"ALTER TABLE {_database.Map.Name} ADD CONSTRAINT CK_{_database.Map.Name} CHECK (Value >= 0)");
+        FileResult bad = await OnlyOneIsLeftOutAsync(
+            r => r with { Value = -1 },
+            define: $"ALTER TABLE {_database.Map.Name} ADD CONSTRAINT CK_{_database.Map.Name} CHECK (Value >= 0)");
         // Servers spell names in their own case.
         Assert.That(bad.Rejects[0].Problem, Does.Contain("CK_").IgnoreCase);
     }

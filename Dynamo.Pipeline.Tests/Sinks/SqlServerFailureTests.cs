@@ -26,7 +26,8 @@ public sealed class SqlServerFailureTests
 
     private async Task<SqlServerSink<Reading>> PreparedAsync(string? connection = null, bool append = false)
     {
-        var sink = new SqlServerSink<Reading>(connection ?? _database.ConnectionString, _database.Map, _database.Options with { Append = append });
+        var sink = new SqlServerSink<Reading>(
+            connection ?? _database.ConnectionString, _database.Map, _database.Options with { Append = append });
         await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), default);
         return sink;
     }
@@ -53,7 +54,8 @@ public sealed class SqlServerFailureTests
         await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
         Endpoint.FailNext(moment, TdsFault.Drop);
         FileResult[] results = await WriteAsync(sink, [File("a.csv"), File("b.csv")]);
-        Assert.That(results.Select(r => (r.Outcome, r.Inserted)), Is.EqualTo(new[] { (FileOutcome.Loaded, 50L), (FileOutcome.Loaded, 50L) }));
+        Assert.That(
+            results.Select(r => (r.Outcome, r.Inserted)), Is.EqualTo(new[] { (FileOutcome.Loaded, 50L), (FileOutcome.Loaded, 50L) }));
         Assert.That(_database.Readings(), Has.Count.EqualTo(100));
         Assert.That(_database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Options.LedgerTable}"), Is.EqualTo(2));
     }
@@ -91,10 +93,12 @@ public sealed class SqlServerFailureTests
     [Test, CancelAfter(60_000)]
     public async Task A_server_that_does_not_go_on_ends_the_bulk_copy_after_the_stall_time()
     {
-        await using var sink = new SqlServerSink<Reading>(_database.ConnectionString, _database.Map, _database.Options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var sink = new SqlServerSink<Reading>(
+            _database.ConnectionString, _database.Map, _database.Options with { StallTimeout = TimeSpan.FromMilliseconds(300) });
         await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), default);
         Endpoint.FailNext(TdsMoment.BulkEnd, TdsFault.NoAnswer);
-        SinkException error = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([File("a.csv")], default).AsTask().WaitAsync(TimeSpan.FromSeconds(30)))!;
+        SinkException error = Assert.ThrowsAsync<SinkException>(
+            async () => await sink.WriteAsync([File("a.csv")], default).AsTask().WaitAsync(TimeSpan.FromSeconds(30)))!;
         Assert.That(error.IsTransient, Is.True, error.ToString());
         Endpoint.CutAll();
     }
@@ -122,7 +126,9 @@ public sealed class SqlServerFailureTests
     {
         await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
         var file = new FileRows<Reading>(new SourceFile("a.csv", 100, s_noon), _ => Stream());
-        Assert.That(async () => await sink.WriteAsync([file], default), Throws.InstanceOf<IOException>().With.Message.EqualTo("the handle is gone"));
+        Assert.That(
+            async () => await sink.WriteAsync([file], default),
+            Throws.InstanceOf<IOException>().With.Message.EqualTo("the handle is gone"));
         Assert.That(_database.Readings(), Is.Empty);
 
         static async IAsyncEnumerable<RowBatch<Reading>> Stream()
@@ -130,7 +136,7 @@ public sealed class SqlServerFailureTests
             try
             {
                 await Task.Yield();
-                yield return File("a.csv").Rows;
+                yield return File("a.csv").Batch;
             }
             finally
             {
@@ -147,10 +153,13 @@ public sealed class SqlServerFailureTests
         await using SqlServerSink<Reading> sink = await PreparedAsync();
         Endpoint.FailNext(TdsMoment.Request, TdsFault.Error(229), "INSERT INTO [dbo].[Reading");
         SinkException denied = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([File("a.csv")], default))!;
-        Assert.That((denied.IsTransient, denied.Message.Contains("Grant", StringComparison.Ordinal)), Is.EqualTo((false, true)), denied.ToString());
+        Assert.That(
+            (denied.IsTransient, denied.Message.Contains("Grant", StringComparison.Ordinal)), Is.EqualTo((false, true)), denied.ToString());
         var wrong = new SqlConnectionStringBuilder(_database.ConnectionString) { Password = "wr0ng-secret" };
         SinkException login = Assert.ThrowsAsync<SinkException>(() => PreparedAsync(wrong.ConnectionString))!;
-        Assert.That((login.IsTransient, login.ToString().Contains("wr0ng", StringComparison.Ordinal)), Is.EqualTo((false, false)), login.ToString());
+        Assert.That(
+            (login.IsTransient, login.ToString().Contains("wr0ng", StringComparison.Ordinal)), Is.EqualTo((false, false)),
+            login.ToString());
     }
 
     [Test, CancelAfter(120_000)]
@@ -158,7 +167,8 @@ public sealed class SqlServerFailureTests
 
     [TestCase(true, 200), TestCase(false, 300)]
     [Soak, CancelAfter(560_000)]
-    public Task A_connection_cut_several_hundred_times_loses_nothing_and_doubles_nothing(bool append, int cuts) => CutAtAnyByteAsync(append, cuts);
+    public Task A_connection_cut_several_hundred_times_loses_nothing_and_doubles_nothing(bool append, int cuts) =>
+        CutAtAnyByteAsync(append, cuts);
 
     private async Task CutAtAnyByteAsync(bool append, int cuts)
     {
@@ -178,11 +188,13 @@ public sealed class SqlServerFailureTests
         {
             proxy.CutAfter(random.NextInt64(1, whole + 1));
             FileResult[] results = await WriteAsync(sink, [File($"{round}-a", 20), File($"{round}-b", 20)]);
-            Assert.That(results.Select(r => (r.Outcome, r.Inserted)), Is.All.EqualTo((FileOutcome.Loaded, 20L)), $"seed {seed}, round {round}");
+            Assert.That(
+                results.Select(r => (r.Outcome, r.Inserted)), Is.All.EqualTo((FileOutcome.Loaded, 20L)), $"seed {seed}, round {round}");
         }
         List<Reading> stored = _database.Readings();
         Assert.That((stored.Count, stored.Distinct().Count()), Is.EqualTo(((cuts * 40) + 60, (cuts * 40) + 60)), $"seed {seed}");
-        Assert.That(_database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Options.LedgerTable}"), Is.EqualTo((cuts * 2) + 3), $"seed {seed}");
+        Assert.That(
+            _database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Options.LedgerTable}"), Is.EqualTo((cuts * 2) + 3), $"seed {seed}");
         Assert.That(Endpoint.Counts.Logins, Is.GreaterThan(cuts / 2), "the proxy did cut");
     }
 
@@ -194,10 +206,11 @@ public sealed class SqlServerFailureTests
         Task writers = Task.WhenAll(Enumerable.Range(0, 4).Select(w => Task.Run(async () =>
         {
             for (int i = 0; i < 25; i++)
-                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Rows)], patience.Token);
+                await sink.WriteAsync([new FileRows<Reading>(new SourceFile($"{w}-{i}", i, s_noon), File("same").Batch)], patience.Token);
         })));
         if (await Task.WhenAny(writers, Task.Delay(TimeSpan.FromSeconds(50))) != writers)
-            Assert.Fail("stuck after: " + string.Join("\n", Endpoint.Counts.Statements.TakeLast(12).Select(t => t[..Math.Min(t.Length, 150)])));
+            Assert.Fail(
+                "stuck after: " + string.Join("\n", Endpoint.Counts.Statements.TakeLast(12).Select(t => t[..Math.Min(t.Length, 150)])));
         await writers;
         Assert.That(_database.Readings(), Has.Count.EqualTo(50));
         Assert.That(_database.Scalar<long>($"SELECT SUM(Inserted) FROM {_database.Options.LedgerTable}"), Is.EqualTo(50));

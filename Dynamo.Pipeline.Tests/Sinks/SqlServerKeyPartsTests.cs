@@ -14,8 +14,10 @@ public sealed class SqlServerKeyPartsTests
         {
             string text = any.Get;
             int exact = SqlServerKeyParts<Reading>.Of(text, exact: true), loose = SqlServerKeyParts<Reading>.Of(text, exact: false);
-            bool same = exact == SqlServerKeyParts<Reading>.Of(text + "  ", exact: true) && loose == SqlServerKeyParts<Reading>.Of(text + " ", exact: false)
-                && loose == SqlServerKeyParts<Reading>.Of(text.ToUpperInvariant(), exact: false) && loose == SqlServerKeyParts<Reading>.Of(text.ToLowerInvariant(), exact: false);
+            bool same = exact == SqlServerKeyParts<Reading>.Of(text + "  ", exact: true)
+                && loose == SqlServerKeyParts<Reading>.Of(text + " ", exact: false)
+                && loose == SqlServerKeyParts<Reading>.Of(text.ToUpperInvariant(), exact: false)
+                    && loose == SqlServerKeyParts<Reading>.Of(text.ToLowerInvariant(), exact: false);
             return same && int.IsPow2(exact) && (int.IsPow2(loose) || loose == SqlServerKeyParts<Reading>.All);
         }));
 
@@ -31,18 +33,28 @@ public sealed class SqlServerKeyPartsTests
     {
         int[] parts = [.. Enumerable.Range(0, 2000).Select(i => SqlServerKeyParts<Reading>.Of($"L{i:D4}", exact: true))];
 
-        Assert.That(parts.GroupBy(p => p).Select(g => g.Count()), Has.Exactly(SqlServerKeyParts<Reading>.Count).Items.And.All.GreaterThan(60));
-        Assert.That(parts.Select(p => SqlServerKeyParts<Reading>.Lane(p, lanes)).Distinct().Order(), Is.EqualTo(Enumerable.Range(0, lanes)));
+        Assert.That(
+            parts.GroupBy(p => p).Select(g => g.Count()), Has.Exactly(SqlServerKeyParts<Reading>.Count).Items.And.All.GreaterThan(60));
+        Assert.That(
+            parts.Select(p => SqlServerKeyParts<Reading>.Lane(p, lanes)).Distinct().Order(), Is.EqualTo(Enumerable.Range(0, lanes)));
     }
 
     [TestCase(Exact, "Logger"), TestCase(Loose, "Logger"), TestCase("Hungarian_CI_AS", null), TestCase(null, null)]
     public void A_collation_with_letters_of_its_own_divides_nothing(string? collation, string? column)
     {
-        var map = RowMap<Reading>.Table("Reading").Key("Logger", r => r.Logger).Key("TimestampUtc", r => r.TimestampUtc).Column("Value", r => r.Value);
+        var map = RowMap<Reading>.Table("Reading").Key("Logger", r => r.Logger).Key(
+            "TimestampUtc", r => r.TimestampUtc).Column("Value", r => r.Value);
         SqlServerTable table = SqlServerTable.Of(map);
-        var parts = new SqlServerKeyParts<Reading>(map.Columns.Where(c => c.IsKey).Select(c => SqlServerColumn<Reading>.For(c, table.Find(c.Name)! with { Collation = collation })));
+        var parts = new SqlServerKeyParts<Reading>(
+            map.Columns.Where(c => c.IsKey).Select(
+                c => SqlServerColumn<Reading>.For(c, table.Find(c.Name)! with { Collation = collation })));
 
         Assert.That(parts.Column, Is.EqualTo(column));
-        Assert.That(parts.Of(new Reading("L1", "flow", DateTime.UnixEpoch, 1)), column is null ? Is.EqualTo(SqlServerKeyParts<Reading>.All) : Is.EqualTo(SqlServerKeyParts<Reading>.Of("L1", exact: true)).Or.EqualTo(SqlServerKeyParts<Reading>.Of("L1", exact: false)));
+        Assert.That(
+            parts.Of(new Reading("L1", "flow", DateTime.UnixEpoch, 1)),
+            column is null
+                ? Is.EqualTo(SqlServerKeyParts<Reading>.All)
+                : Is.EqualTo(SqlServerKeyParts<Reading>.Of("L1", exact: true)).Or.EqualTo(
+                SqlServerKeyParts<Reading>.Of("L1", exact: false)));
     }
 }

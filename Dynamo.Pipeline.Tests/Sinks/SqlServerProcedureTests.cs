@@ -15,13 +15,15 @@ public sealed class SqlServerProcedureTests
     public void MakeDatabase()
     {
         _database = new SqlServerTestDatabase();
-        _database.Execute($"CREATE TABLE {Table} (Sensor nvarchar(100) NOT NULL, At datetime2(7) NOT NULL, Value float NOT NULL CHECK (Value >= 0))");
+        _database.Execute(
+            $"CREATE TABLE {Table} (Sensor nvarchar(100) NOT NULL, At datetime2(7) NOT NULL, Value float NOT NULL CHECK (Value >= 0))");
     }
 
     [TearDown]
     public async Task RemoveDatabase()
     {
-        if (_database.Endpoint is null) _database.Execute($"DROP TABLE {Table}; IF OBJECT_ID('{Procedure}') IS NOT NULL DROP PROCEDURE {Procedure}");
+        if (_database.Endpoint is null)
+            _database.Execute($"DROP TABLE {Table}; IF OBJECT_ID('{Procedure}') IS NOT NULL DROP PROCEDURE {Procedure}");
         await _database.DisposeAsync();
     }
 
@@ -69,7 +71,9 @@ public sealed class SqlServerProcedureTests
     }
 
     private void Create(string result) =>
-        _database.Execute($"CREATE PROCEDURE dbo.{Procedure} AS INSERT INTO dbo.{Table} (Sensor, At, Value) SELECT Logger + '/' + Channel, TimestampUtc, Value FROM #StagedRow; {result}");
+        _database.Execute(
+            $"CREATE PROCEDURE dbo.{Procedure} AS INSERT INTO dbo.{Table} (Sensor, At, Value) SELECT Logger + '/' + Channel, "
+                + $"TimestampUtc, Value FROM #StagedRow; {result}");
 
     private async Task<SqlServerSink<Reading>> PreparedAsync()
     {

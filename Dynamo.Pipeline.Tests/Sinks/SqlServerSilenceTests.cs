@@ -2,7 +2,10 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>A server that falls silent on one connection and lives on: the batch ends, the server's locks are given back, and the next attempt gets through.</summary>
+/// <summary>
+/// A server that falls silent on one connection and lives on: the batch ends, the server's locks are given back, and the next
+/// attempt gets through.
+/// </summary>
 [FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.Children)]
 public sealed class SqlServerSilenceTests
 {
@@ -32,7 +35,9 @@ public sealed class SqlServerSilenceTests
 
     private async Task<SqlServerSink<Reading>> PreparedAsync(bool append, string? connection = null, int commandSeconds = 1)
     {
-        var sink = new SqlServerSink<Reading>(connection ?? _database.ConnectionString, _database.Map, _database.Options with { Append = append, StallTimeout = s_second, CommandTimeout = commandSeconds * s_second });
+        var sink = new SqlServerSink<Reading>(
+            connection ?? _database.ConnectionString, _database.Map,
+            _database.Options with { Append = append, StallTimeout = s_second, CommandTimeout = commandSeconds * s_second });
         await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), default);
         return sink;
     }
@@ -59,7 +64,8 @@ public sealed class SqlServerSilenceTests
     /// <param name="token">The test's own end.</param>
     [Test, CancelAfter(120_000)]
     [TestCaseSource(nameof(Silences))]
-    public async Task A_batch_that_stalls_or_is_cancelled_leaves_no_lock_behind(TdsMoment moment, int skip, bool append, bool cancelled, CancellationToken token)
+    public async Task A_batch_that_stalls_or_is_cancelled_leaves_no_lock_behind(
+        TdsMoment moment, int skip, bool append, bool cancelled, CancellationToken token)
     {
         await using SqlServerSink<Reading> sink = await PreparedAsync(append);
         Endpoint.FailNext(moment, TdsFault.NoAnswer, skip: skip);
@@ -98,11 +104,14 @@ public sealed class SqlServerSilenceTests
         FileRows<Reading> file = File(60_000, new string('n', 200));
         proxy.FreezeAfter(500_000);
 
-        SinkException error = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([file], default).AsTask().WaitAsync(s_patience))!;
+        SinkException error = Assert.ThrowsAsync<SinkException>(
+            async () => await sink.WriteAsync([file], default).AsTask().WaitAsync(s_patience))!;
         Assert.That(error.IsTransient, Is.True, error.ToString());
         proxy.CutFrozen();
         FileResult[] results = await WriteAsync(sink, file);
 
-        Assert.That((results[0].Outcome, results[0].Inserted, _database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Map.Name}")), Is.EqualTo((FileOutcome.Loaded, 60_000L, 60_000)));
+        Assert.That(
+            (results[0].Outcome, results[0].Inserted, _database.Scalar<int>($"SELECT COUNT(*) FROM {_database.Map.Name}")),
+            Is.EqualTo((FileOutcome.Loaded, 60_000L, 60_000)));
     }
 }

@@ -41,7 +41,8 @@ public sealed class SqlServerAppendTests : BatchSinkContract
         await _database.DisposeAsync();
     }
 
-    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy = DuplicatePolicy.LastWins) => _database.NewSink(policy, o => o with { Append = true });
+    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy = DuplicatePolicy.LastWins) =>
+        _database.NewSink(policy, o => o with { Append = true });
 
     protected override IReadOnlyList<Reading> StoredReadings() => _database.Readings();
 

@@ -44,9 +44,12 @@ public sealed class SqlServerWritersTests
         // No second attempt: a deadlock would end the run. Appends take no locks of keys, so that files of two loggers might meet there.
         var options = new PipelineOptions { Writers = writers, BatchRows = 100, FilesPerMessage = 10, WriteRetries = append ? 5 : 0 };
 
-        PipelineResult result = await FilePipeline.From(new MemorySource(files)).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, options).RunAsync(cancellationToken: token);
+        PipelineResult result = await FilePipeline.From(new MemorySource(files)).Read(
+            new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, options).RunAsync(cancellationToken: token);
 
-        string[] keys = [.. files.Values.SelectMany(text => text.Split('\n').Skip(1)).Where(line => line.Length > 0).Select(line => line[..line.LastIndexOf(',')])];
+        string[] keys = [
+            .. files.Values.SelectMany(text => text.Split('\n').Skip(1)).Where(line => line.Length > 0).Select(
+                line => line[..line.LastIndexOf(',')])];
         int distinct = keys.Distinct().Count();
         Assert.Multiple(() =>
         {
@@ -82,7 +85,10 @@ public sealed class SqlServerWritersTests
         return Enumerable.Range(0, 200).ToDictionary(i => $"{i:D4}.csv", i =>
         {
             string[] loggers = i % 10 == 0 ? [$"L{i % 30}", $"L{(i + 1) % 30}"] : [$"L{i % 30}"];
-            return "logger,channel,timestamp,value\n" + string.Concat(loggers.SelectMany(name => Enumerable.Range(i % 40, 6 + random.Next(6)).Select(k => $"{name},flow,{s_noon.AddMinutes(k):O},{k}\n")));
+            return "logger,channel,timestamp,value\n"
+                + string.Concat(
+                    loggers.SelectMany(
+                        name => Enumerable.Range(i % 40, 6 + random.Next(6)).Select(k => $"{name},flow,{s_noon.AddMinutes(k):O},{k}\n")));
         });
     }
 
@@ -97,7 +103,9 @@ public sealed class SqlServerWritersTests
 
     private static async Task LockAsync(SqlTransaction transaction, string name, string mode, CancellationToken token)
     {
-        await using var command = new SqlCommand($"EXEC sp_getapplock @Resource = N'{name}', @LockMode = N'{mode}', @LockOwner = N'Transaction', @LockTimeout = 0", transaction.Connection, transaction);
+        await using var command = new SqlCommand(
+            $"EXEC sp_getapplock @Resource = N'{name}', @LockMode = N'{mode}', @LockOwner = N'Transaction', @LockTimeout = 0",
+            transaction.Connection, transaction);
         await command.ExecuteNonQueryAsync(token);
     }
 }

@@ -62,13 +62,17 @@ public sealed class SqliteFaultTests
     {
         _database.Execute(ddl);
         Refused(_database.Path, what, detail);
-        Assert.That(_database.Query("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name LIKE 'Import%' AND name <> 'ImportedFile'"), Is.EqualTo(new[] { "0" }));
+        Assert.That(
+            _database.Query("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name LIKE 'Import%' AND name <> 'ImportedFile'"),
+            Is.EqualTo(new[] { "0" }));
     }
 
     [Test, CancelAfter(60_000)]
     public async Task A_table_with_a_unique_index_over_the_key_and_more_columns_is_taken()
     {
-        _database.Execute("CREATE TABLE Reading (Id INTEGER PRIMARY KEY, TimestampUtc DATETIME NOT NULL, Channel VARCHAR(20), Logger NVARCHAR(20), Value DOUBLE, Note TEXT); "
+        _database.Execute(
+            "CREATE TABLE Reading (Id INTEGER PRIMARY KEY, TimestampUtc DATETIME NOT NULL, Channel VARCHAR(20), Logger NVARCHAR(20), "
+                + "Value DOUBLE, Note TEXT); "
             + "CREATE UNIQUE INDEX OneReading ON Reading (TimestampUtc, Logger, Channel)");
         await using SqliteSink<Reading> sink = Sink(_database.Path);
         await sink.PrepareAsync(s_run, default);
@@ -81,7 +85,9 @@ public sealed class SqliteFaultTests
     {
         _database.Execute("CREATE TABLE Other (X)");
         var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions { CreateTables = false });
-        Assert.That(async () => await sink.PrepareAsync(s_run, default), Throws.InstanceOf<SinkException>().With.Message.Contains("CREATE TABLE \"Reading\""));
+        Assert.That(
+            async () => await sink.PrepareAsync(s_run, default),
+            Throws.InstanceOf<SinkException>().With.Message.Contains("CREATE TABLE \"Reading\""));
         _database.Execute(SqliteDdl.Of(ReadingTable.Default));
         Assert.That(async () => { await sink.PrepareAsync(s_run, default); await sink.DisposeAsync(); }, Throws.Nothing);
     }
@@ -89,7 +95,8 @@ public sealed class SqliteFaultTests
     [TestCase("Value INTEGER NOT NULL", "CHECK (abs(Value) >= 0)", "-9223372036854775808", false)]
     [TestCase("Value ANY NOT NULL", "CHECK (json_extract(CASE WHEN Value = 13 THEN '{' ELSE '{}' END, '$.a') IS NULL)", "13", true)]
     [CancelAfter(60_000)]
-    public async Task A_row_on_which_a_check_itself_fails_is_rejected_and_the_rows_before_it_are_counted_once(string column, string check, string value, bool strict)
+    public async Task A_row_on_which_a_check_itself_fails_is_rejected_and_the_rows_before_it_are_counted_once(
+        string column, string check, string value, bool strict)
     {
         _database.Execute($"CREATE TABLE Odd (Id INTEGER PRIMARY KEY, {column} {check}){(strict ? " STRICT" : "")}");
         RowMap<long[]> map = RowMap<long[]>.Table("Odd").Key("Id", r => r[0]).Column("Value", r => r[1]);
@@ -98,7 +105,8 @@ public sealed class SqliteFaultTests
         var rows = new RowBatch<long[]>();
         for (int i = 0; i < 40; i++)
             rows.Add([i, i == 21 ? long.Parse(value, System.Globalization.CultureInfo.InvariantCulture) : i + 100], i + 2);
-        FileResult[] results = await sink.WriteAsync([new FileRows<long[]>(new SourceFile("odd.csv", 1, DateTime.UnixEpoch), rows)], default);
+        FileResult[] results = await sink.WriteAsync(
+            [new FileRows<long[]>(new SourceFile("odd.csv", 1, DateTime.UnixEpoch), rows)], default);
         Assert.That((results[0].Inserted, results[0].Unchanged, results[0].Rejected), Is.EqualTo((39L, 0L, 1L)));
         Assert.That(results[0].Rejects.Single().Line, Is.EqualTo(23));
     }
@@ -127,10 +135,12 @@ public sealed class SqliteFaultTests
         await sink.WriteAsync([OneRow("first.csv")], default);
         File.WriteAllBytes(Path.Combine(folder, "ballast"), new byte[700_000]);
         FileRows<Reading> big = ManyRows("big.csv", 60_000);
-        Assert.That(async () => await sink.WriteAsync([big], default), Throws.InstanceOf<SinkException>().With.Message.Contains("disk is full"));
+        Assert.That(
+            async () => await sink.WriteAsync([big], default), Throws.InstanceOf<SinkException>().With.Message.Contains("disk is full"));
         File.Delete(Path.Combine(folder, "ballast"));
         FileResult[] results = await sink.WriteAsync([OneRow("first.csv"), ManyRows("small.csv", 100)], default);
-        Assert.That(results.Select(r => (r.Outcome, r.Inserted)), Is.EqualTo(new[] { (FileOutcome.AlreadyLoaded, 0L), (FileOutcome.Loaded, 99L) }));
+        Assert.That(
+            results.Select(r => (r.Outcome, r.Inserted)), Is.EqualTo(new[] { (FileOutcome.AlreadyLoaded, 0L), (FileOutcome.Loaded, 99L) }));
     });
 
     [Test, CancelAfter(60_000)]
@@ -174,7 +184,8 @@ public sealed class SqliteFaultTests
         string folder = Directory.CreateDirectory(Path.Combine(_database.Folder, "disk")).FullName;
         if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess || !Mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", folder))
         {
-            if (Environment.GetEnvironmentVariable("CI") == "true") Assert.Fail("A small file system can only be mounted by root on Linux.");
+            if (Environment.GetEnvironmentVariable("CI") == "true")
+                Assert.Fail("A small file system can only be mounted by root on Linux.");
             Assert.Ignore("A small file system can only be mounted by root on Linux.");
         }
         try

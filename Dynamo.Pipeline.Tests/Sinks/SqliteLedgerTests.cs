@@ -37,11 +37,13 @@ public sealed class SqliteLedgerTests
     [TestCase("UNIQUE (Logger, Channel, TimestampUtc)")]
     public async Task The_newest_time_is_found_under_any_key(string key)
     {
-        _database.Execute($"CREATE TABLE Reading (Logger TEXT NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL, {key})");
+        _database.Execute(
+            $"CREATE TABLE Reading (Logger TEXT NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL, {key})");
         var ledger = new SqliteLedger(_database.Path);
         Assert.That(await ledger.NewestAsync(ReadingTable.Default, default), Is.Null, "of no row");
         _database.Execute("WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 4999) "
-            + "INSERT INTO Reading SELECT 'L' || (i % 37), 'c' || (i % 3), strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', ((i * 7919) % 5000) || ' minutes'), i FROM n");
+            + "INSERT INTO Reading SELECT 'L' || (i % 37), 'c' || (i % 3), strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', ((i * 7919) % "
+            + "5000) || ' minutes'), i FROM n");
         Assert.That(await ledger.NewestAsync(ReadingTable.Default, default), Is.EqualTo(new DateTime(2026, 1, 1).AddMinutes(4999)));
     }
 
@@ -51,25 +53,29 @@ public sealed class SqliteLedgerTests
         using var folder = new ScratchFolder();
         Sql.Execute(folder["other.db"], "create table Other(Id)");
 
-        Assert.That(() => new SqliteLedger(folder["other.db"]).TotalsAsync(null, default), Throws.TypeOf<SinkException>().With.Message.Contains("no import has run"));
+        Assert.That(
+            () => new SqliteLedger(folder["other.db"]).TotalsAsync(null, default),
+            Throws.TypeOf<SinkException>().With.Message.Contains("no import has run"));
     }
 
     [Test]
-    public void A_claim_is_the_same_through_a_link_to_the_database()
+    public void A_lease_is_the_same_through_a_link_to_the_database()
     {
         _database.Execute("CREATE TABLE T (A)");
         string link = Path.Combine(_database.Folder, "link.db");
         File.CreateSymbolicLink(link, _database.Path);
-        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default);
-        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default);
-        using IDisposable claim = direct.Claim("s");
-        Assert.That(() => linked.Claim("s"), Throws.InstanceOf<AlreadyRunningException>());
+        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions());
+        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default, new SqliteSinkOptions());
+        using SqliteLease lease = direct.Lease("s");
+        Assert.That(() => linked.Lease("s"), Throws.InstanceOf<AlreadyRunningException>());
     }
 
     [Test, CancelAfter(60_000)]
     public void A_database_that_is_not_there_is_named_and_not_created()
     {
-        Assert.That(async () => await new SqliteLedger(_database.Path).RunsAsync(1, default), Throws.InstanceOf<SinkException>().With.Message.Contains("does not exist"));
+        Assert.That(
+            async () => await new SqliteLedger(_database.Path).RunsAsync(1, default),
+            Throws.InstanceOf<SinkException>().With.Message.Contains("does not exist"));
         Assert.That(Directory.GetFiles(_database.Folder), Is.Empty);
     }
 
@@ -85,6 +91,6 @@ public sealed class SqliteLedgerTests
         await using var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default);
         await sink.PrepareAsync(new RunStart("s", s_noon, "h", "v", 3), default);
         await sink.WriteAsync(files, default);
-        await sink.EndRunAsync("completed", new RunBooks(), default);
+        await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), default);
     }
 }

@@ -15,7 +15,8 @@ public sealed class SqliteSinkModelTests
             from key in Gen.Choose(0, 150)
             from value in Gen.Frequency((8, Gen.Choose(0, 3).Select(v => (double)v)), (1, Gen.Constant(double.NaN)))
             select new Reading($"L{key % 3}", $"C{key % 5}", s_day.AddMinutes(key), value);
-        Gen<Reading[]> file = from size in Gen.Frequency((6, Gen.Choose(0, 4)), (1, Gen.Choose(20, 120))) from rows in reading.ArrayOf(size) select rows;
+        Gen<Reading[]> file = from size in Gen.Frequency(
+            (6, Gen.Choose(0, 4)), (1, Gen.Choose(20, 120))) from rows in reading.ArrayOf(size) select rows;
         Gen<Reading[][][]> batches = file.ArrayOf().Resize(12).ArrayOf().Resize(5);
         Prop.ForAll(Arb.From(batches), b => Agrees(policy, withTrigger, b)).Check(Config.QuickThrowOnFailure.WithMaxTest(40));
     }
@@ -31,7 +32,8 @@ public sealed class SqliteSinkModelTests
     private static async Task AgreesAsync(
         DuplicatePolicy policy, bool withTrigger, Reading[][][] batches, SqliteTestDatabase database, Dictionary<(string, string, DateTime), double> model)
     {
-        await using var sink = new SqliteSink<Reading>(database.Path, ReadingTable.Default, new SqliteSinkOptions { Duplicates = policy, Durable = false });
+        await using var sink = new SqliteSink<Reading>(
+            database.Path, ReadingTable.Default, new SqliteSinkOptions { Duplicates = policy, Durable = false });
         await sink.PrepareAsync(new RunStart("s", s_day, "h", "v", 3), default);
         if (withTrigger) database.Execute("CREATE TRIGGER idle AFTER INSERT ON Reading BEGIN SELECT 1; END");
         int name = 0;
@@ -45,7 +47,8 @@ public sealed class SqliteSinkModelTests
     }
 
     /// <summary>The rules in their simplest form. A bad file changes nothing.</summary>
-    private static (FileOutcome, long, long, long, long) Expect(DuplicatePolicy policy, Reading[] rows, Dictionary<(string, string, DateTime), double> model)
+    private static (FileOutcome, long, long, long, long) Expect(
+        DuplicatePolicy policy, Reading[] rows, Dictionary<(string, string, DateTime), double> model)
     {
         var after = new Dictionary<(string, string, DateTime), double>(model);
         long inserted = 0, updated = 0, unchanged = 0, rejected = 0;
@@ -68,7 +71,8 @@ public sealed class SqliteSinkModelTests
         return (FileOutcome.Loaded, inserted, updated, unchanged, rejected);
     }
 
-    private static (FileOutcome, long, long, long, long) Counts(FileResult r) => (r.Outcome, r.Inserted, r.Updated, r.Unchanged, r.Rejected);
+    private static (FileOutcome, long, long, long, long) Counts(FileResult r) =>
+        (r.Outcome, r.Inserted, r.Updated, r.Unchanged, r.Rejected);
 
     private static FileRows<Reading> NewFile(int name, Reading[] rows)
     {

@@ -20,13 +20,15 @@ public sealed class SqliteSinkTests : BatchSinkContract
         await using var sink = (SqliteSink<Reading>)NewSink();
         await sink.PrepareAsync(Run(), default);
         FileResult[] results = await sink.WriteAsync([File("a.csv", R("A", 1, 1))], default);
-        var books = new RunBooks();
-        books.CountListed();
-        books.CountRead(1);
-        books.Count(results[0]);
-        await sink.EndRunAsync("completed", books, default);
+        var counter = new RunCounter();
+        counter.Listed();
+        counter.Read(1);
+        counter.Add(results[0]);
+        await sink.EndRunAsync(RunOutcome.Completed, counter.Books(), default);
         Assert.That(Directory.GetFiles(_database.Folder).Select(Path.GetExtension), Is.EquivalentTo(new[] { ".db", ".lock" }));
-        Assert.That(_database.Query("SELECT Source || Outcome || Host || Listed || Loaded || RowsRead || RowsInserted || Bytes FROM ImportRun"), Is.EqualTo(new[] { Source + "completedhost1111100" }));
+        Assert.That(
+            _database.Query("SELECT Source || Outcome || Host || Listed || Loaded || RowsRead || RowsInserted || Bytes FROM ImportRun"),
+            Is.EqualTo(new[] { Source + "completedhost1111100" }));
     }
 
     [Test, CancelAfter(60_000)]
@@ -37,7 +39,8 @@ public sealed class SqliteSinkTests : BatchSinkContract
         long written = 0;
         for (int batch = 0; batch < 400 && written < 32 << 20; batch++)
         {
-            await sink.WriteAsync([File($"{batch}.csv", Enumerable.Range(batch * 5_000, 5_000).Select(minute => R("A", minute, 1)))], token);
+            await sink.WriteAsync(
+                [File($"{batch}.csv", Enumerable.Range(batch * 5_000, 5_000).Select(minute => R("A", minute, 1)))], token);
             // The writer does not wait for the copying beside it; a busy machine might let it begin too late to be seen.
             await sink.Copying.WaitAsync(token);
             written = new FileInfo(_database.Path).Length;
@@ -60,7 +63,10 @@ public sealed class SqliteSinkTests : BatchSinkContract
     {
         await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1), R("A", 2, 2)), File("b.csv", R("A", 2, 3)));
         await WriteOnce(DuplicatePolicy.LastWins, File("c.csv", R("A", 3, 1)));
-        Assert.That(_database.Query("SELECT Outcome || '|' || Listed || '|' || Loaded || '|' || RowsRead || '|' || RowsInserted || '|' || RowsUpdated FROM ImportRun ORDER BY RunId"),
+        Assert.That(
+            _database.Query(
+                "SELECT Outcome || '|' || Listed || '|' || Loaded || '|' || RowsRead || '|' || RowsInserted || '|' || RowsUpdated FROM "
+                    + "ImportRun ORDER BY RunId"),
             Is.EqualTo(new[] { "interrupted|2|2|3|2|1", "running|0|0|0|0|0" }));
     }
 
@@ -82,7 +88,8 @@ public sealed class SqliteSinkTests : BatchSinkContract
     {
         await WriteOnce(DuplicatePolicy.LastWins, File("first.csv", R("first", 0, 0)));
         _database.Execute($"CREATE TRIGGER refuse BEFORE INSERT ON Reading WHEN NEW.Value = 13 BEGIN {action}; END");
-        FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", Enumerable.Range(0, 10).Select(i => R("A", i, i + 8))), File("b.csv", R("B", 1, 1)));
+        FileResult[] results = await WriteOnce(
+            DuplicatePolicy.LastWins, File("a.csv", Enumerable.Range(0, 10).Select(i => R("A", i, i + 8))), File("b.csv", R("B", 1, 1)));
         Assert.That(Counts(results[0]), Is.EqualTo((inserted, 0L, 0L, rejected)));
         Assert.That(results[1].Inserted, Is.EqualTo(1));
         Assert.That(results[0].Rejects.Single().Line, Is.EqualTo(7));
@@ -94,7 +101,9 @@ public sealed class SqliteSinkTests : BatchSinkContract
     {
         await WriteOnce(DuplicatePolicy.LastWins, File("first.csv", R("first", 0, 0)));
         _database.Execute("CREATE TRIGGER broken AFTER INSERT ON Reading BEGIN INSERT INTO Gone VALUES (1); END");
-        Assert.That(async () => await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1))), Throws.InstanceOf<SinkException>().With.Message.Contains("Gone"));
+        Assert.That(
+            async () => await WriteOnce(DuplicatePolicy.LastWins, File("a.csv", R("A", 1, 1))),
+            Throws.InstanceOf<SinkException>().With.Message.Contains("Gone"));
     }
 
     [TestCase("TEXT", ExpectedResult = "(1, 0, 0, 0) then (1, 0, 0, 0)")]
@@ -102,7 +111,9 @@ public sealed class SqliteSinkTests : BatchSinkContract
     [CancelAfter(60_000)]
     public async Task<string> The_later_of_two_loggers_that_differ_in_case_wins_where_the_key_takes_them_for_one(string type)
     {
-        _database.Execute($"CREATE TABLE Reading (Logger {type} NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc))");
+        _database.Execute(
+            $"CREATE TABLE Reading (Logger {type} NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL, "
+                + "PRIMARY KEY (Logger, Channel, TimestampUtc))");
         FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("1.csv", R("pump", 1, 1)), File("2.csv", R("PUMP", 1, 2)));
         Assert.That(StoredReadings().Select(r => r.Value), Does.Contain(2.0));
         return $"{Counts(results[0])} then {Counts(results[1])}";
@@ -113,7 +124,8 @@ public sealed class SqliteSinkTests : BatchSinkContract
     {
         await WriteOnce(DuplicatePolicy.LastWins, File("first.csv", R("first", 0, 0)));
         RefuseValue(13);
-        FileResult[] results = await WriteOnce(DuplicatePolicy.LastWins, File("1.csv", R("A", 1, 1), R("A", 2, 13)), File("2.csv", R("A", 1, 1), R("A", 2, 13), R("A", 1, 1)));
+        FileResult[] results = await WriteOnce(
+            DuplicatePolicy.LastWins, File("1.csv", R("A", 1, 1), R("A", 2, 13)), File("2.csv", R("A", 1, 1), R("A", 2, 13), R("A", 1, 1)));
         Assert.That(Counts(results[0]), Is.EqualTo((1L, 0L, 0L, 1L)));
         Assert.That(Counts(results[1]), Is.EqualTo((0L, 0L, 2L, 1L)));
         Assert.That(results[1].Rejects.Single().Line, Is.EqualTo(3));
@@ -179,7 +191,10 @@ internal sealed class SqliteTestDatabase : IDisposable
         using SqliteDataReader reader = command.ExecuteReader();
         var found = new List<Reading>();
         while (reader.Read())
-            found.Add(new Reading(reader.GetString(0), reader.GetString(1), DateTime.SpecifyKind(reader.GetDateTime(2), DateTimeKind.Utc), reader.GetDouble(3)));
+            found.Add(
+                new Reading(
+                    reader.GetString(0), reader.GetString(1), DateTime.SpecifyKind(reader.GetDateTime(2), DateTimeKind.Utc),
+                    reader.GetDouble(3)));
         return found;
     }
 

@@ -8,7 +8,8 @@ internal static class AsNobody
     public static async Task<(int ExitCode, string Output)> RunAsync(string[] arguments, CancellationToken token)
     {
         string program = Path.Combine(AppContext.BaseDirectory, "dynamo.dll");
-        var start = new ProcessStartInfo("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", Environment.ProcessPath!, "exec", program, .. arguments])
+        var start = new ProcessStartInfo(
+            "setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", Environment.ProcessPath!, "exec", program, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -20,7 +21,8 @@ internal static class AsNobody
         Task<string> output = process.StandardOutput.ReadToEndAsync(token), error = process.StandardError.ReadToEndAsync(token);
         await process.WaitForExitAsync(token);
         string all = await output + await error;
-        if (all.Contains("Permission denied", StringComparison.Ordinal) && !all.Contains("dynamo", StringComparison.Ordinal)) External.Missing($"another user may not read the build: {all}");
+        if (all.Contains("Permission denied", StringComparison.Ordinal) && !all.Contains("dynamo", StringComparison.Ordinal))
+            External.Missing($"another user may not read the build: {all}");
         return (process.ExitCode, all);
     }
 

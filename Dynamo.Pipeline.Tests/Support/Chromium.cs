@@ -25,13 +25,17 @@ internal static class Chromium
         if (program is null) External.Missing("chromium is not installed");
         using var profile = new ScratchFolder();
         string scheme = $"--blink-settings=preferredColorScheme={(dark ? 0 : 1)}";
-        var start = new ProcessStartInfo(program!, [.. s_quiet, scheme, $"--user-data-dir={profile.Path}", new Uri(file).AbsoluteUri]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            program!,
+            [.. s_quiet, scheme, $"--user-data-dir={profile.Path}",
+                new Uri(file).AbsoluteUri]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process browser = Process.Start(start)!;
         try
         {
             Task<string> dom = browser.StandardOutput.ReadToEndAsync(token), log = browser.StandardError.ReadToEndAsync(token);
             await browser.WaitForExitAsync(token);
-            return new BrowserPage(await dom, [.. (await log).Split('\n').Where(line => line.Contains("CONSOLE", StringComparison.Ordinal))]);
+            return new BrowserPage(
+                await dom, [.. (await log).Split('\n').Where(line => line.Contains("CONSOLE", StringComparison.Ordinal))]);
         }
         finally
         {

@@ -3,14 +3,18 @@ using System.Net.Sockets;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>Stands between a client and a server on the loopback and cuts the connection, with a reset on both sides, after so many bytes. Safe for concurrent use.</summary>
+/// <summary>
+/// Stands between a client and a server on the loopback and cuts the connection, with a reset on both sides, after so many bytes.
+/// Safe for concurrent use.
+/// </summary>
 internal sealed class CuttingProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly int _target;
     private readonly Task _accepting;
     private readonly CancellationTokenSource _thaw = new();
-    private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously), _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _cut = new(
+        TaskCreationOptions.RunContinuationsAsynchronously), _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _left = long.MaxValue;
     private volatile bool _freezes;
 
@@ -31,7 +35,9 @@ internal sealed class CuttingProxy : IAsyncDisposable
     /// <summary>The connection that carries the n-th byte from now on is cut there; later ones live.</summary>
     public void CutAfter(long bytes) => Interlocked.Exchange(ref _left, bytes);
 
-    /// <summary>As <see cref="CutAfter"/>, but that connection stays open and carries nothing any more, until <see cref="CutFrozen"/>.</summary>
+    /// <summary>
+    /// As <see cref="CutAfter"/>, but that connection stays open and carries nothing any more, until <see cref="CutFrozen"/>.
+    /// </summary>
     public void FreezeAfter(long bytes)
     {
         _freezes = true;

@@ -9,7 +9,8 @@ internal static partial class DynamoProcess
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
 
     /// <summary>Starts it and goes on. What it prints is read and thrown away, so that it never waits for a reader.</summary>
-    public static Process Start(IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null)
+    public static Process Start(
+        IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null)
     {
         Process process = Begin(arguments, folder, environment);
         process.BeginOutputReadLine();
@@ -26,14 +27,18 @@ internal static partial class DynamoProcess
     }
 
     /// <summary>Runs it by a shell's script, in which <c>$0</c> is the program and <c>$@</c> its arguments.</summary>
-    public static Task<DynamoResult> RunAsync(string script, IEnumerable<string> arguments, string folder, CancellationToken cancellationToken) =>
+    public static Task<DynamoResult> RunAsync(
+        string script, IEnumerable<string> arguments, string folder, CancellationToken cancellationToken) =>
         RunAsync(script, arguments, _ => Task.CompletedTask, folder, cancellationToken);
 
     /// <summary>Starts it, calls <paramref name="meanwhile"/>, and waits for its end.</summary>
-    public static Task<DynamoResult> RunAsync(IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder = null, CancellationToken cancellationToken = default) =>
+    public static Task<DynamoResult> RunAsync(
+        IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder = null,
+        CancellationToken cancellationToken = default) =>
         RunAsync(null, arguments, meanwhile, folder, cancellationToken);
 
-    public static async Task<DynamoResult> RunAsync(string? script, IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder, CancellationToken cancellationToken)
+    public static async Task<DynamoResult> RunAsync(
+        string? script, IEnumerable<string> arguments, Func<Process, Task> meanwhile, string? folder, CancellationToken cancellationToken)
     {
         using Process process = Begin(arguments, folder, null, script);
         Task<DynamoResult> ended = EndAsync(process, cancellationToken);
@@ -78,9 +83,12 @@ internal static partial class DynamoProcess
         return new DynamoResult(process.ExitCode, await output, await error);
     }
 
-    private static Process Begin(IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment, string? script = null)
+    private static Process Begin(
+        IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment, string? script = null)
     {
-        string[] program = Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM") is { } published ? [published] : [Dotnet(), Path.Combine(AppContext.BaseDirectory, "dynamo.dll")];
+        string[] program = Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM") is { } published
+            ? [published]
+            : [Dotnet(), Path.Combine(AppContext.BaseDirectory, "dynamo.dll")];
         string[] command = script is null ? [.. program, .. arguments] : ["sh", "-c", script, .. program, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {

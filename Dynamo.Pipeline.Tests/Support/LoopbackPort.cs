@@ -6,7 +6,10 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>Ports for servers that cannot choose one themselves.</summary>
 internal static class LoopbackPort
 {
-    /// <summary>Below the ports that systems give away by themselves: until the server listens, and while it is restarted, nobody takes it by accident.</summary>
+    /// <summary>
+    /// Below the ports that systems give away by themselves: until the server listens, and while it is restarted, nobody takes it
+    /// by accident.
+    /// </summary>
     private const int First = 20_000, Last = 32_000;
 
     private static int s_next = Random.Shared.Next(First, Last);

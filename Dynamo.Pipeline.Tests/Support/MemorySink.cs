@@ -25,7 +25,7 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public List<string[]> Batches { get; } = [];
 
-    public string? Outcome { get; private set; }
+    public RunOutcome? Outcome { get; private set; }
 
     public int FilesWritten { get { lock (_lock) return Batches.Sum(batch => batch.Length); } }
 
@@ -33,7 +33,9 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
-        lock (_lock) return ValueTask.FromResult(files.Select(file => _ledger.Contains(file.Path) ? new LedgerEntry(FileOutcome.Loaded, null) : null).ToArray());
+        lock (_lock)
+            return ValueTask.FromResult(
+                files.Select(file => _ledger.Contains(file.Path) ? new LedgerEntry(FileOutcome.Loaded, null) : null).ToArray());
     }
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
@@ -46,7 +48,7 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
         return [.. results];
     }
 
-    public ValueTask EndRunAsync(string outcome, RunBooks books, CancellationToken cancellationToken)
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
         Outcome = outcome;
         return ValueTask.CompletedTask;
@@ -66,7 +68,8 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
         lock (_lock)
         {
             _ledger.Add(file.File.Path);
-            if (file.Defect is { } defect) return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
+            if (file.Defect is { } defect)
+                return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
             Rows.AddRange(rows);
             return new FileResult(file.File, FileOutcome.Loaded) { Inserted = rows.Count, Rejected = rejected };
         }

@@ -14,7 +14,7 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
 
     public int Opened => Volatile.Read(ref _opened);
 
-    public List<SettledFile> Settled { get; } = [];
+    public List<CompletedFile> Settled { get; } = [];
 
     /// <summary>Called at each open, before the content is given.</summary>
     public Func<SourceFile, CancellationToken, ValueTask> OnOpen { get; init; } = (_, _) => ValueTask.CompletedTask;
@@ -27,7 +27,8 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
     /// <summary>Listings that have begun and not ended.</summary>
     public int ListingsUnderWay { get; private set; }
 
-    public static MemorySource Of(int count, string text = "1\n") => new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D6}.csv", _ => text));
+    public static MemorySource Of(int count, string text = "1\n") =>
+        new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D6}.csv", _ => text));
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -55,7 +56,7 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
         return bytes.Length > wholeUpTo ? new FileContent(new MemoryStream(bytes)) : new FileContent(bytes);
     }
 
-    public ValueTask SettleAsync(IReadOnlyList<SettledFile> settled, CancellationToken cancellationToken)
+    public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> settled, CancellationToken cancellationToken)
     {
         Settled.AddRange(settled);
         return ValueTask.CompletedTask;

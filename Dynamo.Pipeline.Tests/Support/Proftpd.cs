@@ -50,15 +50,16 @@ internal sealed class Proftpd : IDisposable
     }
 
     /// <summary>Options that reach it, with the password.</summary>
-    public SftpSourceOptions Options(string path) => new()
+    public SftpSourceOptions Options(string path, SshClientKind client = SshClientKind.OpenSsh) => new()
     {
+        Client = client,
         Host = "127.0.0.1",
         Port = Port,
         User = User,
         Password = Password,
         Path = path,
         KnownHostsFile = KnownHosts,
-        SshConfigFile = ConfigFile,
+        SshConfigFile = client == SshClientKind.Managed ? null : ConfigFile,
         SettleTime = TimeSpan.Zero,
         ConnectTimeout = Sshd.Patience,
     };

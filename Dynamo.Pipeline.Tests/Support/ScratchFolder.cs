@@ -4,7 +4,8 @@ namespace Dynamo.Pipeline.Tests;
 public sealed class ScratchFolder : IDisposable
 {
     public ScratchFolder(string? parent = null) =>
-        Path = Directory.CreateDirectory(System.IO.Path.Join(parent ?? System.IO.Path.GetTempPath(), "dynamo-tests-" + Guid.NewGuid().ToString("N"))).FullName;
+        Path = Directory.CreateDirectory(
+            System.IO.Path.Join(parent ?? System.IO.Path.GetTempPath(), "dynamo-tests-" + Guid.NewGuid().ToString("N"))).FullName;
 
     public string Path { get; }
 

@@ -125,13 +125,15 @@ internal sealed class ScriptedServer(Stream input, Stream output)
         output.Flush();
     }
 
-    public void Status(uint id, SftpCode code, string words = "") => Send(SftpProtocol.Status, U32(id), U32((uint)code), Text(words), Text(""));
+    public void Status(uint id, SftpCode code, string words = "") =>
+        Send(SftpProtocol.Status, U32(id), U32((uint)code), Text(words), Text(""));
 
     public void Names(uint id, params byte[][] names) =>
         Send(SftpProtocol.Name, [U32(id), U32((uint)names.Length), .. names.SelectMany(name => new[] { String(name), Text("long"), File(10) })]);
 
     /// <summary>Attributes of a regular file of some age.</summary>
-    public static byte[] File(long size) => [.. U32(1 | 4 | 8), .. U64((ulong)size), .. U32(0x81A4), .. U32(1_700_000_000), .. U32(1_700_000_000)];
+    public static byte[] File(long size) =>
+        [.. U32(1 | 4 | 8), .. U64((ulong)size), .. U32(0x81A4), .. U32(1_700_000_000), .. U32(1_700_000_000)];
 
     /// <summary>Attributes of a symbolic link.</summary>
     public static byte[] Link() => [.. U32(1 | 4 | 8), .. U64(7), .. U32(0xA1FF), .. U32(1_700_000_000), .. U32(1_700_000_000)];

@@ -14,13 +14,15 @@ internal sealed class SkippedTests
     [OneTimeTearDown]
     public void Tell()
     {
-        ITestResult[] skipped = [.. Tests(TestExecutionContext.CurrentContext.CurrentResult).Where(result => result.ResultState.Status == TestStatus.Skipped)];
+        ITestResult[] skipped = [
+            .. Tests(TestExecutionContext.CurrentContext.CurrentResult).Where(result => result.ResultState.Status == TestStatus.Skipped)];
         if (skipped.Length == 0) return;
         var text = new StringBuilder($"{skipped.Length} skipped:\n");
         foreach (IGrouping<string, ITestResult> reason in skipped.GroupBy(Reason).OrderByDescending(reason => reason.Count()))
         {
             text.Append(CultureInfo.InvariantCulture, $"  {reason.Key}\n");
-            foreach (ITestResult test in reason) text.Append(CultureInfo.InvariantCulture, $"    {test.Test.ClassName?.Split('.')[^1]}.{test.Name}\n");
+            foreach (ITestResult test in reason)
+                text.Append(CultureInfo.InvariantCulture, $"    {test.Test.ClassName?.Split('.')[^1]}.{test.Name}\n");
         }
         // The error stream is the one that is shown.
         TestContext.Error.WriteLine(text);

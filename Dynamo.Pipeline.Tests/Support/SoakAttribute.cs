@@ -4,7 +4,8 @@ using NUnit.Framework.Internal;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// A long round, of the category Soak: many crashes, many cuts, a million files. It runs where everything has to (<c>CI=true</c>) and where DYNAMO_TEST_SOAK is 1;
+/// A long round, of the category Soak: many crashes, many cuts, a million files. It runs where everything has to (<c>CI=true</c>)
+/// and where DYNAMO_TEST_SOAK is 1;
 /// elsewhere it is skipped, and says so.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
@@ -18,5 +19,6 @@ internal sealed class SoakAttribute : NUnitAttribute, IApplyToTest
         test.Properties.Set(PropertyNames.SkipReason, "a long round; DYNAMO_TEST_SOAK=1 runs it");
     }
 
-    private static bool IsWanted => Environment.GetEnvironmentVariable("CI") == "true" || Environment.GetEnvironmentVariable("DYNAMO_TEST_SOAK") == "1";
+    private static bool IsWanted =>
+        Environment.GetEnvironmentVariable("CI") == "true" || Environment.GetEnvironmentVariable("DYNAMO_TEST_SOAK") == "1";
 }

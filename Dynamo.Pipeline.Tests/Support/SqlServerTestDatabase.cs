@@ -5,22 +5,28 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// Tables of their own on the server that DYNAMO_TEST_SQLSERVER names by a connection string, or else on an endpoint of the test's. Tables have names that no other test has, and
+/// Tables of their own on the server that DYNAMO_TEST_SQLSERVER names by a connection string, or else on an endpoint of the test's.
+/// Tables have names that no other test has, and
 /// are dropped afterwards.
 /// </summary>
 internal sealed class SqlServerTestDatabase : IAsyncDisposable
 {
     private static int s_last;
 
-    private readonly string _suffix = string.Create(CultureInfo.InvariantCulture, $"_{Environment.ProcessId}_{Interlocked.Increment(ref s_last)}");
+    private readonly string _suffix = string.Create(
+        CultureInfo.InvariantCulture, $"_{Environment.ProcessId}_{Interlocked.Increment(ref s_last)}");
 
     public SqlServerTestDatabase(bool endpointOnly = false)
     {
-        if (!endpointOnly && Environment.GetEnvironmentVariable("DYNAMO_TEST_SQLSERVER") is { Length: > 0 } server) ConnectionString = server;
+        if (!endpointOnly && Environment.GetEnvironmentVariable("DYNAMO_TEST_SQLSERVER") is { Length: > 0 } server)
+            ConnectionString = server;
         else ConnectionString = (Endpoint = new TdsEndpoint()).ConnectionString;
         Options = new SqlServerSinkOptions
         {
-            LedgerTable = "ImportedFile" + _suffix, RunTable = "ImportRun" + _suffix, RejectTable = "RejectedRow" + _suffix, RetryDelay = TimeSpan.FromMilliseconds(5),
+            LedgerTable = "ImportedFile"
+                + _suffix, RunTable = "ImportRun"
+                + _suffix, RejectTable = "RejectedRow"
+                + _suffix, RetryDelay = TimeSpan.FromMilliseconds(5),
         };
         Map = ReadingTable.Named("Reading" + _suffix);
     }
@@ -44,7 +50,8 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
         ["DYNAMO__TABLE__REJECTS"] = Options.RejectTable,
     };
 
-    public SqlServerSink<Reading> NewSink(DuplicatePolicy policy = DuplicatePolicy.LastWins, Func<SqlServerSinkOptions, SqlServerSinkOptions>? change = null) =>
+    public SqlServerSink<Reading> NewSink(
+        DuplicatePolicy policy = DuplicatePolicy.LastWins, Func<SqlServerSinkOptions, SqlServerSinkOptions>? change = null) =>
         new(ConnectionString, Map, (change ?? (o => o))(Options with { Duplicates = policy }));
 
     public SqlConnection Open()
@@ -87,7 +94,11 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
     }
 
     /// <summary>The shortest time that <c>datetime2(7)</c> tells apart: some servers keep microseconds.</summary>
-    public TimeSpan Finest => TimeSpan.FromTicks(Scalar<string>("SELECT CONVERT(nvarchar(40), CAST('2026-01-01T00:00:00.0000001' AS datetime2(7)))")!.EndsWith('1') ? 1 : TimeSpan.TicksPerMicrosecond);
+    public TimeSpan Finest =>
+        TimeSpan.FromTicks(
+            Scalar<string>(
+                "SELECT CONVERT(nvarchar(40), CAST('2026-01-01T00:00:00.0000001' AS "
+                    + "datetime2(7)))")!.EndsWith('1') ? 1 : TimeSpan.TicksPerMicrosecond);
 
     public List<Reading> Readings() =>
         [.. Query<(string Logger, string Channel, DateTime At, double Value)>($"SELECT Logger, Channel, TimestampUtc, Value FROM {Map.Name}")

@@ -54,26 +54,32 @@ internal sealed class Sshd : IDisposable
     /// <summary>Options that reach it.</summary>
     /// <param name="path">The folder to list.</param>
     /// <param name="port">Another port, such as a proxy's.</param>
-    public SftpSourceOptions Options(string path, int? port = null) => new()
+    /// <param name="client">The client that is to reach it.</param>
+    public SftpSourceOptions Options(string path, int? port = null, SshClientKind client = SshClientKind.OpenSsh) => new()
     {
+        Client = client,
         Host = "127.0.0.1",
         Port = port ?? Port,
         User = Environment.UserName,
         Path = path,
         IdentityFile = UserKey,
         KnownHostsFile = KnownHosts,
-        SshConfigFile = ConfigFile,
+        // The managed client reads none.
+        SshConfigFile = client == SshClientKind.Managed ? null : ConfigFile,
         SettleTime = TimeSpan.Zero,
         ConnectTimeout = Patience,
     };
 
     /// <summary>Arguments that make <c>dynamo</c> import from it.</summary>
     /// <param name="path">The folder to list.</param>
-    public string[] Arguments(string path)
+    /// <param name="client">The client that is to reach it.</param>
+    public string[] Arguments(string path, SshClientKind client = SshClientKind.OpenSsh)
     {
-        string config = Path.Combine(Folder, "dynamo.json");
+        string config = Path.Combine(Folder, $"dynamo-{client}.json");
+        string way = client == SshClientKind.Managed ? "\"client\": \"managed\"" : "\"sshConfigFile\": \"ssh_config\"";
         if (!File.Exists(config))
-            File.WriteAllText(config, """{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "sshConfigFile": "ssh_config", "connectTimeout": "2min" } }""");
+            File.WriteAllText(
+                config, $$"""{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "connectTimeout": "2min", {{way}} } }""");
         return ["--config", config, "--source", string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
     }
 
@@ -130,10 +136,13 @@ internal sealed class Sshd : IDisposable
 
     public void Dispose() => Kill();
 
-    public static void MakeKey(string path, string passphrase)
+    /// <param name="path">The file.</param>
+    /// <param name="passphrase">Its passphrase, or nothing.</param>
+    /// <param name="more">Further arguments of ssh-keygen, such as another type.</param>
+    public static void MakeKey(string path, string passphrase, params string[] more)
     {
         var start = new ProcessStartInfo("ssh-keygen") { RedirectStandardOutput = true };
-        foreach (string argument in new[] { "-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path }) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path, .. more]) start.ArgumentList.Add(argument);
         using Process keygen = Process.Start(start)!;
         keygen.WaitForExit();
         Assert.That(keygen.ExitCode, Is.Zero, "ssh-keygen failed");

@@ -16,14 +16,20 @@ internal sealed class WatchedTime(DateTimeOffset start) : FakeTimeProvider(start
         return timer;
     }
 
-    /// <summary>Ends with the next wait that somebody begins or has begun, and says how long it is. Longer ones than <paramref name="longest"/> are deadlines and do not count.</summary>
+    /// <summary>
+    /// Ends with the next wait that somebody begins or has begun, and says how long it is. Longer ones than
+    /// <paramref name="longest"/> are deadlines and do not count.
+    /// </summary>
     public async Task<TimeSpan> SomebodyWaitsAsync(TimeSpan longest, CancellationToken cancellationToken)
     {
         while (true)
             if (await _waits.Reader.ReadAsync(cancellationToken) is var wait && wait <= longest) return wait;
     }
 
-    /// <summary>Lets every wait pass as soon as it has begun, until the task has ended. Longer ones than <paramref name="longest"/> are deadlines and do not pass by themselves.</summary>
+    /// <summary>
+    /// Lets every wait pass as soon as it has begun, until the task has ended. Longer ones than <paramref name="longest"/> are
+    /// deadlines and do not pass by themselves.
+    /// </summary>
     public async Task PassAsync(Task task, TimeSpan longest, CancellationToken cancellationToken)
     {
         while (!task.IsCompleted)

@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 internal sealed class MeasurementsTests
@@ -15,7 +16,8 @@ internal sealed class MeasurementsTests
     [Test]
     public void What_was_added_is_there_when_the_file_is_opened_again()
     {
-        TuningSample[] samples = [Sample(4, 100, 1), Sample(null, 1, 2), Sample(1, 10, 1) with { Cell = new TuningCell(TuningStage.Whole, 2, 50, 5_000, 3) }];
+        TuningSample[] samples = [
+            Sample(4, 100, 1), Sample(null, 1, 2), Sample(1, 10, 1) with { Cell = new TuningCell(TuningStage.Whole, 2, 50, 5_000, 3) }];
         using (var first = Measurements.Open(Path))
         {
             foreach (TuningSample sample in samples)
@@ -76,5 +78,6 @@ internal sealed class MeasurementsTests
     }
 
     private static TuningSample Sample(int? readers, int chunk, int set) =>
-        new(TuningCell.Read(readers, chunk), set, 1, 27_000, 54_000, 215_184, 9_890_117, 0.123456, new DateTime(2026, 1, 2, 3, 4, 5, 678, DateTimeKind.Utc));
+        new(TuningCell.Read(readers, chunk), set, 1, 27_000, 54_000, 215_184, 9_890_117, 0.123456,
+            new DateTime(2026, 1, 2, 3, 4, 5, 678, DateTimeKind.Utc));
 }

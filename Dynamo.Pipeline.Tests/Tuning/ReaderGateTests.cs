@@ -50,7 +50,8 @@ internal sealed class ReaderGateTests
     }
 
     [Test]
-    public async Task A_run_with_readers_on_auto_reads_everything_and_from_afar_with_many_at_once([Values(1, 8)] int opens, CancellationToken token)
+    public async Task A_run_with_readers_on_auto_reads_everything_and_from_afar_with_many_at_once(
+        [Values(1, 8)] int opens, CancellationToken token)
     {
         int most = 0, now = 0, possible = Math.Max(opens > 1 ? 16 : 1, 4 * Environment.ProcessorCount);
         var all = new TaskCompletionSource();

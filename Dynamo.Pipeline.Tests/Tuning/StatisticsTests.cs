@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -29,7 +30,8 @@ internal sealed class StatisticsTests
     }
 
     [Test]
-    public void With_many_degrees_t_is_the_normal_distribution() => Assert.That(StudentT.TwoSided(1.959963985, 1e6), Is.EqualTo(0.05).Within(1e-5));
+    public void With_many_degrees_t_is_the_normal_distribution() =>
+        Assert.That(StudentT.TwoSided(1.959963985, 1e6), Is.EqualTo(0.05).Within(1e-5));
 
     [Test]
     public void A_summary_is_what_one_computes_by_hand()
@@ -62,7 +64,9 @@ internal sealed class StatisticsTests
         double[] a = [27.5, 21.0, 19.0, 23.6, 17.0, 17.9, 16.9, 20.1, 21.9, 22.6, 23.1, 19.6, 19.0, 21.7, 21.4];
         double[] b = [27.1, 22.0, 20.8, 23.4, 23.4, 23.5, 25.8, 22.0, 24.8, 20.2, 21.9, 22.1, 22.9, 30.5, 25.2];
 
-        Assert.That(Statistics.Welch(Summary.Of(a), Summary.Of(b)), Is.EqualTo(ByIntegration(a, b)).Within(2e-6).And.EqualTo(0.0073).Within(0.00005));
+        Assert.That(
+            Statistics.Welch(Summary.Of(a), Summary.Of(b)),
+            Is.EqualTo(ByIntegration(a, b)).Within(2e-6).And.EqualTo(0.0073).Within(0.00005));
     }
 
     [Test]
@@ -71,7 +75,8 @@ internal sealed class StatisticsTests
         var random = new Random(7);
         const int Times = 4_000;
 
-        int told = Enumerable.Range(0, Times).Count(_ => Statistics.Welch(Summary.Of(Normal(random, count, 10, 1)), Summary.Of(Normal(random, count, 10, 1))) < 0.05);
+        int told = Enumerable.Range(0, Times).Count(
+            _ => Statistics.Welch(Summary.Of(Normal(random, count, 10, 1)), Summary.Of(Normal(random, count, 10, 1))) < 0.05);
 
         Assert.That(told / (double)Times, Is.InRange(0.035, 0.06));
     }
@@ -81,7 +86,8 @@ internal sealed class StatisticsTests
     {
         var random = new Random(7);
 
-        int told = Enumerable.Range(0, 1_000).Count(_ => Statistics.Welch(Summary.Of(Normal(random, 5, 10, 1)), Summary.Of(Normal(random, 5, 14, 3))) < 0.05);
+        int told = Enumerable.Range(0, 1_000).Count(
+            _ => Statistics.Welch(Summary.Of(Normal(random, 5, 10, 1)), Summary.Of(Normal(random, 5, 14, 3))) < 0.05);
 
         Assert.That(told, Is.InRange(500, 800), "the power that a simulation gives for these two");
         Assert.That(Statistics.Welch(Summary.Of([1, 1.1, 0.9]), Summary.Of([9, 9.1, 8.9])), Is.LessThan(1e-5));
@@ -99,7 +105,8 @@ internal sealed class StatisticsTests
     public void The_correction_is_the_published_one()
     {
         // The fifteen probabilities of the paper's own example: the first four are significant, the others are not.
-        double[] published = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000];
+        double[] published = [
+            0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0000];
 
         double[] corrected = Statistics.BenjaminiHochberg(published);
 
@@ -120,7 +127,12 @@ internal sealed class StatisticsTests
     {
         var s = Summary.Of(values);
         const double Tiny = 1e-9;
-        return s.Min <= s.Median && s.Median <= s.Max && s.Min - Tiny <= s.Mean && s.Mean <= s.Max + Tiny && s.StandardDeviation <= (s.Max - s.Min) + Tiny && s == Summary.Of(values.Reverse());
+        return s.Min <= s.Median
+            && s.Median <= s.Max
+            && s.Min - Tiny <= s.Mean
+            && s.Mean <= s.Max + Tiny
+            && s.StandardDeviation <= (s.Max - s.Min) + Tiny
+            && s == Summary.Of(values.Reverse());
     }));
 
     [Test]
@@ -129,13 +141,16 @@ internal sealed class StatisticsTests
         double[] raw = [.. values.Select(value => value / 1_000)], corrected = Statistics.BenjaminiHochberg(raw);
         const double Tiny = 1e-12;
         double[] inOrder = [.. corrected.Zip(raw).OrderBy(pair => pair.Second).Select(pair => pair.First)];
-        return raw.Zip(corrected).All(pair => pair.Second >= pair.First - Tiny && pair.Second <= 1) && inOrder.Zip(inOrder.Skip(1)).All(pair => pair.First <= pair.Second + Tiny);
+        return raw.Zip(corrected).All(pair => pair.Second >= pair.First - Tiny && pair.Second <= 1)
+            && inOrder.Zip(inOrder.Skip(1)).All(pair => pair.First <= pair.Second + Tiny);
     }));
 
     [Test]
     public void A_quantile_undoes_the_distribution() => Check.QuickThrowOnFailure(Prop.ForAll(
         Gen.Choose(1, 999).ToArbitrary(), Gen.Choose(1, 400).ToArbitrary(),
-        (thousandths, tenths) => Math.Abs(StudentT.Cumulative(StudentT.Quantile(thousandths / 1000.0, 0.5 + (tenths / 10.0)), 0.5 + (tenths / 10.0)) - (thousandths / 1000.0)) < 1e-8));
+        (thousandths, tenths) => Math.Abs(
+            StudentT.Cumulative(
+                StudentT.Quantile(thousandths / 1000.0, 0.5 + (tenths / 10.0)), 0.5 + (tenths / 10.0)) - (thousandths / 1000.0)) < 1e-8));
 
     private static Arbitrary<double[]> Series() =>
         Gen.Choose(2, 30).SelectMany(count => Gen.Choose(0, 1_000_000).Select(value => value / 1_000.0).ArrayOf(count)).ToArbitrary();

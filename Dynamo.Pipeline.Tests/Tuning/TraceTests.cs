@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using System.Text.Json;
 
 namespace Dynamo.Pipeline.Tests;
@@ -11,13 +12,20 @@ internal sealed class TraceTests
         var trace = new TraceRecorder();
         await RecordAsync(trace, 100, 7, token);
         TraceEvent[] spans = trace.Events.ToArray();
-        TraceEvent[] chunks = [.. spans.Where(span => span.Kind == TraceKind.Chunk)], files = [.. spans.Where(span => span.Kind == TraceKind.File)];
+        TraceEvent[] chunks = [
+            .. spans.Where(span => span.Kind == TraceKind.Chunk)], files = [.. spans.Where(span => span.Kind == TraceKind.File)];
 
         Assert.That(files.Select(file => file.Path), Is.Unique.And.Exactly(100).Items);
         Assert.That(chunks, Has.Length.EqualTo(15));
-        Assert.That(files, Has.All.Matches<TraceEvent>(file => chunks.Any(chunk => chunk.Number == file.Number && chunk.Lane == file.Lane && chunk.Start <= file.Start && file.End <= chunk.End)));
+        Assert.That(
+            files,
+            Has.All.Matches<TraceEvent>(
+                file => chunks.Any(
+                    chunk => chunk.Number == file.Number && chunk.Lane == file.Lane && chunk.Start <= file.Start && file.End <= chunk.End)));
         foreach (var lane in chunks.GroupBy(chunk => chunk.Lane))
-            Assert.That(lane.OrderBy(chunk => chunk.Start).Zip(lane.OrderBy(chunk => chunk.Start).Skip(1), (one, next) => one.End <= next.Start), Has.All.True);
+            Assert.That(
+                lane.OrderBy(chunk => chunk.Start).Zip(lane.OrderBy(chunk => chunk.Start).Skip(1), (one, next) => one.End <= next.Start),
+                Has.All.True);
         Assert.That(spans.Where(span => span.Kind == TraceKind.Batch).Sum(batch => batch.Files), Is.EqualTo(100));
         Assert.That(trace.Dropped, Is.Zero);
     }
@@ -59,16 +67,26 @@ internal sealed class TraceTests
         JsonElement[] events = [.. json.RootElement.GetProperty("traceEvents").EnumerateArray()];
         JsonElement[] complete = [.. events.Where(span => span.GetProperty("ph").GetString() == "X")];
         Assert.That(complete, Has.Length.EqualTo(trace.Events.Length));
-        Assert.That(complete, Has.All.Matches<JsonElement>(span => span.GetProperty("ts").GetDouble() >= 0 && span.GetProperty("dur").GetDouble() >= 0 && span.GetProperty("pid").GetInt32() == 1));
-        int[] named = [.. events.Where(span => span.GetProperty("name").GetString() == "thread_name").Select(span => span.GetProperty("tid").GetInt32())];
+        Assert.That(
+            complete,
+            Has.All.Matches<JsonElement>(
+                span => span.GetProperty("ts").GetDouble() >= 0 && span.GetProperty("dur").GetDouble() >= 0 && span.GetProperty("pid").GetInt32() == 1));
+        int[] named = [
+            .. events.Where(
+                span => span.GetProperty("name").GetString() == "thread_name").Select(span => span.GetProperty("tid").GetInt32())];
         Assert.That(complete.Select(span => span.GetProperty("tid").GetInt32()).Distinct(), Is.EquivalentTo(named));
-        Assert.That(events.Select(span => span.GetProperty("args")).Any(args => args.TryGetProperty("name", out JsonElement name) && name.GetString() == "writer 1"));
+        Assert.That(
+            events.Select(span => span.GetProperty("args")).Any(
+                args => args.TryGetProperty("name", out JsonElement name) && name.GetString() == "writer 1"));
     }
 
     private static async Task RecordAsync(TraceRecorder trace, int files, int chunk, CancellationToken token)
     {
         await using var sink = new MemorySink<int>();
         await FilePipeline.From(MemorySource.Of(files)).Read(new NumberFormat())
-            .WriteTo(sink, new PipelineOptions { Readers = 2, FilesPerMessage = chunk, Trace = trace }).RunAsync(cancellationToken: token).WaitAsync(token);
+            .WriteTo(
+                sink,
+                new PipelineOptions { Readers = 2, FilesPerMessage = chunk, Trace = trace }).RunAsync(cancellationToken: token)
+                    .WaitAsync(token);
     }
 }

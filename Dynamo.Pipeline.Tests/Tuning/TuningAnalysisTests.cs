@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 internal sealed class TuningAnalysisTests
@@ -5,11 +6,14 @@ internal sealed class TuningAnalysisTests
     [Test]
     public void The_best_is_the_smallest_mean_and_only_what_can_be_told_from_it_is_worse()
     {
-        TuningAnalysis analysis = Of((1, 1, [2.0, 2.1, 1.9]), (2, 100, [1.00, 1.02, 0.98]), (4, 100, [0.99, 1.03, 0.96]), (4, 1, [1.5, 1.52, 1.49]));
+        TuningAnalysis analysis = Of(
+            (1, 1, [2.0, 2.1, 1.9]), (2, 100, [1.00, 1.02, 0.98]), (4, 100, [0.99, 1.03, 0.96]), (4, 1, [1.5, 1.52, 1.49]));
 
         Assert.That(analysis.Best.Cell, Is.EqualTo(TuningCell.Read(4, 100)));
         Assert.That(analysis.Worst.Cell, Is.EqualTo(TuningCell.Read(1, 1)));
-        Assert.That(analysis.Cells.Where(cell => cell.IsLikeBest).Select(cell => cell.Cell), Is.EquivalentTo(new[] { TuningCell.Read(4, 100), TuningCell.Read(2, 100) }));
+        Assert.That(
+            analysis.Cells.Where(cell => cell.IsLikeBest).Select(cell => cell.Cell),
+            Is.EquivalentTo(new[] { TuningCell.Read(4, 100), TuningCell.Read(2, 100) }));
         Assert.That(analysis.Recommended.Cell, Is.EqualTo(TuningCell.Read(2, 100)), "as good, with less in memory");
     }
 
@@ -44,6 +48,9 @@ internal sealed class TuningAnalysisTests
     public void Without_a_measurement_there_is_nothing_to_say() => Assert.That(TuningAnalysis.Of([], TuningStage.Read), Is.Null);
 
     private static TuningAnalysis Of(params (int? Readers, int Chunk, double[] Seconds)[] cells) => TuningAnalysis.Of(
-        cells.SelectMany(cell => cell.Seconds.Select((seconds, i) => new TuningSample(TuningCell.Read(cell.Readers, cell.Chunk), i + 1, 1, 10, 10, 10, 100, seconds, DateTime.UnixEpoch))),
+        cells.SelectMany(
+            cell => cell.Seconds.Select(
+                (seconds, i) => new TuningSample(
+                    TuningCell.Read(cell.Readers, cell.Chunk), i + 1, 1, 10, 10, 10, 100, seconds, DateTime.UnixEpoch))),
         TuningStage.Read)!;
 }

@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 internal sealed class TuningGridTests
@@ -6,9 +7,12 @@ internal sealed class TuningGridTests
     public void The_default_is_the_published_experiment()
     {
         var grid = new TuningGrid();
-        var runs = Enumerable.Range(1, grid.Repeat).SelectMany(grid.Order).GroupBy(run => run.Cell).ToDictionary(cell => cell.Key, cell => cell.Count());
+        var runs = Enumerable.Range(1, grid.Repeat).SelectMany(grid.Order).GroupBy(run => run.Cell).ToDictionary(
+            cell => cell.Key, cell => cell.Count());
 
-        Assert.That(grid.ReadCells.Where(cell => cell.Readers is not null && grid.Readers.Contains(cell.Readers)).ToArray(), Has.Length.EqualTo(96), "12 reader counts × 8 chunk sizes");
+        Assert.That(
+            grid.ReadCells.Where(cell => cell.Readers is not null && grid.Readers.Contains(cell.Readers)).ToArray(), Has.Length.EqualTo(96),
+            "12 reader counts × 8 chunk sizes");
         Assert.That(Enumerable.Range(1, 18).Select(readers => runs[TuningCell.Read(readers, 1)]), Has.All.EqualTo(25), "5 sets of 5");
         Assert.That(runs[TuningCell.Read(5, 100)], Is.EqualTo(5));
         Assert.That(grid.Pause, Is.EqualTo(TimeSpan.FromSeconds(5)));
@@ -43,7 +47,8 @@ internal sealed class TuningGridTests
     [Test]
     public void What_cannot_be_measured_is_refused_by_name()
     {
-        Assert.That(() => new TuningGrid { Readers = [1, 0] }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Readers"));
+        Assert.That(
+            () => new TuningGrid { Readers = [1, 0] }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Readers"));
         Assert.That(() => new TuningGrid { Chunks = [] }, Throws.ArgumentException.With.Message.Contains("Chunks"));
         Assert.That(() => new TuningGrid { Repeat = 0 }, Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Repeat"));
     }

@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -39,18 +40,30 @@ internal sealed partial class TuningReportTests
 
         JsonElement[] cells = [.. day.GetProperty("cells").EnumerateArray()];
         JsonElement best = cells.Single(cell => cell.GetProperty("kind").GetString() == "best");
-        double minimum = result.Samples.Where(sample => sample.Cell is { Stage: TuningStage.Read, Readers: not null }).GroupBy(sample => sample.Cell).Min(cell => cell.Average(sample => sample.Seconds));
+        double minimum = result.Samples.Where(
+            sample => sample.Cell is { Stage: TuningStage.Read, Readers: not null }).GroupBy(sample => sample.Cell).Min(
+                cell => cell.Average(sample => sample.Seconds));
         Assert.That(cells, Has.Length.EqualTo(3 * 2));
         Assert.That(best.GetProperty("mean").GetDouble(), Is.EqualTo(minimum).Within(1e-12)
-            .And.EqualTo(cells.Where(cell => cell.GetProperty("row").GetString() != "auto").Min(cell => cell.GetProperty("mean").GetDouble())));
-        Assert.That((best.GetProperty("weight").GetInt32() >= 700, best.GetProperty("color").GetString()), Is.EqualTo((true, "rgb(255, 255, 255)")), "bold white");
-        Assert.That(cells.Where(cell => cell.GetProperty("kind").GetString() == "like"), Has.All.Matches<JsonElement>(cell => cell.GetProperty("text").GetString()!.StartsWith('≈')));
-        Assert.That(day.GetProperty("pictures").EnumerateArray().Select(picture => picture.GetProperty("label").GetString()), Has.Some.StartsWith("Run time").And.Some.StartsWith("2 readers").And.Some.StartsWith("Files by size"));
+            .And.EqualTo(
+                cells.Where(cell => cell.GetProperty("row").GetString() != "auto").Min(cell => cell.GetProperty("mean").GetDouble())));
+        Assert.That(
+            (best.GetProperty("weight").GetInt32() >= 700, best.GetProperty("color").GetString()), Is.EqualTo((true, "rgb(255, 255, 255)")),
+            "bold white");
+        Assert.That(
+            cells.Where(cell => cell.GetProperty("kind").GetString() == "like"),
+            Has.All.Matches<JsonElement>(cell => cell.GetProperty("text").GetString()!.StartsWith('≈')));
+        Assert.That(
+            day.GetProperty("pictures").EnumerateArray().Select(picture => picture.GetProperty("label").GetString()),
+            Has.Some.StartsWith("Run time").And.Some.StartsWith("2 readers").And.Some.StartsWith("Files by size"));
         foreach (JsonElement page in (JsonElement[])[day, night])
         {
             Assert.That(page.GetProperty("pictures").EnumerateArray(), Has.All.Matches<JsonElement>(picture =>
                 picture.GetProperty("width").GetDouble() > 400 && picture.GetProperty("height").GetDouble() > 60 && picture.GetProperty("marks").GetInt32() > 1));
-            Assert.That(page.GetProperty("cells").EnumerateArray(), Has.All.Matches<JsonElement>(cell => Contrast(cell, "color", "background") >= 4.5 && cell.GetProperty("width").GetDouble() > 40));
+            Assert.That(
+                page.GetProperty("cells").EnumerateArray(),
+                Has.All.Matches<JsonElement>(
+                    cell => Contrast(cell, "color", "background") >= 4.5 && cell.GetProperty("width").GetDouble() > 40));
             Assert.That(Contrast(page, "ink", "page"), Is.GreaterThanOrEqualTo(7));
             Assert.That(page.GetProperty("overflow").GetDouble(), Is.LessThanOrEqualTo(0), "nothing sticks out at the side");
             Assert.That(page.GetProperty("loaded").GetArrayLength(), Is.Zero, "it needs nothing from elsewhere");
@@ -80,16 +93,22 @@ internal sealed partial class TuningReportTests
 
     private async Task<TuningResult> SweepAsync(CancellationToken token)
     {
-        await using var source = new MemorySource(Enumerable.Range(0, 60).ToDictionary(i => $"{i:D4}.csv", i => string.Concat(Enumerable.Repeat("1\n", i == 5 ? 20_000 : 1))));
+        await using var source = new MemorySource(
+            Enumerable.Range(0, 60).ToDictionary(i => $"{i:D4}.csv", i => string.Concat(Enumerable.Repeat("1\n", i == 5 ? 20_000 : 1))));
         using var measurements = Measurements.Open(_folder["m.csv"]);
         var grid = new TuningGrid { Readers = [1, 2, null], Chunks = [1, 10], CurveReaders = [], Repeat = 3, Pause = TimeSpan.Zero };
-        return await new TuningSweep<int>(source, new NumberFormat(), grid, new PipelineOptions(), () => new MemorySink<int>()).RunAsync(measurements, cancellationToken: token).WaitAsync(token);
+        return await new TuningSweep<int>(
+            source, new NumberFormat(), grid, new PipelineOptions(),
+            () => new MemorySink<int>()).RunAsync(measurements, cancellationToken: token).WaitAsync(token);
     }
 
     private async Task<JsonElement> OpenAsync(TuningResult result, bool dark, CancellationToken token)
     {
         string file = _folder["report.html"];
-        File.WriteAllText(file, new TuningReport(result, "sensor files & more", "{ \"readers\": 2 }").ToString().Replace("</body>", Witness + "</body>", StringComparison.Ordinal));
+        File.WriteAllText(
+            file,
+            new TuningReport(result, "sensor files & more", "{ \"readers\": 2 }").ToString().Replace(
+                "</body>", Witness + "</body>", StringComparison.Ordinal));
         BrowserPage page = await Chromium.OpenAsync(file, dark, token);
         Assert.That(page.Console, Is.Empty);
         using JsonDocument json = JsonDocument.Parse(WebUtility.HtmlDecode(WitnessText().Match(page.Dom).Groups["json"].Value));
@@ -105,7 +124,10 @@ internal sealed partial class TuningReportTests
 
     private static double Luminance(string rgb)
     {
-        double[] parts = [.. Number().Matches(rgb).Take(3).Select(match => double.Parse(match.Value, System.Globalization.CultureInfo.InvariantCulture) / 255).Select(c => c <= 0.04045 ? c / 12.92 : Math.Pow((c + 0.055) / 1.055, 2.4))];
+        double[] parts = [
+            .. Number().Matches(rgb).Take(3).Select(
+                match => double.Parse(match.Value, System.Globalization.CultureInfo.InvariantCulture) / 255).Select(
+                    c => c <= 0.04045 ? c / 12.92 : Math.Pow((c + 0.055) / 1.055, 2.4))];
         return (0.2126 * parts[0]) + (0.7152 * parts[1]) + (0.0722 * parts[2]);
     }
 

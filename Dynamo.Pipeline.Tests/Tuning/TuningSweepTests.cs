@@ -1,3 +1,4 @@
+using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 [TestFixture, CancelAfter(60_000)]
@@ -26,7 +27,9 @@ internal sealed class TuningSweepTests
         Assert.That(result.Samples, Has.All.Matches<TuningSample>(sample => sample is { Files: 50, Rows: 99, Seconds: > 0 }));
         Assert.That(result.BadFiles, Is.EqualTo(1));
         Assert.That(source.Settled, Is.Empty);
-        Assert.That(result.Timelines.Select(timeline => timeline.Lanes.Sum(lane => lane.Chunks.Sum(chunk => chunk.FileCount))), Is.EqualTo(new[] { 50, 50 }));
+        Assert.That(
+            result.Timelines.Select(timeline => timeline.Lanes.Sum(lane => lane.Chunks.Sum(chunk => chunk.FileCount))),
+            Is.EqualTo(new[] { 50, 50 }));
     }
 
     [Test]
@@ -60,7 +63,8 @@ internal sealed class TuningSweepTests
         await using var source = Source(20);
         var sinks = new List<MemorySink<int>>();
         using var measurements = Measurements.Open(_folder["m.csv"]);
-        var sweep = new TuningSweep<int>(source, new NumberFormat(), s_grid with { BatchRows = [5, 50], Writers = [1, 2] }, new PipelineOptions(), () =>
+        var sweep = new TuningSweep<int>(
+            source, new NumberFormat(), s_grid with { BatchRows = [5, 50], Writers = [1, 2] }, new PipelineOptions(), () =>
         {
             sinks.Add(new MemorySink<int> { MaxWriters = 2 });
             return sinks[^1];
@@ -69,19 +73,23 @@ internal sealed class TuningSweepTests
         TuningResult result = await sweep.RunAsync(measurements, cancellationToken: token).WaitAsync(token);
 
         Assert.That(result.Whole!.Cells, Has.Count.EqualTo(4));
-        Assert.That(sinks.Skip(1).Select(sink => sink.Rows.Count), Has.All.EqualTo(38).And.Exactly(8).Items, "the first was only asked what it allows");
+        Assert.That(
+            sinks.Skip(1).Select(sink => sink.Rows.Count), Has.All.EqualTo(38).And.Exactly(8).Items,
+            "the first was only asked what it allows");
         Assert.That(result.Loggers, Is.EqualTo(20 / result.Whole.Recommended.Seconds.Mean * 900).Within(1e-6));
     }
 
     [Test]
     public async Task With_little_time_a_share_of_the_files_is_measured_and_a_resumed_sweep_keeps_to_it(CancellationToken token)
     {
-        await using var source = new MemorySource(Enumerable.Range(0, 1_000).ToDictionary(i => $"{i:D4}", _ => "1\n")) { OnOpen = async (_, cancel) => await Task.Yield() };
+        await using var source = new MemorySource(
+            Enumerable.Range(0, 1_000).ToDictionary(i => $"{i:D4}", _ => "1\n")) { OnOpen = async (_, cancel) => await Task.Yield() };
         TuningGrid grid = s_grid with { Within = TimeSpan.FromTicks(1) };
         using var measurements = Measurements.Open(_folder["m.csv"]);
 
         TuningResult first = await Sweep(source, grid).RunAsync(measurements, cancellationToken: token).WaitAsync(token);
-        TuningResult second = await Sweep(source, grid with { Repeat = 3, Within = null }).RunAsync(measurements, cancellationToken: token).WaitAsync(token);
+        TuningResult second = await Sweep(
+            source, grid with { Repeat = 3, Within = null }).RunAsync(measurements, cancellationToken: token).WaitAsync(token);
 
         Assert.That((first.Files.Files, first.Files.Ready), Is.EqualTo((200, 1_000)));
         Assert.That(second.Samples, Has.Count.EqualTo(18).And.All.Matches<TuningSample>(sample => sample.Files == 200));
@@ -120,10 +128,12 @@ internal sealed class TuningSweepTests
         Assert.That(result.Files.Files, Is.Zero);
     }
 
-    private static TuningSweep<int> Sweep(IFileSource source, TuningGrid? grid = null) => new(source, new NumberFormat(), grid ?? s_grid, new PipelineOptions());
+    private static TuningSweep<int> Sweep(IFileSource source, TuningGrid? grid = null) =>
+        new(source, new NumberFormat(), grid ?? s_grid, new PipelineOptions());
 
     /// <summary>Files of two rows; the last one is bad.</summary>
-    private static MemorySource Source(int count) => new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D4}", i => i == count - 1 ? "1\nquarantine\n" : "1\n2\n"));
+    private static MemorySource Source(int count) =>
+        new(Enumerable.Range(0, count).ToDictionary(i => $"{i:D4}", i => i == count - 1 ? "1\nquarantine\n" : "1\n2\n"));
 
     private sealed class StopAfter(int measurements, CancellationTokenSource stop) : IProgress<TuningProgress>
     {

@@ -1,29 +1,30 @@
 using System.Globalization;
+using System.Text;
 
 namespace Dynamo.Pipeline.Benchmarks;
 
 /// <summary>
-/// Our read step and our whole process beside the published method (pool_read_file.py, pool_import.py) and the floor (floor.c), which are looked for in the folder
-/// PEERS. Everything in turn, so that drift of the machine favours nobody, and each right after a pass over all files, so that nobody reads them from disk; medians.
+/// Our read step and our whole process beside the peers: the published method (pool_read_file.py, pool_import.py) at its best cell, and C
+/// programs (floor.c, floor_import.c). All take turns, so that drift of the machine favours nobody, and each comes right after a pass over
+/// all files, so that nobody reads them from disk. Medians, and the medians of the ratios of each round.
 /// </summary>
 internal static class Comparison
 {
     private static readonly string[] s_workers = ["1", "2", "3", "4"];
     private static readonly string[] s_chunks = ["100", "500", "1000"];
+    private static readonly string s_threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The interpreter itself: a launcher in front of it would be measured too.</summary>
-    private static string Python { get; set; } = "python3";
-
-    public static async Task<int> RunAsync(string folder, string peers, int repeat, string? host)
+    public static async Task<int> RunAsync(string folder, int repeat, string? host)
     {
+        host = Machine.Host(host);
         string work = Directory.CreateTempSubdirectory("dynamo-compare-").FullName;
         try
         {
-            string floor = Path.Combine(work, "floor");
-            Python = (await Child.RunAsync("python3", "-c", "import sys; print(sys.executable)")).Output.Trim();
-            await Child.RunAsync("cc", "-O2", "-pthread", Path.Combine(peers, "floor.c"), "-o", floor);
-            await ReadStepAsync(folder, peers, floor, repeat);
-            await WholeProcessAsync(folder, peers, floor, work, repeat, host);
+            Machine.Files(folder);
+            Peers peers = await Peers.PrepareAsync(work);
+            Machine.Describe(folder, host, peers);
+            await ReadStepAsync(folder, peers, repeat);
+            await WholeProcessAsync(folder, peers, work, repeat, host);
         }
         finally
         {
@@ -32,78 +33,131 @@ internal static class Comparison
         return 0;
     }
 
-    private static async Task ReadStepAsync(string folder, string peers, string floor, int repeat)
+    /// <summary>The whole process: a folder into a new SQLite database.</summary>
+    public static Task<Child.Figures> ImportAsync(string folder, string database, string host) =>
+        Child.RunAsync(Child.DoneWithDefects, host, "run", "--source", folder, "--sink", $"sqlite:{database}", "--json");
+
+    private static async Task ReadStepAsync(string folder, Peers peers, int repeat)
     {
-        string script = Path.Combine(peers, "pool_read_file.py");
-        string[] best = await BestCellAsync(async cell => Child.OwnSeconds((await Child.RunAsync(Python, [script, folder, .. cell, "1"])).Output));
-        string threads = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
-        List<double> ours = [], pool = [], floors = [];
-        await ReadStep.MeasureAsync(folder, Environment.ProcessorCount, 100);
-        for (int i = 0; i < repeat; i++)
+        var all = new List<Contestant> { new("ours", () => InThisProcessAsync(folder)) };
+        if (peers.Python is { } python)
         {
-            await WarmAsync(floor, folder);
-            ours.Add((await ReadStep.MeasureAsync(folder, Environment.ProcessorCount, 100)).Seconds);
-            await WarmAsync(floor, folder);
-            floors.Add(Child.OwnSeconds((await Child.RunAsync(floor, folder, threads)).Output));
-            await WarmAsync(floor, folder);
-            pool.Add(Child.OwnSeconds((await Child.RunAsync(Python, [script, folder, .. best, "1"])).Output));
+            await AddBestAsync(all, "pool_read_file.py", async cell =>
+                OfItsOwn(await Child.RunAsync(python, [peers.PoolReadFile, folder, .. cell, "1"])));
         }
-        Print("read_file step", ours, ($"pool_read_file.py {string.Join('×', best)}", pool), ($"floor.c, {threads} threads", floors));
+        if (peers.Floor is { } floor)
+            all.Add(new($"floor.c, {s_threads} threads", async () => OfItsOwn(await Child.RunAsync(floor, folder, s_threads))));
+        await TakeTurnsAsync(all, folder, repeat);
+        Print($"read_file step, {s_threads} threads", all);
     }
 
-    private static async Task WarmAsync(string floor, string folder) => await Child.RunAsync(floor, folder, "2");
-
-    private static async Task WholeProcessAsync(string folder, string peers, string floor, string work, int repeat, string? host)
+    private static async Task WholeProcessAsync(string folder, Peers peers, string work, int repeat, string host)
     {
-        string script = Path.Combine(peers, "pool_import.py"), theirs = Path.Combine(work, "pool.db");
-        string[] best = await BestCellAsync(async cell => (await Child.RunAsync(Python, [script, folder, theirs, .. cell])).Seconds);
-        List<double> ours = [], pool = [], cpu = [], poolCpu = [], memory = [];
-        for (int i = 0; i <= repeat; i++)
+        // Always a new database: deleting the old one takes time too, and is nobody's.
+        string database = Path.Combine(work, "db", "readings.db");
+        async Task<Child.Figures> Fresh(Func<Task<Child.Figures>> import)
         {
-            await WarmAsync(floor, folder);
-            Child.Figures mine = await ImportAsync(folder, Path.Combine(work, $"ours{i}.db"), host);
-            await WarmAsync(floor, folder);
-            Child.Figures other = await Child.RunAsync(Python, [script, folder, theirs, .. best]);
-            if (i == 0) continue; // The first pair loads the programs themselves.
-            ours.Add(mine.Seconds);
-            cpu.Add(mine.CpuSeconds);
-            memory.Add(mine.PeakBytes / 1048576.0);
-            pool.Add(other.Seconds);
-            poolCpu.Add(other.CpuSeconds);
+            string home = Path.GetDirectoryName(database)!;
+            if (Directory.Exists(home)) Directory.Delete(home, recursive: true);
+            Directory.CreateDirectory(home);
+            return await import();
         }
-        Print("whole process, folder to SQLite", ours, ($"pool_import.py {string.Join('×', best)}", pool));
-        Console.WriteLine(FormattableString.Invariant($"  CPU: ours {Child.Median(cpu):F2} s, pool_import.py {Child.Median(poolCpu):F2} s; our peak memory {Child.Median(memory):F0} MB"));
+        var all = new List<Contestant> { new("ours", () => Fresh(() => ImportAsync(folder, database, host))) };
+        if (peers.Python is { } python)
+        {
+            await AddBestAsync(all, "pool_import.py", cell =>
+                Fresh(() => Child.RunAsync(python, [peers.PoolImport, folder, database, .. cell])));
+        }
+        if (peers.FloorImport is { } floor)
+            all.Add(new($"floor_import.c, {s_threads} threads", () => Fresh(() => Child.RunAsync(floor, folder, database, s_threads))));
+        await TakeTurnsAsync(all, folder, repeat);
+        Print("whole process, folder to SQLite", all);
     }
 
-    /// <summary>By the given host, or by the one that was built beside this program.</summary>
-    public static Task<Child.Figures> ImportAsync(string folder, string database, string? host = null)
-    {
-        host ??= Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "dynamo.exe" : "dynamo");
-        return Child.RunAsync(host, "run", "--source", folder, "--sink", $"sqlite:{database}", "--json");
-    }
+    private static async Task<Child.Figures> InThisProcessAsync(string folder) =>
+        new((await ReadStep.MeasureAsync(folder, Environment.ProcessorCount, 100)).Seconds, double.NaN, 0, "");
 
-    private static async Task<string[]> BestCellAsync(Func<string[], Task<double>> measure)
+    private static Child.Figures OfItsOwn(Child.Figures run) =>
+        run with { Seconds = Child.OwnSeconds(run.Output), CpuSeconds = double.NaN };
+
+    /// <summary>Looks for the combination of workers and chunk that is fastest, and adds that one.</summary>
+    private static async Task AddBestAsync(List<Contestant> all, string name, Func<string[], Task<Child.Figures>> measure)
     {
         var cells = new List<(double Seconds, string[] Cell)>();
-        foreach (string workers in s_workers)
+        try
         {
-            foreach (string chunk in s_chunks)
+            foreach (string workers in s_workers)
             {
-                double first = await measure([workers, chunk]), second = await measure([workers, chunk]);
-                cells.Add((Math.Min(first, second), [workers, chunk]));
+                foreach (string chunk in s_chunks)
+                {
+                    Child.Figures first = await measure([workers, chunk]), second = await measure([workers, chunk]);
+                    cells.Add((Math.Min(first.Seconds, second.Seconds), [workers, chunk]));
+                }
             }
         }
-        return cells.MinBy(cell => cell.Seconds).Cell;
+        catch (ChildException e)
+        {
+            Console.Error.WriteLine($"Not measured: {name}. {e.Message}");
+            return;
+        }
+        string[] best = cells.MinBy(cell => cell.Seconds).Cell;
+        all.Add(new($"{name} {string.Join('×', best)}", () => measure(best)));
     }
 
-    private static void Print(string what, List<double> ours, params (string Name, List<double> Seconds)[] others)
+    /// <summary>One round more than is counted: the first loads the programs themselves. Who fails is left out from there on.</summary>
+    private static async Task TakeTurnsAsync(List<Contestant> all, string folder, int repeat)
     {
-        Console.WriteLine(what);
-        Console.WriteLine(FormattableString.Invariant($"  {"ours",-36} {Child.Median(ours):F3} s  ({ours.Min():F3}–{ours.Max():F3})"));
-        foreach ((string name, List<double> seconds) in others)
+        for (int round = 0; round <= repeat; round++)
         {
-            double ratio = Child.Median(seconds.Zip(ours, (theirs, mine) => theirs / mine));
-            Console.WriteLine(FormattableString.Invariant($"  {name,-36} {Child.Median(seconds):F3} s  ({seconds.Min():F3}–{seconds.Max():F3})  theirs/ours {ratio:F2}, ours/theirs {1 / ratio:F2}"));
+            foreach (Contestant one in all.ToArray())
+            {
+                try
+                {
+                    Warm(folder);
+                    Child.Figures run = await one.Measure();
+                    if (round > 0) one.Runs.Add(run);
+                }
+                catch (ChildException e) when (one != all[0])
+                {
+                    Console.Error.WriteLine($"Not measured: {one.Name}. {e.Message}");
+                    all.Remove(one);
+                }
+            }
         }
+    }
+
+    /// <summary>Reads every file, so that all are in memory.</summary>
+    private static void Warm(string folder)
+    {
+        byte[] buffer = new byte[1 << 16];
+        foreach (string path in Directory.EnumerateFiles(folder, "*.csv"))
+        {
+            using Microsoft.Win32.SafeHandles.SafeFileHandle file = File.OpenHandle(path);
+            for (long at = 0, read; (read = RandomAccess.Read(file, buffer, at)) > 0; at += read) { }
+        }
+    }
+
+    private static void Print(string what, List<Contestant> all)
+    {
+        Console.WriteLine($"\n{what}, medians of {all[0].Runs.Count} (smallest–largest)");
+        foreach (Contestant one in all)
+        {
+            double[] seconds = [.. one.Runs.Select(run => run.Seconds)];
+            double cpu = Child.Median(one.Runs.Select(run => run.CpuSeconds));
+            double peak = Child.Median(one.Runs.Select(run => run.PeakBytes / 1048576.0));
+            double ratio = Child.Median(seconds.Zip(all[0].Runs, (theirs, mine) => theirs / mine.Seconds));
+            var line = new StringBuilder();
+            line.Append(CultureInfo.InvariantCulture, $"  {one.Name,-28} {Child.Median(seconds):F3} s");
+            line.Append(CultureInfo.InvariantCulture, $"  ({seconds.Min():F3}–{seconds.Max():F3})");
+            if (double.IsFinite(cpu)) line.Append(CultureInfo.InvariantCulture, $"  CPU {cpu:F2} s");
+            if (one == all[0] && peak > 0) line.Append(CultureInfo.InvariantCulture, $"  peak memory {peak:F0} MB");
+            if (one != all[0]) line.Append(CultureInfo.InvariantCulture, $"  theirs/ours {ratio:F2}, ours/theirs {1 / ratio:F2}");
+            Console.WriteLine(line);
+        }
+    }
+
+    private sealed record Contestant(string Name, Func<Task<Child.Figures>> Measure)
+    {
+        public List<Child.Figures> Runs { get; } = [];
     }
 }

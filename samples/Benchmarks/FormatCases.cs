@@ -16,12 +16,16 @@ internal sealed record FormatCase(string Name, ReadingFormat Format, byte[] Byte
         Long("long (default)", ReadingFormat.Default, ','),
         Long("long, decimal comma", ReadingFormat.Default with { DecimalSeparator = ',', Text = new CsvText { Separator = ';' } }, ';'),
         Long("long, local time", ReadingFormat.Default with { Zone = "Europe/Brussels" }, ',', "yyyy-MM-ddTHH:mm:ss"),
-        Long("long, d/M/y pattern", ReadingFormat.Default with { Zone = "Europe/Brussels", TimestampFormats = ["dd/MM/yyyy HH:mm:ss"] }, ',', "dd'/'MM'/'yyyy HH:mm:ss"),
-        Long("long, units and range", ReadingFormat.Default with { Channels = new Dictionary<string, ChannelFormat> { ["flow"] = new() { Unit = "l/s", ToUnit = "m3/h", Min = 0, Max = 1e6 } } }, ','),
+        Long("long, d/M/y pattern", ReadingFormat.Default with { Zone = "Europe/Brussels", TimestampFormats = ["dd/MM/yyyy HH:mm:ss"] }, ',',
+            "dd'/'MM'/'yyyy HH:mm:ss"),
+        Long("long, units and range",
+            ReadingFormat.Default with { Channels = new Dictionary<string, ChannelFormat> { ["flow"] = new() { Unit = "l/s", ToUnit = "m3/h", Min = 0, Max = 1e6 } } },
+            ','),
         Long("long, nulls", ReadingFormat.Default with { NullTokens = ["", "NaN", "-9999"] }, ','),
         Wide("wide", s_local, '.'),
         Wide("wide, decimal comma", s_local with { DecimalSeparator = ',', Text = new CsvText { Separator = ';' } }, ','),
-        Wide("wide, detected separator, nulls", s_local with { DecimalSeparator = ',', Text = new CsvText { Separator = CsvText.Detected }, NullTokens = ["", "-9999"] }, ','),
+        Wide("wide, detected separator, nulls",
+            s_local with { DecimalSeparator = ',', Text = new CsvText { Separator = CsvText.Detected }, NullTokens = ["", "-9999"] }, ','),
         Wide("wide, one channel, decimal comma", s_local with { DecimalSeparator = ',', Text = new CsvText { Separator = ';' } }, ',', 1),
     ];
 
@@ -29,7 +33,9 @@ internal sealed record FormatCase(string Name, ReadingFormat Format, byte[] Byte
     {
         var text = new StringBuilder(string.Join(separator, "logger", "channel", "timestamp", "value") + "\n");
         for (int i = 0; i < Rows; i++)
-            text.AppendJoin(separator, "L00001", "flow", Time(i).ToString(time, CultureInfo.InvariantCulture), Value(i, format.DecimalSeparator)).Append('\n');
+            text.AppendJoin(
+                separator, "L00001", "flow", Time(i).ToString(time, CultureInfo.InvariantCulture),
+                Value(i, format.DecimalSeparator)).Append('\n');
         return new FormatCase(name, format, Encoding.UTF8.GetBytes(text.ToString()), Rows);
     }
 

@@ -3,7 +3,8 @@ using System.Diagnostics;
 namespace Dynamo.Pipeline.Benchmarks;
 
 /// <summary>
-/// Nanoseconds a value for each format: the best of many passes, all formats in turn, so that what else the machine does falls out. The best pass is the one that nothing disturbed.
+/// Nanoseconds a value for each format: the best of many passes, all formats in turn, so that what else the machine does falls out.
+/// The best pass is the one that nothing disturbed.
 /// </summary>
 internal static class FormatCosts
 {
@@ -18,7 +19,8 @@ internal static class FormatCosts
             for (int i = 0; i < formats.Length; i++)
                 best[i] = Math.Min(best[i], await PassAsync(formats[i], FormatCase.All[i], rows));
         for (int i = 0; i < best.Length; i++)
-            Console.WriteLine(FormattableString.Invariant($"{FormatCase.All[i].Name,-34} {best[i],7:F1} ns a value   {best[i] / best[0],5:F2}"));
+            Console.WriteLine(
+                FormattableString.Invariant($"{FormatCase.All[i].Name,-34} {best[i],7:F1} ns a value   {best[i] / best[0],5:F2}"));
     }
 
     private static async Task<double> PassAsync(CsvFormat<Reading> format, FormatCase one, RowBatch<Reading> rows)
@@ -29,7 +31,8 @@ internal static class FormatCosts
         using IRowReader<Reading> reader = format.Open(s_file, content);
         while (await reader.ReadAsync(rows, int.MaxValue, default)) { }
         double nanoseconds = Stopwatch.GetElapsedTime(started).TotalNanoseconds;
-        if (rows.Rows.Count != one.Values) throw new InvalidOperationException($"{one.Name}: {rows.Rows.Count} rows, {(rows.Rejects.Count > 0 ? rows.Rejects[0] : null)}");
+        if (rows.Rows.Count != one.Values)
+            throw new InvalidOperationException($"{one.Name}: {rows.Rows.Count} rows, {(rows.Rejects.Count > 0 ? rows.Rejects[0] : null)}");
         return nanoseconds / one.Values;
     }
 }

@@ -25,7 +25,8 @@ internal sealed class HandWrittenReader(Reading[] rows) : DbDataReader
 
     public override bool Read() => ++_at < rows.Length;
 
-    public override object GetValue(int ordinal) => ordinal switch { 0 => rows[_at].Logger, 1 => rows[_at].Channel, 2 => rows[_at].TimestampUtc, _ => rows[_at].Value };
+    public override object GetValue(int ordinal) =>
+        ordinal switch { 0 => rows[_at].Logger, 1 => rows[_at].Channel, 2 => rows[_at].TimestampUtc, _ => rows[_at].Value };
 
     public override string GetName(int ordinal) => s_names[ordinal];
 
@@ -65,9 +66,11 @@ internal sealed class HandWrittenReader(Reading[] rows) : DbDataReader
 
     public override long GetInt64(int ordinal) => throw new NotSupportedException();
 
-    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
+    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) =>
+        throw new NotSupportedException();
 
-    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
+    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) =>
+        throw new NotSupportedException();
 
     public override IEnumerator GetEnumerator() => throw new NotSupportedException();
 }

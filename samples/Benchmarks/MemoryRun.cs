@@ -10,8 +10,10 @@ internal static class MemoryRun
         {
             foreach (string folder in folders)
             {
-                Child.Figures run = await Comparison.ImportAsync(folder, Path.Combine(work, "readings.db"));
-                Console.WriteLine(FormattableString.Invariant($"{folder}: peak {run.PeakBytes / 1048576.0:F0} MB, {run.Seconds:F1} s, CPU {run.CpuSeconds:F1} s"));
+                Child.Figures run = await Comparison.ImportAsync(folder, Path.Combine(work, "readings.db"), Machine.Host(null));
+                Console.WriteLine(
+                    FormattableString.Invariant(
+                        $"{folder}: peak {run.PeakBytes / 1048576.0:F0} MB, {run.Seconds:F1} s, CPU {run.CpuSeconds:F1} s"));
                 File.Delete(Path.Combine(work, "readings.db"));
             }
         }

@@ -20,7 +20,9 @@ public class ParseFile
     {
         var text = new StringBuilder("logger,channel,timestamp,value\n");
         for (int i = 0; i < Rows; i++)
-            text.Append(CultureInfo.InvariantCulture, $"L00001,flow,{DateTime.UnixEpoch.AddMinutes(15 * i):yyyy-MM-ddTHH:mm:ss}Z,{i % 977 / 8.0}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"L00001,flow,{DateTime.UnixEpoch.AddMinutes(15 * i):yyyy-MM-ddTHH:mm:ss}Z,{i % 977 / 8.0}\n");
         _bytes = Encoding.UTF8.GetBytes(text.ToString());
     }
 

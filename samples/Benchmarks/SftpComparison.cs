@@ -4,8 +4,10 @@ using Dynamo.Pipeline.Tests;
 namespace Dynamo.Pipeline.Benchmarks;
 
 /// <summary>
-/// SFTP clients side by side, each a whole process that lists a folder and fetches all of it, against one sshd on the loopback: ours (which also checks and parses), lftp, curl (which is
-/// given the names, since it cannot list and fetch in one go), and tar through ssh, which is no SFTP and the floor. Then ours with a distant server, and the
+/// SFTP clients side by side, each a whole process that lists a folder and fetches all of it, against one sshd on the loopback:
+/// ours (which also checks and parses), lftp, curl (which is
+/// given the names, since it cannot list and fetch in one go), and tar through ssh, which is no SFTP and the floor. Then ours with
+/// a distant server, and the
 /// import into SQLite from the folder and from the server. Everything in turn, medians.
 /// </summary>
 internal static class SftpComparison
@@ -14,10 +16,12 @@ internal static class SftpComparison
 
     public static async Task<int> RunAsync(string folder, int repeat, string? host)
     {
-        host ??= Path.Combine(AppContext.BaseDirectory, "dynamo");
+        host = Machine.Host(host);
         folder = Path.GetFullPath(folder);
+        Machine.Describe(folder, host);
         string work = Directory.CreateTempSubdirectory("dynamo-sftp-").FullName;
-        string memory = Directory.CreateDirectory(Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : work, "dynamo-sftp-" + Environment.ProcessId)).FullName;
+        string memory = Directory.CreateDirectory(
+            Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : work, "dynamo-sftp-" + Environment.ProcessId)).FullName;
         try
         {
             using var server = new SftpServer(work);
@@ -48,8 +52,10 @@ internal static class SftpComparison
             ("ours, 20 ms away", $"{ours}:{far}{folder}"),
             ("ssh tar", $"ssh {server.SshArguments} -p {server.Port} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
             ("ssh tar, 20 ms away", $"ssh {server.SshArguments} -p {far} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
-            ("curl -Z --parallel-max 16", $"curl -s -S -k -u {Environment.UserName}: --key {server.Key} --pubkey {server.Key}.pub -Z --parallel-max 16 -K {names}"),
-            ("lftp mirror -P 4", $"lftp -c \"set sftp:connect-program 'ssh {server.SshArguments}'; open -u {Environment.UserName},x sftp://127.0.0.1:{server.Port}; mirror -P 4 {folder} {memory}/lftp\""),
+            ("curl -Z --parallel-max 16",
+                $"curl -s -S -k -u {Environment.UserName}: --key {server.Key} --pubkey {server.Key}.pub -Z --parallel-max 16 -K {names}"),
+            ("lftp mirror -P 4",
+                $"lftp -c \"set sftp:connect-program 'ssh {server.SshArguments}'; open -u {Environment.UserName},x sftp://127.0.0.1:{server.Port}; mirror -P 4 {folder} {memory}/lftp\""),
         ];
         await MeasureAsync("list and fetch everything, whole process", clients, memory, repeat);
     }
@@ -60,8 +66,12 @@ internal static class SftpComparison
         (string Name, string Command)[] imports =
         [
             ("folder to SQLite", $"{host} run --source {folder} --sink sqlite:{database}/readings.db --quiet"),
-            ("SFTP to SQLite", $"{host} run --config {config} --source sftp://{Environment.UserName}@127.0.0.1:{server.Port}{folder} --sink sqlite:{database}/readings.db --quiet"),
-            ("SFTP to SQLite, 20 ms away", $"{host} run --config {config} --source sftp://{Environment.UserName}@127.0.0.1:{far}{folder} --sink sqlite:{database}/readings.db --quiet"),
+            ("SFTP to SQLite",
+                $"{host} run --config {config} --source sftp://{Environment.UserName}@127.0.0.1:{server.Port}{folder} --sink "
+                    + $"sqlite:{database}/readings.db --quiet"),
+            ("SFTP to SQLite, 20 ms away",
+                $"{host} run --config {config} --source sftp://{Environment.UserName}@127.0.0.1:{far}{folder} --sink "
+                    + $"sqlite:{database}/readings.db --quiet"),
         ];
         await MeasureAsync("import, whole process", imports, database, repeat);
     }
@@ -75,7 +85,7 @@ internal static class SftpComparison
             {
                 Directory.CreateDirectory(scratch);
                 // The shell becomes the client, so that its memory is the client's; the processor time is that of its ssh as well.
-                Child.Figures run = await Child.RunAsync("bash", "-c", $"exec {commands[c].Command}");
+                Child.Figures run = await Child.RunAsync(Child.DoneWithDefects, "bash", "-c", $"exec {commands[c].Command}");
                 Directory.Delete(scratch, recursive: true);
                 if (i > 0) figures[c].Add(run); // The first round warms the page cache.
             }

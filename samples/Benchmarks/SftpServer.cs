@@ -42,7 +42,8 @@ internal sealed class SftpServer : IDisposable
     public int Port { get; }
 
     /// <summary>What every OpenSSH client is told, ours apart from the port, which it takes from the address.</summary>
-    public string SshArguments => $"-F {_folder}/ssh_config -i {_folder}/user_key -o UserKnownHostsFile={_folder}/known_hosts -o BatchMode=yes -a -x";
+    public string SshArguments =>
+        $"-F {_folder}/ssh_config -i {_folder}/user_key -o UserKnownHostsFile={_folder}/known_hosts -o BatchMode=yes -a -x";
 
     public string Key => Path.Combine(_folder, "user_key");
 
@@ -55,7 +56,9 @@ internal sealed class SftpServer : IDisposable
     }
 
     public void Trust(int port) => File.AppendAllText(Path.Combine(_folder, "known_hosts"),
-        string.Create(CultureInfo.InvariantCulture, $"[127.0.0.1]:{port} {string.Join(' ', File.ReadAllText(Path.Combine(_folder, "host_key.pub")).Split(' ')[..2])}\n"));
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"[127.0.0.1]:{port} {string.Join(' ', File.ReadAllText(Path.Combine(_folder, "host_key.pub")).Split(' ')[..2])}\n"));
 
     public void Dispose()
     {

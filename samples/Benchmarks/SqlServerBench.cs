@@ -8,7 +8,9 @@ internal static class SqlServerBench
 {
     private const int Repeat = 5, SingleRows = 5_000;
 
-    /// <param name="connection">A connection string, or <c>endpoint</c>: the tests' own endpoint in a process of its own, for the costs of this side.</param>
+    /// <param name="connection">
+    /// A connection string, or <c>endpoint</c>: the tests' own endpoint in a process of its own, for the costs of this side.
+    /// </param>
     /// <param name="count">How many rows the bulk ways write.</param>
     /// <param name="only">Measures the ways with this in their name alone, beside the bare one; for a profiler.</param>
     public static async Task<int> RunAsync(string connection, int count, string only = "")
@@ -55,7 +57,8 @@ internal static class SqlServerBench
             // The first round opens connections and compiles; it is not counted.
             List<Figure> round = [];
             foreach ((string name, Reading[] written, Func<Task> work, bool fresh) in all)
-                if (name == all[0].Name || name.Contains(only, StringComparison.Ordinal)) round.Add(await TimeAsync(name, ways, written, work, fresh));
+                if (name == all[0].Name || name.Contains(only, StringComparison.Ordinal))
+                    round.Add(await TimeAsync(name, ways, written, work, fresh));
             if (i > 0) figures.AddRange(round);
         }
         Print(figures);
@@ -71,14 +74,22 @@ internal static class SqlServerBench
         await work();
         double seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
         self.Refresh();
-        var figure = new Figure(name, rows.Length / seconds, (self.TotalProcessorTime - cpu).TotalMicroseconds / rows.Length, (double)(GC.GetTotalAllocatedBytes(precise: true) - bytes) / rows.Length);
+        var figure = new Figure(
+            name, rows.Length / seconds, (self.TotalProcessorTime - cpu).TotalMicroseconds / rows.Length,
+            (double)(GC.GetTotalAllocatedBytes(precise: true) - bytes) / rows.Length);
         return ways.Rows == rows.Length ? figure : throw new InvalidOperationException($"{name} wrote {ways.Rows} rows of {rows.Length}.");
     }
 
     private static void Print(List<Figure> figures)
     {
-        Console.WriteLine(FormattableString.Invariant($"{"medians of " + Repeat,-36} {"rows/s",10} {"of bare",8} {"CPU µs/row",11} {"of bare",8} {"bytes/row",10} {"of bare",8}"));
-        Figure[] medians = [.. figures.GroupBy(f => f.Name).Select(g => new Figure(g.Key, Child.Median(g.Select(f => f.PerSecond)), Child.Median(g.Select(f => f.Cpu)), Child.Median(g.Select(f => f.Bytes))))];
+        Console.WriteLine(
+            FormattableString.Invariant(
+                $"{"medians of " + Repeat,-36} {"rows/s",10} {"of bare",8} {"CPU µs/row",11} {"of bare",8} {"bytes/row",10} {"of bare",8}"));
+        Figure[] medians = [
+            .. figures.GroupBy(f => f.Name).Select(
+                g => new Figure(
+                    g.Key, Child.Median(g.Select(f => f.PerSecond)), Child.Median(g.Select(f => f.Cpu)),
+                    Child.Median(g.Select(f => f.Bytes))))];
         foreach (Figure f in medians)
             Console.WriteLine(FormattableString.Invariant(
                 $"{f.Name,-36} {f.PerSecond,10:N0} {f.PerSecond / medians[0].PerSecond,8:F2} {f.Cpu,11:F2} {f.Cpu / medians[0].Cpu,8:F2} {f.Bytes,10:F0} {f.Bytes / medians[0].Bytes,8:F2}"));
@@ -92,7 +103,10 @@ internal static class SqlServerBench
         return [.. Enumerable.Range(0, count).Select(i => new Reading($"L{i / each / 2:D5}", i / each % 2 == 0 ? "flow" : "pressure", began.AddMinutes(15 * (i % each)), i + more))];
     }
 
-    private static Process Start() => Process.Start(new ProcessStartInfo(Environment.ProcessPath!, ["sqlserver-endpoint"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+    private static Process Start() =>
+        Process.Start(
+            new ProcessStartInfo(
+                Environment.ProcessPath!, ["sqlserver-endpoint"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
 
     private sealed record Figure(string Name, double PerSecond, double Cpu, double Bytes);
 }

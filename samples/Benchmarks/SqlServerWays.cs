@@ -40,7 +40,9 @@ internal sealed class SqlServerWays(string connection)
     /// <summary>Bare, from a reader made for these rows, in batches of the same size, each its own transaction.</summary>
     public async Task BareAsync(Reading[] rows, bool blocking = false)
     {
-        using var copy = new SqlBulkCopy(connection, SqlBulkCopyOptions.UseInternalTransaction) { DestinationTableName = s_table.Name, BatchSize = RowsPerBatch, BulkCopyTimeout = 0, EnableStreaming = true };
+        using var copy = new SqlBulkCopy(
+            connection,
+            SqlBulkCopyOptions.UseInternalTransaction) { DestinationTableName = s_table.Name, BatchSize = RowsPerBatch, BulkCopyTimeout = 0, EnableStreaming = true };
         await using var reader = new HandWrittenReader(rows);
         for (int i = 0; i < reader.FieldCount; i++) copy.ColumnMappings.Add(reader.GetName(i), reader.GetName(i));
         if (blocking) copy.WriteToServer(reader);
@@ -54,8 +56,10 @@ internal sealed class SqlServerWays(string connection)
         await db.OpenAsync();
         await using var transaction = (SqlTransaction)await db.BeginTransactionAsync();
         await using var insert = new SqlCommand(Insert, db, transaction);
-        SqlParameter logger = insert.Parameters.Add("@Logger", SqlDbType.NVarChar, 200), channel = insert.Parameters.Add("@Channel", SqlDbType.NVarChar, 200);
-        SqlParameter time = insert.Parameters.Add("@TimestampUtc", SqlDbType.DateTime2), value = insert.Parameters.Add("@Value", SqlDbType.Float);
+        SqlParameter logger = insert.Parameters.Add("@Logger", SqlDbType.NVarChar, 200), channel = insert.Parameters.Add(
+            "@Channel", SqlDbType.NVarChar, 200);
+        SqlParameter time = insert.Parameters.Add(
+            "@TimestampUtc", SqlDbType.DateTime2), value = insert.Parameters.Add("@Value", SqlDbType.Float);
         foreach (Reading row in rows)
         {
             (logger.Value, channel.Value, time.Value, value.Value) = (row.Logger, row.Channel, row.TimestampUtc, row.Value);
@@ -74,16 +78,20 @@ internal sealed class SqlServerWays(string connection)
         await transaction.CommitAsync();
     }
 
-    private static string Insert => $"INSERT INTO {s_table.Name} (Logger, Channel, TimestampUtc, Value) VALUES (@Logger, @Channel, @TimestampUtc, @Value)";
+    private static string Insert =>
+        $"INSERT INTO {s_table.Name} (Logger, Channel, TimestampUtc, Value) VALUES (@Logger, @Channel, @TimestampUtc, @Value)";
 
     /// <summary>The rows as a reader hands them on.</summary>
-    public static IReadOnlyList<FileRows<Reading>[]> Batches(Reading[] rows) => [.. rows.Chunk(RowsPerBatch).Select(batch => batch.Chunk(RowsPerFile).Select(File).ToArray())];
+    public static IReadOnlyList<FileRows<Reading>[]> Batches(Reading[] rows) =>
+        [.. rows.Chunk(RowsPerBatch).Select(batch => batch.Chunk(RowsPerFile).Select(File).ToArray())];
 
     private static FileRows<Reading> File(Reading[] rows)
     {
         var batch = new RowBatch<Reading>(rows.Length);
         for (int i = 0; i < rows.Length; i++) batch.Add(rows[i], i + 2);
-        return new FileRows<Reading>(new SourceFile($"{rows[0].Logger}/{rows[0].Channel}/{rows[0].TimestampUtc.Ticks}.csv", rows.Length, rows[0].TimestampUtc), batch);
+        return new FileRows<Reading>(
+            new SourceFile($"{rows[0].Logger}/{rows[0].Channel}/{rows[0].TimestampUtc.Ticks}.csv", rows.Length, rows[0].TimestampUtc),
+            batch);
     }
 
     private int Execute(string sql)

@@ -1,11 +1,15 @@
-// Serial against parallel: the squares of a list in a loop and in a TransformBlock, with a cheap function and with an expensive one. The published Figures 1 and 2, measured.
+// Serial against parallel: the squares of a list in a loop and in a TransformBlock, with a cheap function and with an expensive one.
+// The published Figures 1 and 2, measured.
 using System.Diagnostics;
+using System.Globalization;
 using System.Threading.Tasks.Dataflow;
 
 const int Workers = 4;
-int[] numbers = [.. Enumerable.Range(1, args.Length > 0 ? int.Parse(args[0], System.Globalization.CultureInfo.InvariantCulture) : 200_000)];
+int count = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 200_000;
+int[] numbers = [.. Enumerable.Range(1, count)];
 
-Console.WriteLine(FormattableString.Invariant($"{numbers.Length:N0} squares, {Environment.ProcessorCount} processors, {Workers} workers. Milliseconds, the best of three:"));
+Console.WriteLine(FormattableString.Invariant(
+    $"{count:N0} squares, {Environment.ProcessorCount} processors, {Workers} workers. Milliseconds, the best of three:"));
 Console.WriteLine();
 Console.WriteLine($"{"",-34}{"loop",10}{"block",10}{"block of chunks",18}");
 await CompareAsync("cheap: x · x", Square);
@@ -13,8 +17,9 @@ await CompareAsync("expensive: x · x, after some work", SlowSquare);
 Console.WriteLine();
 Console.WriteLine(
     """
-    A message costs about as much as a few hundred multiplications. A cheap function is over before its message has arrived, so the block is slower than
-    the loop; an expensive one is what the workers share. Chunks make messages rare: then the block harms little, and gains as far as there are processors.
+    A message costs about as much as a few hundred multiplications. A cheap function takes less time than its message, so the block is
+    slower than the loop. An expensive function is worth sharing between the workers. Chunks make messages rare: then the block costs
+    little, and gains up to the number of processors.
     """);
 
 async Task CompareAsync(string name, Func<int, long> square)
@@ -46,10 +51,11 @@ static long[] Loop(int[] numbers, Func<int, long> square)
     return [.. squares];
 }
 
-// A message a number. Results come out in the order of the numbers, whoever is done first.
+// One message for each number. Results come out in the order of the numbers, whichever is done first.
 static async Task<long[]> InBlockAsync(int[] numbers, Func<int, long> square)
 {
-    var squares = new TransformBlock<int, long>(square, new ExecutionDataflowBlockOptions { MaxDegreeOfParallelism = Workers });
+    var options = new ExecutionDataflowBlockOptions { MaxDegreeOfParallelism = Workers };
+    var squares = new TransformBlock<int, long>(square, options);
     var all = new List<long>(numbers.Length);
     var collect = new ActionBlock<long>(all.Add);
     squares.LinkTo(collect, new DataflowLinkOptions { PropagateCompletion = true });
@@ -59,10 +65,11 @@ static async Task<long[]> InBlockAsync(int[] numbers, Func<int, long> square)
     return [.. all];
 }
 
-// A message for a thousand numbers: what "files per message" is to the pipeline.
+// One message for a thousand numbers. In the pipeline, that is "files per message".
 static async Task<long[]> InChunksAsync(int[] numbers, Func<int, long> square)
 {
-    var squares = new TransformBlock<int[], long[]>(chunk => Loop(chunk, square), new ExecutionDataflowBlockOptions { MaxDegreeOfParallelism = Workers });
+    var options = new ExecutionDataflowBlockOptions { MaxDegreeOfParallelism = Workers };
+    var squares = new TransformBlock<int[], long[]>(chunk => Loop(chunk, square), options);
     var all = new List<long>(numbers.Length);
     var collect = new ActionBlock<long[]>(all.AddRange);
     squares.LinkTo(collect, new DataflowLinkOptions { PropagateCompletion = true });

@@ -1,7 +1,9 @@
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The contract on proftpd, logged in with a password: another implementation, with other handles, listings and words.</summary>
-public sealed class ProftpdContractTests : FileSourceContract
+[TestFixture(SshClientKind.OpenSsh)]
+[TestFixture(SshClientKind.Managed)]
+public sealed class ProftpdContractTests(SshClientKind client) : FileSourceContract
 {
     private ScratchFolder _scratch = null!;
     private Proftpd _server = null!;
@@ -20,7 +22,7 @@ public sealed class ProftpdContractTests : FileSourceContract
         _scratch?.Dispose();
     }
 
-    protected override IFileSource Create(SourceSetup setup) => new SftpSource(_server.Options(Inbox.Path) with
+    protected override IFileSource Create(SourceSetup setup) => new SftpSource(_server.Options(Inbox.Path, client) with
     {
         Pattern = setup.Pattern,
         Recursive = setup.Recursive,
@@ -31,7 +33,7 @@ public sealed class ProftpdContractTests : FileSourceContract
     [Test]
     public void A_wrong_password_is_denied_at_once_and_shown_nowhere()
     {
-        var source = new SftpSource(_server.Options(Inbox.Path) with { Password = "wr0ng-pass" });
+        var source = new SftpSource(_server.Options(Inbox.Path, client) with { Password = "wr0ng-pass" });
         var error = Assert.ThrowsAsync<SourceException>(async () =>
         {
             await using (source) await source.ConnectAsync();

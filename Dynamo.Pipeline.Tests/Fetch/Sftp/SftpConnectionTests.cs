@@ -66,11 +66,11 @@ public sealed class SftpConnectionTests
             }
             server.Read();
         }, cancellationToken);
-        Task first = what.StartsWith("a handle", StringComparison.Ordinal) ? connection.OpenFolderAsync("a"u8) : connection.LstatAsync("a"u8);
-        Task second = connection.LstatAsync("b"u8);
+        Task first = what.StartsWith("a handle", StringComparison.Ordinal) ? ListAsync(connection, cancellationToken) : connection.LstatAsync("a"u8.ToArray());
+        Task second = connection.LstatAsync("b"u8.ToArray());
         if (what != "a second answer") Assert.That(() => first, Throws.TypeOf<SftpConnectionException>());
         Assert.That(() => second, Throws.TypeOf<SftpConnectionException>().With.Message.Contains("does not speak SFTP as it should"));
-        Assert.That(() => connection.LstatAsync("c"u8), Throws.TypeOf<SftpConnectionException>());
+        Assert.That(() => connection.LstatAsync("c"u8.ToArray()), Throws.TypeOf<SftpConnectionException>());
         Assert.That(connection.Cause, Is.TypeOf<SftpConnectionException>().With.Property("MayRecover").False);
     }
 
@@ -81,7 +81,7 @@ public sealed class SftpConnectionTests
         {
             for (int i = 0; i < 100; i++) server.Read();
         }, cancellationToken);
-        Task[] pending = [.. Enumerable.Range(0, 100).Select(_ => connection.LstatAsync("a"u8))];
+        Task[] pending = [.. Enumerable.Range(0, 100).Select(_ => connection.LstatAsync("a"u8.ToArray()))];
         foreach (Task request in pending)
             Assert.That(Assert.ThrowsAsync<SftpConnectionException>(() => request.WaitAsync(cancellationToken)), Is.SameAs(connection.Cause));
     }
@@ -108,13 +108,13 @@ public sealed class SftpConnectionTests
             server.Read();
             while (true) server.Status(server.Read().Id, SftpCode.NoSuchFile);
         }, cancellationToken, clock);
-        Task skipped = connection.LstatAsync("never"u8);
+        Task skipped = connection.LstatAsync("never"u8.ToArray());
         int answered = 0;
         for (TimeSpan passed = default; passed < Timing.Deadline * 2 && !skipped.IsCompleted; passed += Timing.Deadline / 8)
         {
             clock.Advance(Timing.Deadline / 8);
             if (skipped.IsCompleted) break;
-            await connection.LstatAsync("answered"u8).WaitAsync(cancellationToken);
+            await connection.LstatAsync("answered"u8.ToArray()).WaitAsync(cancellationToken);
             answered++;
         }
         Assert.That(() => skipped, Throws.TypeOf<SftpConnectionException>().With.Message.Contains("unanswered for 20 s").And.Property("MayRecover").True);
@@ -135,7 +135,7 @@ public sealed class SftpConnectionTests
             }
             server.Read();
         }, cancellationToken, clock);
-        Task[] requests = [.. Enumerable.Range(0, 10).Select(_ => connection.LstatAsync("a"u8))];
+        Task[] requests = [.. Enumerable.Range(0, 10).Select(_ => connection.LstatAsync("a"u8.ToArray()))];
         foreach (Task request in requests)
         {
             for (int i = 0; i < 6; i++) clock.Advance(Timing.Deadline / 8);
@@ -153,6 +153,11 @@ public sealed class SftpConnectionTests
         await using SftpConnection connection = await StartAsync(server => sign.SetResult(server.Read().Type), cancellationToken, clock);
         clock.Advance(Timing.KeepAlive);
         Assert.That(await sign.Task.WaitAsync(cancellationToken), Is.EqualTo(SftpProtocol.RealPath));
+    }
+
+    private static async Task ListAsync(SftpConnection connection, CancellationToken cancellationToken)
+    {
+        await foreach (SftpEntry[] _ in connection.ListAsync("a"u8.ToArray(), cancellationToken)) { }
     }
 
     private static async Task<SftpConnection> StartAsync(Action<ScriptedServer> script, CancellationToken cancellationToken, TimeProvider? clock = null) =>

@@ -1,7 +1,9 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The contract through ssh and a real sshd.</summary>
-public sealed class SftpOverSshContractTests : FileSourceContract
+/// <summary>The contract on a real sshd, through the ssh client and through the managed one.</summary>
+[TestFixture(SshClientKind.OpenSsh)]
+[TestFixture(SshClientKind.Managed)]
+public sealed class SftpOverSshContractTests(SshClientKind client) : FileSourceContract
 {
     private ScratchFolder _scratch = null!;
     private Sshd _sshd = null!;
@@ -20,7 +22,7 @@ public sealed class SftpOverSshContractTests : FileSourceContract
         _scratch?.Dispose();
     }
 
-    protected override IFileSource Create(SourceSetup setup) => new SftpSource(_sshd.Options(Inbox.Path) with
+    protected override IFileSource Create(SourceSetup setup) => new SftpSource(_sshd.Options(Inbox.Path, client: client) with
     {
         Pattern = setup.Pattern,
         Recursive = setup.Recursive,

@@ -1,14 +1,31 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The way back from the quarantine of Debian's sftp-server.</summary>
+/// <summary>The way back from the quarantine of Debian's sftp-server, on a pipe or through the managed client.</summary>
+[TestFixture(SshClientKind.OpenSsh)]
+[TestFixture(SshClientKind.Managed)]
 [CancelAfter(60_000)]
-public sealed class SftpQuarantineTests
+public sealed class SftpQuarantineTests(SshClientKind client)
 {
     private static readonly DateTime s_time = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
     private static readonly Defect s_broken = new("the value is not a number") { Line = 7, Remedy = "Mend it" };
 
-    private ScratchFolder _inbox = null!;
+    private ScratchFolder _inbox = null!, _scratch = null!;
+    private Sshd? _sshd;
     private SftpSource? _source;
+
+    [OneTimeSetUp]
+    public void StartServer()
+    {
+        _scratch = new ScratchFolder();
+        if (client == SshClientKind.Managed) _sshd = new Sshd(_scratch.Path);
+    }
+
+    [OneTimeTearDown]
+    public void StopServer()
+    {
+        _sshd?.Dispose();
+        _scratch?.Dispose();
+    }
 
     [SetUp]
     public void MakeInbox()
@@ -102,15 +119,18 @@ public sealed class SftpQuarantineTests
         Assert.That(found.Select(file => (file.File.Path, file.IsDamaged)), Is.EqualTo(new[] { ("a.csv", false), ("b.csv", true) }));
     }
 
-    private SftpSource Source(AfterCommit after, string? marker = null) => _source = new SftpSource(new SftpSourceOptions
+    private SftpSource Source(AfterCommit after, string? marker = null)
     {
-        Host = "pipe",
-        Path = _inbox.Path,
-        Recursive = true,
-        DoneMarker = marker,
-        AfterCommit = after,
-        SettleTime = TimeSpan.Zero,
-    }, () => new SftpServerTransport());
+        SftpSourceOptions server = _sshd?.Options(_inbox.Path, client: client) ?? new SftpSourceOptions { Host = "pipe", Path = _inbox.Path };
+        SftpSourceOptions options = server with
+        {
+            Recursive = true,
+            DoneMarker = marker,
+            AfterCommit = after,
+            SettleTime = TimeSpan.Zero,
+        };
+        return _source = _sshd is null ? new SftpSource(options, () => new SftpServerTransport()) : new SftpSource(options);
+    }
 
     private async Task<SourceFile> QuarantineAsync(SftpSource source, string path, CancellationToken token)
     {
@@ -119,7 +139,7 @@ public sealed class SftpQuarantineTests
         File.SetLastWriteTimeUtc(_inbox[path], s_time);
         if (source.Options.DoneMarker is { } marker) await File.WriteAllTextAsync(_inbox[path + marker], "", token);
         SourceFile file = (await ListAsync(source, token)).Single();
-        await source.SettleAsync([new SettledFile(file, s_broken)], token);
+        await source.CompleteAsync([new CompletedFile(file, s_broken)], token);
         return file;
     }
 

@@ -51,7 +51,7 @@ public sealed class SftpSourceTests
         await using SftpSource source = new(Options() with { AfterCommit = after }, () => new SftpServerTransport(openFiles: 24));
         List<SourceFile> listed = await ListAsync(source, cancellationToken);
 
-        await source.SettleAsync([.. listed.Select(file => new SettledFile(file, new Defect("broken")))], cancellationToken);
+        await source.CompleteAsync([.. listed.Select(file => new CompletedFile(file, new Defect("broken")))], cancellationToken);
 
         Assert.That(Directory.GetFiles(_inbox["quarantine"]), Has.Length.EqualTo(400));
         Assert.That(Directory.GetFiles(_inbox.Path), Has.Length.EqualTo(after == AfterCommit.Keep ? 200 : 0));
@@ -75,7 +75,7 @@ public sealed class SftpSourceTests
             }
         }, Options() with { AfterCommit = AfterCommit.Archive, TimeProvider = clock });
 
-        Task settling = source.SettleAsync([new SettledFile(new SourceFile("a.csv", 1, Listed), new Defect("broken"))], cancellationToken).AsTask();
+        Task settling = source.CompleteAsync([new CompletedFile(new SourceFile("a.csv", 1, Listed), new Defect("broken"))], cancellationToken).AsTask();
         await clock.PassAsync(settling, s_longestWait, cancellationToken);
 
         await settling;
@@ -89,11 +89,11 @@ public sealed class SftpSourceTests
         await using SftpSource source = new(Options(), () => new SftpServerTransport(arguments: "-R"));
         SourceFile file = (await ListAsync(source, cancellationToken)).Single();
 
-        await source.SettleAsync([new SettledFile(file, new Defect("broken"))], cancellationToken);
+        await source.CompleteAsync([new CompletedFile(file, new Defect("broken"))], cancellationToken);
 
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
         await using SftpSource moving = new(Options() with { AfterCommit = AfterCommit.Archive }, () => new SftpServerTransport(arguments: "-R"));
-        Assert.That(async () => await moving.SettleAsync([new SettledFile(file, new Defect("broken"))], cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("permission"));
+        Assert.That(async () => await moving.CompleteAsync([new CompletedFile(file, new Defect("broken"))], cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("permission"));
     }
 
     [Test, NonParallelizable]
@@ -354,7 +354,7 @@ public sealed class SftpSourceTests
             ArchiveFolder = _inbox["link/sub/../old"],
         }, () => new SftpServerTransport());
 
-        await source.SettleAsync([.. (await ListAsync(source, cancellationToken)).Select(file => new SettledFile(file, null))], cancellationToken);
+        await source.CompleteAsync([.. (await ListAsync(source, cancellationToken)).Select(file => new CompletedFile(file, null))], cancellationToken);
 
         Assert.That(_inbox.Files(), Does.Contain("real/old/a.csv").And.Contain("real/old/sub/b.csv"));
         Assert.That(await ListAsync(source, cancellationToken), Is.Empty);

@@ -3,9 +3,11 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>A real sshd that denies, changes its key, dies, falls silent or is cut off.</summary>
+/// <summary>A real sshd that denies, changes its key, dies, falls silent or is cut off, reached by either client.</summary>
+[TestFixture(SshClientKind.OpenSsh)]
+[TestFixture(SshClientKind.Managed)]
 [CancelAfter(180_000)]
-public sealed class SshdTests
+public sealed class SshdTests(SshClientKind client)
 {
     private const int Files = 400;
     private ScratchFolder _scratch = null!, _inbox = null!;
@@ -41,11 +43,12 @@ public sealed class SshdTests
     }
 
     [Test]
-    public async Task An_unknown_host_key_is_refused_in_ssh_s_words_with_the_remedy(CancellationToken cancellationToken)
+    public async Task An_unknown_host_key_is_refused_with_the_remedy(CancellationToken cancellationToken)
     {
         File.WriteAllText(_sshd.KnownHosts, "");
-        SourceException error = await FailsAsync(_sshd.Options(_inbox.Path), cancellationToken);
-        Assert.That(error.Message, Does.Contain("not known").And.Contain("Host key verification failed").And.Contain("dynamo hostkey"));
+        SourceException error = await FailsAsync(Options(), cancellationToken);
+        Assert.That(error.Message, Does.Contain("not known").And.Contain("dynamo hostkey"));
+        Assert.That(error.Message, Does.Contain(IsManaged ? "SHA256:" : "Host key verification failed"));
         Assert.That(File.ReadAllText(_sshd.KnownHosts), Is.Empty);
     }
 
@@ -53,52 +56,9 @@ public sealed class SshdTests
     public async Task An_unknown_host_key_is_accepted_and_remembered_only_when_asked(CancellationToken cancellationToken)
     {
         File.WriteAllText(_sshd.KnownHosts, "");
-        await using var source = new SftpSource(_sshd.Options(_inbox.Path) with { AcceptNewHostKeys = true });
+        await using var source = new SftpSource(Options() with { AcceptNewHostKeys = true });
         await source.ConnectAsync(cancellationToken);
         Assert.That(File.ReadAllText(_sshd.KnownHosts), Does.Contain("ssh-ed25519"));
-    }
-
-    [Test]
-    public async Task An_alias_behind_a_jump_host_is_reached_as_the_configuration_says(CancellationToken cancellationToken)
-    {
-        string proof = _scratch["jumped"];
-        // A ProxyJump would take the test's own user's configuration for its hop: what it runs is written out.
-        File.WriteAllText(_sshd.ConfigFile, $"""
-            Host waterworks
-              HostName 127.0.0.1
-              Port {_sshd.Port}
-              User {Environment.UserName}
-              IdentityFile {_sshd.UserKey}
-              UserKnownHostsFile {_sshd.KnownHosts}
-              ProxyCommand sh -c 'touch {proof}; exec ssh -F {_sshd.ConfigFile} -W %h:%p hop'
-            Host hop
-              HostName 127.0.0.1
-              Port {_sshd.Port}
-              User {Environment.UserName}
-              IdentityFile {_sshd.UserKey}
-              UserKnownHostsFile {_sshd.KnownHosts}
-            """);
-        await using var source = new SftpSource(new SftpSourceOptions { Host = "waterworks", Path = _inbox.Path, SshConfigFile = _sshd.ConfigFile, SettleTime = TimeSpan.Zero });
-
-        Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
-        Assert.That(File.Exists(proof));
-    }
-
-    [Test]
-    public async Task A_key_of_the_agent_is_used(CancellationToken cancellationToken)
-    {
-        string socket = _scratch["agent"];
-        await External.RunAsync("sh", "-c", $"ssh-agent -a {socket} > {_scratch["agent.env"]}; SSH_AUTH_SOCK={socket} ssh-add -q {_sshd.UserKey}");
-        try
-        {
-            File.WriteAllText(_sshd.ConfigFile, $"IdentityAgent {socket}\nIdentityFile none\n");
-            await using var source = new SftpSource(_sshd.Options(_inbox.Path) with { IdentityFile = null });
-            Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
-        }
-        finally
-        {
-            await External.RunAsync("sh", "-c", $". {_scratch["agent.env"]} > {_scratch["nothing"]}; kill $SSH_AGENT_PID");
-        }
     }
 
     [Test]
@@ -110,7 +70,7 @@ public sealed class SshdTests
         using var strict = new Sshd(_scratch["strict"], $"TrustedUserCAKeys {authority}.pub");
         await File.WriteAllTextAsync(Path.Combine(strict.Folder, "authorized_keys"), "", cancellationToken);
 
-        await using var source = new SftpSource(strict.Options(_inbox.Path) with { IdentityFile = _sshd.UserKey });
+        await using var source = new SftpSource(strict.Options(_inbox.Path, client: client) with { IdentityFile = _sshd.UserKey });
 
         Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
     }
@@ -122,7 +82,7 @@ public sealed class SshdTests
         Sshd.MakeKey(other, "");
         string[] key = (await File.ReadAllTextAsync(other + ".pub", cancellationToken)).Split(' ');
         File.WriteAllText(_sshd.KnownHosts, $"[127.0.0.1]:{_sshd.Port} {key[0]} {key[1]}\n");
-        SourceException error = await FailsAsync(_sshd.Options(_inbox.Path) with { AcceptNewHostKeys = acceptNew }, cancellationToken);
+        SourceException error = await FailsAsync(Options() with { AcceptNewHostKeys = acceptNew }, cancellationToken);
         Assert.That(error.Message, Does.Contain("host key has changed").And.Contain("ssh-keygen -R"));
     }
 
@@ -133,29 +93,32 @@ public sealed class SshdTests
         Sshd.MakeKey(stranger, "");
         // Without a configuration of its own the client would try this machine's keys as well.
         File.WriteAllText(_sshd.ConfigFile, "IdentitiesOnly yes\n");
-        SourceException error = await FailsAsync(_sshd.Options(_inbox.Path) with { IdentityFile = stranger, Password = "wr0ng-pass" }, cancellationToken);
+        SourceException error = await FailsAsync(Options() with { IdentityFile = stranger, Password = "wr0ng-pass" }, cancellationToken);
         Assert.That(error.Message, Does.Contain("denied the login").And.Contain("Permission denied"));
         Assert.That(error.ToString(), Does.Not.Contain("wr0ng-pass"));
     }
 
     [Test]
-    public async Task The_secret_reaches_ssh_through_askpass(CancellationToken cancellationToken)
+    public async Task The_passphrase_opens_the_key(CancellationToken cancellationToken)
     {
         string key = Path.Combine(_sshd.Folder, "locked");
         Sshd.MakeKey(key, "the $ecret \"phrase\"");
         File.Copy(key + ".pub", Path.Combine(_sshd.Folder, "authorized_keys"), overwrite: true);
         File.WriteAllText(_sshd.ConfigFile, "IdentitiesOnly yes\n");
-        await using var source = new SftpSource(_sshd.Options(_inbox.Path) with { IdentityFile = key, Password = "the $ecret \"phrase\"" });
-        Assert.That((await source.ConnectAsync(cancellationToken)).Extensions, Is.Not.Empty);
-        await using var without = new SftpSource(_sshd.Options(_inbox.Path) with { IdentityFile = key });
+        await using var source = new SftpSource(Options() with { IdentityFile = key, Password = "the $ecret \"phrase\"" });
+        Assert.That((await source.ConnectAsync(cancellationToken)).Client, Is.EqualTo(client));
+        await using var without = new SftpSource(Options() with { IdentityFile = key });
         Assert.That(async () => await without.ConnectAsync(cancellationToken), Throws.TypeOf<SourceException>());
+        await using var wrong = new SftpSource(Options() with { IdentityFile = key, Password = "wr0ng-pass" });
+        var error = Assert.ThrowsAsync<SourceException>(async () => await wrong.ConnectAsync(cancellationToken));
+        Assert.That(error!.ToString(), Does.Not.Contain("wr0ng-pass"));
     }
 
     [Test]
     public async Task A_server_that_is_not_there_is_unreachable(CancellationToken cancellationToken)
     {
         _sshd.Kill();
-        SourceException error = await FailsAsync(_sshd.Options(_inbox.Path) with { Reconnects = 0 }, cancellationToken);
+        SourceException error = await FailsAsync(Options() with { Reconnects = 0 }, cancellationToken);
         Assert.That(error.Message, Does.Contain("Connection refused").And.Contain("Check host and port"));
     }
 
@@ -163,21 +126,21 @@ public sealed class SshdTests
     public async Task An_account_without_sftp_is_told_so(CancellationToken cancellationToken)
     {
         using var plain = new Sshd(_scratch[""] + "plain", "Subsystem nothing /bin/false");
-        SourceException error = await FailsAsync(plain.Options(_inbox.Path), cancellationToken);
+        SourceException error = await FailsAsync(plain.Options(_inbox.Path, client: client), cancellationToken);
         Assert.That(error.Message, Does.Contain("no SFTP"));
     }
 
     [Test]
     public async Task A_missing_folder_is_named(CancellationToken cancellationToken)
     {
-        await using var source = new SftpSource(_sshd.Options("/no/such/folder"));
+        await using var source = new SftpSource(_sshd.Options("/no/such/folder", client: client));
         Assert.That(async () => await FetchAllAsync(source, cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("/no/such/folder"));
     }
 
     [Test]
     public async Task Killed_and_restarted_in_the_middle_it_gives_every_file_once(CancellationToken cancellationToken)
     {
-        await using var source = new SftpSource(_sshd.Options(_inbox.Path));
+        await using var source = new SftpSource(Options());
         int fetched = 0;
         Dictionary<string, string> files = await FetchAllAsync(source, cancellationToken, () =>
         {
@@ -194,7 +157,7 @@ public sealed class SshdTests
         var random = new Random(seed);
         await using var proxy = new DelayProxy(_sshd.Port) { CutAfter = connection => connection < 4 ? random.Next(500, 60_000) : null };
         _sshd.Trust(proxy.Port);
-        await using var source = new SftpSource(_sshd.Options(_inbox.Path, proxy.Port) with { Reconnects = 8, Connections = 1 + seed % 2 });
+        await using var source = new SftpSource(Options(proxy.Port) with { Reconnects = 8, Connections = 1 + seed % 2 });
         AssertAll(await FetchAllAsync(source, cancellationToken));
     }
 
@@ -203,7 +166,7 @@ public sealed class SshdTests
     {
         await using var proxy = new DelayProxy(_sshd.Port) { CutAfter = _ => 4000 };
         _sshd.Trust(proxy.Port);
-        await using var source = new SftpSource(_sshd.Options(_inbox.Path, proxy.Port) with { Reconnects = 2 });
+        await using var source = new SftpSource(Options(proxy.Port) with { Reconnects = 2 });
         Assert.That(async () => await FetchAllAsync(source, cancellationToken), Throws.TypeOf<SourceException>());
         Assert.That(proxy.Connections, Is.InRange(2, 3));
     }
@@ -214,7 +177,8 @@ public sealed class SshdTests
         await using var proxy = new DelayProxy(_sshd.Port);
         _sshd.Trust(proxy.Port);
         var clock = new FakeTimeProvider();
-        await using var source = new SftpSource(_sshd.Options(_inbox.Path, proxy.Port) with { Reconnects = 0, Deadline = TimeSpan.FromSeconds(1), TimeProvider = clock });
+        await using var source = new SftpSource(
+            Options(proxy.Port) with { Reconnects = 0, Deadline = TimeSpan.FromSeconds(1), TimeProvider = clock });
         await source.ConnectAsync(cancellationToken);
         proxy.IsSilent = true;
         Task fetching = FetchAllAsync(source, cancellationToken);
@@ -236,7 +200,7 @@ public sealed class SshdTests
         File.WriteAllBytes(folder["large.csv"], content);
         await using var proxy = new DelayProxy(_sshd.Port) { CutAfter = connection => connection < 3 ? 3 << 20 : null };
         _sshd.Trust(proxy.Port);
-        await using var source = new SftpSource(_sshd.Options(folder.Path, proxy.Port));
+        await using var source = new SftpSource(_sshd.Options(folder.Path, proxy.Port, client));
         var bytes = new MemoryStream();
         await foreach (SourceFile file in source.ListAsync(cancellationToken))
         {
@@ -246,6 +210,10 @@ public sealed class SshdTests
         Assert.That(proxy.Connections, Is.GreaterThan(2));
         Assert.That(bytes.ToArray().AsSpan().SequenceEqual(content), Is.True);
     }
+
+    private bool IsManaged => client == SshClientKind.Managed;
+
+    private SftpSourceOptions Options(int? port = null) => _sshd.Options(_inbox.Path, port, client);
 
     private static async Task<SourceException> FailsAsync(SftpSourceOptions options, CancellationToken cancellationToken)
     {

@@ -10,7 +10,9 @@ internal sealed class BulkLoad(MessageReader message)
     public void Run(SqlBulkInsert insert, Action<long> onRow)
     {
         ReadColumns();
-        if (_columns.Count != insert.Targets.Count) throw new ServerError(4819, "Cannot bulk load. The bulk data stream was incorrectly specified as sorted or has other columns than INSERT BULK.");
+        if (_columns.Count != insert.Targets.Count)
+            throw new ServerError(
+                4819, "Cannot bulk load. The bulk data stream was incorrectly specified as sorted or has other columns than INSERT BULK.");
         var cells = new TdsCell[_columns.Count];
         for (int i = 0; i < cells.Length; i++) cells[i] = new TdsCell();
         while (message.Byte() is var token && token != 0xFD)
@@ -45,8 +47,12 @@ internal sealed class BulkLoad(MessageReader message)
     private static void Check(TdsCell cell, SqlTableColumn target, int column)
     {
         if (cell.IsNull) return;
-        if (cell.IsNotANumber) throw new ServerError(7339, $"OLE DB provider 'STREAM' for linked server '(null)' returned invalid data for column '[!BulkInsert].{target.Name}'.");
+        if (cell.IsNotANumber)
+            throw new ServerError(
+                7339,
+                $"OLE DB provider 'STREAM' for linked server '(null)' returned invalid data for column '[!BulkInsert].{target.Name}'.");
         bool variable = target.Type.IsText || target.Type.IsBinary;
-        if (variable && target.Type.Length > 0 && cell.WireLength > target.Type.Length) throw new ServerError(4815, $"Received an invalid column length from the bcp client for colid {column}.");
+        if (variable && target.Type.Length > 0 && cell.WireLength > target.Type.Length)
+            throw new ServerError(4815, $"Received an invalid column length from the bcp client for colid {column}.");
     }
 }

@@ -11,9 +11,11 @@ internal sealed record LoginRequest(string Host, string User, string Password, s
 
     public static LoginRequest Parse(ReadOnlySpan<byte> message)
     {
-        // The fixed part is 36 bytes; then pairs of offset and length in characters: host, user, password, application, server, unused, library, language, database.
+        // The fixed part is 36 bytes; then pairs of offset and length in characters: host, user, password, application, server,
+        // unused, library, language, database.
         int packetSize = BinaryPrimitives.ReadInt32LittleEndian(message[8..]);
-        return new LoginRequest(Text(message, 36), Text(message, 40), Password7(message, 44), Text(message, 48), Text(message, 68), packetSize);
+        return new LoginRequest(
+            Text(message, 36), Text(message, 40), Password7(message, 44), Text(message, 48), Text(message, 68), packetSize);
     }
 
     /// <summary>The password stays out of any log of a test.</summary>
@@ -34,7 +36,8 @@ internal sealed record LoginRequest(string Host, string User, string Password, s
     }
 
     private static ReadOnlySpan<byte> Field(ReadOnlySpan<byte> message, int at) =>
-        message.Slice(BinaryPrimitives.ReadUInt16LittleEndian(message[at..]), 2 * BinaryPrimitives.ReadUInt16LittleEndian(message[(at + 2)..]));
+        message.Slice(
+            BinaryPrimitives.ReadUInt16LittleEndian(message[at..]), 2 * BinaryPrimitives.ReadUInt16LittleEndian(message[(at + 2)..]));
 }
 
 /// <summary>PRELOGIN: [MS-TDS] 2.2.6.5.</summary>

@@ -24,7 +24,8 @@ internal sealed class RequestCancelledException(bool acknowledge) : Exception("T
 }
 
 /// <summary>
-/// Reads the numbers and strings of one message across its packets. One thread only; the packets come from the thread that reads the socket, so that an attention is
+/// Reads the numbers and strings of one message across its packets. One thread only; the packets come from the thread that reads
+/// the socket, so that an attention is
 /// noticed while a request runs.
 /// </summary>
 internal sealed class MessageReader(BlockingCollection<TdsPacket> packets)

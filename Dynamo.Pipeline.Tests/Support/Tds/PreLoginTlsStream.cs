@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// What TLS is given as its transport: during the handshake its records travel in PRELOGIN packets, afterwards naked ([MS-TDS] 3.2.5.1 and 2.2.6.5).
+/// What TLS is given as its transport: during the handshake its records travel in PRELOGIN packets, afterwards naked ([MS-TDS]
+/// 3.2.5.1 and 2.2.6.5).
 /// </summary>
 internal sealed class PreLoginTlsStream(Stream inner) : Stream
 {

@@ -1,7 +1,8 @@
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// One response under way. The DONE of a statement is held back until something follows it, since only then it is known whether to say that more is to come: [MS-TDS] 2.2.7.6.
+/// One response under way. The DONE of a statement is held back until something follows it, since only then it is known whether to
+/// say that more is to come: [MS-TDS] 2.2.7.6.
 /// </summary>
 internal sealed class Response(TokenWriter writer, bool procedure) : ISqlOutput
 {
@@ -82,7 +83,8 @@ internal sealed class Response(TokenWriter writer, bool procedure) : ISqlOutput
     {
         if (_held is not (ushort command, var rows, bool failed)) return;
         _held = null;
-        Tokens.DoneStatus status = (more ? Tokens.DoneStatus.More : 0) | (rows is null ? 0 : Tokens.DoneStatus.Count) | (failed ? Tokens.DoneStatus.Error : 0);
+        Tokens.DoneStatus status = (more ? Tokens.DoneStatus.More : 0) | (
+            rows is null ? 0 : Tokens.DoneStatus.Count) | (failed ? Tokens.DoneStatus.Error : 0);
         writer.Done(procedure ? (byte)0xFF : (byte)0xFD, status, command, rows ?? 0);
     }
 }

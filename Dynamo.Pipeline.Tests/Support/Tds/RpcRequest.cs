@@ -12,7 +12,12 @@ internal sealed record RpcRequest(string Procedure, List<SqlArgument> Arguments)
             "sp_executesql", "sp_prepare", "sp_execute", "sp_prepexec", "sp_prepexecrpc", "sp_unprepare"];
 
     /// <summary>The statement's text where there is one, for faults that look for it.</summary>
-    public string Text => Procedure is "sp_executesql" ? Arguments[0].Value as string ?? "" : Procedure is "sp_prepexec" or "sp_prepare" ? Arguments[2].Value as string ?? "" : Procedure;
+    public string Text =>
+        Procedure is "sp_executesql"
+            ? Arguments[0].Value as string ?? ""
+            : Procedure is "sp_prepexec" or "sp_prepare"
+            ? Arguments[2].Value as string ?? ""
+            : Procedure;
 
     public static List<RpcRequest> ReadAll(MessageReader message)
     {
@@ -36,7 +41,10 @@ internal sealed record RpcRequest(string Procedure, List<SqlArgument> Arguments)
             byte status = message.Byte();
             TdsType type = TdsTypeInfo.Read(message, out bool isFixed);
             cell.Read(message, type, isFixed);
-            if (cell.IsNotANumber) throw new ServerError(8023, $"The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {arguments.Count} (\"{argument}\"): The supplied value is not a valid instance of data type float.");
+            if (cell.IsNotANumber)
+                throw new ServerError(
+                    8023,
+                    $"The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {arguments.Count} (\"{argument}\"): The supplied value is not a valid instance of data type float.");
             arguments.Add(new SqlArgument(argument, type, cell.ToObject(), (status & ByReference) != 0));
         }
         return new RpcRequest(name, arguments);

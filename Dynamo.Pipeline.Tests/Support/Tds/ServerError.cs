@@ -27,8 +27,16 @@ internal sealed class ServerError(int number, string message, byte severity = 16
     /// <summary>The errors a sink has to tell apart, with the severity and the text of the real server.</summary>
     public static ServerError Known(int number) => number switch
     {
-        1205 => new(1205, "Transaction (Process ID 51) was deadlocked on lock resources with another process and has been chosen as the deadlock victim. Rerun the transaction.", 13, 45),
-        2627 => new(2627, "Violation of PRIMARY KEY constraint 'PK_Reading'. Cannot insert duplicate key in object 'dbo.Reading'. The duplicate key value is (1).", 14),
+        1205 =>
+            new(1205,
+                "Transaction (Process ID 51) was deadlocked on lock resources with another process and has been chosen as the deadlock "
+                    + "victim. Rerun the transaction.",
+                13, 45),
+        2627 =>
+            new(2627,
+                "Violation of PRIMARY KEY constraint 'PK_Reading'. Cannot insert duplicate key in object 'dbo.Reading'. The duplicate "
+                    + "key value is (1).",
+                14),
         4815 => new(4815, "Received an invalid column length from the bcp client for colid 1."),
         10928 => new(10928, "Resource ID : 1. The request limit for the database is 30 and has been reached.", 16),
         40501 => new(40501, "The service is currently busy. Retry the request after 10 seconds.", 20),

@@ -32,14 +32,19 @@ public sealed class TdsBulkTests
     internal static DataTable Rows(int count, int from = 1)
     {
         var table = new DataTable();
-        foreach ((string name, Type type) in new[] { ("Id", typeof(int)), ("Big", typeof(long)), ("Number", typeof(double)), ("At", typeof(DateTime)), ("Wide", typeof(string)), ("Narrow", typeof(string)), ("Flag", typeof(bool)), ("Exact", typeof(decimal)) })
+        foreach (
+            (string name, Type type) in new[] { ("Id", typeof(int)), ("Big", typeof(long)), ("Number", typeof(double)), ("At", typeof(DateTime)), ("Wide", typeof(string)), ("Narrow", typeof(string)), ("Flag", typeof(bool)), ("Exact", typeof(decimal)) })
             table.Columns.Add(name, type);
         for (int i = from; i < from + count; i++)
-            table.Rows.Add(i, i * 10_000_000_000L, i / 3.0, new DateTime(2024, 1, 1).AddTicks(i * 12_345_678L), $"Zeile {i} é", $"ä{i}", i % 2 == 0, i * 1.0001m);
+            table.Rows.Add(
+                i, i * 10_000_000_000L, i / 3.0, new DateTime(2024, 1, 1).AddTicks(i * 12_345_678L), $"Zeile {i} é", $"ä{i}", i % 2 == 0,
+                i * 1.0001m);
         return table;
     }
 
-    internal static SqlBulkCopy Copy(SqlConnection connection, string table, SqlTransaction? transaction, SqlBulkCopyOptions options = SqlBulkCopyOptions.CheckConstraints)
+    internal static SqlBulkCopy Copy(
+        SqlConnection connection, string table, SqlTransaction? transaction,
+        SqlBulkCopyOptions options = SqlBulkCopyOptions.CheckConstraints)
     {
         var copy = new SqlBulkCopy(connection, options, transaction) { DestinationTableName = table, EnableStreaming = true };
         foreach (DataColumn column in Rows(0).Columns) copy.ColumnMappings.Add(column.ColumnName, column.ColumnName);
@@ -59,8 +64,12 @@ public sealed class TdsBulkTests
         await transaction.CommitAsync();
 
         var stored = new DataTable();
-        await using (DbDataReader reader = await connection.ExecuteReaderAsync($"SELECT Id, Big, Number, At, Wide, Narrow, Flag, Exact FROM {table} ORDER BY Id")) stored.Load(reader);
-        Assert.That(stored.Rows.Cast<DataRow>().Select(r => r.ItemArray), Is.EqualTo(Rows(1000).Rows.Cast<DataRow>().Select(r => r.ItemArray)));
+        await using (
+            DbDataReader reader = await connection.ExecuteReaderAsync(
+                $"SELECT Id, Big, Number, At, Wide, Narrow, Flag, Exact FROM {table} ORDER BY Id"))
+            stored.Load(reader);
+        Assert.That(
+            stored.Rows.Cast<DataRow>().Select(r => r.ItemArray), Is.EqualTo(Rows(1000).Rows.Cast<DataRow>().Select(r => r.ItemArray)));
         Assert.That(_endpoint.Counts.BulkRows, Is.EqualTo(1000));
     }
 
@@ -141,7 +150,9 @@ public sealed class TdsBulkTests
         await connection.ExecuteAsync(Create);
         DataTable rows = Rows(3);
         rows.Rows[1]["Exact"] = -1m;
-        Task WriteAsync() => Copy(connection, "dbo.Sample", null, check ? SqlBulkCopyOptions.CheckConstraints : SqlBulkCopyOptions.Default).WriteToServerAsync(rows);
+        Task WriteAsync() =>
+            Copy(connection, "dbo.Sample", null, check ? SqlBulkCopyOptions.CheckConstraints : SqlBulkCopyOptions.Default)
+                .WriteToServerAsync(rows);
 
         if (check) Assert.That(Assert.ThrowsAsync<SqlException>(WriteAsync)!.Number, Is.EqualTo(547));
         else await WriteAsync();
@@ -153,9 +164,12 @@ public sealed class TdsBulkTests
     {
         await using SqlConnection connection = await OpenAsync();
         await connection.ExecuteAsync(Create);
-        await connection.ExecuteAsync("CREATE TRIGGER dbo.NoThirteen ON dbo.Sample AFTER INSERT, UPDATE AS IF EXISTS (SELECT 1 FROM inserted WHERE Id = 13) THROW 50001, 'Not thirteen', 1;");
+        await connection.ExecuteAsync(
+            "CREATE TRIGGER dbo.NoThirteen ON dbo.Sample AFTER INSERT, UPDATE AS IF EXISTS (SELECT 1 FROM inserted WHERE Id = 13) "
+                + "THROW 50001, 'Not thirteen', 1;");
 
-        SqlException refused = Assert.ThrowsAsync<SqlException>(() => Copy(connection, "dbo.Sample", null, SqlBulkCopyOptions.FireTriggers).WriteToServerAsync(Rows(20)))!;
+        SqlException refused = Assert.ThrowsAsync<SqlException>(
+            () => Copy(connection, "dbo.Sample", null, SqlBulkCopyOptions.FireTriggers).WriteToServerAsync(Rows(20)))!;
         Assert.That(refused.Number, Is.EqualTo(50001));
         Assert.That(refused.Message, Does.Contain("Not thirteen"));
         await Copy(connection, "dbo.Sample", null).WriteToServerAsync(Rows(20));
@@ -169,8 +183,12 @@ public sealed class TdsBulkTests
         DataTable rows = Rows(2);
         rows.Rows[1]["Number"] = double.NaN;
 
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => Copy(connection, "dbo.Sample", null).WriteToServerAsync(rows))!.Number, Is.EqualTo(7339));
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => connection.ExecuteScalarAsync("SELECT @X", new { X = double.PositiveInfinity }))!.Number, Is.EqualTo(8023));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(() => Copy(connection, "dbo.Sample", null).WriteToServerAsync(rows))!.Number,
+            Is.EqualTo(7339));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(() => connection.ExecuteScalarAsync("SELECT @X", new { X = double.PositiveInfinity }))!.Number,
+            Is.EqualTo(8023));
     }
 
     [Test, Explicit("shows how fast the endpoint takes rows")]

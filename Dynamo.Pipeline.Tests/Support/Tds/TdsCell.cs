@@ -6,7 +6,10 @@ using SQLitePCL;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>One value on its way from the wire into the store, reused for value after value so that a bulk load allocates nothing per row: [MS-TDS] 2.2.5.5.</summary>
+/// <summary>
+/// One value on its way from the wire into the store, reused for value after value so that a bulk load allocates nothing per row:
+/// [MS-TDS] 2.2.5.5.
+/// </summary>
 internal sealed class TdsCell
 {
     private enum Form
@@ -81,7 +84,8 @@ internal sealed class TdsCell
     private void SetTime(ReadOnlySpan<byte> wire, TdsType type)
     {
         Span<byte> text = stackalloc byte[64];
-        if (!TdsTimes.TryFormat(wire, type, text, out int written)) throw new InvalidDataException($"No {type.Name}: {Convert.ToHexString(wire)}");
+        if (!TdsTimes.TryFormat(wire, type, text, out int written))
+            throw new InvalidDataException($"No {type.Name}: {Convert.ToHexString(wire)}");
         Reserve(written);
         text[..written].CopyTo(_bytes);
         _form = Form.Text;

@@ -8,7 +8,8 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// A server on the loopback that the real SqlClient talks to: it speaks enough of [MS-TDS] and of T-SQL for a bulk-copy sink, keeps its tables in a store of its own, and fails
+/// A server on the loopback that the real SqlClient talks to: it speaks enough of [MS-TDS] and of T-SQL for a bulk-copy sink, keeps
+/// its tables in a store of its own, and fails
 /// on command. Safe for concurrent use.
 /// </summary>
 internal sealed class TdsEndpoint : IAsyncDisposable
@@ -31,7 +32,7 @@ internal sealed class TdsEndpoint : IAsyncDisposable
     public string User { get; } = "importer";
 
     /// <summary>Logs in without user and password.</summary>
-    public const string Token = "a token";
+    public const string Token = "a.token";
 
     public string Password { get; } = "S3cret-Pässword";
 
@@ -84,7 +85,8 @@ internal sealed class TdsEndpoint : IAsyncDisposable
         SqlConnection.ClearPool(connection);
     }
 
-    public bool Accepts(LoginRequest login) => login.Token is null ? login.User == User && login.Password == Password : login.Token == Token;
+    public bool Accepts(LoginRequest login) =>
+        login.Token is null ? login.User == User && login.Password == Password : login.Token == Token;
 
     public async ValueTask DisposeAsync()
     {

@@ -3,7 +3,9 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The endpoint is itself under test, by the real SqlClient: what a sink sees there must be what it would see from a server.</summary>
+/// <summary>
+/// The endpoint is itself under test, by the real SqlClient: what a sink sees there must be what it would see from a server.
+/// </summary>
 public sealed class TdsEndpointTests
 {
     private TdsEndpoint _endpoint = null!;
@@ -49,14 +51,17 @@ public sealed class TdsEndpointTests
         await using SqlConnection connection = await OpenAsync();
         var sent = new
         {
-            I = 42, L = long.MinValue, D = -1.5e300, T = new DateTime(2024, 2, 29, 23, 59, 59).AddTicks(1234567), S = "Grüße, 数据 🙂", B = true, M = 12345678901234.5678m,
-            N = (string?)null, G = Guid.NewGuid(), X = new byte[] { 1, 2, 3 }, O = new DateTimeOffset(2024, 5, 6, 7, 8, 9, TimeSpan.FromHours(-3)),
+            I = 42, L = long.MinValue, D = -1.5e300, T = new DateTime(2024, 2, 29, 23, 59, 59)
+                .AddTicks(1234567), S = "Grüße, 数据 🙂", B = true, M = 12345678901234.5678m,
+            N = (string?)null, G = Guid.NewGuid(), X = new byte[] { 1, 2, 3 }, O = new DateTimeOffset(
+                2024, 5, 6, 7, 8, 9, TimeSpan.FromHours(-3)),
         };
         var parameters = new DynamicParameters(sent);
         parameters.Add("T", sent.T, System.Data.DbType.DateTime2);
         parameters.Add("M", sent.M, System.Data.DbType.Decimal);
 
-        IDictionary<string, object?> row = await connection.QuerySingleAsync<dynamic>("SELECT @I AS I, @L AS L, @D AS D, @T AS T, @S AS S, @B AS B, @M AS M, @N AS N, @G AS G, @X AS X, @O AS O", parameters);
+        IDictionary<string, object?> row = await connection.QuerySingleAsync<dynamic>(
+            "SELECT @I AS I, @L AS L, @D AS D, @T AS T, @S AS S, @B AS B, @M AS M, @N AS N, @G AS G, @X AS X, @O AS O", parameters);
 
         Assert.Multiple(() =>
         {

@@ -21,7 +21,9 @@ public enum TdsMoment
     /// <summary>A commit has been asked for. Nothing is committed; a dropped connection rolls back.</summary>
     BeforeCommit,
 
-    /// <summary>The connection is gone while the server is committing: with <see cref="TdsFault.Drop"/>, first it drops, then it commits.</summary>
+    /// <summary>
+    /// The connection is gone while the server is committing: with <see cref="TdsFault.Drop"/>, first it drops, then it commits.
+    /// </summary>
     DuringCommit,
 
     /// <summary>Committed, not answered.</summary>

@@ -13,7 +13,9 @@ public sealed class TdsFaultTests
     {
         _endpoint = new TdsEndpoint();
         await using SqlConnection connection = await OpenAsync();
-        await connection.ExecuteAsync("CREATE TABLE dbo.Sample (Id int NOT NULL PRIMARY KEY, Big bigint NULL, Number float NULL, At datetime2 NULL, Wide nvarchar(20) NULL, Narrow varchar(10) NULL, Flag bit NULL, Exact decimal(18, 4) NULL)");
+        await connection.ExecuteAsync(
+            "CREATE TABLE dbo.Sample (Id int NOT NULL PRIMARY KEY, Big bigint NULL, Number float NULL, At datetime2 NULL, Wide "
+                + "nvarchar(20) NULL, Narrow varchar(10) NULL, Flag bit NULL, Exact decimal(18, 4) NULL)");
     }
 
     [TearDown]
@@ -37,7 +39,8 @@ public sealed class TdsFaultTests
     private async Task LoadAsync(TimeSpan? timeout = null)
     {
         await using SqlConnection connection = await OpenAsync();
-        // Not disposed: on a broken connection SqlTransaction.Dispose can throw a NullReferenceException of its own, which would hide the first error.
+        // Not disposed: on a broken connection SqlTransaction.Dispose can throw a NullReferenceException of its own, which would
+        // hide the first error.
         var transaction = (SqlTransaction)await connection.BeginTransactionAsync();
         SqlBulkCopy copy = TdsBulkTests.Copy(connection, "dbo.Sample", transaction);
         copy.BulkCopyTimeout = (int)(timeout ?? TimeSpan.FromSeconds(30)).TotalSeconds;
@@ -91,7 +94,8 @@ public sealed class TdsFaultTests
         await using var transaction = (SqlTransaction)await connection.BeginTransactionAsync();
         await connection.ExecuteAsync("INSERT INTO Sample (Id) VALUES (1)", transaction: transaction);
         _endpoint.FailNext(TdsMoment.Request, TdsFault.Error(1205), sql: "UPDATE");
-        SqlException victim = Assert.ThrowsAsync<SqlException>(() => connection.ExecuteAsync("UPDATE Sample SET Flag = 1", transaction: transaction))!;
+        SqlException victim = Assert.ThrowsAsync<SqlException>(
+            () => connection.ExecuteAsync("UPDATE Sample SET Flag = 1", transaction: transaction))!;
 
         Assert.That(victim.Number, Is.EqualTo(1205));
         Assert.ThrowsAsync<InvalidOperationException>(() => transaction.CommitAsync());
@@ -113,7 +117,8 @@ public sealed class TdsFaultTests
     {
         await using SqlConnection connection = await OpenAsync();
         _endpoint.FailNext(TdsMoment.Request, TdsFault.NoAnswer, sql: "Sample");
-        SqlException late = Assert.ThrowsAsync<SqlException>(() => connection.ExecuteScalarAsync<int>(new CommandDefinition("SELECT COUNT(*) FROM Sample", commandTimeout: 1)))!;
+        SqlException late = Assert.ThrowsAsync<SqlException>(
+            () => connection.ExecuteScalarAsync<int>(new CommandDefinition("SELECT COUNT(*) FROM Sample", commandTimeout: 1)))!;
 
         Assert.That(late.Number, Is.EqualTo(-2));
         Assert.That(await connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM Sample"), Is.Zero);
@@ -135,7 +140,8 @@ public sealed class TdsFaultTests
         await using SqlConnection connection = await OpenAsync();
         _endpoint.FailNext(TdsMoment.Request, TdsFault.NoAnswer, sql: "Sample");
         using var cancelling = new CancellationTokenSource();
-        Task<int> running = connection.ExecuteScalarAsync<int>(new CommandDefinition("SELECT COUNT(*) FROM Sample", cancellationToken: cancelling.Token))!;
+        Task<int> running = connection.ExecuteScalarAsync<int>(
+            new CommandDefinition("SELECT COUNT(*) FROM Sample", cancellationToken: cancelling.Token))!;
         await _endpoint.Faults.AllStruck.WaitAsync(token);
         await cancelling.CancelAsync();
         Exception cancelled = Assert.CatchAsync(() => running)!;
@@ -152,7 +158,8 @@ public sealed class TdsFaultTests
     }
 
     [Test]
-    public void Garbage_breaks_the_connection([Range(1, 10)] int seed, [Values(TdsMoment.Request, TdsMoment.BulkEnd, TdsMoment.AfterCommit)] TdsMoment moment)
+    public void Garbage_breaks_the_connection(
+        [Range(1, 10)] int seed, [Values(TdsMoment.Request, TdsMoment.BulkEnd, TdsMoment.AfterCommit)] TdsMoment moment)
     {
         _endpoint.FailNext(moment, TdsFault.Garbage(seed));
         Exception broken = Assert.CatchAsync(() => LoadAsync())!;
@@ -178,7 +185,9 @@ public sealed class TdsFaultTests
         await using SqlConnection second = await OpenAsync();
         await using var transaction = (SqlTransaction)await first.BeginTransactionAsync();
         await first.ExecuteAsync("INSERT INTO Sample (Id) VALUES (1)", transaction: transaction);
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => second.ExecuteAsync("INSERT INTO Sample (Id) VALUES (2)", commandTimeout: 1))!.Number, Is.EqualTo(-2));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(() => second.ExecuteAsync("INSERT INTO Sample (Id) VALUES (2)", commandTimeout: 1))!.Number,
+            Is.EqualTo(-2));
         Task<int> waiting = second.ExecuteAsync("INSERT INTO Sample (Id) VALUES (3)");
         await transaction.CommitAsync();
         Assert.That(await waiting, Is.EqualTo(1));
@@ -209,7 +218,9 @@ public sealed class TdsFaultTests
                 broken++;
             }
             int from = round * 200;
-            Assert.That(() => CountBetweenAsync(from, from + 199).GetAwaiter().GetResult(), Is.EqualTo(0).Or.EqualTo(200), $"seed {seed}, round {round}");
+            Assert.That(
+                () => CountBetweenAsync(from, from + 199).GetAwaiter().GetResult(), Is.EqualTo(0).Or.EqualTo(200),
+                $"seed {seed}, round {round}");
         }
         Assert.That(broken, Is.GreaterThan(40), $"seed {seed}");
     }
@@ -220,13 +231,15 @@ public sealed class TdsFaultTests
         await connection.OpenAsync();
         // Not disposed, as above.
         var transaction = (SqlTransaction)await connection.BeginTransactionAsync();
-        await TdsBulkTests.Copy(connection, "dbo.Sample", transaction).WriteToServerAsync(TdsBulkTests.Rows(200, round * 200).CreateDataReader());
+        await TdsBulkTests.Copy(connection, "dbo.Sample", transaction).WriteToServerAsync(
+            TdsBulkTests.Rows(200, round * 200).CreateDataReader());
         await transaction.CommitAsync();
     }
 
     private async Task<int> CountBetweenAsync(int first, int last)
     {
         await using SqlConnection connection = await OpenAsync();
-        return await connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM dbo.Sample WHERE Id BETWEEN @first AND @last", new { first, last });
+        return await connection.ExecuteScalarAsync<int>(
+            "SELECT COUNT(*) FROM dbo.Sample WHERE Id BETWEEN @first AND @last", new { first, last });
     }
 }

@@ -42,7 +42,8 @@ internal sealed partial class TdsSession
         {
             GiveUp(acknowledge: false);
         }
-        catch (Exception error) when (error is NullReferenceException or ArgumentException or InvalidCastException or FormatException or KeyNotFoundException or InvalidDataException)
+        catch (Exception error) when (
+            error is NullReferenceException or ArgumentException or InvalidCastException or FormatException or KeyNotFoundException or InvalidDataException)
         {
             // A statement beyond the subset, or a mistake of ours: the test shall see it where it asked.
             _message.Drain();
@@ -77,7 +78,9 @@ internal sealed partial class TdsSession
         throw new ConnectionCutException();
     }
 
-    /// <summary>The client has cancelled: what is left of its message is thrown away, and the attention is answered now or when it is read.</summary>
+    /// <summary>
+    /// The client has cancelled: what is left of its message is thrown away, and the attention is answered now or when it is read.
+    /// </summary>
     private void GiveUp(bool acknowledge)
     {
         _writer.Discard();
@@ -114,7 +117,11 @@ internal sealed partial class TdsSession
             {
                 long descriptor = (long)_message.UInt64();
                 _message.Skip(length - 14);
-                if (descriptor != _sql.Transaction) throw new ServerError(3971, "The server failed to resume the transaction. Desc:" + descriptor.ToString("x", System.Globalization.CultureInfo.InvariantCulture) + ".");
+                if (descriptor != _sql.Transaction)
+                    throw new ServerError(
+                        3971,
+                        "The server failed to resume the transaction. Desc:" + descriptor.ToString(
+                            "x", System.Globalization.CultureInfo.InvariantCulture) + ".");
             }
             else _message.Skip(length - 6);
             left -= length;
@@ -133,7 +140,8 @@ internal sealed partial class TdsSession
             Commit(response);
             return;
         }
-        if (!_sql.TryDescribeForBulk(sql, response, Cancellation)) _sql.RunBatch(sql, new(StringComparer.OrdinalIgnoreCase), response, Cancellation);
+        if (!_sql.TryDescribeForBulk(sql, response, Cancellation))
+            _sql.RunBatch(sql, new(StringComparer.OrdinalIgnoreCase), response, Cancellation);
         Strike(TdsMoment.RequestDone, sql);
         response.End();
     }
@@ -164,7 +172,8 @@ internal sealed partial class TdsSession
                 arguments[0].Result = (long)_nextHandle++;
                 return request.Procedure == "sp_prepare" ? 0 : ExecutePrepared(_nextHandle - 1, arguments.Skip(3), response);
             case "sp_execute":
-                return ExecutePrepared(Convert.ToInt32(arguments[0].Value, System.Globalization.CultureInfo.InvariantCulture), arguments.Skip(1), response);
+                return ExecutePrepared(
+                    Convert.ToInt32(arguments[0].Value, System.Globalization.CultureInfo.InvariantCulture), arguments.Skip(1), response);
             case "sp_unprepare":
                 return 0;
             default:
@@ -174,8 +183,10 @@ internal sealed partial class TdsSession
 
     private int ExecutePrepared(int handle, IEnumerable<SqlArgument> values, Response response)
     {
-        if (!_prepared.TryGetValue(handle, out (string Parameters, string Sql) prepared)) throw new ServerError(8179, $"Could not find prepared statement with handle {handle}.");
-        SqlArgument[] arguments = [new("", TdsType.LongText, prepared.Sql, false), new("", TdsType.LongText, prepared.Parameters, false), .. values];
+        if (!_prepared.TryGetValue(handle, out (string Parameters, string Sql) prepared))
+            throw new ServerError(8179, $"Could not find prepared statement with handle {handle}.");
+        SqlArgument[] arguments = [
+            new("", TdsType.LongText, prepared.Sql, false), new("", TdsType.LongText, prepared.Parameters, false), .. values];
         return _sql.RunProcedure("sp_executesql", arguments, response, Cancellation);
     }
 

@@ -11,7 +11,8 @@ namespace Dynamo.Pipeline.Tests;
 internal sealed class ConnectionCutException : Exception;
 
 /// <summary>
-/// One client. This thread answers its requests one after the other; a second one reads the socket, so that an attention or the client's end is noticed while a request runs.
+/// One client. This thread answers its requests one after the other; a second one reads the socket, so that an attention or the
+/// client's end is noticed while a request runs.
 /// </summary>
 internal sealed partial class TdsSession : IDisposable
 {
@@ -44,7 +45,8 @@ internal sealed partial class TdsSession : IDisposable
             pump.Start();
             while (_message.NextMessage()) Answer();
         }
-        catch (Exception error) when (error is IOException or ObjectDisposedException or ConnectionCutException or SocketException or AuthenticationException or InvalidOperationException or OperationCanceledException)
+        catch (Exception error) when (
+            error is IOException or ObjectDisposedException or ConnectionCutException or SocketException or AuthenticationException or InvalidOperationException or OperationCanceledException)
         {
             // The client is gone, or was cut off on order. What it left open is rolled back.
         }
@@ -123,7 +125,8 @@ internal sealed partial class TdsSession : IDisposable
         var transport = new PreLoginTlsStream(_stream);
         var tls = new SslStream(transport);
         // TLS 1.3 sends tickets after the handshake, which [MS-TDS] 7.x cannot frame.
-        tls.AuthenticateAsServer(_endpoint.Certificate!, clientCertificateRequired: false, SslProtocols.Tls12, checkCertificateRevocation: false);
+        tls.AuthenticateAsServer(
+            _endpoint.Certificate!, clientCertificateRequired: false, SslProtocols.Tls12, checkCertificateRevocation: false);
         transport.HandshakeDone = true;
         _stream = tls;
         _writer.Stream = tls;

@@ -37,7 +37,9 @@ public sealed class TdsSqlTests
         {
             var parameters = new DynamicParameters(new { logger, value, line = minute });
             parameters.Add("at", new DateTime(2024, 1, 1, 0, minute, 0), System.Data.DbType.DateTime2);
-            await _connection.ExecuteAsync("INSERT INTO #Stage (Logger, Channel, TimestampUtc, Value, Line) VALUES (@logger, N'level', @at, @value, @line)", parameters);
+            await _connection.ExecuteAsync(
+                "INSERT INTO #Stage (Logger, Channel, TimestampUtc, Value, Line) VALUES (@logger, N'level', @at, @value, @line)",
+                parameters);
         }
     }
 
@@ -61,7 +63,8 @@ public sealed class TdsSqlTests
         await _connection.ExecuteAsync("TRUNCATE TABLE #Stage");
         await StageAsync(("a", 2, 20), ("A", 3, 3));
         Assert.That(await _connection.QuerySingleAsync<(int, int)>(upsert), Is.EqualTo((1, 1)), "keys compare without case");
-        Assert.That(await _connection.QueryAsync<double>("SELECT Value FROM Reading ORDER BY TimestampUtc"), Is.EqualTo(new[] { 1.0, 20.0, 3.0 }));
+        Assert.That(
+            await _connection.QueryAsync<double>("SELECT Value FROM Reading ORDER BY TimestampUtc"), Is.EqualTo(new[] { 1.0, 20.0, 3.0 }));
     }
 
     [Test]
@@ -74,7 +77,8 @@ public sealed class TdsSqlTests
             """);
         Assert.That(last, Is.EqualTo(new[] { 2.0, 3.0 }));
         Assert.That(await _connection.ExecuteAsync(
-            "DELETE s FROM #Stage s JOIN (SELECT Logger, MAX(Value) AS Best FROM #Stage GROUP BY Logger HAVING COUNT(*) > 1) AS d ON d.Logger = s.Logger WHERE s.Value < d.Best"), Is.EqualTo(1));
+            "DELETE s FROM #Stage s JOIN (SELECT Logger, MAX(Value) AS Best FROM #Stage GROUP BY Logger HAVING COUNT(*) > 1) AS d ON "
+                + "d.Logger = s.Logger WHERE s.Value < d.Best"), Is.EqualTo(1));
     }
 
     [Test]
@@ -84,16 +88,23 @@ public sealed class TdsSqlTests
         IDictionary<string, object> row = await _connection.QuerySingleAsync<dynamic>("""
             SELECT TOP (1) COUNT(*) AS N, COUNT_BIG(*) AS B, MAX(TimestampUtc) AS Last, MIN(Value) AS Low, SUM(Line) AS Lines, CAST(1 AS bit) AS Yes, MAX(Logger) AS Name, SYSUTCDATETIME() AS Now FROM #Stage
             """);
-        Assert.That(row.Values.Select(v => v.GetType()), Is.EqualTo(new[] { typeof(int), typeof(long), typeof(DateTime), typeof(double), typeof(int), typeof(bool), typeof(string), typeof(DateTime) }));
+        Assert.That(
+            row.Values.Select(v => v.GetType()),
+            Is.EqualTo(
+                new[] { typeof(int), typeof(long), typeof(DateTime), typeof(double), typeof(int), typeof(bool), typeof(string), typeof(DateTime) }));
     }
 
     [Test]
     public async Task OUTPUT_and_SCOPE_IDENTITY_tell_a_new_rows_number()
     {
-        long first = await _connection.ExecuteScalarAsync<long>("INSERT INTO dbo.ImportedFile (Source, Path) OUTPUT inserted.Id VALUES (@s, @p)", new { s = "folder", p = "a.csv" });
-        long second = await _connection.ExecuteScalarAsync<long>("INSERT INTO dbo.ImportedFile (Source, Path, Rows) VALUES ('folder', 'b.csv', 3); SELECT CAST(SCOPE_IDENTITY() AS bigint)");
+        long first = await _connection.ExecuteScalarAsync<long>(
+            "INSERT INTO dbo.ImportedFile (Source, Path) OUTPUT inserted.Id VALUES (@s, @p)", new { s = "folder", p = "a.csv" });
+        long second = await _connection.ExecuteScalarAsync<long>(
+            "INSERT INTO dbo.ImportedFile (Source, Path, Rows) VALUES ('folder', 'b.csv', 3); SELECT CAST(SCOPE_IDENTITY() AS bigint)");
         Assert.That((first, second), Is.EqualTo((1, 2)));
-        Assert.That(await _connection.QueryAsync<string>("DELETE FROM dbo.ImportedFile OUTPUT deleted.Path WHERE Rows = 3"), Is.EqualTo(new[] { "b.csv" }));
+        Assert.That(
+            await _connection.QueryAsync<string>("DELETE FROM dbo.ImportedFile OUTPUT deleted.Path WHERE Rows = 3"),
+            Is.EqualTo(new[] { "b.csv" }));
     }
 
     [TestCase("INSERT INTO dbo.ImportedFile (Source, Path) VALUES ('s', 'p'), ('S', 'p')", 2627, "UQ_ImportedFile")]
@@ -117,7 +128,8 @@ public sealed class TdsSqlTests
     {
         string setting = abort ? "ON" : "OFF";
         SqlException refused = Assert.ThrowsAsync<SqlException>(() => _connection.ExecuteAsync(
-            $"SET XACT_ABORT {setting}; BEGIN TRAN; INSERT INTO ImportedFile (Source, Path) VALUES ('s', 'p'); INSERT INTO ImportedFile (Source, Path) VALUES ('s', 'p'); COMMIT"))!;
+            $"SET XACT_ABORT {setting}; BEGIN TRAN; INSERT INTO ImportedFile (Source, Path) VALUES ('s', 'p'); INSERT INTO ImportedFile "
+                + "(Source, Path) VALUES ('s', 'p'); COMMIT"))!;
         Assert.That(refused.Number, Is.EqualTo(2627));
         Assert.That(await _connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM ImportedFile"), Is.EqualTo(abort ? 0 : 1));
         Assert.That(await _connection.ExecuteScalarAsync<int>("SELECT @@TRANCOUNT"), Is.Zero);
@@ -128,28 +140,44 @@ public sealed class TdsSqlTests
     {
         const string guarded = "BEGIN TRY INSERT INTO ImportedFile (Source, Path) VALUES ('s', NULL); END TRY BEGIN CATCH IF ERROR_NUMBER() = 515 SELECT 'caught' AS Outcome ELSE THROW; END CATCH";
         Assert.That(await _connection.ExecuteScalarAsync<string>(guarded), Is.EqualTo("caught"));
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => _connection.ExecuteAsync(guarded.Replace("515", "1", StringComparison.Ordinal)))!.Number, Is.EqualTo(515));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(() => _connection.ExecuteAsync(guarded.Replace("515", "1", StringComparison.Ordinal)))!.Number,
+            Is.EqualTo(515));
     }
 
     [Test]
     public async Task The_catalogue_describes_a_table()
     {
-        await _connection.ExecuteAsync("CREATE UNIQUE INDEX UX_Value ON dbo.Reading (Value DESC) WHERE Value IS NOT NULL; CREATE INDEX IX_Stage ON #Stage (Logger)");
+        await _connection.ExecuteAsync(
+            "CREATE UNIQUE INDEX UX_Value ON dbo.Reading (Value DESC) WHERE Value IS NOT NULL; CREATE INDEX IX_Stage ON #Stage (Logger)");
         var columns = await _connection.QueryAsync<(string, string, int, bool)>("""
             SELECT c.name, t.name, c.max_length, c.is_nullable FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id
             WHERE c.object_id = OBJECT_ID(N'[dbo].[Reading]') ORDER BY c.column_id
             """);
-        Assert.That(columns, Is.EqualTo(new[] { ("Logger", "nvarchar", 128, false), ("Channel", "nvarchar", 128, false), ("TimestampUtc", "datetime2", 8, false), ("Value", "float", 8, true) }));
+        Assert.That(
+            columns,
+            Is.EqualTo(
+                new[] { ("Logger", "nvarchar", 128, false), ("Channel", "nvarchar", 128, false), (
+                    "TimestampUtc", "datetime2", 8, false), ("Value", "float", 8, true) }));
         var keys = await _connection.QueryAsync<(string, string, bool, string)>("""
             SELECT i.name, i.type_desc, i.is_primary_key, c.name FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
             JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id WHERE i.object_id = OBJECT_ID('dbo.Reading') ORDER BY i.index_id, k.key_ordinal
             """);
         Assert.That(keys, Is.EqualTo(new[]
         {
-            ("PK_Reading", "CLUSTERED", true, "Logger"), ("PK_Reading", "CLUSTERED", true, "Channel"), ("PK_Reading", "CLUSTERED", true, "TimestampUtc"), ("UX_Value", "NONCLUSTERED", false, "Value"),
+            ("PK_Reading", "CLUSTERED", true, "Logger"), ("PK_Reading", "CLUSTERED", true, "Channel"), (
+                "PK_Reading", "CLUSTERED", true, "TimestampUtc"), ("UX_Value", "NONCLUSTERED", false, "Value"),
         }));
-        Assert.That(await _connection.QueryAsync<string>("SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'dbo' AND TABLE_NAME = 'reading' ORDER BY ORDINAL_POSITION"), Has.Exactly(4).Items);
-        Assert.That(await _connection.ExecuteScalarAsync<int>("IF OBJECT_ID('dbo.Reading', 'U') IS NULL SELECT 0 ELSE SELECT COUNT(*) FROM tempdb.sys.columns WHERE object_id = OBJECT_ID('tempdb..#Stage')"), Is.EqualTo(5));
+        Assert.That(
+            await _connection.QueryAsync<string>(
+                "SELECT COLUMN_NAME FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = 'dbo' AND TABLE_NAME = 'reading' ORDER BY "
+                    + "ORDINAL_POSITION"),
+            Has.Exactly(4).Items);
+        Assert.That(
+            await _connection.ExecuteScalarAsync<int>(
+                "IF OBJECT_ID('dbo.Reading', 'U') IS NULL SELECT 0 ELSE SELECT COUNT(*) FROM tempdb.sys.columns WHERE object_id = "
+                    + "OBJECT_ID('tempdb..#Stage')"),
+            Is.EqualTo(5));
     }
 
     [Test]
@@ -157,7 +185,8 @@ public sealed class TdsSqlTests
     {
         static DynamicParameters Lock(int timeout)
         {
-            var parameters = new DynamicParameters(new { Resource = "dynamo:folder", LockMode = "Exclusive", LockOwner = "Session", LockTimeout = timeout });
+            var parameters = new DynamicParameters(
+                new { Resource = "dynamo:folder", LockMode = "Exclusive", LockOwner = "Session", LockTimeout = timeout });
             parameters.Add("Result", dbType: System.Data.DbType.Int32, direction: System.Data.ParameterDirection.ReturnValue);
             return parameters;
         }
@@ -173,7 +202,8 @@ public sealed class TdsSqlTests
         await other.OpenAsync();
         Assert.That(await TakeAsync(_connection), Is.Zero);
         Assert.That(await TakeAsync(other), Is.EqualTo(-1));
-        int released = await _connection.ExecuteScalarAsync<int>("DECLARE @r int; EXEC @r = sp_releaseapplock @Resource = N'dynamo:folder', @LockOwner = 'Session'; SELECT @r");
+        int released = await _connection.ExecuteScalarAsync<int>(
+            "DECLARE @r int; EXEC @r = sp_releaseapplock @Resource = N'dynamo:folder', @LockOwner = 'Session'; SELECT @r");
         Assert.That(released, Is.Zero);
         Assert.That(await TakeAsync(other), Is.Zero);
         await other.CloseAsync();
@@ -184,7 +214,9 @@ public sealed class TdsSqlTests
     [Test]
     public async Task A_stored_procedure_takes_the_staged_rows()
     {
-        await _connection.ExecuteAsync("CREATE PROCEDURE dbo.Load @scale float AS INSERT INTO dbo.Reading SELECT Logger, Channel, TimestampUtc, Value * @scale FROM #Stage; SELECT @@ROWCOUNT AS Loaded");
+        await _connection.ExecuteAsync(
+            "CREATE PROCEDURE dbo.Load @scale float AS INSERT INTO dbo.Reading SELECT Logger, Channel, TimestampUtc, Value * @scale "
+                + "FROM #Stage; SELECT @@ROWCOUNT AS Loaded");
         await StageAsync(("A", 1, 1), ("B", 1, 2));
         Assert.That(await _connection.ExecuteScalarAsync<int>("EXEC dbo.Load @scale = 10e0"), Is.EqualTo(2));
         Assert.That(await _connection.ExecuteScalarAsync<double>("SELECT SUM(Value) FROM dbo.Reading"), Is.EqualTo(30));
@@ -220,20 +252,39 @@ public sealed class TdsSqlTests
         await using var other = new SqlConnection(_endpoint.ConnectionString);
         await other.OpenAsync();
         await other.ExecuteAsync("INSERT INTO dbo.Reading VALUES ('A', 'c', SYSUTCDATETIME(), 1)");
-        await _connection.ExecuteAsync("ALTER TABLE dbo.Reading ADD CONSTRAINT CK_Thirteen CHECK (Value <> 13); ALTER TABLE dbo.ImportedFile ADD CONSTRAINT UQ_Rows UNIQUE (Rows)");
+        await _connection.ExecuteAsync(
+            "ALTER TABLE dbo.Reading ADD CONSTRAINT CK_Thirteen CHECK (Value <> 13); ALTER TABLE dbo.ImportedFile ADD CONSTRAINT "
+                + "UQ_Rows UNIQUE (Rows)");
 
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("INSERT INTO dbo.Reading VALUES ('A', 'c', SYSUTCDATETIME(), 13)"))!.Number, Is.EqualTo(547));
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("INSERT INTO dbo.ImportedFile (Source, Path) VALUES ('a', 'b'), ('c', 'd')"))!.Message, Does.Contain("UQ_Rows"));
-        Assert.That(Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("ALTER TABLE dbo.Reading ADD CHECK (Value > 1)"))!.Number, Is.EqualTo(547));
-        Assert.That(await other.QueryAsync<string>("SELECT name FROM sys.check_constraints WHERE parent_object_id = OBJECT_ID('dbo.Reading')"), Is.EqualTo(new[] { "CK_Thirteen" }));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(
+                () => other.ExecuteAsync("INSERT INTO dbo.Reading VALUES ('A', 'c', SYSUTCDATETIME(), 13)"))!.Number,
+            Is.EqualTo(547));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(
+                () => other.ExecuteAsync("INSERT INTO dbo.ImportedFile (Source, Path) VALUES ('a', 'b'), ('c', 'd')"))!.Message,
+            Does.Contain("UQ_Rows"));
+        Assert.That(
+            Assert.ThrowsAsync<SqlException>(() => other.ExecuteAsync("ALTER TABLE dbo.Reading ADD CHECK (Value > 1)"))!.Number,
+            Is.EqualTo(547));
+        Assert.That(
+            await other.QueryAsync<string>("SELECT name FROM sys.check_constraints WHERE parent_object_id = OBJECT_ID('dbo.Reading')"),
+            Is.EqualTo(new[] { "CK_Thirteen" }));
     }
 
     [Test]
     public async Task A_binary_collation_tells_case_apart()
     {
-        await _connection.ExecuteAsync("CREATE TABLE dbo.Exact (Name nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY); INSERT INTO dbo.Exact VALUES ('a'), ('A'), ('b')");
+        await _connection.ExecuteAsync(
+            "CREATE TABLE dbo.Exact (Name nvarchar(20) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY); INSERT INTO dbo.Exact "
+                + "VALUES ('a'), ('A'), ('b')");
         Assert.That(await _connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM dbo.Exact WHERE Name = N'a'"), Is.EqualTo(1));
-        Assert.That(await _connection.ExecuteScalarAsync<int>("SELECT COUNT(*) FROM dbo.Exact WHERE Name COLLATE SQL_Latin1_General_CP1_CI_AS = N'a'"), Is.EqualTo(2));
-        Assert.That(await _connection.ExecuteScalarAsync<string>("SELECT collation_name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.Exact')"), Is.EqualTo("Latin1_General_100_BIN2"));
+        Assert.That(
+            await _connection.ExecuteScalarAsync<int>(
+                "SELECT COUNT(*) FROM dbo.Exact WHERE Name COLLATE SQL_Latin1_General_CP1_CI_AS = N'a'"),
+            Is.EqualTo(2));
+        Assert.That(
+            await _connection.ExecuteScalarAsync<string>("SELECT collation_name FROM sys.columns WHERE object_id = OBJECT_ID('dbo.Exact')"),
+            Is.EqualTo("Latin1_General_100_BIN2"));
     }
 }

@@ -5,7 +5,8 @@ using System.Numerics;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// Dates, times and decimals of the wire as the text the store keeps: fixed width, so that comparing the text compares the times ([MS-TDS] 2.2.5.5.1.6, 2.2.5.5.1.8).
+/// Dates, times and decimals of the wire as the text the store keeps: fixed width, so that comparing the text compares the times
+/// ([MS-TDS] 2.2.5.5.1.6, 2.2.5.5.1.8).
 /// </summary>
 internal static class TdsTimes
 {
@@ -23,11 +24,14 @@ internal static class TdsTimes
             case TdsKind.Time:
                 return new TimeOnly(Ticks(wire, type.Scale)).TryFormat(text, out written, "HH:mm:ss.fffffff", culture);
             case TdsKind.DateTime2:
-                return Day(wire[timeBytes..]).AddTicks(Ticks(wire[..timeBytes], type.Scale)).TryFormat(text, out written, DateTimeFormat, culture);
+                return Day(wire[timeBytes..]).AddTicks(Ticks(wire[..timeBytes], type.Scale)).TryFormat(
+                    text, out written, DateTimeFormat, culture);
             case TdsKind.DateTimeOffset:
                 DateTime utc = Day(wire[timeBytes..]).AddTicks(Ticks(wire[..timeBytes], type.Scale));
                 var offset = TimeSpan.FromMinutes(BinaryPrimitives.ReadInt16LittleEndian(wire[^2..]));
-                return new DateTimeOffset(DateTime.SpecifyKind(utc + offset, DateTimeKind.Unspecified), offset).TryFormat(text, out written, OffsetFormat, culture);
+                return new DateTimeOffset(
+                    DateTime.SpecifyKind(utc + offset, DateTimeKind.Unspecified),
+                    offset).TryFormat(text, out written, OffsetFormat, culture);
             default:
                 return Legacy(wire).TryFormat(text, out written, DateTimeFormat, culture);
         }
@@ -44,7 +48,9 @@ internal static class TdsTimes
     private static DateTime Legacy(ReadOnlySpan<byte> wire)
     {
         var origin = new DateTime(1900, 1, 1);
-        if (wire.Length == 4) return origin.AddDays(BinaryPrimitives.ReadUInt16LittleEndian(wire)).AddMinutes(BinaryPrimitives.ReadUInt16LittleEndian(wire[2..]));
+        if (wire.Length == 4)
+            return origin.AddDays(BinaryPrimitives.ReadUInt16LittleEndian(wire)).AddMinutes(
+                BinaryPrimitives.ReadUInt16LittleEndian(wire[2..]));
         // 1/300 s, shown in milliseconds as the server shows it.
         double milliseconds = Math.Round(BinaryPrimitives.ReadUInt32LittleEndian(wire[4..]) * 10 / 3.0);
         return origin.AddDays(BinaryPrimitives.ReadInt32LittleEndian(wire)).AddMilliseconds(milliseconds);

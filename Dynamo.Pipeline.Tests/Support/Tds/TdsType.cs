@@ -55,7 +55,8 @@ internal readonly record struct TdsType(TdsKind Kind, int Length = 0, byte Preci
     public string Name => Kind == TdsKind.Guid ? "uniqueidentifier" : Kind.ToString().ToLowerInvariant();
 
     /// <summary>
-    /// The type as SQLite is told it, from which <see cref="Parse"/> gets it back. A decimal is kept as text, under a collation that compares numbers, since SQLite has no
+    /// The type as SQLite is told it, from which <see cref="Parse"/> gets it back. A decimal is kept as text, under a collation
+    /// that compares numbers, since SQLite has no
     /// exact decimals; hence a name that gives it text affinity.
     /// </summary>
     public string Declared => Kind switch
@@ -71,9 +72,15 @@ internal readonly record struct TdsType(TdsKind Kind, int Length = 0, byte Preci
     {
         string name = declared.Split('(')[0].Trim().ToLowerInvariant();
         string[] arguments = declared.Contains('(', StringComparison.Ordinal)
-            ? declared[(declared.IndexOf('(', StringComparison.Ordinal) + 1)..declared.IndexOf(')', StringComparison.Ordinal)].Split(',', StringSplitOptions.TrimEntries)
+            ? declared[
+                (declared.IndexOf('(', StringComparison.Ordinal) + 1)..declared.IndexOf(')', StringComparison.Ordinal)].Split(
+                    ',', StringSplitOptions.TrimEntries)
             : [];
-        int? first = arguments.Length == 0 ? null : arguments[0].Equals("max", StringComparison.OrdinalIgnoreCase) ? -1 : Number(arguments[0]);
+        int? first = arguments.Length == 0
+            ? null
+            : arguments[0].Equals("max", StringComparison.OrdinalIgnoreCase)
+            ? -1
+            : Number(arguments[0]);
         int second = arguments.Length < 2 ? 0 : Number(arguments[1]);
         return name switch
         {

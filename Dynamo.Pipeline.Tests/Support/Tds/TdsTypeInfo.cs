@@ -72,7 +72,9 @@ internal static class TdsTypeInfo
 
     private static int ReadLength(MessageReader message) => message.UInt16() is var length && length == 0xFFFF ? -1 : length;
 
-    /// <summary>The token of the fixed-length form, which SqlClient expects of a column that is not nullable; null where a type has none.</summary>
+    /// <summary>
+    /// The token of the fixed-length form, which SqlClient expects of a column that is not nullable; null where a type has none.
+    /// </summary>
     public static byte? FixedToken(TdsType type) => type.Kind switch
     {
         TdsKind.TinyInt => 0x30,
@@ -99,7 +101,8 @@ internal static class TdsTypeInfo
             case TdsKind.Bit: writer.Byte(0x68).Byte(1); break;
             case TdsKind.TinyInt or TdsKind.SmallInt or TdsKind.Int or TdsKind.BigInt: writer.Byte(0x26).Byte((byte)type.Length); break;
             case TdsKind.Real or TdsKind.Float: writer.Byte(0x6D).Byte((byte)type.Length); break;
-            // 17 whatever the precision, as the real server does: SqlBulkCopy always sends 16 bytes of digits under the length it is told here.
+            // 17 whatever the precision, as the real server does: SqlBulkCopy always sends 16 bytes of digits under the length it
+            // is told here.
             case TdsKind.Decimal: writer.Byte(0x6A).Byte(17).Byte(type.Precision).Byte(type.Scale); break;
             case TdsKind.SmallDateTime or TdsKind.DateTime: writer.Byte(0x6F).Byte((byte)type.Length); break;
             case TdsKind.Date: writer.Byte(0x28); break;
@@ -116,5 +119,6 @@ internal static class TdsTypeInfo
         }
     }
 
-    private static void WriteText(TokenWriter writer, byte token, TdsType type) => writer.Byte(token).UInt16((ushort)type.Length).Bytes(Collation);
+    private static void WriteText(TokenWriter writer, byte token, TdsType type) =>
+        writer.Byte(token).UInt16((ushort)type.Length).Bytes(Collation);
 }

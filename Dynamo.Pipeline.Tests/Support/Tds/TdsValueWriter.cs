@@ -67,7 +67,7 @@ internal static class TdsValueWriter
                 writer.Int64(BitConverter.DoubleToInt64Bits(Number(value)));
                 return;
             case TdsKind.Decimal:
-                WriteDecimal(writer, type, decimal.Parse(Text(value), NumberStyles.Float, CultureInfo.InvariantCulture));
+                WriteDecimal(writer, type, Text(value));
                 return;
             case TdsKind.Guid:
                 writer.Bytes(Guid.Parse(Text(value)).ToByteArray());
@@ -82,19 +82,18 @@ internal static class TdsValueWriter
         }
     }
 
-    private static void WriteDecimal(TokenWriter writer, TdsType type, decimal value)
+    /// <summary>By its digits: SQL Server's have more of them than .NET's.</summary>
+    private static void WriteDecimal(TokenWriter writer, TdsType type, string text)
     {
-        var scaled = (BigInteger)(Math.Abs(value) * Power(Math.Min((int)type.Scale, 28)));
+        if (text.Contains('E', StringComparison.OrdinalIgnoreCase))
+            text = decimal.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture);
+        string[] parts = text.TrimStart('-').Split('.');
+        string decimals = parts.Length > 1 ? parts[1] : "";
+        string digits = parts[0] + (decimals.Length > type.Scale ? decimals[..type.Scale] : decimals.PadRight(type.Scale, '0'));
         Span<byte> magnitude = stackalloc byte[16];
-        scaled.TryWriteBytes(magnitude, out _, isUnsigned: true);
-        writer.Byte(value < 0 ? (byte)0 : (byte)1).Bytes(magnitude[..(type.Length - 1)]);
-    }
-
-    private static decimal Power(int scale)
-    {
-        decimal power = 1;
-        for (int i = 0; i < scale; i++) power *= 10;
-        return power;
+        magnitude.Clear();
+        BigInteger.Parse("0" + digits, CultureInfo.InvariantCulture).TryWriteBytes(magnitude, out _, isUnsigned: true);
+        writer.Byte(text[0] == '-' ? (byte)0 : (byte)1).Bytes(magnitude[..(type.Length - 1)]);
     }
 
     private static void WriteTime(TokenWriter writer, TdsType type, string text)
@@ -124,7 +123,8 @@ internal static class TdsValueWriter
                 break;
             case TdsKind.DateTime:
                 // Days since 1900 and 1/300 s since midnight: [MS-TDS] 2.2.5.5.1.8.
-                writer.Int32((int)(time.Date - new DateTime(1900, 1, 1)).TotalDays).Int32((int)Math.Round(time.TimeOfDay.Ticks * 3 / 100_000.0));
+                writer.Int32(
+                    (int)(time.Date - new DateTime(1900, 1, 1)).TotalDays).Int32((int)Math.Round(time.TimeOfDay.Ticks * 3 / 100_000.0));
                 break;
             default:
                 writer.UInt16((ushort)(time.Date - new DateTime(1900, 1, 1)).TotalDays).UInt16((ushort)time.TimeOfDay.TotalMinutes);

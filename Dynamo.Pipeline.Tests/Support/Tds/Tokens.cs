@@ -32,29 +32,41 @@ internal static class Tokens
     private static void Message(TokenWriter writer, byte token, int number, byte state, byte severity, string message)
     {
         int length = 4 + 1 + 1 + 2 + (2 * message.Length) + 1 + (2 * ServerName.Length) + 1 + 4;
-        writer.Byte(token).UInt16((ushort)length).Int32(number).Byte(state).Byte(severity).LongText(message).ShortText(ServerName).ShortText("").Int32(1);
+        writer.Byte(token).UInt16((ushort)length).Int32(number).Byte(state).Byte(severity).LongText(message).ShortText(ServerName)
+            .ShortText("").Int32(1);
     }
 
     /// <summary>LOGINACK: [MS-TDS] 2.2.7.14. TDS 7.4, and the version of SQL Server 2022.</summary>
     public static void LoginAck(this TokenWriter writer)
     {
         const string program = "Microsoft SQL Server";
-        writer.Byte(0xAD).UInt16((ushort)(1 + 4 + 1 + (2 * program.Length) + 4)).Byte(1).Bytes([0x74, 0x00, 0x00, 0x04]).ShortText(program).Bytes([16, 0, 0x03, 0xE8]);
+        writer.Byte(0xAD).UInt16(
+            (ushort)(
+                1 + 4 + 1 + (2 * program.Length) + 4)).Byte(1).Bytes([0x74, 0x00, 0x00, 0x04]).ShortText(program)
+                    .Bytes([16, 0, 0x03, 0xE8]);
     }
 
     /// <summary>ENVCHANGE with texts, such as 1 (database), 4 (packet size): [MS-TDS] 2.2.7.9.</summary>
     public static void Environment(this TokenWriter writer, byte type, string now, string before) =>
         writer.Byte(0xE3).UInt16((ushort)(1 + 1 + (2 * now.Length) + 1 + (2 * before.Length))).Byte(type).ShortText(now).ShortText(before);
 
-    /// <summary>ENVCHANGE with bytes, such as 7 (collation), 8 (a transaction begins), 9 (it is committed), 10 (it is rolled back): [MS-TDS] 2.2.7.9.</summary>
+    /// <summary>
+    /// ENVCHANGE with bytes, such as 7 (collation), 8 (a transaction begins), 9 (it is committed), 10 (it is rolled back): [MS-TDS]
+    /// 2.2.7.9.
+    /// </summary>
     public static void Environment(this TokenWriter writer, byte type, ReadOnlySpan<byte> now, ReadOnlySpan<byte> before) =>
-        writer.Byte(0xE3).UInt16((ushort)(1 + 1 + now.Length + 1 + before.Length)).Byte(type).Byte((byte)now.Length).Bytes(now).Byte((byte)before.Length).Bytes(before);
+        writer.Byte(0xE3).UInt16(
+            (ushort)(
+                1 + 1 + now.Length + 1 + before.Length)).Byte(type).Byte((byte)now.Length).Bytes(now).Byte((byte)before.Length)
+                    .Bytes(before);
 
     public static void Began(this TokenWriter writer, long transaction) => writer.Environment(8, BitConverter.GetBytes(transaction), []);
 
-    public static void Committed(this TokenWriter writer, long transaction) => writer.Environment(9, [], BitConverter.GetBytes(transaction));
+    public static void Committed(this TokenWriter writer, long transaction) =>
+        writer.Environment(9, [], BitConverter.GetBytes(transaction));
 
-    public static void RolledBack(this TokenWriter writer, long transaction) => writer.Environment(10, [], BitConverter.GetBytes(transaction));
+    public static void RolledBack(this TokenWriter writer, long transaction) =>
+        writer.Environment(10, [], BitConverter.GetBytes(transaction));
 
     /// <summary>COLMETADATA: [MS-TDS] 2.2.7.4.</summary>
     public static void Columns(this TokenWriter writer, IReadOnlyList<TdsColumn> columns)

@@ -1,6 +1,9 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>sp_getapplock: locks by name and mode, held until released or until their owner's transaction or session ends. Safe for concurrent use.</summary>
+/// <summary>
+/// sp_getapplock: locks by name and mode, held until released or until their owner's transaction or session ends. Safe for
+/// concurrent use.
+/// </summary>
 internal sealed class AppLocks
 {
     private readonly Dictionary<string, List<(object Owner, string Mode)>> _held = new(StringComparer.OrdinalIgnoreCase);
@@ -23,7 +26,9 @@ internal sealed class AppLocks
     public bool Release(string name, object owner)
     {
         lock (_held)
-            return _held.TryGetValue(name, out List<(object Owner, string Mode)>? holders) && holders.FindLastIndex(h => h.Owner == owner) is >= 0 and var at && Remove(holders, at);
+            return _held.TryGetValue(name, out List<(object Owner, string Mode)>? holders)
+                && holders.FindLastIndex(h => h.Owner == owner) is >= 0 and var at
+                && Remove(holders, at);
     }
 
     public void ReleaseAll(object owner)

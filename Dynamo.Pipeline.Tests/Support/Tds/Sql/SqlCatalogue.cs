@@ -3,7 +3,8 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// The catalogue views as tables of the store, kept by the statements that create and drop: so they follow a transaction like everything else. Base tables are described in
+/// The catalogue views as tables of the store, kept by the statements that create and drop: so they follow a transaction like
+/// everything else. Base tables are described in
 /// <c>sys.…</c>, a session's temporary tables in <c>tempdb.sys.…</c>.
 /// </summary>
 internal static class SqlCatalogue
@@ -12,12 +13,20 @@ internal static class SqlCatalogue
 
     private static readonly (string Name, string Columns)[] Tables =
     [
-        ("sys.objects", $"object_id int PRIMARY KEY, name {Text}, schema_id int, parent_object_id int, type char(2), type_desc {Text}, is_ms_shipped bit"),
-        ("sys.columns", $"object_id int, column_id int, name {Text}, system_type_id tinyint, user_type_id int, max_length smallint, precision tinyint, scale tinyint, " +
+        ("sys.objects",
+            $"object_id int PRIMARY KEY, name {Text}, schema_id int, parent_object_id int, type char(2), type_desc {Text}, "
+                + "is_ms_shipped bit"),
+        ("sys.columns",
+            $"object_id int, column_id int, name {Text}, system_type_id tinyint, user_type_id int, max_length smallint, precision "
+                + "tinyint, scale tinyint, " +
             $"collation_name {Text}, is_nullable bit, is_identity bit, is_computed bit, default_object_id int, declared {Text}"),
-        ("sys.indexes", $"object_id int, index_id int, name {Text}, type tinyint, type_desc {Text}, is_unique bit, is_primary_key bit, is_unique_constraint bit, " +
+        ("sys.indexes",
+            $"object_id int, index_id int, name {Text}, type tinyint, type_desc {Text}, is_unique bit, is_primary_key bit, "
+                + "is_unique_constraint bit, " +
             $"is_disabled bit, ignore_dup_key bit, has_filter bit, filter_definition {Text}"),
-        ("sys.index_columns", "object_id int, index_id int, index_column_id int, column_id int, key_ordinal tinyint, is_descending_key bit, is_included_column bit"),
+        ("sys.index_columns",
+            "object_id int, index_id int, index_column_id int, column_id int, key_ordinal tinyint, is_descending_key bit, "
+                + "is_included_column bit"),
         ("sys.check_constraints", $"object_id int, name {Text}, parent_object_id int, definition {Text}, is_disabled bit"),
         ("sys.default_constraints", $"object_id int, name {Text}, parent_object_id int, parent_column_id int, definition {Text}"),
         ("sys.computed_columns", $"object_id int, column_id int, name {Text}, definition {Text}, is_persisted bit"),
@@ -27,10 +36,14 @@ internal static class SqlCatalogue
 
     private static readonly (string Name, TdsKind Kind, int Id)[] Types =
     [
-        ("tinyint", TdsKind.TinyInt, 48), ("smallint", TdsKind.SmallInt, 52), ("int", TdsKind.Int, 56), ("bigint", TdsKind.BigInt, 127), ("bit", TdsKind.Bit, 104),
-        ("real", TdsKind.Real, 59), ("float", TdsKind.Float, 62), ("decimal", TdsKind.Decimal, 106), ("date", TdsKind.Date, 40), ("time", TdsKind.Time, 41),
-        ("smalldatetime", TdsKind.SmallDateTime, 58), ("datetime", TdsKind.DateTime, 61), ("datetime2", TdsKind.DateTime2, 42), ("datetimeoffset", TdsKind.DateTimeOffset, 43),
-        ("char", TdsKind.Char, 175), ("varchar", TdsKind.VarChar, 167), ("nchar", TdsKind.NChar, 239), ("nvarchar", TdsKind.NVarChar, 231), ("binary", TdsKind.Binary, 173),
+        ("tinyint", TdsKind.TinyInt, 48), (
+            "smallint", TdsKind.SmallInt, 52), ("int", TdsKind.Int, 56), ("bigint", TdsKind.BigInt, 127), ("bit", TdsKind.Bit, 104),
+        ("real", TdsKind.Real, 59), ("float", TdsKind.Float, 62), (
+            "decimal", TdsKind.Decimal, 106), ("date", TdsKind.Date, 40), ("time", TdsKind.Time, 41),
+        ("smalldatetime", TdsKind.SmallDateTime, 58), ("datetime", TdsKind.DateTime, 61), ("datetime2", TdsKind.DateTime2, 42), (
+            "datetimeoffset", TdsKind.DateTimeOffset, 43),
+        ("char", TdsKind.Char, 175), ("varchar", TdsKind.VarChar, 167), ("nchar", TdsKind.NChar, 239), (
+            "nvarchar", TdsKind.NVarChar, 231), ("binary", TdsKind.Binary, 173),
         ("varbinary", TdsKind.VarBinary, 165), ("uniqueidentifier", TdsKind.Guid, 36),
     ];
 
@@ -43,12 +56,16 @@ internal static class SqlCatalogue
         store.Run("INSERT INTO main.\"sys.schemas\" VALUES ('dbo', 1), ('ops', 5), ('staging', 6)");
         store.Run("CREATE VIEW main.\"sys.tables\" AS SELECT * FROM \"sys.objects\" WHERE type = 'U '");
         store.Run("CREATE VIEW main.\"sys.all_columns\" AS SELECT * FROM \"sys.columns\"");
-        store.Run("CREATE VIEW main.\"INFORMATION_SCHEMA.TABLES\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME, 'BASE TABLE' AS TABLE_TYPE " +
+        store.Run(
+            "CREATE VIEW main.\"INFORMATION_SCHEMA.TABLES\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME, 'BASE TABLE' AS TABLE_TYPE " +
             "FROM \"sys.objects\" o JOIN \"sys.schemas\" s ON s.schema_id = o.schema_id WHERE o.type = 'U '");
-        store.Run("CREATE VIEW main.\"INFORMATION_SCHEMA.COLUMNS\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME, c.name AS COLUMN_NAME, " +
+        store.Run(
+            "CREATE VIEW main.\"INFORMATION_SCHEMA.COLUMNS\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME, c.name AS COLUMN_NAME, " +
             "c.column_id AS ORDINAL_POSITION, iif(c.is_nullable, 'YES', 'NO') AS IS_NULLABLE, t.name AS DATA_TYPE, " +
-            "CASE WHEN t.name IN ('nchar', 'nvarchar') AND c.max_length > 0 THEN c.max_length / 2 WHEN t.name IN ('char', 'varchar', 'nchar', 'nvarchar', 'binary', 'varbinary') THEN c.max_length END AS CHARACTER_MAXIMUM_LENGTH, " +
-            "c.precision AS NUMERIC_PRECISION, c.scale AS NUMERIC_SCALE, c.scale AS DATETIME_PRECISION, c.collation_name AS COLLATION_NAME " +
+            "CASE WHEN t.name IN ('nchar', 'nvarchar') AND c.max_length > 0 THEN c.max_length / 2 WHEN t.name IN ('char', 'varchar', "
+                + "'nchar', 'nvarchar', 'binary', 'varbinary') THEN c.max_length END AS CHARACTER_MAXIMUM_LENGTH, " +
+            "c.precision AS NUMERIC_PRECISION, c.scale AS NUMERIC_SCALE, c.scale AS DATETIME_PRECISION, c.collation_name AS "
+                + "COLLATION_NAME " +
             "FROM \"sys.columns\" c JOIN \"sys.objects\" o ON o.object_id = c.object_id JOIN \"sys.schemas\" s ON s.schema_id = o.schema_id JOIN \"sys.types\" t ON t.user_type_id = c.user_type_id");
     }
 
@@ -62,7 +79,8 @@ internal static class SqlCatalogue
     {
         (string schema, string name) = SqlNames.Split(flat);
         object? id = store.Scalar(
-            $"SELECT object_id FROM \"{Prefix(flat)}sys.objects\" WHERE name = @name AND schema_id = @schema", ("@name", name), ("@schema", (long)SchemaId(schema)));
+            $"SELECT object_id FROM \"{Prefix(flat)}sys.objects\" WHERE name = @name AND schema_id = @schema", ("@name", name), (
+                "@schema", (long)SchemaId(schema)));
         return id is long found ? (int)found : null;
     }
 
@@ -83,9 +101,12 @@ internal static class SqlCatalogue
         string sys = Prefix(table.Name) + "sys.";
         (string schema, string name) = SqlNames.Split(table.Name);
         int id = NewId(store, sys, table.Temporary);
-        store.Run($"INSERT INTO \"{sys}objects\" VALUES (@id, @name, @schema, 0, 'U ', 'USER_TABLE', 0)", ("@id", (long)id), ("@name", name), ("@schema", (long)SchemaId(schema)));
+        store.Run(
+            $"INSERT INTO \"{sys}objects\" VALUES (@id, @name, @schema, 0, 'U ', 'USER_TABLE', 0)", ("@id", (long)id), ("@name", name),
+            ("@schema", (long)SchemaId(schema)));
         for (int i = 0; i < table.Columns.Count; i++) AddColumn(store, sys, id, i + 1, table.Columns[i]);
-        if (!table.Keys.Any(k => k.Clustered)) store.Run($"INSERT INTO \"{sys}indexes\" VALUES ({id}, 0, NULL, 0, 'HEAP', 0, 0, 0, 0, 0, 0, NULL)");
+        if (!table.Keys.Any(k => k.Clustered))
+            store.Run($"INSERT INTO \"{sys}indexes\" VALUES ({id}, 0, NULL, 0, 'HEAP', 0, 0, 0, 0, 0, 0, NULL)");
         foreach (SqlTableKey key in table.Keys) AddKey(store, table, key, id);
         foreach (SqlTableCheck check in table.Checks) AddCheck(store, table.Name, check);
     }
@@ -94,13 +115,20 @@ internal static class SqlCatalogue
     {
         string sys = Prefix(flat) + "sys.";
         int id = NewId(store, sys, SqlNames.IsTemporary(flat));
-        store.Run($"INSERT INTO \"{sys}check_constraints\" VALUES ({id}, @name, {ObjectId(store, flat)}, @text, 0)", ("@name", check.Name), ("@text", check.Condition));
+        store.Run(
+            $"INSERT INTO \"{sys}check_constraints\" VALUES ({id}, @name, {ObjectId(store, flat)}, @text, 0)", ("@name", check.Name),
+            ("@text", check.Condition));
     }
 
     public static void AddKey(StoreConnection store, SqlTable table, SqlTableKey key, int id)
     {
         string sys = Prefix(table.Name) + "sys.";
-        int index = key.Clustered ? 1 : 1 + (int)(long)store.Scalar($"SELECT ifnull(max(index_id), 1) FROM \"{sys}indexes\" WHERE object_id = {id}")! is var next && next < 2 ? 2 : next;
+        int index = key.Clustered
+            ? 1
+            : 1 + (int)(long)store.Scalar($"SELECT ifnull(max(index_id), 1) FROM \"{sys}indexes\" WHERE object_id = {id}")! is var next
+                && next < 2
+            ? 2
+            : next;
         (int type, string description) = (key.Clustered, key.Columnstore) switch
         {
             (true, true) => (5, "CLUSTERED COLUMNSTORE"),
@@ -132,14 +160,21 @@ internal static class SqlCatalogue
         if (ObjectId(store, flat) is not int id) return;
         foreach ((string name, string columns) in Tables)
         {
-            string key = name == "sys.triggers" ? "parent_id" : name is "sys.check_constraints" or "sys.default_constraints" ? "parent_object_id" : "object_id";
+            string key = name == "sys.triggers"
+                ? "parent_id"
+                : name is "sys.check_constraints" or "sys.default_constraints"
+                ? "parent_object_id"
+                : "object_id";
             store.Run($"DELETE FROM \"{Prefix(flat)}{name}\" WHERE {key} = {id}");
         }
     }
 
-    public static string Prefix(string flat) => SqlNames.IsTemporary(flat) || flat.StartsWith("tempdb.", StringComparison.OrdinalIgnoreCase) ? "tempdb." : "";
+    public static string Prefix(string flat) =>
+        SqlNames.IsTemporary(flat) || flat.StartsWith("tempdb.", StringComparison.OrdinalIgnoreCase) ? "tempdb." : "";
 
-    public static int SchemaId(string schema) => schema.ToUpperInvariant() switch { "DBO" => 1, "SYS" => 4, "OPS" => 5, "STAGING" => 6, _ => throw new ServerError(2760, $"The specified schema name \"{schema}\" does not exist.") };
+    public static int SchemaId(string schema) =>
+        schema.ToUpperInvariant() switch { "DBO" => 1, "SYS" => 4, "OPS" => 5, "STAGING" => 6, _ => throw new ServerError(
+            2760, $"The specified schema name \"{schema}\" does not exist.") };
 
     private static void AddColumn(StoreConnection store, string sys, int id, int ordinal, SqlTableColumn column)
     {
@@ -150,7 +185,10 @@ internal static class SqlCatalogue
             $"INSERT INTO \"{sys}columns\" VALUES ({id}, {ordinal}, @name, {typeId}, {typeId}, {type.Length}, {type.Precision}, {type.Scale}, @collation, {Bit(column.Nullable)}, {Bit(column.Identity)}, {Bit(column.Computed is not null)}, {Bit(column.Default is not null)}, @declared)",
             ("@name", column.Name), ("@collation", collation), ("@declared", type.Declared));
         if (column.Identity) store.Run($"INSERT INTO \"{sys}identity_columns\" VALUES ({id}, {ordinal}, @name)", ("@name", column.Name));
-        if (column.Computed is not null) store.Run($"INSERT INTO \"{sys}computed_columns\" VALUES ({id}, {ordinal}, @name, @text, 0)", ("@name", column.Name), ("@text", column.Computed));
+        if (column.Computed is not null)
+            store.Run(
+                $"INSERT INTO \"{sys}computed_columns\" VALUES ({id}, {ordinal}, @name, @text, 0)", ("@name", column.Name),
+                ("@text", column.Computed));
     }
 
     private static int NewId(StoreConnection store, string sys, bool temporary)

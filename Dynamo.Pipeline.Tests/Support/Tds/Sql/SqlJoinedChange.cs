@@ -58,10 +58,13 @@ internal static class SqlJoinedChange
     }
 
     private static Source Target(List<Source> sources, string named) =>
-        sources.Find(s => s.Alias.Equals(named, StringComparison.OrdinalIgnoreCase)) ?? sources.Find(s => s.Table.Equals(named, StringComparison.OrdinalIgnoreCase))
+        sources.Find(s => s.Alias.Equals(named, StringComparison.OrdinalIgnoreCase))
+            ?? sources.Find(s => s.Table.Equals(named, StringComparison.OrdinalIgnoreCase))
         ?? throw ServerError.InvalidObject(named);
 
-    /// <summary>Tables and derived tables joined by commas, JOIN, INNER JOIN or CROSS JOIN, whose conditions may then all go to WHERE.</summary>
+    /// <summary>
+    /// Tables and derived tables joined by commas, JOIN, INNER JOIN or CROSS JOIN, whose conditions may then all go to WHERE.
+    /// </summary>
     private static List<Source> Sources(List<SqlToken> tokens)
     {
         var sources = new List<Source>();
@@ -96,7 +99,8 @@ internal static class SqlJoinedChange
         }
         if (at < tokens.Count && tokens[at].Is("AS")) at++;
         string alias = table;
-        if (at < tokens.Count && tokens[at].IsName && !tokens[at].IsAny("ON", "JOIN", "INNER", "CROSS", "WITH", "LEFT", "RIGHT", "FULL")) alias = tokens[at++].Value;
+        if (at < tokens.Count && tokens[at].IsName && !tokens[at].IsAny("ON", "JOIN", "INNER", "CROSS", "WITH", "LEFT", "RIGHT", "FULL"))
+            alias = tokens[at++].Value;
         at = SqlClauses.SkipHints(tokens, at);
         List<SqlToken> on = [];
         if (at < tokens.Count && tokens[at].Is("ON"))

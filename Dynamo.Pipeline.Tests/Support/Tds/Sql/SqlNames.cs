@@ -4,7 +4,8 @@ namespace Dynamo.Pipeline.Tests;
 internal static class SqlNames
 {
     private static readonly HashSet<string> Databases = new(["tempdb", "master", "test"], StringComparer.OrdinalIgnoreCase);
-    private static readonly HashSet<string> Schemas = new(["dbo", "sys", "INFORMATION_SCHEMA", "ops", "staging"], StringComparer.OrdinalIgnoreCase);
+    private static readonly HashSet<string> Schemas = new(
+        ["dbo", "sys", "INFORMATION_SCHEMA", "ops", "staging"], StringComparer.OrdinalIgnoreCase);
 
     public static bool IsQualifier(string name) => Databases.Contains(name) || Schemas.Contains(name);
 

@@ -4,7 +4,8 @@ using SQLitePCL;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// Finds the types of a result's columns. A plain column has its declared type; an expression takes what its function says, or the type of the first column in it; what is
+/// Finds the types of a result's columns. A plain column has its declared type; an expression takes what its function says, or the
+/// type of the first column in it; what is
 /// left is told by the values.
 /// </summary>
 internal sealed class SqlResultShape(StoreConnection store, List<SqlToken> tokens, Dictionary<string, SqlVariable> variables)
@@ -27,7 +28,8 @@ internal sealed class SqlResultShape(StoreConnection store, List<SqlToken> token
         return columns;
     }
 
-    private static bool IsName(string name) => name.Length > 0 && !char.IsDigit(name[0]) && name.All(c => char.IsLetterOrDigit(c) || c is '_' or ' ' or '#');
+    private static bool IsName(string name) =>
+        name.Length > 0 && !char.IsDigit(name[0]) && name.All(c => char.IsLetterOrDigit(c) || c is '_' or ' ' or '#');
 
     private List<List<SqlToken>> Items()
     {
@@ -52,7 +54,8 @@ internal sealed class SqlResultShape(StoreConnection store, List<SqlToken> token
             List<SqlToken> inside = item[2..SqlClauses.Closing(item, 1)];
             return TdsType.Parse(string.Concat(SqlClauses.SplitConversion(inside, first.EndsWith("CAST", StringComparison.Ordinal)).Type));
         }
-        if (item[0].Kind == SqlTokenKind.Variable && !item.Any(t => t.IsAny("+", "-", "*", "/", "="))) return variables.GetValueOrDefault(item[0].Value)?.Type;
+        if (item[0].Kind == SqlTokenKind.Variable && !item.Any(t => t.IsAny("+", "-", "*", "/", "=")))
+            return variables.GetValueOrDefault(item[0].Value)?.Type;
         return item.Any(t => t.IsAny("/", "AVG")) || first is "CASE" or "IIF" ? null : OfColumns(item);
     }
 
@@ -87,7 +90,8 @@ internal sealed class SqlResultShape(StoreConnection store, List<SqlToken> token
             for (int c = 0; c < raw.sqlite3_column_count(probe.Handle); c++)
             {
                 string? declared = raw.sqlite3_column_decltype(probe.Handle, c).utf8_to_string();
-                if (!string.IsNullOrEmpty(declared)) known.TryAdd(raw.sqlite3_column_name(probe.Handle, c).utf8_to_string(), TdsType.Parse(declared));
+                if (!string.IsNullOrEmpty(declared))
+                    known.TryAdd(raw.sqlite3_column_name(probe.Handle, c).utf8_to_string(), TdsType.Parse(declared));
             }
         }
         catch (ServerError)
@@ -100,12 +104,18 @@ internal sealed class SqlResultShape(StoreConnection store, List<SqlToken> token
     {
         List<object> values = [.. rows.Select(r => r[column]).OfType<object>()];
         if (values.Count == 0) return TdsType.Int;
-        if (values.TrueForAll(v => v is long)) return values.TrueForAll(v => (long)v is >= int.MinValue and <= int.MaxValue) ? TdsType.Int : TdsType.BigInt;
+        if (values.TrueForAll(v => v is long))
+            return values.TrueForAll(v => (long)v is >= int.MinValue and <= int.MaxValue) ? TdsType.Int : TdsType.BigInt;
         if (values.TrueForAll(v => v is long or double)) return TdsType.Float;
         if (values.TrueForAll(v => v is byte[])) return new TdsType(TdsKind.VarBinary, -1);
-        return values.TrueForAll(IsTime) ? TdsType.DateTime2 : values.TrueForAll(v => v is string { Length: <= 4000 }) ? TdsType.Text : TdsType.LongText;
+        return values.TrueForAll(IsTime)
+            ? TdsType.DateTime2
+            : values.TrueForAll(v => v is string { Length: <= 4000 })
+            ? TdsType.Text
+            : TdsType.LongText;
     }
 
     private static bool IsTime(object value) =>
-        value is string { Length: 27 } text && DateTime.TryParseExact(text, TdsTimes.DateTimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
+        value is string { Length: 27 } text
+            && DateTime.TryParseExact(text, TdsTimes.DateTimeFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out _);
 }

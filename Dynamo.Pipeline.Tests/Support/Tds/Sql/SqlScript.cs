@@ -15,7 +15,10 @@ internal sealed record SqlSimple(List<SqlToken> Tokens) : SqlStatement
     public SqlToken At(int index) => index < Tokens.Count ? Tokens[index] : default;
 }
 
-/// <summary>Cuts a batch into statements. T-SQL needs no semicolons, so a statement ends where a word begins another one that its own grammar does not expect there.</summary>
+/// <summary>
+/// Cuts a batch into statements. T-SQL needs no semicolons, so a statement ends where a word begins another one that its own
+/// grammar does not expect there.
+/// </summary>
 internal sealed class SqlScript
 {
     private static readonly HashSet<string> Starts = new(
@@ -134,11 +137,17 @@ internal sealed class SqlScript
     {
         SqlToken first = taken[0];
         SqlToken last = taken[^1];
-        if (Current.Is("SELECT")) return first.Is("INSERT") ? !Has(taken, "SELECT", "VALUES") || IsSetOperator(last) : first.Is("WITH") ? !HasMain(taken) || IsSetOperator(last) : IsSetOperator(last);
+        if (Current.Is("SELECT"))
+            return first.Is("INSERT")
+                ? !Has(taken, "SELECT", "VALUES") || IsSetOperator(last)
+                : first.Is("WITH")
+                ? !HasMain(taken) || IsSetOperator(last)
+                : IsSetOperator(last);
         if (Current.Is("SET")) return (first.Is("UPDATE") || first.Is("WITH")) && !Has(taken, "SET");
         if (Current.Is("IF")) return first.Is("DROP");
         if (Current.IsAny("DROP", "ALTER")) return first.Is("ALTER");
-        if (Current.IsAny("INSERT", "UPDATE", "DELETE")) return (first.Is("WITH") && !HasMain(taken)) || last.IsAny("FOR", "AFTER", "ON", "OF", ",");
+        if (Current.IsAny("INSERT", "UPDATE", "DELETE"))
+            return (first.Is("WITH") && !HasMain(taken)) || last.IsAny("FOR", "AFTER", "ON", "OF", ",");
         return false;
     }
 

@@ -7,14 +7,20 @@ internal sealed partial class SqlSession
 {
     private List<SqlToken>? _bulk;
 
-    /// <summary>Answers SqlBulkCopy's opening batch, which asks for @@TRANCOUNT, the columns (under FMTONLY) and their collations in one go.</summary>
+    /// <summary>
+    /// Answers SqlBulkCopy's opening batch, which asks in one go for @@TRANCOUNT, the columns (under FMTONLY), their collations,
+    /// and the aliases of a graph table's columns.
+    /// </summary>
     /// <returns>False when this is another batch.</returns>
     public bool TryDescribeForBulk(string sql, ISqlOutput output, CancellationToken cancellationToken)
     {
         _cancellation = cancellationToken;
-        if (!sql.Contains("SET FMTONLY ON", StringComparison.OrdinalIgnoreCase) || !sql.Contains("sp_tablecollations_100", StringComparison.OrdinalIgnoreCase)) return false;
+        if (!sql.Contains("SET FMTONLY ON", StringComparison.OrdinalIgnoreCase) || !sql.Contains("sp_tablecollations_100", StringComparison.OrdinalIgnoreCase))
+            return false;
         List<SqlToken> tokens = SqlTokenizer.Cut(sql);
-        int at = tokens.FindIndex(t => t.Is("FROM")) + 1;
+        // The table's name stands in texts alone: OBJECT_ID('[dbo].[Reading]').
+        tokens = SqlTokenizer.Cut(tokens[tokens.FindIndex(t => t.Is("OBJECT_ID")) + 2].Value);
+        int at = 0;
         string table = SqlNames.Read(tokens, ref at);
         output.Columns([new TdsColumn("", TdsType.Int, Nullable: false)]);
         output.Row([(long)TransactionDepth]);
@@ -22,6 +28,8 @@ internal sealed partial class SqlSession
         output.Columns([.. Described(table).Select(c => c.ToColumn())]);
         output.StatementDone(SqlCommandKind.Select, 0);
         TableCollations(table, new Scope([], output));
+        output.Columns([new("Canonical_Column_Name", TdsType.SysName), new("Aliased_Column_Name", TdsType.SysName)]);
+        output.StatementDone(SqlCommandKind.Select, 0);
         return true;
     }
 
@@ -35,11 +43,14 @@ internal sealed partial class SqlSession
     private int TableCollations(string table, Scope scope)
     {
         List<SqlTableColumn> columns = Described(SqlNames.Flat(table));
-        scope.Output.Columns([new("colid", TdsType.Int), new("name", TdsType.SysName), new("tds_collation", new TdsType(TdsKind.Binary, 5)), new("collation", TdsType.SysName)]);
+        scope.Output.Columns(
+            [new("colid", TdsType.Int), new("name", TdsType.SysName), new("tds_collation", new TdsType(TdsKind.Binary, 5)),
+                new("collation", TdsType.SysName)]);
         for (int i = 0; i < columns.Count; i++)
         {
             bool text = columns[i].Type.IsText;
-            scope.Output.Row([(long)(i + 1), columns[i].Name, text ? TdsTypeInfo.Collation.ToArray() : null, text ? "SQL_Latin1_General_CP1_CI_AS" : null]);
+            scope.Output.Row(
+                [(long)(i + 1), columns[i].Name, text ? TdsTypeInfo.Collation.ToArray() : null, text ? "SQL_Latin1_General_CP1_CI_AS" : null]);
         }
         scope.Output.StatementDone(SqlCommandKind.Select, columns.Count);
         return 0;
@@ -58,16 +69,21 @@ internal sealed partial class SqlSession
     public SqlBulkInsert OpenBulk(CancellationToken cancellationToken)
     {
         _cancellation = cancellationToken;
-        List<SqlToken> tokens = _bulk ?? throw new ServerError(4002, "The incoming tabular data stream (TDS) protocol stream is incorrect: rows without INSERT BULK.");
+        List<SqlToken> tokens = _bulk
+            ?? throw new ServerError(
+                4002, "The incoming tabular data stream (TDS) protocol stream is incorrect: rows without INSERT BULK.");
         _bulk = null;
         int at = 2;
         string table = SqlNames.Read(tokens, ref at);
         List<SqlToken> list = tokens[(at + 1)..SqlClauses.Closing(tokens, at)];
         List<string> names = SqlClauses.SplitCommas(list).ConvertAll(p => p[0].Value);
         List<SqlTableColumn> columns = Described(table);
-        List<SqlTableColumn> targets = names.ConvertAll(n => columns.Find(c => c.Name.Equals(n, StringComparison.OrdinalIgnoreCase)) ?? throw new ServerError(207, $"Invalid column name '{n}'."));
+        List<SqlTableColumn> targets = names.ConvertAll(
+            n => columns.Find(
+                c => c.Name.Equals(n, StringComparison.OrdinalIgnoreCase)) ?? throw new ServerError(207, $"Invalid column name '{n}'."));
         bool leaves = EnterWriter(!SqlNames.IsTemporary(table), writes: true);
-        return new SqlBulkInsert(_store, table, targets, tokens.Exists(t => t.Is("CHECK_CONSTRAINTS")), tokens.Exists(t => t.Is("FIRE_TRIGGERS")), () =>
+        return new SqlBulkInsert(
+            _store, table, targets, tokens.Exists(t => t.Is("CHECK_CONSTRAINTS")), tokens.Exists(t => t.Is("FIRE_TRIGGERS")), () =>
         {
             if (leaves) LeaveWriter();
         });

@@ -10,7 +10,8 @@ internal sealed partial class SqlSession
         List<SqlToken> tokens = statement.Tokens;
         SqlToken kind = tokens[1];
         if (statement.First.Is("CREATE") && kind.Is("TABLE")) CreateTable(new SqlTableParser(tokens).Parse());
-        else if (statement.First.Is("CREATE") && (kind.IsAny("UNIQUE", "CLUSTERED", "NONCLUSTERED", "INDEX", "COLUMNSTORE"))) CreateIndex(tokens);
+        else if (statement.First.Is("CREATE") && (kind.IsAny("UNIQUE", "CLUSTERED", "NONCLUSTERED", "INDEX", "COLUMNSTORE")))
+            CreateIndex(tokens);
         else if (statement.First.Is("CREATE") && kind.Is("TRIGGER")) CreateTrigger(tokens);
         else if (statement.First.Is("CREATE") && kind.Is("PROCEDURE")) CreateProcedure(tokens);
         else if (statement.First.Is("CREATE") && kind.Is("SCHEMA")) SqlCatalogue.SchemaId(statement.At(2).Value);
@@ -46,7 +47,8 @@ internal sealed partial class SqlSession
 
     private void CreateTable(SqlTable table) => Guarded(table.Temporary, () =>
     {
-        if (SqlCatalogue.ObjectId(_store, table.Name) is not null) throw new ServerError(2714, $"There is already an object named '{table.Name}' in the database.", 16, 6);
+        if (SqlCatalogue.ObjectId(_store, table.Name) is not null)
+            throw new ServerError(2714, $"There is already an object named '{table.Name}' in the database.", 16, 6);
         var sql = new StringBuilder($"CREATE {(table.Temporary ? "TEMP " : "")}TABLE {SqlToken.Quote(table.Name)} (");
         sql.AppendJoin(", ", table.Columns.Select(c => ColumnSql(table, c)));
         foreach (SqlTableKey key in table.Keys.Where(k => k.Constraint && !IsRowId(table, k))) sql.Append($", UNIQUE ({KeySql(key)})");
@@ -62,13 +64,18 @@ internal sealed partial class SqlSession
         string name = SqlToken.Quote(column.Name);
         if (column.Computed is not null) return $"{name} {column.Type.Declared} AS {column.Computed}";
         if (column.Identity) return $"{name} INTEGER{(table.Keys.Any(k => IsRowId(table, k)) ? " PRIMARY KEY AUTOINCREMENT" : "")}";
-        string collation = column.Type.IsText ? " COLLATE " + StoreFunctions.Collation(column.Collation) : column.Type.Kind == TdsKind.Decimal ? " COLLATE TDS_DECIMAL" : "";
+        string collation = column.Type.IsText
+            ? " COLLATE " + StoreFunctions.Collation(column.Collation)
+            : column.Type.Kind == TdsKind.Decimal
+            ? " COLLATE TDS_DECIMAL"
+            : "";
         return $"{name} {column.Type.Declared}{collation}{(column.Nullable ? "" : " NOT NULL")}{(column.Default is null ? "" : $" DEFAULT ({column.Default})")}";
     }
 
     /// <summary>An identity that is the whole primary key becomes SQLite's own row number.</summary>
     private static bool IsRowId(SqlTable table, SqlTableKey key) =>
-        key is { Primary: true, Columns.Count: 1 } && table.Columns.Any(c => c.Identity && c.Name.Equals(key.Columns[0].Column, StringComparison.OrdinalIgnoreCase));
+        key is { Primary: true, Columns.Count: 1 }
+            && table.Columns.Any(c => c.Identity && c.Name.Equals(key.Columns[0].Column, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>SQLite takes any value into any column; SQL Server does not.</summary>
     private static string TypeChecks(SqlTable table, SqlTableColumn column)
@@ -89,7 +96,8 @@ internal sealed partial class SqlSession
         };
     }
 
-    private static string KeySql(SqlTableKey key) => string.Join(", ", key.Columns.Select(c => SqlToken.Quote(c.Column) + (c.Descending ? " DESC" : "")));
+    private static string KeySql(SqlTableKey key) =>
+        string.Join(", ", key.Columns.Select(c => SqlToken.Quote(c.Column) + (c.Descending ? " DESC" : "")));
 
     private static string IndexSql(string table, SqlTableKey key) =>
         $"CREATE {(key.Unique ? "UNIQUE " : "")}INDEX {(SqlNames.IsTemporary(table) ? "temp." : "")}{SqlToken.Quote($"{table}.{key.Name}")} ON {SqlToken.Quote(table)} ({KeySql(key)}) " +
@@ -106,7 +114,9 @@ internal sealed partial class SqlSession
         List<(string, bool)> columns = at < tokens.Count && tokens[at].Is("(") ? SqlTableParser.KeyColumns(tokens, ref at) : [];
         int where = SqlClauses.Find(tokens, at, "WHERE");
         int with = SqlClauses.Find(tokens, at, "WITH");
-        string? filter = where < tokens.Count ? SqlTranslator.Render(tokens[(where + 1)..Math.Max(where + 1, with > where ? with : tokens.Count)]) : null;
+        string? filter = where < tokens.Count
+            ? SqlTranslator.Render(tokens[(where + 1)..Math.Max(where + 1, with > where ? with : tokens.Count)])
+            : null;
         var key = new SqlTableKey(name, columns)
         {
             Unique = words.Exists(t => t.Is("UNIQUE")), Clustered = words.Exists(t => t.Is("CLUSTERED")), Columnstore = columnstore, Filter = filter,
@@ -120,7 +130,8 @@ internal sealed partial class SqlSession
     }
 
     /// <summary>
-    /// <c>CREATE TRIGGER n ON t AFTER INSERT[, UPDATE] AS IF EXISTS (SELECT … FROM inserted …) THROW n, 'text', 1</c>: the one form a test needs, done row by row.
+    /// <c>CREATE TRIGGER n ON t AFTER INSERT[, UPDATE] AS IF EXISTS (SELECT … FROM inserted …) THROW n, 'text', 1</c>: the one form
+    /// a test needs, done row by row.
     /// </summary>
     private void CreateTrigger(List<SqlToken> tokens)
     {
@@ -131,8 +142,10 @@ internal sealed partial class SqlSession
         int body = SqlClauses.Find(tokens, at, "AS") + 1;
         if (!tokens[body].Is("IF") || !tokens[body + 1].Is("EXISTS")) throw ServerError.NotSupported("this trigger");
         int end = SqlClauses.Closing(tokens, body + 2);
-        string row = string.Join(", ", SqlCatalogue.Columns(_store, table).Select(c => $"NEW.{SqlToken.Quote(c.Name)} AS {SqlToken.Quote(c.Name)}"));
-        string condition = SqlTranslator.Render(tokens[(body + 2)..(end + 1)]).Replace("\"inserted\"", $"(SELECT {row})", StringComparison.OrdinalIgnoreCase);
+        string row = string.Join(
+            ", ", SqlCatalogue.Columns(_store, table).Select(c => $"NEW.{SqlToken.Quote(c.Name)} AS {SqlToken.Quote(c.Name)}"));
+        string condition = SqlTranslator.Render(tokens[(body + 2)..(end + 1)]).Replace(
+            "\"inserted\"", $"(SELECT {row})", StringComparison.OrdinalIgnoreCase);
         string text = tokens.Skip(end).First(t => t.Kind == SqlTokenKind.Text).Value.Replace("'", "''", StringComparison.Ordinal);
         foreach (string action in tokens[at..body].Where(t => t.IsAny("INSERT", "UPDATE")).Select(t => t.Value))
             Change($"CREATE TRIGGER {SqlToken.Quote($"{name}.{action}")} AFTER {action} ON {SqlToken.Quote(table)} WHEN tds_triggers() AND EXISTS {condition} BEGIN SELECT RAISE(ABORT, 'trigger:{text}'); END");
@@ -145,7 +158,8 @@ internal sealed partial class SqlSession
         int at = 2;
         string name = SqlNames.Read(tokens, ref at);
         int body = SqlClauses.Find(tokens, at, "AS");
-        var parameters = SqlClauses.SplitCommas(tokens[at..body]).Select(p => (p[0].Value, TdsType.Parse(string.Concat(p[1..SqlClauses.Find(p, 1, "=", "OUTPUT")])))).ToList();
+        var parameters = SqlClauses.SplitCommas(tokens[at..body]).Select(
+            p => (p[0].Value, TdsType.Parse(string.Concat(p[1..SqlClauses.Find(p, 1, "=", "OUTPUT")])))).ToList();
         _shared.Procedures[name] = new SqlProcedure(parameters, tokens[(body + 1)..]);
     }
 
@@ -163,7 +177,9 @@ internal sealed partial class SqlSession
     {
         if (SqlCatalogue.ObjectId(_store, name) is null)
         {
-            if (!ifExists) throw new ServerError(3701, $"Cannot drop the table '{name}', because it does not exist or you do not have permission.", 11, 5);
+            if (!ifExists)
+                throw new ServerError(
+                    3701, $"Cannot drop the table '{name}', because it does not exist or you do not have permission.", 11, 5);
             return;
         }
         SqlCatalogue.Remove(_store, name);
@@ -184,7 +200,8 @@ internal sealed partial class SqlSession
         string name = SqlNames.Read(tokens, ref at);
         if (tokens[at].Is("WITH")) at += 2;
         if (!tokens[at].Is("ADD")) throw ServerError.NotSupported($"ALTER TABLE {tokens[at]} {tokens[at + 1]}");
-        var added = new SqlTableParser([.. SqlTokenizer.Cut($"CREATE TABLE {SqlToken.Quote(name)} ("), .. tokens[(at + 1)..], new SqlToken(SqlTokenKind.Symbol, ")")]);
+        var added = new SqlTableParser(
+            [.. SqlTokenizer.Cut($"CREATE TABLE {SqlToken.Quote(name)} ("), .. tokens[(at + 1)..], new SqlToken(SqlTokenKind.Symbol, ")")]);
         SqlTable part = added.Parse();
         Guarded(part.Temporary, () =>
         {
@@ -203,15 +220,19 @@ internal sealed partial class SqlSession
         });
     }
 
-    /// <summary>SQLite cannot add a check to a table but by changing the definition it keeps, which it documents as safe for constraints.</summary>
+    /// <summary>
+    /// SQLite cannot add a check to a table but by changing the definition it keeps, which it documents as safe for constraints.
+    /// </summary>
     private void AddCheck(string table, SqlTableCheck check)
     {
         object? bad = _store.Scalar($"SELECT 1 FROM {SqlToken.Quote(table)} WHERE NOT {check.Condition} LIMIT 1");
-        if (bad is not null) throw new ServerError(547, $"The ALTER TABLE statement conflicted with the CHECK constraint \"{check.Name}\".", 16, 0);
+        if (bad is not null)
+            throw new ServerError(547, $"The ALTER TABLE statement conflicted with the CHECK constraint \"{check.Name}\".", 16, 0);
         string schema = SqlNames.IsTemporary(table) ? "temp" : "main";
         long version = (long)_store.Scalar($"PRAGMA {schema}.schema_version")!;
         _store.Run("PRAGMA writable_schema = ON");
-        _store.Run($"UPDATE {schema}.sqlite_master SET sql = substr(sql, 1, length(sql) - 1) || @check WHERE type = 'table' AND name = @table",
+        _store.Run(
+            $"UPDATE {schema}.sqlite_master SET sql = substr(sql, 1, length(sql) - 1) || @check WHERE type = 'table' AND name = @table",
             ("@check", $", CONSTRAINT {SqlToken.Quote(check.Name)} CHECK {check.Condition})"), ("@table", table));
         _store.Run($"PRAGMA {schema}.schema_version = {version + 1}");
         _store.Run("PRAGMA writable_schema = OFF");

@@ -42,7 +42,8 @@ internal sealed partial class SqlSession
         if (status is SqlToken variable) Store(variable, (long)returned, scope);
         for (int i = 0; i < parts.Count; i++)
         {
-            if (arguments[i].Output) Store(parts[i].First(t => t.Kind == SqlTokenKind.Variable && scope.Variables.ContainsKey(t.Value)), arguments[i].Result, scope);
+            if (arguments[i].Output)
+                Store(parts[i].First(t => t.Kind == SqlTokenKind.Variable && scope.Variables.ContainsKey(t.Value)), arguments[i].Result, scope);
         }
     }
 
@@ -52,7 +53,8 @@ internal sealed partial class SqlSession
         bool output = part[^1].IsAny("OUTPUT", "OUT");
         List<SqlToken> value = part[(named ? 2 : 0)..(output ? part.Count - 1 : part.Count)];
         object? found = value is [{ Kind: SqlTokenKind.Word } word] && !word.Is("NULL") ? word.Value : Value(value, scope);
-        TdsType type = value[0].Kind == SqlTokenKind.Variable && scope.Variables.TryGetValue(value[0].Value, out SqlVariable? variable) ? variable.Type
+        TdsType type = value[0].Kind == SqlTokenKind.Variable
+            && scope.Variables.TryGetValue(value[0].Value, out SqlVariable? variable) ? variable.Type
             : found is long ? TdsType.Int : found is double ? TdsType.Float : TdsType.Text;
         return new SqlArgument(named ? part[0].Value : "", type, found, output);
     }
@@ -73,36 +75,44 @@ internal sealed partial class SqlSession
     private int ExecuteSql(IReadOnlyList<SqlArgument> arguments, Scope scope)
     {
         var variables = new Dictionary<string, SqlVariable>(StringComparer.OrdinalIgnoreCase);
-        List<string> names = arguments.Count < 2 ? [] : SqlClauses.SplitCommas(SqlTokenizer.Cut(arguments[1].Value as string ?? "")).ConvertAll(p => p[0].Value);
+        List<string> names = arguments.Count < 2
+            ? []
+            : SqlClauses.SplitCommas(SqlTokenizer.Cut(arguments[1].Value as string ?? "")).ConvertAll(p => p[0].Value);
         for (int i = 2; i < arguments.Count; i++)
         {
             string name = arguments[i].Name.Length > 0 ? arguments[i].Name : names[i - 2];
             variables[name] = new SqlVariable(arguments[i].Type) { Value = arguments[i].Value };
         }
         Run(SqlScript.Parse((string)arguments[0].Value!), new Scope(variables, scope.Output) { Catching = scope.Catching });
-        for (int i = 2; i < arguments.Count; i++) arguments[i].Result = variables[arguments[i].Name.Length > 0 ? arguments[i].Name : names[i - 2]].Value;
+        for (int i = 2; i < arguments.Count; i++)
+            arguments[i].Result = variables[arguments[i].Name.Length > 0 ? arguments[i].Name : names[i - 2]].Value;
         return 0;
     }
 
     private int CallOwn(string name, IReadOnlyList<SqlArgument> arguments, Scope scope)
     {
-        if (!_shared.Procedures.TryGetValue(name, out SqlProcedure? procedure)) throw new ServerError(2812, $"Could not find stored procedure '{name}'.", 16, 62);
+        if (!_shared.Procedures.TryGetValue(name, out SqlProcedure? procedure))
+            throw new ServerError(2812, $"Could not find stored procedure '{name}'.", 16, 62);
         var variables = new Dictionary<string, SqlVariable>(StringComparer.OrdinalIgnoreCase);
         foreach ((string parameter, TdsType type) in procedure.Parameters) variables[parameter] = new SqlVariable(type);
         for (int i = 0; i < arguments.Count; i++)
             variables[arguments[i].Name.Length > 0 ? arguments[i].Name : procedure.Parameters[i].Name].Value = arguments[i].Value;
         Run(SqlScript.Parse(procedure.Body), new Scope(variables, scope.Output) { Catching = scope.Catching });
-        foreach (SqlArgument argument in arguments.Where(a => a.Output && a.Name.Length > 0)) argument.Result = variables[argument.Name].Value;
+        foreach (SqlArgument argument in arguments.Where(a => a.Output && a.Name.Length > 0))
+            argument.Result = variables[argument.Name].Value;
         return 0;
     }
 
     private int TakeAppLock(IReadOnlyList<SqlArgument> arguments)
     {
         string resource = Named(arguments, "@Resource", 0) as string ?? "";
-        int timeout = Named(arguments, "@LockTimeout", 3) is object milliseconds ? Convert.ToInt32(milliseconds, CultureInfo.InvariantCulture) : -1;
+        int timeout = Named(arguments, "@LockTimeout", 3) is object milliseconds
+            ? Convert.ToInt32(milliseconds, CultureInfo.InvariantCulture)
+            : -1;
         string mode = Named(arguments, "@LockMode", 1) as string ?? "";
         object owner = LockOwner(arguments, 2);
-        if (owner == _transactionOwner && TransactionDepth == 0) throw new ServerError(1223, "Cannot acquire the application lock: a transaction is required.");
+        if (owner == _transactionOwner && TransactionDepth == 0)
+            throw new ServerError(1223, "Cannot acquire the application lock: a transaction is required.");
         return _shared.AppLocks.Take(resource, mode, owner, TimeSpan.FromMilliseconds(timeout), _cancellation);
     }
 

@@ -79,9 +79,11 @@ internal sealed partial class SqlSession
             case "CREATE" or "DROP" or "TRUNCATE" or "ALTER": Define(statement, scope); break;
             case "EXEC" or "EXECUTE": Execute(statement.Tokens, scope); break;
             case "THROW" when statement.Tokens.Count == 1: throw _caught ?? ServerError.Syntax("THROW");
-            case "THROW": throw new ServerError(int.Parse(second.Value, System.Globalization.CultureInfo.InvariantCulture), statement.At(3).Value);
+            case "THROW": throw new ServerError(
+                int.Parse(second.Value, System.Globalization.CultureInfo.InvariantCulture), statement.At(3).Value);
             case "RAISERROR": Raise(statement); break;
-            case "PRINT": scope.Output.Info(Convert.ToString(Value(statement.Tokens[1..], scope), System.Globalization.CultureInfo.InvariantCulture) ?? ""); break;
+            case "PRINT": scope.Output.Info(
+                Convert.ToString(Value(statement.Tokens[1..], scope), System.Globalization.CultureInfo.InvariantCulture) ?? ""); break;
             case "RETURN": scope.State.Returned = true; break;
             case "USE": break;
             case "SELECT" when IsAssignment(statement.Tokens): AssignFromSelect(statement.Tokens, scope); break;
@@ -121,11 +123,13 @@ internal sealed partial class SqlSession
 
     private static void Store(SqlToken variable, object? value, Scope scope)
     {
-        if (!scope.Variables.TryGetValue(variable.Value, out SqlVariable? known)) throw new ServerError(137, $"Must declare the scalar variable \"{variable.Value}\".", 15);
+        if (!scope.Variables.TryGetValue(variable.Value, out SqlVariable? known))
+            throw new ServerError(137, $"Must declare the scalar variable \"{variable.Value}\".", 15);
         known.Value = StoreFunctions.Convert(known.Type.Declared, value);
     }
 
-    private static bool IsAssignment(List<SqlToken> tokens) => tokens.Count > 2 && tokens[1].Kind == SqlTokenKind.Variable && tokens[2].Is("=");
+    private static bool IsAssignment(List<SqlToken> tokens) =>
+        tokens.Count > 2 && tokens[1].Kind == SqlTokenKind.Variable && tokens[2].Is("=");
 
     private void AssignFromSelect(List<SqlToken> tokens, Scope scope)
     {
@@ -150,10 +154,14 @@ internal sealed partial class SqlSession
     private bool Holds(List<SqlToken> condition, Scope scope)
     {
         static SqlToken Word(string word) => new(SqlTokenKind.Word, word);
-        return Value([Word("CASE"), Word("WHEN"), .. condition, Word("THEN"), new(SqlTokenKind.Number, "1"), Word("ELSE"), new(SqlTokenKind.Number, "0"), Word("END")], scope) is 1L;
+        return Value(
+            [Word("CASE"), Word("WHEN"), .. condition, Word("THEN"), new(SqlTokenKind.Number, "1"), Word("ELSE"), new(SqlTokenKind.Number, "0"),
+                Word("END")],
+            scope) is 1L;
     }
 
-    private void Done(Scope scope, ushort command = SqlCommandKind.None, long? rows = null) => scope.Output.StatementDone(command, _noCount ? null : rows);
+    private void Done(Scope scope, ushort command = SqlCommandKind.None, long? rows = null) =>
+        scope.Output.StatementDone(command, _noCount ? null : rows);
 
     /// <summary>What the statements of a batch share.</summary>
     private sealed record Scope(Dictionary<string, SqlVariable> Variables, ISqlOutput Output)

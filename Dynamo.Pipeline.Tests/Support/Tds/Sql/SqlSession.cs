@@ -1,6 +1,8 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>A session of the server: its transaction, settings and temporary tables. One thread only, but for <see cref="Interrupt"/>.</summary>
+/// <summary>
+/// A session of the server: its transaction, settings and temporary tables. One thread only, but for <see cref="Interrupt"/>.
+/// </summary>
 internal sealed partial class SqlSession : IDisposable
 {
     private readonly TdsStore _shared;
@@ -20,9 +22,16 @@ internal sealed partial class SqlSession : IDisposable
         Id = id;
         _store = shared.Open();
         SqlCatalogue.CreateTemporary(_store);
-        _store.Connection.CreateFunction("OBJECT_ID", (string name) => SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)) ?? (_shared.Procedures.ContainsKey(SqlNames.Flat(name)) ? int.MaxValue : null));
-        _store.Connection.CreateFunction("OBJECT_ID", (string name, string type) => type.Trim().Equals("U", StringComparison.OrdinalIgnoreCase) ? SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)) : null);
-        _store.Connection.CreateFunction("OBJECT_NAME", (int id) => _store.Scalar($"SELECT name FROM \"sys.objects\" WHERE object_id = {id}") as string);
+        _store.Connection.CreateFunction(
+            "OBJECT_ID",
+            (string name) => SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)) ?? (
+                _shared.Procedures.ContainsKey(SqlNames.Flat(name)) ? int.MaxValue : null));
+        _store.Connection.CreateFunction(
+            "OBJECT_ID",
+            (string name, string type) => type.Trim().Equals(
+                "U", StringComparison.OrdinalIgnoreCase) ? SqlCatalogue.ObjectId(_store, SqlNames.Flat(name)) : null);
+        _store.Connection.CreateFunction(
+            "OBJECT_NAME", (int id) => _store.Scalar($"SELECT name FROM \"sys.objects\" WHERE object_id = {id}") as string);
         _store.Connection.CreateFunction("SCOPE_IDENTITY", () => _identity);
         _store.Connection.CreateFunction("XACT_STATE", () => TransactionDepth > 0 ? 1 : 0);
         _store.Connection.CreateFunction("ERROR_NUMBER", () => _caught?.Number);

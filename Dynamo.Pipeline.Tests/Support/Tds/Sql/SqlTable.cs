@@ -65,7 +65,8 @@ internal sealed class SqlTableParser(IReadOnlyList<SqlToken> tokens)
         }
         foreach (SqlTableKey key in table.Keys.Where(k => k.Primary))
         {
-            foreach (SqlTableColumn column in table.Columns.Where(c => key.Columns.Any(k => Same(k.Column, c.Name)))) column.Nullable = false;
+            foreach (SqlTableColumn column in table.Columns.Where(c => key.Columns.Any(k => Same(k.Column, c.Name))))
+                column.Nullable = false;
         }
         return table;
     }

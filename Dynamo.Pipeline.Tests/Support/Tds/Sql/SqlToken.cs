@@ -16,7 +16,8 @@ internal readonly record struct SqlToken(SqlTokenKind Kind, string Value)
     public bool IsName => Kind is SqlTokenKind.Word or SqlTokenKind.Quoted;
 
     /// <summary>Whether this is the word or symbol. The default token, which stands for the end, is none.</summary>
-    public bool Is(string word) => Kind is SqlTokenKind.Word or SqlTokenKind.Symbol && word.Equals(Value, StringComparison.OrdinalIgnoreCase);
+    public bool Is(string word) =>
+        Kind is SqlTokenKind.Word or SqlTokenKind.Symbol && word.Equals(Value, StringComparison.OrdinalIgnoreCase);
 
     public bool IsAny(params ReadOnlySpan<string> words)
     {
@@ -46,8 +47,10 @@ internal static class SqlWords
 {
     private static readonly HashSet<string> Keywords = new(
         ("ADD ALL ALTER AND AS ASC BEGIN BETWEEN BY CASE CAST CHECK COLLATE COLUMN COMMIT CONSTRAINT CREATE CROSS CURRENT_TIMESTAMP DEFAULT DELETE DESC DISTINCT DROP ELSE END " +
-        "ESCAPE EXCEPT EXISTS FOREIGN FROM FULL GROUP HAVING IF IN INDEX INNER INSERT INTERSECT INTO IS JOIN KEY LEFT LIKE LIMIT NOT NULL OFFSET ON OR ORDER OUTER OVER PARTITION " +
-        "PRIMARY RANGE RECURSIVE REFERENCES RETURNING RIGHT ROLLBACK ROWS SELECT SET TABLE THEN UNBOUNDED PRECEDING FOLLOWING CURRENT ROW UNION UNIQUE UPDATE VALUES VIEW WHEN WHERE WITH").Split(' '),
+        "ESCAPE EXCEPT EXISTS FOREIGN FROM FULL GROUP HAVING IF IN INDEX INNER INSERT INTERSECT INTO IS JOIN KEY LEFT LIKE LIMIT NOT "
+            + "NULL OFFSET ON OR ORDER OUTER OVER PARTITION " +
+        "PRIMARY RANGE RECURSIVE REFERENCES RETURNING RIGHT ROLLBACK ROWS SELECT SET TABLE THEN UNBOUNDED PRECEDING FOLLOWING CURRENT "
+            + "ROW UNION UNIQUE UPDATE VALUES VIEW WHEN WHERE WITH").Split(' '),
         StringComparer.OrdinalIgnoreCase);
 
     public static bool IsKeyword(string word) => Keywords.Contains(word);
@@ -65,7 +68,8 @@ internal static class SqlTokenizer
             char c = sql[at];
             if (char.IsWhiteSpace(c) || c == '\uFEFF') at++;
             else if (c == '-' && Next(sql, at) == '-') at = IndexOr(sql, '\n', at);
-            else if (c == '/' && Next(sql, at) == '*') at = sql.IndexOf("*/", at + 2, StringComparison.Ordinal) is var end && end < 0 ? sql.Length : end + 2;
+            else if (c == '/' && Next(sql, at) == '*')
+                at = sql.IndexOf("*/", at + 2, StringComparison.Ordinal) is var end && end < 0 ? sql.Length : end + 2;
             else if (c == '\'') tokens.Add(Enclosed(sql, ref at, '\'', SqlTokenKind.Text));
             else if (c is 'N' or 'n' && Next(sql, at) == '\'')
             {

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>T-SQL data statements, rewritten for SQLite. Names become quoted and flat, hints go, TOP becomes LIMIT, OUTPUT becomes RETURNING.</summary>
+/// <summary>
+/// T-SQL data statements, rewritten for SQLite. Names become quoted and flat, hints go, TOP becomes LIMIT, OUTPUT becomes
+/// RETURNING.
+/// </summary>
 internal static class SqlTranslator
 {
     private static readonly Dictionary<string, string> Functions = new(StringComparer.OrdinalIgnoreCase)
@@ -101,7 +104,8 @@ internal static class SqlTranslator
         if (limits.Count > 0 && limits.Peek().Depth == depth) sql.Append(limits.Pop().Limit);
     }
 
-    private static bool Top(IReadOnlyList<SqlToken> tokens, ref int i, int depth, Stack<(int Depth, string Limit)> limits, StringBuilder sql)
+    private static bool Top(
+        IReadOnlyList<SqlToken> tokens, ref int i, int depth, Stack<(int Depth, string Limit)> limits, StringBuilder sql)
     {
         if (!tokens[i].Is("TOP") || i == 0 || !tokens[i - 1].IsAny("SELECT", "DISTINCT")) return false;
         int end = tokens[i + 1].Is("(") ? SqlClauses.Closing(tokens, i + 1) + 1 : i + 2;
@@ -124,7 +128,11 @@ internal static class SqlTranslator
     {
         // INNER LOOP JOIN: how to join is SQLite's own choice.
         bool joins = tokens[i].Is("LOOP") && i + 1 < tokens.Count && tokens[i + 1].Is("JOIN");
-        int behind = joins ? i + 1 : tokens[i].Is("OPTION") && i + 1 < tokens.Count && tokens[i + 1].Is("(") ? SqlClauses.Closing(tokens, i + 1) + 1 : SqlClauses.SkipHints(tokens, i);
+        int behind = joins
+            ? i + 1
+            : tokens[i].Is("OPTION") && i + 1 < tokens.Count && tokens[i + 1].Is("(")
+            ? SqlClauses.Closing(tokens, i + 1) + 1
+            : SqlClauses.SkipHints(tokens, i);
         if (behind == i) return false;
         i = behind;
         return true;

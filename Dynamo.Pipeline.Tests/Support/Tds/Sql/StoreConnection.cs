@@ -10,7 +10,10 @@ internal sealed record StoreStatement(sqlite3_stmt Handle, bool TouchesBase, boo
     public void Dispose() => raw.sqlite3_finalize(Handle);
 }
 
-/// <summary>One session's connection to the store, an SQLite file; its temporary tables live in the session's own temp schema. One thread only.</summary>
+/// <summary>
+/// One session's connection to the store, an SQLite file; its temporary tables live in the session's own temp schema. One thread
+/// only.
+/// </summary>
 internal sealed class StoreConnection : IDisposable
 {
     private readonly SqliteConnection _connection;
@@ -21,7 +24,8 @@ internal sealed class StoreConnection : IDisposable
 
     public StoreConnection(string path)
     {
-        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ConnectionString);
+        _connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ConnectionString);
         _connection.Open();
         Handle = _connection.Handle!;
         StoreFunctions.Register(_connection);
@@ -57,12 +61,14 @@ internal sealed class StoreConnection : IDisposable
 
     public void Run(string sql, params (string Name, object? Value)[] values) => Rows(sql, values);
 
-    public object? Scalar(string sql, params (string Name, object? Value)[] values) => Rows(sql, values) is [var first, ..] ? first[0] : null;
+    public object? Scalar(string sql, params (string Name, object? Value)[] values) =>
+        Rows(sql, values) is [var first, ..] ? first[0] : null;
 
     public List<object?[]> Rows(string sql, params (string Name, object? Value)[] values)
     {
         using StoreStatement statement = Prepare(sql);
-        foreach ((string name, object? value) in values) Bind(statement.Handle, raw.sqlite3_bind_parameter_index(statement.Handle, name), value);
+        foreach ((string name, object? value) in values)
+            Bind(statement.Handle, raw.sqlite3_bind_parameter_index(statement.Handle, name), value);
         var rows = new List<object?[]>();
         while (Step(statement, sql)) rows.Add(Read(statement.Handle));
         return rows;
@@ -112,7 +118,9 @@ internal sealed class StoreConnection : IDisposable
 
     public void Dispose() => _connection.Dispose();
 
-    /// <summary>Notes, while a statement is compiled, whether it needs anything but temporary tables: those are no other session's business.</summary>
+    /// <summary>
+    /// Notes, while a statement is compiled, whether it needs anything but temporary tables: those are no other session's business.
+    /// </summary>
     private int Authorize(object userData, int action, string first, string second, string database, string inner)
     {
         if (database == "main" && action != raw.SQLITE_SELECT) _touchesBase = true;

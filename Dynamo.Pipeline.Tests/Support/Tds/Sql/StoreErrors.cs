@@ -18,7 +18,8 @@ internal static class StoreErrors
         if (Behind(message, "UNIQUE constraint failed: ") is string columns) return Duplicate(store, columns);
         if (Behind(message, "NOT NULL constraint failed: ") is string column) return Null(column);
         if (Behind(message, "CHECK constraint failed: ") is string check) return Check(check);
-        if (Behind(message, "no such table: ") is string table) return ServerError.InvalidObject(table.Replace("main.", "", StringComparison.Ordinal));
+        if (Behind(message, "no such table: ") is string table)
+            return ServerError.InvalidObject(table.Replace("main.", "", StringComparison.Ordinal));
         if (Behind(message, "no such column: ") is string name) return new ServerError(207, $"Invalid column name '{name}'.");
         if (Behind(message, "trigger:") is string raised) return new ServerError(50001, raised);
         return new ServerError(50000, $"The store of the test's endpoint: {message} ({code}) in: {sql}");
@@ -40,24 +41,35 @@ internal static class StoreErrors
         bool primary = found.Count == 0 || (long)found[0][1]! != 0;
         bool constraint = primary || (long)found[0][2]! != 0;
         return constraint
-            ? new ServerError(2627, $"Violation of {(primary ? "PRIMARY" : "UNIQUE")} KEY constraint '{index}'. Cannot insert duplicate key in object 'dbo.{table}'.", 14)
+            ? new ServerError(
+                2627,
+                $"Violation of {(primary ? "PRIMARY" : "UNIQUE")} KEY constraint '{index}'. Cannot insert duplicate key in object 'dbo.{table}'.",
+                14)
             : new ServerError(2601, $"Cannot insert duplicate key row in object 'dbo.{table}' with unique index '{index}'.", 14);
     }
 
     private static ServerError Null(string column)
     {
         int dot = column.LastIndexOf('.');
-        return new ServerError(515, $"Cannot insert the value NULL into column '{column[(dot + 1)..]}', table 'test.dbo.{column[..dot]}'; column does not allow nulls. INSERT fails.", 16, 2);
+        return new ServerError(
+            515,
+            $"Cannot insert the value NULL into column '{column[(dot + 1)..]}', table 'test.dbo.{column[..dot]}'; column does not allow nulls. INSERT fails.",
+            16, 2);
     }
 
     private static ServerError Check(string check)
     {
         if (Behind(check, LengthCheck) is string column)
-            return new ServerError(2628, $"String or binary data would be truncated in table 'test.dbo.{column.Split('.')[0]}', column '{column.Split('.')[1]}'.");
+            return new ServerError(
+                2628,
+                $"String or binary data would be truncated in table 'test.dbo.{column.Split('.')[0]}', column '{column.Split('.')[1]}'.");
         if (Behind(check, TypeCheck) is string typed)
             return new ServerError(8115, $"Arithmetic overflow error converting expression to the data type of column '{typed}'.", 16, 2);
-        return new ServerError(547, $"The INSERT statement conflicted with the CHECK constraint \"{check}\". The conflict occurred in database \"test\".", 16, 0);
+        return new ServerError(
+            547, $"The INSERT statement conflicted with the CHECK constraint \"{check}\". The conflict occurred in database \"test\".", 16,
+            0);
     }
 
-    private static string? Behind(string message, string prefix) => message.StartsWith(prefix, StringComparison.Ordinal) ? message[prefix.Length..] : null;
+    private static string? Behind(string message, string prefix) =>
+        message.StartsWith(prefix, StringComparison.Ordinal) ? message[prefix.Length..] : null;
 }

@@ -10,7 +10,8 @@ internal static class StoreFunctions
     public static void Register(SqliteConnection connection)
     {
         // Case-insensitive, and trailing blanks do not count, as under SQL_Latin1_General_CP1_CI_AS.
-        connection.CreateCollation("TDS_TEXT", (a, b) => string.Compare(a.TrimEnd(' '), b.TrimEnd(' '), StringComparison.OrdinalIgnoreCase));
+        connection.CreateCollation(
+            "TDS_TEXT", (a, b) => string.Compare(a.TrimEnd(' '), b.TrimEnd(' '), StringComparison.OrdinalIgnoreCase));
         connection.CreateCollation("TDS_BINARY", (a, b) => string.CompareOrdinal(a.TrimEnd(' '), b.TrimEnd(' ')));
         connection.CreateCollation("TDS_DECIMAL", (a, b) => Number(a).CompareTo(Number(b)));
         connection.CreateFunction("tds_len", (string? text) => text?.TrimEnd(' ').Length, true);
@@ -22,18 +23,24 @@ internal static class StoreFunctions
         connection.CreateFunction("tds_newid", () => Guid.NewGuid().ToString().ToUpperInvariant());
         connection.CreateFunction("tds_convert", (string type, object? value) => Convert(type, value), true);
         connection.CreateFunction("tds_try_convert", (string type, object? value) => TryConvert(type, value), true);
-        connection.CreateFunction("QUOTENAME", (string? name) => name is null ? null : $"[{name.Replace("]", "]]", StringComparison.Ordinal)}]", true);
+        connection.CreateFunction(
+            "QUOTENAME", (string? name) => name is null ? null : $"[{name.Replace("]", "]]", StringComparison.Ordinal)}]", true);
         connection.CreateFunction("DB_NAME", () => "test");
         connection.CreateFunction("DB_ID", () => 5);
         connection.CreateFunction("SCHEMA_ID", (string name) => SqlCatalogue.SchemaId(name));
         connection.CreateFunction("SCHEMA_NAME", (int id) => id switch { 4 => "sys", 5 => "ops", 6 => "staging", _ => "dbo" });
         connection.CreateFunction("TYPE_NAME", (int id) => id.ToString(CultureInfo.InvariantCulture));
         connection.CreateFunction("SERVERPROPERTY", (string name) => Property(name));
-        connection.CreateFunction("CHARINDEX", (string? part, string? text) => part is null || text is null ? null : (int?)(text.IndexOf(part, StringComparison.OrdinalIgnoreCase) + 1), true);
+        connection.CreateFunction(
+            "CHARINDEX",
+            (string? part, string? text) =>
+                part is null || text is null ? null : (int?)(text.IndexOf(part, StringComparison.OrdinalIgnoreCase) + 1),
+            true);
     }
 
     /// <summary>The store's collation for one of SQL Server's: binary ones, and one for all others.</summary>
-    public static string Collation(string? name) => name?.Contains("_BIN", StringComparison.OrdinalIgnoreCase) == true ? "TDS_BINARY" : "TDS_TEXT";
+    public static string Collation(string? name) =>
+        name?.Contains("_BIN", StringComparison.OrdinalIgnoreCase) == true ? "TDS_BINARY" : "TDS_TEXT";
 
     public static object? Convert(string declared, object? value)
     {
@@ -45,12 +52,19 @@ internal static class StoreFunctions
         {
             return type.Kind switch
             {
-                _ when type.IsInteger => value is double real ? (long)real : text.Contains('.', StringComparison.Ordinal) ? (long)decimal.Parse(text, culture) : long.Parse(text, culture),
+                _ when type.IsInteger =>
+                    value is double real
+                        ? (long)real
+                        : text.Contains('.', StringComparison.Ordinal)
+                        ? (long)decimal.Parse(text, culture)
+                        : long.Parse(text, culture),
                 TdsKind.Float => double.Parse(text, culture),
                 TdsKind.Real => (double)float.Parse(text, culture),
-                TdsKind.Decimal => decimal.Round(decimal.Parse(text, NumberStyles.Float, culture), type.Scale).ToString("F" + type.Scale, culture),
+                TdsKind.Decimal =>
+                    decimal.Round(decimal.Parse(text, NumberStyles.Float, culture), type.Scale).ToString("F" + type.Scale, culture),
                 TdsKind.Date => DateTime.Parse(text, culture).ToString("yyyy-MM-dd", culture),
-                TdsKind.DateTime or TdsKind.DateTime2 or TdsKind.SmallDateTime => DateTime.Parse(text, culture).ToString(TdsTimes.DateTimeFormat, culture),
+                TdsKind.DateTime or TdsKind.DateTime2 or TdsKind.SmallDateTime =>
+                    DateTime.Parse(text, culture).ToString(TdsTimes.DateTimeFormat, culture),
                 _ when type.IsText => type.Characters >= 0 && text.Length > type.Characters ? text[..type.Characters] : text,
                 _ => value,
             };
@@ -90,5 +104,6 @@ internal static class StoreFunctions
         _ => 8,
     };
 
-    private static decimal Number(string text) => decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number) ? number : 0;
+    private static decimal Number(string text) =>
+        decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number) ? number : 0;
 }

@@ -3,8 +3,10 @@ using System.Collections.Concurrent;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// The tables behind an endpoint: one SQLite file in write-ahead mode. Readers outside a transaction see what is committed; whoever changes base tables, or reads them inside a
-/// transaction, holds <see cref="Writer"/> until the transaction ends. That is stricter than SQL Server: there is no native deadlock here, only an ordered one.
+/// The tables behind an endpoint: one SQLite file in write-ahead mode. Readers outside a transaction see what is committed; whoever
+/// changes base tables, or reads them inside a
+/// transaction, holds <see cref="Writer"/> until the transaction ends. That is stricter than SQL Server: there is no native
+/// deadlock here, only an ordered one.
 /// </summary>
 internal sealed class TdsStore : IDisposable
 {

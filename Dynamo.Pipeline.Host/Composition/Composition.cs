@@ -1,0 +1,84 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// Makes the library's parts from the settings: only this class knows which implementation a setting stands for.
+/// The rest of this folder puts these parts to use for a command: it tries a server, reads the first files, returns files from quarantine.
+/// </summary>
+internal static class Composition
+{
+    /// <exception cref="SourceException">There is no such folder. This is found before the sink creates anything.</exception>
+    public static IFileSource Source(HostSettings settings)
+    {
+        string source = settings.Source
+            ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
+        return Checked<IFileSource>(
+            "source",
+            () => settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings));
+    }
+
+    /// <summary>Where a source puts bad files.</summary>
+    public static IQuarantine Quarantine(IFileSource source) => source switch
+    {
+        FolderSource folder => new FolderQuarantine(folder),
+        SftpSource server => new SftpQuarantine(server),
+        _ => throw new ArgumentException($"{source.GetType().Name} has no quarantine", nameof(source)),
+    };
+
+    public static IFileFormat<Reading> Format(HostSettings settings)
+    {
+        if (settings.Formats.Count == 0) return new CsvFormat<Reading>(settings.Format.Format);
+        return new FormatByPattern<Reading>(settings.Formats.Select(choice => (choice.Files!, FormatOf(choice))));
+
+        static IFileFormat<Reading> FormatOf(FormatChoice choice) => new CsvFormat<Reading>(choice.Format);
+    }
+
+    /// <exception cref="SettingsException">The settings of the database exclude each other.</exception>
+    public static IStore Store(HostSettings settings) => settings.UsesSqlServer
+        ? new SqlServerStore(settings, Table(settings))
+        : new SqliteStore(settings, Table(settings));
+
+    /// <summary>The ledger of what was imported into the database.</summary>
+    /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
+    public static ILedger Ledger(HostSettings settings) => settings.UsesSqlServer
+        ? Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), AccessTokens.Applied(settings)))
+        : new SqliteLedger(settings.Database, settings.Sqlite);
+
+    /// <summary>The statements that create the tables. Needs no connection string.</summary>
+    public static string Schema(HostSettings settings) => settings.UsesSqlServer
+        ? SqlServerDdl.Of(Table(settings), settings.SqlServer)
+        : SqliteDdl.Of(Table(settings), settings.Sqlite);
+
+    public static RowMap<Reading> Table(HostSettings settings)
+    {
+        TableSettings table = settings.Table;
+        return Checked("table", () => ReadingTable.Named(table.Name, table.Logger, table.Channel, table.Timestamp, table.Value));
+    }
+
+    /// <summary>Makes a part. If the library refuses its options, that is reported as a wrong setting.</summary>
+    internal static T Checked<T>(string key, Func<T> make)
+    {
+        try
+        {
+            return make();
+        }
+        catch (ArgumentException error)
+        {
+            throw new SettingsException(key, SettingProblem.Sentence(error));
+        }
+    }
+
+    private static FolderSource Folder(string full, HostSettings settings) =>
+        Directory.Exists(full) ? new FolderSource(full, settings.Folder) : throw new SourceException(Missing(full));
+
+    private static string Missing(string folder)
+    {
+        string name = Path.GetFileName(folder);
+        if (File.Exists(folder))
+            return $"The source {folder} is a file. Name the folder it is in, and --pattern \"{name}\" for that file alone.";
+        string? near = null;
+        if (Path.GetDirectoryName(folder) is { } parent && Directory.Exists(parent))
+            near = Suggestion.For(name, Directory.EnumerateDirectories(parent).Take(1000).Select(path => Path.GetFileName(path)));
+        return $"The source folder {folder} does not exist. "
+            + (near is null ? "Check the path, and that the share is mounted." : $"Did you mean {near}?");
+    }
+}

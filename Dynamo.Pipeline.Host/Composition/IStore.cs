@@ -1,0 +1,36 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// A database, SQLite or SQL Server, as the commands use it. <see cref="ILedger"/> says what was imported into it.
+/// It connects with each call, and not before.
+/// </summary>
+internal interface IStore
+{
+    /// <summary>Its name in JSON: no user, no password.</summary>
+    string Name { get; }
+
+    /// <summary>Its name for people.</summary>
+    string Shown { get; }
+
+    /// <summary>What <c>--sink</c> says for it.</summary>
+    string Argument { get; }
+
+    IBatchSink<Reading> Sink();
+
+    /// <exception cref="SinkException">A run would fail.</exception>
+    Task<StoreTrial> CheckAsync(CancellationToken cancellationToken);
+
+    /// <summary>Asks the ledger, if there is one, for a dry run.</summary>
+    Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken);
+
+    /// <summary>Keeps runs of a source from beginning.</summary>
+    Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken);
+
+    /// <summary>How many bytes it takes, where that is known.</summary>
+    long? Bytes { get; }
+}
+
+/// <summary>What a check of the database found.</summary>
+/// <param name="IsReady">Whether the tables are there already; else the first run creates them.</param>
+/// <param name="Plan">How rows would be written, where there is a choice.</param>
+internal sealed record StoreTrial(bool IsReady, SqlServerPlan? Plan = null);

@@ -1,0 +1,48 @@
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>A database file.</summary>
+internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) : IStore
+{
+    private readonly string _path = Path.GetFullPath(settings.Database);
+    private SqliteInspection<Reading>? _lookedUp;
+
+    public string Name => "sqlite:" + _path;
+
+    public string Shown => Host.Shown.Path(_path);
+
+    public string Argument => $"\"sqlite:{Shown}\"";
+
+    public long? Bytes => new FileInfo(_path).Length;
+
+    public IBatchSink<Reading> Sink() =>
+        Composition.Checked("table", () => new SqliteSink<Reading>(settings.Database, table, settings.Sqlite));
+
+    public Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
+    {
+        using SqliteInspection<Reading> database = Inspection();
+        database.Check();
+        return Task.FromResult(new StoreTrial(database.Exists));
+    }
+
+    /// <summary>The database stays open for the next call: a dry run asks often, and ends with the process.</summary>
+    public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
+        Task.FromResult((_lookedUp ??= Inspection()).LookUp(source, files, cancellationToken));
+
+    public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken)
+    {
+        using SqliteInspection<Reading> database = Inspection();
+        return Task.FromResult<IAsyncDisposable>(new Held(database.Lease(source)));
+    }
+
+    private SqliteInspection<Reading> Inspection() =>
+        Composition.Checked("table", () => new SqliteInspection<Reading>(settings.Database, table, settings.Sqlite));
+
+    private sealed class Held(SqliteLease lease) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync()
+        {
+            lease.Dispose();
+            return ValueTask.CompletedTask;
+        }
+    }
+}

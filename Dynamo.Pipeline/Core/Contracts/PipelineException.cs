@@ -1,0 +1,79 @@
+namespace Dynamo.Pipeline;
+
+/// <summary>A run ended before its work was done. The type tells what failed, the message what to do.</summary>
+public class PipelineException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="message">What happened, where, and the remedy. It must not contain secrets.</param>
+    /// <param name="innerException">The original error, if there is one.</param>
+    public PipelineException(string message, Exception? innerException = null) : base(message, innerException) { }
+
+    /// <summary>What the run did before it failed; <see langword="null"/> if it failed before it began to import.</summary>
+    public PipelineResult? Result { get; internal set; }
+}
+
+/// <summary>The source cannot be reached, listed, read or written to.</summary>
+public sealed class SourceException : PipelineException
+{
+    /// <inheritdoc/>
+    public SourceException(string message, Exception? innerException = null) : base(message, innerException) { }
+}
+
+/// <summary>The sink cannot be used: it is unreachable, full, locked or corrupt, or its schema does not fit.</summary>
+public sealed class SinkException : PipelineException
+{
+    /// <inheritdoc/>
+    public SinkException(string message, Exception? innerException = null) : base(message, innerException) { }
+
+    /// <summary>Whether the same step may succeed if it is repeated, such as after a lock, a deadlock or a lost connection.</summary>
+    public bool IsTransient { get; init; }
+}
+
+/// <summary>Another run holds the same source and sink.</summary>
+public sealed class AlreadyRunningException : PipelineException
+{
+    /// <inheritdoc/>
+    public AlreadyRunningException(string message, Exception? innerException = null) : base(message, innerException) { }
+}
+
+/// <summary>
+/// Nothing moved in the pipeline for <see cref="PipelineOptions.StallTimeout"/>. The message has the lengths of all queues.
+/// </summary>
+public sealed class PipelineStalledException : PipelineException
+{
+    /// <inheritdoc/>
+    public PipelineStalledException(string message, Exception? innerException = null) : base(message, innerException) { }
+}
+
+/// <summary>
+/// The books of a finished run do not balance: a file or a row was lost or counted twice. This is always a bug, in the pipeline
+/// or in a linked block.
+/// </summary>
+public sealed class BooksDoNotBalanceException : PipelineException
+{
+    /// <inheritdoc/>
+    public BooksDoNotBalanceException(string message, Exception? innerException = null) : base(message, innerException) { }
+}
+
+/// <summary>A file cannot be imported as it is. It goes into quarantine, and the run continues.</summary>
+public sealed class BadFileException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="defect">What is wrong with the file.</param>
+    /// <param name="innerException">The error that showed it, if there is one.</param>
+    public BadFileException(Defect defect, Exception? innerException = null) : base(defect.ToString(), innerException) => Defect = defect;
+
+    /// <summary>What is wrong with the file.</summary>
+    public Defect Defect { get; }
+}
+
+/// <summary>
+/// A file vanished or changed between the listing and the end of reading. Nothing of it is loaded, and the next run lists it again.
+/// </summary>
+public sealed class FileChangedException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="reason">What changed, in a few words, such as "vanished" or "grew from 120 to 180 bytes".</param>
+    /// <param name="innerException">The error that showed it, if there is one.</param>
+    public FileChangedException(string reason, Exception? innerException = null) : base(reason, innerException) { }
+}

@@ -1,0 +1,27 @@
+using System.Globalization;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>What a run did and how it ended. Immutable.</summary>
+/// <param name="Books">The counts at the end. They balance if the run completed.</param>
+/// <param name="Elapsed">How long the run took, including the preparation of the sink.</param>
+/// <param name="WasCancelled">
+/// Whether the run was stopped before all files were imported. What was read is committed; the next run imports the rest.
+/// </param>
+/// <param name="Notable">
+/// The first 200 files that were quarantined, deferred, or loaded with rejected or flagged rows, in the order in which they were
+/// finished. A database sink has all quarantined files in its ledger and all rejected rows in its table of rejects.
+/// </param>
+public sealed record PipelineResult(RunBooks Books, TimeSpan Elapsed, bool WasCancelled, IReadOnlyList<FileResult> Notable)
+{
+    /// <summary>The books, the elapsed time, and whether the run was stopped early.</summary>
+    /// <returns>One line for people.</returns>
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{Books}; {Elapsed.TotalSeconds:F2} s{(WasCancelled ? ", stopped early" : "")}");
+}
+
+/// <summary>How far a run has come. Reported from a timer, never by two threads at once.</summary>
+/// <param name="Books">The counts at that moment.</param>
+/// <param name="Elapsed">The time since the run began.</param>
+/// <param name="ListingDone">Whether <see cref="RunBooks.Listed"/> is final. If so, the number of remaining files is known.</param>
+public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed, bool ListingDone);

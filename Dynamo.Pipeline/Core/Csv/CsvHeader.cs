@@ -1,0 +1,117 @@
+using System.Globalization;
+using System.Text;
+using CsvHelper;
+using Dynamo.Pipeline.Csv;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// The column names of a CSV file, trimmed. Immutable, so any thread may use it; all files with the same header share one.
+/// </summary>
+public sealed class CsvHeader
+{
+    private const int LongestShown = 200;
+
+    private readonly string[] _names;
+    private readonly byte[] _raw;
+    private readonly byte[] _rawUnits = [];
+    private string? _shown;
+
+    internal CsvHeader(CsvReader reader, CsvText text, long line, int[]? places, int count)
+    {
+        Text = text;
+        Line = line;
+        _raw = text.HasHeader ? reader.RawRecord.ToArray() : [];
+        _names = text.HasHeader ? Texts(reader, places, count) : [.. Enumerable.Range(1, count).Select(i => $"#{i}")];
+    }
+
+    /// <summary>A header together with the line of units below it.</summary>
+    internal CsvHeader(CsvHeader header, CsvReader units, int[]? places, int count)
+    {
+        (Text, Line, _raw, _names) = (header.Text, header.Line, header._raw, header._names);
+        _rawUnits = units.RawRecord.ToArray();
+        Units = Texts(units, places, Math.Min(count, _names.Length));
+    }
+
+    /// <summary>The names in the file's order. An empty one is a column without a name.</summary>
+    public IReadOnlyList<string> Names => _names;
+
+    /// <summary>
+    /// The units in the line below the header, in the order of the names. There may be fewer units than names.
+    /// Empty if the format has no units.
+    /// </summary>
+    public IReadOnlyList<string> Units { get; } = [];
+
+    /// <summary>How many columns there are. Each line must have as many fields.</summary>
+    public int Count => _names.Length;
+
+    /// <summary>The number of the header's line: 1, unless blank lines or a preamble come before it.</summary>
+    public long Line { get; }
+
+    /// <summary>Finds a column that must be there exactly once. Case does not matter.</summary>
+    /// <param name="name">Its name. <c>#3</c> is the third column, unless a column has that name.</param>
+    /// <param name="expected">All names that the file should have, for the error message.</param>
+    /// <returns>Its 0-based index.</returns>
+    /// <exception cref="BadFileException">
+    /// The column is missing or there twice. If it is missing, the message contains the most similar name.
+    /// </exception>
+    public int Column(string name, string expected)
+    {
+        int index = IndexOf(name, 0);
+        if (index < 0) index = Numbered(name);
+        if (index < 0) throw new BadFileException(CsvDefects.MissingColumn(this, name, expected));
+        if (IndexOf(name, index + 1) >= 0) throw new BadFileException(CsvDefects.DoubledColumn(this, name));
+        return index;
+    }
+
+    /// <summary>The name of a column for a message, or its number such as <c>#3</c> if it has no name.</summary>
+    /// <param name="index">The 0-based index of the column.</param>
+    /// <returns>The name, at most 200 characters of it, without control characters.</returns>
+    public string Describe(int index) =>
+        index < _names.Length && _names[index].Length > 0 ? Shown(_names[index]) : $"#{index + 1}";
+
+    /// <summary>
+    /// The names with the file's separator between them, cut to 200 characters, because every rejected row may contain it.
+    /// </summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => _shown ??= Shown(string.Join(Text.Separator, _names));
+
+    internal CsvText Text { get; }
+
+    /// <summary>Whether the columns found for this header are also right for the other one: both have the same bytes and line.</summary>
+    internal bool Is(CsvHeader other) =>
+        Line == other.Line && Count == other.Count && ReferenceEquals(Text, other.Text)
+        && _raw.AsSpan().SequenceEqual(other._raw) && _rawUnits.AsSpan().SequenceEqual(other._rawUnits);
+
+    /// <summary>The same as <see cref="Is(CsvHeader)"/>, for a header without units of which there are only the bytes yet.</summary>
+    internal bool Is(ReadOnlySpan<byte> raw, long line, CsvText text) =>
+        Line == line && ReferenceEquals(Text, text) && raw.SequenceEqual(_raw);
+
+    internal int Length => _raw.Length + _rawUnits.Length;
+
+    // Anybody may have written the names: they can be a megabyte long and contain control sequences for a terminal.
+    private static string Shown(string text)
+    {
+        if (text.Length <= LongestShown && !text.Any(char.IsControl)) return text;
+        string start = text.Length <= LongestShown ? text : string.Concat(text.AsSpan(0, LongestShown), "…");
+        return string.Concat(start.Select(c => char.IsControl(c) ? '\uFFFD' : c));
+    }
+
+    private int Numbered(string name) =>
+        name is ['#', ..]
+        && int.TryParse(name.AsSpan(1), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+        && number <= Count
+            ? number - 1
+            : -1;
+
+    private static string[] Texts(CsvReader reader, int[]? places, int count)
+    {
+        var texts = new string[count];
+        for (int i = 0; i < texts.Length; i++)
+            texts[i] = Encoding.UTF8.GetString(reader.GetSpan(places is null ? i : places[i])).Trim();
+        return texts;
+    }
+
+    private int IndexOf(string name, int from) =>
+        Array.FindIndex(_names, from, n => n.Equals(name, StringComparison.OrdinalIgnoreCase));
+}

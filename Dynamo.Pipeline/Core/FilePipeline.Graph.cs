@@ -1,0 +1,63 @@
+using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Run;
+
+namespace Dynamo.Pipeline;
+
+public sealed partial class FilePipeline<TRow>
+{
+    /// <summary>
+    /// The whole pipeline: list → chunk → read_file ×N → [your blocks] → (batch → write) ×M → complete → [your blocks after commit].
+    /// Blocks are created and linked only here. Every block is bounded and gets the one abort token of the run; a fault in one block
+    /// aborts all.
+    /// </summary>
+    private Graph Build(PipelineRun run)
+    {
+        int writers = Math.Min(_options.Writers ?? int.MaxValue, _sink.MaxWriters);
+        int readers = _options.Readers ?? ReaderGate.MostOf(_source);
+        int chunks = _options.Readers is null ? readers : (int)Math.Min(2L * readers, int.MaxValue);
+        var budget = new ByteBudget(_options.BytesInFlight);
+        ReaderGate? gate = _options.Readers is null ? ReaderGate.For(_source, _options) : null;
+        var reader = new FileReader<TRow>(_source, _format, run, budget, gate);
+
+        var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
+            run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));
+        var through = _through.Select(make => make(run.Block(capacity: _options.FilesPerMessage))).ToArray();
+        RowBatcher<TRow>[] batches =
+            [.. Enumerable.Range(0, writers).Select(_ => new RowBatcher<TRow>(run, _options.BatchRows ?? _sink.BatchRows, writers))];
+        var afterCommit = _afterCommit.Select(make => make(run.Block(capacity: 1))).ToArray();
+        var complete = new ActionBlock<CommittedBatch<TRow>>(
+            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit).CompleteAsync), run.Block(capacity: 2));
+        ActionBlock<FileRows<TRow>[]>[] writes = [.. batches.Select(batch => new ActionBlock<FileRows<TRow>[]>(
+            run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, batch, complete).WriteAsync), run.Block(capacity: 1)))];
+
+        var propagate = new DataflowLinkOptions { PropagateCompletion = true };
+        ISourceBlock<FileRows<TRow>> rows = read;
+        foreach (IPropagatorBlock<FileRows<TRow>, FileRows<TRow>> block in through)
+        {
+            rows.LinkTo(block, propagate);
+            rows = block;
+        }
+        for (int i = 0; i < writers; i++)
+        {
+            int lane = i;
+            if (writers == 1) rows.LinkTo(batches[lane].Input, propagate);
+            else rows.LinkTo(batches[lane].Input, propagate, file => _sink.LaneOf(file, writers) == lane);
+            batches[lane].Output.LinkTo(writes[lane], propagate);
+        }
+        writes.CompleteInto(complete);
+        foreach (ITargetBlock<CommittedBatch<TRow>> block in afterCommit)
+            complete.CompletesInto(block);
+
+        run.Watch(ours: [read, .. batches.SelectMany(batch => batch.Blocks), .. writes, complete], through, afterCommit);
+        var lister = new FileLister<TRow>(_sink, run, budget, complete);
+        return new Graph(lister, batches, read, () =>
+            $"{budget}; waiting: {read.InputCount} chunks to read, {read.OutputCount} files read, {string.Join(", ", batches)}, "
+            + $"{writes.Sum(write => write.InputCount)} batches to write, {complete.InputCount} to complete");
+    }
+
+    private sealed record Graph(
+        FileLister<TRow> Lister, RowBatcher<TRow>[] Batchers, ITargetBlock<SourceFile[]> Read, Func<string> Depths) : IDisposable
+    {
+        public void Dispose() => Array.ForEach(Batchers, batcher => batcher.Dispose());
+    }
+}

@@ -1,0 +1,199 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Run;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// The door of the library: every pipeline begins here, with <c>FilePipeline.From(source).Read(format).WriteTo(sink).RunAsync()</c>.
+/// Thread-safe.
+/// </summary>
+public static class FilePipeline
+{
+    /// <summary>Begins a pipeline with a source of files.</summary>
+    /// <param name="source">The source. The caller disposes it after the last run.</param>
+    /// <returns>The next step: <see cref="PipelineSource.Read{TRow}"/>.</returns>
+    /// <exception cref="ArgumentNullException">There is no source.</exception>
+    public static PipelineSource From(IFileSource source) => new(source ?? throw new ArgumentNullException(nameof(source)));
+}
+
+/// <summary>A pipeline that has a source. Immutable.</summary>
+public sealed class PipelineSource
+{
+    private readonly IFileSource _source;
+
+    internal PipelineSource(IFileSource source) => _source = source;
+
+    /// <summary>Sets the format, which turns files into rows.</summary>
+    /// <typeparam name="TRow">The type of a row.</typeparam>
+    /// <param name="format">The format. It is shared by all readers and must be thread-safe.</param>
+    /// <returns>The next step: <see cref="PipelineRows{TRow}.WriteTo"/>, or your own blocks before it.</returns>
+    /// <exception cref="ArgumentNullException">There is no format.</exception>
+    public PipelineRows<TRow> Read<TRow>(IFileFormat<TRow> format) =>
+        new(_source, format ?? throw new ArgumentNullException(nameof(format)), []);
+}
+
+/// <summary>A pipeline that has a source and a format. Immutable: each step returns a new pipeline.</summary>
+/// <typeparam name="TRow">The type of a row.</typeparam>
+public sealed class PipelineRows<TRow>
+{
+    private readonly IFileSource _source;
+    private readonly IFileFormat<TRow> _format;
+    private readonly Func<ExecutionDataflowBlockOptions, IPropagatorBlock<FileRows<TRow>, FileRows<TRow>>>[] _through;
+
+    internal PipelineRows(
+        IFileSource source,
+        IFileFormat<TRow> format,
+        Func<ExecutionDataflowBlockOptions, IPropagatorBlock<FileRows<TRow>, FileRows<TRow>>>[] through) =>
+        (_source, _format, _through) = (source, format, through);
+
+    /// <summary>
+    /// Sends every file through your own block. The block must pass on every file exactly once. To refuse a file, call its
+    /// <see cref="FileRows{TRow}.Quarantine"/>; to change or reject rows, call its <see cref="FileRows{TRow}.Transform"/>.
+    /// </summary>
+    /// <param name="block">
+    /// Creates the block. It is called once per run. Give the options to the block, because they limit its queue and have the run's
+    /// cancellation; you may raise the parallelism in them.
+    /// </param>
+    /// <returns>The pipeline with the block.</returns>
+    /// <exception cref="ArgumentNullException">There is no <paramref name="block"/>.</exception>
+    public PipelineRows<TRow> Through(Func<ExecutionDataflowBlockOptions, IPropagatorBlock<FileRows<TRow>, FileRows<TRow>>> block) =>
+        new(_source, _format, [.. _through, block ?? throw new ArgumentNullException(nameof(block))]);
+
+    /// <summary>
+    /// Calls your own function for every row. It changes the row in place, or returns why to reject it. It works for files in memory
+    /// and for streamed files. An exception in it ends the run, with an error that names the file.
+    /// </summary>
+    /// <param name="transform">
+    /// Gets each row that was not rejected before. For files in memory there is one call at a time. For streamed files the writers
+    /// call it, so that several calls are possible at once.
+    /// </param>
+    /// <returns>The pipeline with the function.</returns>
+    /// <exception cref="ArgumentNullException">There is no function.</exception>
+    public PipelineRows<TRow> Transform(RowTransform<TRow> transform)
+    {
+        ArgumentNullException.ThrowIfNull(transform);
+        return Through(options => new TransformBlock<FileRows<TRow>, FileRows<TRow>>(
+            file =>
+            {
+                file.Transform(transform);
+                return file;
+            },
+            options));
+    }
+
+    /// <summary>Sets the sink, which stores the rows.</summary>
+    /// <param name="sink">The sink. The caller disposes it after the last run.</param>
+    /// <param name="options">How to run. Default <c>new PipelineOptions()</c>.</param>
+    /// <returns>The finished pipeline.</returns>
+    /// <exception cref="ArgumentNullException">There is no sink.</exception>
+    /// <exception cref="ArgumentException">Two options exclude each other.</exception>
+    public FilePipeline<TRow> WriteTo(IBatchSink<TRow> sink, PipelineOptions? options = null) =>
+        new(_source, _format, _through, sink ?? throw new ArgumentNullException(nameof(sink)), options ?? new PipelineOptions(), []);
+}
+
+/// <summary>A finished pipeline. Run it as often as you like, but only one run at a time. Immutable.</summary>
+/// <typeparam name="TRow">The type of a row.</typeparam>
+public sealed partial class FilePipeline<TRow>
+{
+    private readonly IFileSource _source;
+    private readonly IFileFormat<TRow> _format;
+    private readonly Func<ExecutionDataflowBlockOptions, IPropagatorBlock<FileRows<TRow>, FileRows<TRow>>>[] _through;
+    private readonly IBatchSink<TRow> _sink;
+    private readonly PipelineOptions _options;
+    private readonly Func<ExecutionDataflowBlockOptions, ITargetBlock<CommittedBatch<TRow>>>[] _afterCommit;
+
+    internal FilePipeline(
+        IFileSource source,
+        IFileFormat<TRow> format,
+        Func<ExecutionDataflowBlockOptions, IPropagatorBlock<FileRows<TRow>, FileRows<TRow>>>[] through,
+        IBatchSink<TRow> sink,
+        PipelineOptions options,
+        Func<ExecutionDataflowBlockOptions, ITargetBlock<CommittedBatch<TRow>>>[] afterCommit)
+    {
+        (_source, _format, _through, _sink, _options, _afterCommit) = (source, format, through, sink, options, afterCommit);
+        if (options.StreamAbove > options.BytesInFlight)
+        {
+            throw new ArgumentException(
+                $"StreamAbove ({options.StreamAbove:N0}) must not exceed BytesInFlight ({options.BytesInFlight:N0}): "
+                + "such a file would never fit.",
+                nameof(options));
+        }
+    }
+
+    /// <summary>
+    /// Links your own block after the commit, such as an analysis. Every linked block gets every batch that this run commits,
+    /// and the run waits for all blocks. This is best effort: if the process crashes, the block may not get the last committed
+    /// batches. Code that must see every reading should read the database.
+    /// </summary>
+    /// <param name="block">
+    /// Creates the block. It is called once per run. Give the options to the block, because they limit its queue and have the run's
+    /// cancellation.
+    /// </param>
+    /// <returns>The pipeline with the block.</returns>
+    /// <exception cref="ArgumentNullException">There is no <paramref name="block"/>.</exception>
+    public FilePipeline<TRow> AfterCommit(Func<ExecutionDataflowBlockOptions, ITargetBlock<CommittedBatch<TRow>>> block) =>
+        new(_source, _format, _through, _sink, _options, [.. _afterCommit, block ?? throw new ArgumentNullException(nameof(block))]);
+
+    /// <summary>
+    /// Calls your own function after each commit, for one batch at a time. An exception in it ends the run; what is committed stays.
+    /// This is best effort: if the process crashes, the function may not get the last committed batches.
+    /// </summary>
+    /// <param name="action">Gets each batch.</param>
+    /// <returns>The pipeline with the function.</returns>
+    /// <exception cref="ArgumentNullException">There is no function.</exception>
+    public FilePipeline<TRow> AfterCommit(Action<CommittedBatch<TRow>> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options));
+    }
+
+    /// <inheritdoc cref="AfterCommit(Action{CommittedBatch{TRow}})"/>
+    public FilePipeline<TRow> AfterCommit(Func<CommittedBatch<TRow>, Task> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options));
+    }
+
+    /// <summary>
+    /// Imports the files that the source lists, once. It returns when all rows are committed and all files are completed at the source.
+    /// If it is cancelled, it stops listing, writes what was read, and returns within <see cref="PipelineOptions.StopDeadline"/>
+    /// with <see cref="PipelineResult.WasCancelled"/>.
+    /// </summary>
+    /// <param name="progress">Gets reports from a timer, and a last one at the end. Default: no reports.</param>
+    /// <param name="cancellationToken">Stops the run.</param>
+    /// <returns>The result. Its books balance, unless the run was cancelled.</returns>
+    /// <exception cref="AlreadyRunningException">Another run holds this source and sink.</exception>
+    /// <exception cref="SourceException">The source failed.</exception>
+    /// <exception cref="SinkException">The sink failed, also when it was tried again.</exception>
+    /// <exception cref="PipelineStalledException">Nothing moved for <see cref="PipelineOptions.StallTimeout"/>.</exception>
+    /// <exception cref="BooksDoNotBalanceException">A file or row was lost or counted twice.</exception>
+    /// <exception cref="PipelineException">
+    /// Something else failed. The inner exception is the first original error, and <see cref="PipelineException.Result"/> has
+    /// the books up to that moment.
+    /// </exception>
+    public async Task<PipelineResult> RunAsync(IProgress<PipelineProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        using var run = new PipelineRun(_options, cancellationToken);
+        var listing = new StartedListing(_source, run);
+        await using ConfiguredAsyncDisposable ending = listing.ConfigureAwait(false);
+        try
+        {
+            await _sink.PrepareAsync(run.Describe(_source.Name), cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return run.Result();
+        }
+        return await run.RecordAsync(_sink, () => ImportAsync(run, listing, progress)).ConfigureAwait(false);
+    }
+
+    private async Task ImportAsync(PipelineRun run, StartedListing listing, IProgress<PipelineProgress>? progress)
+    {
+        using Graph graph = Build(run);
+        using var watchdog = new StallWatchdog(run, graph.Depths);
+        using var reporter = new ProgressReporter(run, progress);
+        Task list = run.GuardAsync(() => graph.Lister.ListAsync(listing, graph.Read));
+        await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
+    }
+}

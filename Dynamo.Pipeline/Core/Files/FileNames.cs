@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Dynamo.Pipeline.Files;
+
+/// <summary>
+/// Checks that paths stay below their source, and makes new names from file names. A new name never has more than 255 bytes,
+/// the limit of common file systems.
+/// </summary>
+internal static class FileNames
+{
+    private const int LongestName = 255;
+    private const int LongestExtension = 20;
+    private const string TimeFormat = "yyyyMMdd'T'HHmmss'.'fffffff'Z'";
+
+    /// <summary>Appends an ending. A name that would be too long is cut and gets a hash, so that it stays different from others.</summary>
+    public static string Append(string path, string ending)
+    {
+        string name = Path.GetFileName(path);
+        if (Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(ending) <= LongestName) return path + ending;
+        string tail = "~" + Hash(name) + ending;
+        return Path.Join(Path.GetDirectoryName(path), Cut(name, LongestName - Encoding.UTF8.GetByteCount(tail)) + tail);
+    }
+
+    /// <summary>
+    /// Adds the time to a name: <c>a.csv</c> becomes <c>a.20260101T000000.0000000Z.csv</c>.
+    /// A <paramref name="number"/> above 1 is added too.
+    /// </summary>
+    public static string WithTime(string path, DateTime modifiedUtc, int number)
+    {
+        // A very long text after the last dot is not an extension, and it would leave no room for the time.
+        string extension = Path.GetExtension(path) is { Length: <= LongestExtension } found ? found : "";
+        string stem = path[..^extension.Length];
+        string time = modifiedUtc.ToString(TimeFormat, CultureInfo.InvariantCulture);
+        string counter = number == 1 ? "" : string.Create(CultureInfo.InvariantCulture, $"-{number}");
+        return Append(stem, $".{time}{counter}{extension}");
+    }
+
+    /// <summary>
+    /// A hidden name in the same folder for a file that is still being written. One target always has the same one,
+    /// so that the next attempt overwrites what a killed one left behind.
+    /// </summary>
+    public static string Temporary(string path) => Path.Join(Path.GetDirectoryName(path), "." + Hash(Path.GetFileName(path)) + ".tmp");
+
+    /// <summary>Whether a path stays below the root. The path may come from anywhere, a hostile server included.</summary>
+    public static bool IsBelow(string path)
+    {
+        if (path.Length == 0 || path.Contains('\0') || Path.IsPathRooted(path)) return false;
+        if (OperatingSystem.IsWindows() && path.AsSpan().IndexOfAny('\\', ':') >= 0) return false;
+        if (path[0] != '.' && !path.Contains("/.", StringComparison.Ordinal) && !path.Contains("//", StringComparison.Ordinal)) return true;
+        foreach (Range part in path.AsSpan().Split('/'))
+        {
+            if (path.AsSpan()[part] is "" or "." or "..") return false;
+        }
+        return true;
+    }
+
+    /// <summary>Throws if a path does not stay below the root.</summary>
+    /// <exception cref="ArgumentException">The path does not stay below the root.</exception>
+    public static void CheckBelow(SourceFile file)
+    {
+        if (!IsBelow(file.Path)) throw new ArgumentException($"'{file.Path}' is not a path below the source's folder", nameof(file));
+    }
+
+    private static string Hash(string name) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)).AsSpan(0, 8));
+
+    private static string Cut(string name, int bytes)
+    {
+        var kept = new StringBuilder();
+        foreach (Rune rune in name.EnumerateRunes())
+        {
+            if ((bytes -= rune.Utf8SequenceLength) < 0) break;
+            kept.Append(rune.ToString());
+        }
+        return kept.ToString();
+    }
+}

@@ -1,0 +1,60 @@
+namespace Dynamo.Pipeline.Folder;
+
+/// <summary>
+/// Decides what an error of the disk means: defer the file, quarantine the file, or end the run because the source is broken.
+/// </summary>
+internal static class FolderFaults
+{
+    private const int TooManyOpenInSystem = 23, TooManyOpen = 24, ReadOnlyFileSystem = 30;
+
+    /// <summary>Whether the error comes from the disk and not from a bug.</summary>
+    public static bool IsDisk(Exception error) => error is IOException or UnauthorizedAccessException;
+
+    /// <summary>Whether writing is not allowed: to this user, or to anybody on a read-only file system.</summary>
+    public static bool IsDenied(Exception error) => error is UnauthorizedAccessException || error.HResult == ReadOnlyFileSystem;
+
+    public static SourceException Listing(string root, Exception error) => error switch
+    {
+        DirectoryNotFoundException => new SourceException(
+            $"The folder {root} does not exist. Create it, mount it, or correct the source's path.", error),
+        UnauthorizedAccessException => new SourceException(
+            $"The folder {root} cannot be listed: no permission. Let this user read and enter it.", error),
+        _ => Broken($"The folder {root} cannot be listed", error),
+    };
+
+    /// <summary>
+    /// Why a file cannot be opened or read. An error of the disk or the network share is not the fault of the file that shows it.
+    /// If it were, a failing share would send its whole inbox into quarantine.
+    /// </summary>
+    public static Exception Opening(FolderPlace place, SourceFile file, Exception error)
+    {
+        switch (error)
+        {
+            case FileNotFoundException or DirectoryNotFoundException when Directory.Exists(place.Root):
+                return new FileChangedException("vanished", error);
+            case FileNotFoundException or DirectoryNotFoundException:
+                return Listing(place.Root, new DirectoryNotFoundException());
+            case UnauthorizedAccessException:
+                return new BadFileException(new Defect("the file cannot be read: no permission")
+                {
+                    Remedy = "Let the user who runs the import read the file, then retry it",
+                }, error);
+            default:
+                return Broken($"The file {file.Path} in {place.Root} cannot be read", error);
+        }
+    }
+
+    /// <summary>Why a file that was opened cannot be read to its end.</summary>
+    public static SourceException ReadingOn(SourceFile file, IOException error) =>
+        Broken($"The file {file.Path} cannot be read to its end", error);
+
+    public static SourceException Completing(string what, string path, Exception error) => error is UnauthorizedAccessException
+        ? new SourceException(
+            $"{path} cannot be {what}: no permission. Let this user write to its folder and to the archive and quarantine folders, "
+            + "or keep the files after the commit. What is loaded stays loaded; the next run continues here.", error)
+        : Broken($"{path} cannot be {what}", error);
+
+    private static SourceException Broken(string what, Exception error) => new(error.HResult is TooManyOpen or TooManyOpenInSystem
+        ? $"{what}: too many open files. Raise the limit (ulimit -n) or lower the number of readers."
+        : $"{what}: {error.Message}. Check the disk or the network share, then run again.", error);
+}

@@ -1,0 +1,150 @@
+using System.Runtime.CompilerServices;
+using Dynamo.Pipeline.Files;
+
+namespace Dynamo.Pipeline.Folder;
+
+/// <summary>
+/// One listing of a folder. It gives ready files at once. It gives young files when they have not changed for the settle time,
+/// and those that did change as deferred. It holds a portion of names and at most <see cref="MostYoung"/> young files in memory.
+/// </summary>
+internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSourceOptions options)
+{
+    /// <summary>
+    /// With this many young files, the listing waits for them before it goes on. So a million new files are never held in memory.
+    /// </summary>
+    internal const int MostYoung = 20_000;
+
+    private readonly FileSelection _filter = new(options);
+    private readonly TimeProvider _clock = options.TimeProvider;
+
+    private readonly record struct YoungFile(SourceFile File, DateTime ReadyAt);
+
+    public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var young = new List<YoungFile>();
+        foreach (SourceFile file in Walk())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (ReadyAt(file) is not { } readyAt)
+            {
+                yield return file;
+                continue;
+            }
+            young.Add(new YoungFile(file, readyAt));
+            if (young.Count < MostYoung) continue;
+            await WaitAsync(young, cancellationToken).ConfigureAwait(false);
+            foreach (SourceFile settled in LookAgain(young)) yield return settled;
+            young.Clear();
+        }
+        await WaitAsync(young, cancellationToken).ConfigureAwait(false);
+        foreach (SourceFile settled in LookAgain(young)) yield return settled;
+        // If the folder is removed or unmounted during the listing, that looks like its end.
+        place.CheckThere();
+    }
+
+    /// <summary>When the file will have been unchanged for the settle time, or <see langword="null"/> if it already has.</summary>
+    private DateTime? ReadyAt(SourceFile file)
+    {
+        if (file.DeferReason is not null || options.DoneMarker is not null || options.SettleTime == TimeSpan.Zero) return null;
+        DateTime now = _clock.GetUtcNow().UtcDateTime;
+        // A time in the future comes from another clock. Then the settle time starts now.
+        if (file.ModifiedUtc > now) return now + options.SettleTime;
+        return now - file.ModifiedUtc >= options.SettleTime ? null : file.ModifiedUtc + options.SettleTime;
+    }
+
+    private async Task WaitAsync(List<YoungFile> young, CancellationToken cancellationToken)
+    {
+        if (young.Count == 0) return;
+        TimeSpan wait = young.Max(file => file.ReadyAt) - _clock.GetUtcNow().UtcDateTime;
+        if (wait > options.SettleTime) wait = options.SettleTime;
+        if (wait > TimeSpan.Zero) await Task.Delay(wait, _clock, cancellationToken).ConfigureAwait(false);
+    }
+
+    private IEnumerable<SourceFile> LookAgain(List<YoungFile> young)
+    {
+        foreach ((SourceFile file, _) in young)
+        {
+            FileStat now = disk.Stat(place.PathOf(file.Path));
+            if (now.Kind == FileKind.Missing) continue;
+            yield return now.Is(file) ? file : new SourceFile(file.Path, now.Size, now.ModifiedUtc) { DeferReason = "still changing" };
+        }
+    }
+
+    /// <summary>All wanted files, folder by folder, with only one folder open at a time.</summary>
+    private IEnumerable<SourceFile> Walk()
+    {
+        var pending = new Stack<string>([""]);
+        while (pending.TryPop(out string? folder))
+        {
+            using FolderReader? reader = OpenFolder(folder, out SourceFile? deferred);
+            if (deferred is not null) yield return deferred;
+            while (reader is not null && TryRead(reader, out FolderEntry entry))
+            {
+                string path = folder.Length == 0 ? entry.Name : folder + "/" + entry.Name;
+                if (entry is { Stat.Kind: FileKind.Folder, IsText: true })
+                {
+                    if (!place.IsOwnFolder(path)) pending.Push(path);
+                }
+                else
+                {
+                    yield return new SourceFile(path, entry.Stat.Size, entry.Stat.ModifiedUtc) { DeferReason = DeferReason(entry, path) };
+                }
+            }
+        }
+    }
+
+    private FolderReader? OpenFolder(string folder, out SourceFile? deferred)
+    {
+        deferred = null;
+        try
+        {
+            return disk.OpenFolder(folder.Length == 0 ? place.Root : place.PathOf(folder), _filter);
+        }
+        catch (DirectoryNotFoundException) when (folder.Length > 0)
+        {
+            return null;
+        }
+        catch (Exception error) when (folder.Length > 0 && error is UnauthorizedAccessException or PathTooLongException)
+        {
+            deferred = new SourceFile(folder, 0, DateTime.UnixEpoch) { DeferReason = $"the folder cannot be listed: {error.Message}" };
+            return null;
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            throw FolderFaults.Listing(place.Root, error);
+        }
+    }
+
+    private bool TryRead(FolderReader reader, out FolderEntry entry)
+    {
+        try
+        {
+            return reader.TryRead(out entry);
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            throw FolderFaults.Listing(place.Root, error);
+        }
+    }
+
+    private string? DeferReason(FolderEntry entry, string path)
+    {
+        if (!entry.IsText) return "the name is not valid UTF-8";
+        return entry.Stat.Kind switch
+        {
+            FileKind.Regular => options.DoneMarker is { } marker ? MarkerReason(path + marker, entry) : null,
+            FileKind.BrokenLink => "the symbolic link leads nowhere",
+            FileKind.LinkLoop => "the symbolic link leads in a circle",
+            FileKind.Unknown => "there is no permission to look at it",
+            _ => "not a regular file",
+        };
+    }
+
+    private string? MarkerReason(string marker, FolderEntry entry)
+    {
+        FileStat stat = disk.Stat(place.PathOf(marker));
+        if (stat.Kind != FileKind.Regular) return $"there is no {entry.Name}{options.DoneMarker} yet";
+        // An old marker that was left behind does not count for a new file of that name.
+        return stat.ModifiedUtc < entry.Stat.ModifiedUtc ? $"{entry.Name}{options.DoneMarker} is older than the file" : null;
+    }
+}

@@ -1,0 +1,95 @@
+namespace Dynamo.Pipeline.Ledger;
+
+/// <summary>
+/// A row of the run table. Its properties are the columns of the table, and they are parameters with the same names when a row is written.
+/// A column that an older table does not have is read as 0.
+/// </summary>
+internal abstract record RunColumns : SqlArguments
+{
+    /// <summary>
+    /// The counts in the order of the table's columns. The definition of the table, the end of a run and <c>dynamo status --json</c> use
+    /// this list.
+    /// </summary>
+    public static readonly IReadOnlyList<(string Name, Func<RunBooks, long> Of)> Counts =
+    [
+        (nameof(Listed), books => books.Listed),
+        (nameof(Loaded), books => books.Loaded),
+        (nameof(AlreadyLoaded), books => books.AlreadyLoaded),
+        (nameof(AlreadyQuarantined), books => books.AlreadyQuarantined),
+        (nameof(Quarantined), books => books.Quarantined),
+        (nameof(Deferred), books => books.Deferred),
+        (nameof(RowsRead), books => books.RowsRead),
+        (nameof(RowsInserted), books => books.RowsInserted),
+        (nameof(RowsUpdated), books => books.RowsUpdated),
+        (nameof(RowsUnchanged), books => books.RowsUnchanged),
+        (nameof(RowsRejected), books => books.RowsRejected),
+        (nameof(RowsSkipped), books => books.RowsSkipped),
+        (nameof(RowsFlagged), books => books.RowsFlagged),
+        (nameof(Bytes), books => books.Bytes),
+    ];
+
+    public long RunId { get; init; }
+
+    public string Source { get; init; } = "";
+
+    public DateTime StartedUtc { get; init; }
+
+    public DateTime? EndedUtc { get; init; }
+
+    public string Outcome { get; init; } = "";
+
+    public string Host { get; init; } = "";
+
+    public string Version { get; init; } = "";
+
+    public long Listed { get; init; }
+
+    public long Loaded { get; init; }
+
+    public long AlreadyLoaded { get; init; }
+
+    public long AlreadyQuarantined { get; init; }
+
+    public long Quarantined { get; init; }
+
+    public long Deferred { get; init; }
+
+    public long RowsRead { get; init; }
+
+    public long RowsInserted { get; init; }
+
+    public long RowsUpdated { get; init; }
+
+    public long RowsUnchanged { get; init; }
+
+    public long RowsRejected { get; init; }
+
+    public long RowsSkipped { get; init; }
+
+    public long RowsFlagged { get; init; }
+
+    public long Bytes { get; init; }
+
+    public ImportedRun ToRun()
+    {
+        var books = new RunBooks
+        {
+            Listed = Listed,
+            Loaded = Loaded,
+            AlreadyLoaded = AlreadyLoaded,
+            AlreadyQuarantined = AlreadyQuarantined,
+            Quarantined = Quarantined,
+            Deferred = Deferred,
+            RowsRead = RowsRead,
+            RowsInserted = RowsInserted,
+            RowsUpdated = RowsUpdated,
+            RowsUnchanged = RowsUnchanged,
+            RowsRejected = RowsRejected,
+            RowsSkipped = RowsSkipped,
+            RowsFlagged = RowsFlagged,
+            Bytes = Bytes,
+        };
+        DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;
+        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books);
+    }
+}

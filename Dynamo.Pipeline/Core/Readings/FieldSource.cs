@@ -1,0 +1,233 @@
+using System.Text.RegularExpressions;
+
+namespace Dynamo.Pipeline;
+
+/// <summary>
+/// The place of one field of a reading: a column, the file's path, the lines above the table, or a constant. Immutable.
+/// </summary>
+public sealed record FieldSource
+{
+    private const RegexOptions Linear = RegexOptions.NonBacktracking | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
+
+    private readonly Regex? _pattern;
+
+    private FieldSource(FieldSourceKind kind, string text, Regex? pattern = null) => (Kind, Text, _pattern) = (kind, text, pattern);
+
+    /// <summary>The file's name without folders and last extension: <c>L0042</c> for <c>north/L0042.csv</c>.</summary>
+    public static FieldSource FileName { get; } = new(FieldSourceKind.FileName, "");
+
+    /// <summary>The kind of place.</summary>
+    internal FieldSourceKind Kind { get; }
+
+    /// <summary>The column's name, the constant, the pattern or the label. Empty for <see cref="FileName"/>.</summary>
+    public string Text { get; }
+
+    /// <summary>The name of the column, or <see langword="null"/> if the field is the same for the whole file.</summary>
+    internal string? ColumnName => Kind == FieldSourceKind.Column ? Text : null;
+
+    /// <summary>A column of the file, by its name.</summary>
+    /// <param name="name">
+    /// The name in the header. Case and spaces around it do not matter. <c>#3</c> is the third column, unless a column has that name.
+    /// </param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentException">The name is empty.</exception>
+    public static FieldSource Column(string name)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(name);
+        return new(FieldSourceKind.Column, name.Trim());
+    }
+
+    /// <summary>A column of the file, by its number.</summary>
+    /// <param name="number">The number of the column; 1 is the first.</param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The number is less than 1.</exception>
+    public static FieldSource Column(int number)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(number, 1);
+        return new(FieldSourceKind.Column, $"#{number}");
+    }
+
+    /// <summary>The same text for every file.</summary>
+    /// <param name="text">The content of the field, such as the logger's name.</param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentException">The text is empty.</exception>
+    public static FieldSource Constant(string text)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(text);
+        return new(FieldSourceKind.Constant, text);
+    }
+
+    /// <summary>
+    /// A part of the file's path below the source. For example, <c>(?&lt;logger&gt;[^/]+)/[^/]+$</c> is the folder of the file.
+    /// </summary>
+    /// <param name="pattern">
+    /// A regular expression with one named group. It may have several if one has the name of the field (<c>logger</c>,
+    /// <c>channel</c>, <c>timestamp</c> and so on), so that several fields can share one pattern. Culture does not matter.
+    /// Matching takes time linear in the length of the path; so look-around and back-references are not allowed.
+    /// A file whose path does not match is quarantined.
+    /// </param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentException">The pattern is not a regular expression, has no named group, or is not allowed.</exception>
+    public static FieldSource PathPattern(string pattern) => new(FieldSourceKind.PathPattern, pattern, Compiled(pattern, "path"));
+
+    /// <summary>
+    /// The text after a label in a line above the table. In <c>Logger ID: 12345</c>, the label <c>Logger ID</c> gives <c>12345</c>.
+    /// </summary>
+    /// <param name="label">
+    /// The beginning of the line. Case does not matter. Colons, equals signs, separators, quotes and blanks after the label
+    /// and at the end of the line are skipped. A file without such a line is quarantined.
+    /// <see cref="CsvText"/> sets which lines are above the table.
+    /// </param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentException">The label is empty.</exception>
+    public static FieldSource Preamble(string label)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(label);
+        return new(FieldSourceKind.Preamble, label.Trim());
+    }
+
+    /// <summary>A part of a line above the table.</summary>
+    /// <param name="pattern">
+    /// A regular expression as for <see cref="PathPattern"/>. The first line that matches is used.
+    /// A file without such a line is quarantined.
+    /// </param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentException">The pattern is not a regular expression, has no named group, or is not allowed.</exception>
+    public static FieldSource PreamblePattern(string pattern) =>
+        new(FieldSourceKind.PreamblePattern, pattern, Compiled(pattern, "preamble"));
+
+    /// <summary>Two sources are equal if their kind and text are equal.</summary>
+    /// <param name="other">The source to compare with.</param>
+    /// <returns>Whether they are equal.</returns>
+    public bool Equals(FieldSource? other) => other is not null && Kind == other.Kind && Text == other.Text;
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Kind, Text);
+
+    /// <summary>Describes the place, for messages.</summary>
+    /// <returns>The text.</returns>
+    public override string ToString() => Kind switch
+    {
+        FieldSourceKind.Column => $"column '{Text}'",
+        FieldSourceKind.FileName => "the file's name",
+        FieldSourceKind.Constant => $"constant '{Text}'",
+        FieldSourceKind.PathPattern => $"path pattern '{Text}'",
+        FieldSourceKind.Preamble => $"'{Text}' above the table",
+        _ => $"preamble pattern '{Text}'",
+    };
+
+    /// <summary>Returns this source; refuses a pattern that has several groups and none with the field's name.</summary>
+    /// <exception cref="ArgumentException">The pattern has several groups and none has the field's name.</exception>
+    internal FieldSource For(string field) =>
+        _pattern is null || Group(field) is not null
+            ? this
+            : throw new ArgumentException($"The {Place} pattern '{Text}' has several named groups: "
+                + $"one of them must be called '{field}', or there must be only one.");
+
+    /// <summary>The text of a field that is the same for a whole file.</summary>
+    /// <exception cref="BadFileException">The file does not have it.</exception>
+    internal string TextOf(in CsvFile file, string field)
+    {
+        if (Find(file, field) is { } text) return text;
+        bool inPath = Kind == FieldSourceKind.PathPattern;
+        string place = inPath ? "the file's path" : "the lines above the table";
+        throw new BadFileException(new Defect($"the {field} cannot be taken from {place}")
+        {
+            Found = inPath ? file.Source.Path : string.Join(" | ", file.Preamble.Take(20)),
+            Expected = inPath ? $"a path that matches {Text}"
+                : Kind == FieldSourceKind.Preamble ? $"a line such as '{Text}: …'"
+                : $"a line that matches {Text}",
+            Remedy = inPath
+                ? "Rename the file, or change the format"
+                : "Change the format: PreambleLines, TableStart or Comment say which lines are above the table",
+        });
+    }
+
+    /// <summary>The name of a logger or channel that is the same for a whole file.</summary>
+    /// <exception cref="BadFileException">The file does not have it, or it is not a valid name.</exception>
+    internal string NameOf(in CsvFile file, string field)
+    {
+        if (file.Names.Intern(TextOf(file, field), out string? problem) is { } name) return name;
+        throw new BadFileException(new Defect($"the {field} taken from {this} {problem}")
+        {
+            Found = Find(file, field),
+            Expected = "a name without control characters",
+            Remedy = "Rename the file, or change the format",
+        });
+    }
+
+    private string Place => Kind == FieldSourceKind.PathPattern ? "path" : "preamble";
+
+    private string? Find(in CsvFile file, string field) => Kind switch
+    {
+        FieldSourceKind.Constant => Text,
+        FieldSourceKind.FileName => Path.GetFileNameWithoutExtension(file.Source.Path[(file.Source.Path.LastIndexOf('/') + 1)..]),
+        FieldSourceKind.PathPattern => Matched(file.Source.Path, field),
+        FieldSourceKind.PreamblePattern => file.Preamble.Select(line => Matched(line, field)).FirstOrDefault(text => text is not null),
+        _ => file.Preamble.Select(Labelled).FirstOrDefault(text => text is not null),
+    };
+
+    private string? Matched(string text, string field)
+    {
+        Match match = _pattern!.Match(text);
+        return match.Success && match.Groups[Group(field)!] is { Success: true } group ? group.Value.Trim() : null;
+    }
+
+    private string? Labelled(string line)
+    {
+        const string Between = " \t:=;,|\"'";
+        line = line.TrimStart(' ', '\t', '"');
+        if (!line.StartsWith(Text, StringComparison.OrdinalIgnoreCase) || line.Length == Text.Length) return null;
+        // The label must be a whole word: 'ID' does not match 'IDENTIFICATION 7'.
+        ReadOnlySpan<char> rest = line.AsSpan(Text.Length);
+        if (char.IsLetterOrDigit(rest[0]) && char.IsLetterOrDigit(Text[^1])) return null;
+        rest = rest.Trim(Between);
+        return rest.IsEmpty ? null : rest.ToString();
+    }
+
+    private string? Group(string field)
+    {
+        string[] named = [.. _pattern!.GetGroupNames().Where(name => name != "0")];
+        return named.Length == 1 ? named[0] : named.FirstOrDefault(name => name.Equals(field, StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static Regex Compiled(string pattern, string place)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(pattern);
+        try
+        {
+            var regex = new Regex(pattern, Linear);
+            return regex.GetGroupNumbers().Length >= 2
+                ? regex
+                : throw new ArgumentException(
+                    $"The {place} pattern '{pattern}' needs a named group, such as (?<logger>[^/]+).", nameof(pattern));
+        }
+        catch (NotSupportedException e)
+        {
+            throw new ArgumentException(
+                $"The {place} pattern '{pattern}' uses look-around or back-references: {e.Message}", nameof(pattern), e);
+        }
+    }
+}
+
+/// <summary>The kinds of places where a field can be.</summary>
+internal enum FieldSourceKind
+{
+    /// <summary>A column, see <see cref="FieldSource.Column(string)"/>.</summary>
+    Column,
+
+    /// <summary>The file's name without folders and last extension, see <see cref="FieldSource.FileName"/>.</summary>
+    FileName,
+
+    /// <summary>The same text for every file, see <see cref="FieldSource.Constant"/>.</summary>
+    Constant,
+
+    /// <summary>A part of the file's path, see <see cref="FieldSource.PathPattern"/>.</summary>
+    PathPattern,
+
+    /// <summary>The text after a label above the table, see <see cref="FieldSource.Preamble"/>.</summary>
+    Preamble,
+
+    /// <summary>A part of a line above the table, see <see cref="FieldSource.PreamblePattern"/>.</summary>
+    PreamblePattern,
+}

@@ -1,0 +1,86 @@
+using System.Text;
+using Dynamo.Pipeline.Csv;
+
+namespace Dynamo.Pipeline.Readings;
+
+/// <summary>The content of a field in which a value is expected.</summary>
+internal enum ValueState
+{
+    Value,
+    Null,
+    Bad,
+}
+
+/// <summary>Reads the values of readings, and describes what is wrong with them. Immutable.</summary>
+internal sealed class ReadingFields
+{
+    private readonly ReadingFormat _format;
+    private readonly ValueText _values;
+    private readonly NullTokens? _nulls;
+
+    public ReadingFields(ReadingFormat format)
+    {
+        _format = format;
+        _values = new ValueText(format.DecimalSeparator, format.ThousandsSeparator);
+        _nulls = NullTokens.Of(format.NullTokens, _values);
+    }
+
+    public ValueState Read(in CsvRecord record, int column, out double value, out Defect? defect)
+    {
+        ReadOnlySpan<byte> text = record.Field(column);
+        ValueState state = Read(text, out value, out string? problem);
+        defect = state == ValueState.Bad ? BadValue(record, column, problem!, text) : null;
+        return state;
+    }
+
+    public ValueState Read(ReadOnlySpan<byte> text, out double value, out string? problem)
+    {
+        problem = _values.Read(text, out value);
+        if (problem is null) return _nulls is null || !_nulls.Has(value) ? ValueState.Value : ValueState.Null;
+        return _nulls is not null && _nulls.Has(text) ? ValueState.Null : ValueState.Bad;
+    }
+
+    private Defect BadValue(in CsvRecord record, int column, string problem, ReadOnlySpan<byte> text)
+    {
+        char other = _format.DecimalSeparator == '.' ? ',' : '.';
+        bool otherSeparator = new ValueText(other).Read(text, out _) is null;
+        string expected = _format.DecimalSeparator == '.' ? "a decimal number such as 12.5" : "a decimal number such as 12,5";
+        string? remedy = otherSeparator ? $"If decimals follow '{other}', set DecimalSeparator in the format"
+            : problem is "is empty" or "is NaN, not a number"
+                ? "If that is how the logger writes that it has no value, add it to NullTokens in the format"
+            : null;
+        return record.Defect(column, $"the value {problem}", expected, remedy);
+    }
+}
+
+/// <summary>The texts that a logger writes if it has no value. Immutable.</summary>
+internal sealed class NullTokens
+{
+    private readonly byte[][] _texts;
+    private readonly double[] _numbers;
+
+    private NullTokens(byte[][] texts, double[] numbers) => (_texts, _numbers) = (texts, numbers);
+
+    /// <summary>Creates the tokens, or null if there are none.</summary>
+    public static NullTokens? Of(IReadOnlyList<string> tokens, ValueText values)
+    {
+        if (tokens.Count == 0) return null;
+        byte[][] texts = [.. tokens.Select(token => Encoding.UTF8.GetBytes(token.Trim()))];
+        // A token that is a number also matches other notations of that number: -9999.00 is -9999.
+        var plain = new ValueText('.');
+        var numbers = new List<double>();
+        foreach (byte[] text in texts)
+            if (values.Read(text, out double number) is null || plain.Read(text, out number) is null) numbers.Add(number);
+        return new NullTokens(texts, [.. numbers]);
+    }
+
+    public bool Has(double value) => _numbers.Length > 0 && _numbers.AsSpan().Contains(value);
+
+    public bool Has(ReadOnlySpan<byte> text)
+    {
+        foreach (byte[] token in _texts)
+            if (text.SequenceEqual(token) || (text.Length == token.Length && !text.IsEmpty && Ascii.EqualsIgnoreCase(text, token)))
+                return true;
+        return false;
+    }
+}

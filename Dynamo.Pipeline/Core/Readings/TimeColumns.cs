@@ -1,0 +1,183 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using Dynamo.Pipeline.Csv;
+
+namespace Dynamo.Pipeline.Readings;
+
+/// <summary>The columns of a table's timestamps and how they are written. Immutable, shared by all files with the same header.</summary>
+internal sealed class TimeColumns
+{
+    private readonly FileTime? _forAllFiles;
+
+    public TimeColumns(ReadingFormat format, CsvHeader header, string expected)
+    {
+        Format = format;
+        Text = new TimestampText(format.TimestampFormats, format.DecimalSeparator);
+        Clock = format.Zone is null ? null : new LocalClock(TimeZoneInfo.FindSystemTimeZoneById(format.Zone));
+        Date = Column(format.Timestamp);
+        Time = format.TimeOfDay is { } time ? Column(time) : FileTime.None;
+        bool isWhole = format.Timestamp.ColumnName is not null && format.TimeOfDay is null && format.Elapsed is null;
+        if (isWhole && Clock is null) _forAllFiles = new FileTime(this, null, null, null);
+
+        int Column(FieldSource source) => source.ColumnName is { } name ? header.Column(name, expected) : FileTime.None;
+    }
+
+    public ReadingFormat Format { get; }
+
+    public TimestampText Text { get; }
+
+    public LocalClock? Clock { get; }
+
+    public int Date { get; }
+
+    public int Time { get; }
+
+    /// <summary>Whether a timestamp depends only on its own text, so that all files can share one <see cref="FileTime"/>.</summary>
+    public bool IsForAllFiles => _forAllFiles is not null;
+
+    public bool Uses(int column) => column == Date || column == Time;
+
+    /// <summary>Gets the reader of timestamps for a file.</summary>
+    /// <exception cref="BadFileException">The path or the preamble does not have the needed text.</exception>
+    public FileTime Open(in CsvFile file)
+    {
+        if (_forAllFiles is not null) return _forAllFiles;
+        byte[]? date = Format.Timestamp.ColumnName is null ? Bytes(Format.Timestamp.TextOf(file, "timestamp")) : null;
+        byte[]? time = Format.TimeOfDay is { ColumnName: null } source ? Bytes(source.TextOf(file, "timeOfDay")) : null;
+        return new FileTime(this, date, time, Format.Elapsed is { } elapsed ? Start(elapsed, file) : null);
+    }
+
+    private long Start(ElapsedTime elapsed, in CsvFile file)
+    {
+        string text = elapsed.Start.TextOf(file, "start");
+        TimestampProblem problem = Text.Read(Bytes(text), out long ticks);
+        if (problem == TimestampProblem.Local) problem = ToUtc(ticks, null, out ticks);
+        if (problem == TimestampProblem.None) return ticks;
+        throw new BadFileException(new Defect($"the start of the times cannot be used: {problem.Text()}")
+        {
+            Found = text,
+            Expected = Text.Expected,
+            Remedy = problem.Remedy(),
+        });
+    }
+
+    /// <summary>
+    /// Converts a local time to UTC: by the order of its series if that tells which instant is meant, otherwise by the settings
+    /// <see cref="ReadingFormat.Gap"/> and <see cref="ReadingFormat.Fold"/>.
+    /// </summary>
+    public TimestampProblem ToUtc(long local, SeriesOrder? series, out long utc)
+    {
+        utc = 0;
+        if (Clock is null) return TimestampProblem.NoZone;
+        LocalTime time = Clock.Find(local);
+        long? told = series?.Next(local, time);
+        (ClockChange policy, TimestampProblem problem) = time.Kind switch
+        {
+            LocalTimeKind.Never => (Format.Gap, TimestampProblem.Gap),
+            LocalTimeKind.Twice => (Format.Fold, TimestampProblem.Fold),
+            _ => (ClockChange.Earlier, TimestampProblem.None),
+        };
+        if (told is null && policy == ClockChange.Reject) return problem;
+        utc = told ?? (policy == ClockChange.Later ? time.Later : time.Earlier);
+        return TimestampProblem.None;
+    }
+
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text.Trim());
+}
+
+/// <summary>
+/// Reads the timestamps of one file, and keeps the order of its series for hours that are repeated. Used by one thread at a time.
+/// Only if it keeps nothing (<see cref="TimeColumns.IsForAllFiles"/>), several threads may use it at once.
+/// </summary>
+/// <param name="columns">The table's columns.</param>
+/// <param name="date">The timestamp or its date, if it is the same for the whole file.</param>
+/// <param name="time">The time of day, if it is the same for the whole file.</param>
+/// <param name="start">The UTC ticks of the start, if timestamps count from one.</param>
+internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, long? start)
+{
+    public const int None = -1;
+
+    // A hostile file can have a million series. Above this number, the order of further series is not used.
+    private const int MostSeries = 10_000;
+    private const int LongestPart = 100;
+
+    private readonly int _date = columns.Date;
+    private readonly TimestampText _text = columns.Text;
+    private readonly bool _isWhole = date is null && columns.Time == None && time is null && start is null;
+    private Dictionary<(string, string), SeriesOrder>? _series;
+
+    /// <summary>Reads the timestamp of a line.</summary>
+    /// <param name="record">The line.</param>
+    /// <param name="logger">The logger of the series to which the line belongs.</param>
+    /// <param name="channel">The channel of the series; empty if a line has many channels.</param>
+    /// <param name="utc">The timestamp.</param>
+    /// <param name="defect">Why the timestamp cannot be used.</param>
+    public bool TryRead(in CsvRecord record, string logger, string channel, out DateTime utc, [NotNullWhen(false)] out Defect? defect)
+    {
+        TimestampProblem problem = _isWhole ? _text.Read(record.Field(_date), out long ticks) : ReadParts(record, out ticks);
+        if (problem == TimestampProblem.Local) problem = ToUtc(ticks, logger, channel, out ticks);
+        if (problem == TimestampProblem.None)
+        {
+            utc = new DateTime(ticks, DateTimeKind.Utc);
+            defect = null;
+            return true;
+        }
+        utc = default;
+        string expected = columns.Format.Elapsed is { } elapsed ? $"a number of {elapsed.Unit.ToString().ToLowerInvariant()}"
+            : columns.Clock is null ? _text.Expected.Replace("00:00", "00:00Z", StringComparison.Ordinal) : _text.Expected;
+        defect = record.Defect(_date >= 0 ? _date : Math.Max(0, columns.Time), problem.Text(), expected, problem.Remedy());
+        return false;
+    }
+
+    private TimestampProblem ToUtc(long local, string logger, string channel, out long utc)
+    {
+        utc = 0;
+        if (columns.Clock is null) return TimestampProblem.NoZone;
+        TimestampProblem problem = columns.Clock.TryQuiet(local, out utc)
+            ? TimestampProblem.None
+            : columns.ToUtc(local, Series(logger, channel), out utc);
+        if (problem != TimestampProblem.None) return problem;
+        return utc < 0 || utc > DateTime.MaxValue.Ticks ? TimestampProblem.OutOfRange : TimestampProblem.None;
+    }
+
+    private SeriesOrder? Series(string logger, string channel)
+    {
+        _series ??= [];
+        if (_series.TryGetValue((logger, channel), out SeriesOrder? series)) return series;
+        if (_series.Count >= MostSeries) return null;
+        return _series[(logger, channel)] = new SeriesOrder();
+    }
+
+    private TimestampProblem ReadParts(in CsvRecord record, out long ticks)
+    {
+        ticks = 0;
+        ReadOnlySpan<byte> first = date is null ? record.Field(_date) : date;
+        if (start is { } from) return ReadElapsed(first, from, out ticks);
+        if (columns.Time == None && time is null) return _text.Read(first, out ticks);
+        ReadOnlySpan<byte> second = columns.Time == None ? time : record.Field(columns.Time);
+        if (first.IsEmpty || second.IsEmpty) return TimestampProblem.Empty;
+        if (first.Length > LongestPart || second.Length > LongestPart) return TimestampProblem.Unreadable;
+        Span<byte> both = stackalloc byte[(2 * LongestPart) + 1];
+        first.CopyTo(both);
+        both[first.Length] = (byte)' ';
+        second.CopyTo(both[(first.Length + 1)..]);
+        return _text.Read(both[..(first.Length + 1 + second.Length)], out ticks);
+    }
+
+    private TimestampProblem ReadElapsed(ReadOnlySpan<byte> text, long from, out long ticks)
+    {
+        ticks = 0;
+        if (text.IsEmpty) return TimestampProblem.Empty;
+        long unit = columns.Format.Elapsed!.Unit switch
+        {
+            ElapsedUnit.Milliseconds => TimeSpan.TicksPerMillisecond,
+            ElapsedUnit.Minutes => TimeSpan.TicksPerMinute,
+            ElapsedUnit.Hours => TimeSpan.TicksPerHour,
+            ElapsedUnit.Days => TimeSpan.TicksPerDay,
+            _ => TimeSpan.TicksPerSecond,
+        };
+        if (!TickCount.TryRead(text, unit, (byte)columns.Format.DecimalSeparator, out long elapsed)) return TimestampProblem.Unreadable;
+        ticks = from + elapsed;
+        return ticks < 0 || ticks > DateTime.MaxValue.Ticks ? TimestampProblem.OutOfRange : TimestampProblem.None;
+    }
+}

@@ -1,0 +1,77 @@
+using System.Threading.Tasks.Dataflow;
+using Polly;
+using Polly.Retry;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// The step "write": writes one batch in one transaction. After a transient error it writes the whole batch again.
+/// Counts what is committed and sends it on, so that its files are completed at the source.
+/// </summary>
+internal sealed class BatchWriter<TRow>(
+    IBatchSink<TRow> sink,
+    PipelineRun run,
+    RowBatcher<TRow> batcher,
+    ITargetBlock<CommittedBatch<TRow>> complete)
+{
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
+
+    private readonly ResiliencePipeline _retry = Retry(run.Options);
+
+    public async Task WriteAsync(FileRows<TRow>[] files)
+    {
+        using TraceLane? lane = run.Options.Trace?.Writes(files);
+        batcher.Took(files.Length);
+        foreach (FileRows<TRow> file in files) file.Judge(run.Options.MaxBadRows);
+        FileResult[] results = await _retry.ExecuteAsync(token => WriteOnceAsync(files, token), run.Aborting).ConfigureAwait(false);
+        batcher.Wrote();
+        for (int i = 0; i < files.Length; i++)
+        {
+            if (results[i].Outcome is FileOutcome.Loaded or FileOutcome.Quarantined) run.Counter.Read(files[i].RowsRead);
+            if (files[i].RowsSkipped + files[i].RowsFlagged > 0)
+                results[i] = results[i] with { Skipped = files[i].RowsSkipped, Flagged = files[i].RowsFlagged, Flags = files[i].Flags };
+            run.Count(results[i]);
+        }
+        run.Progressed();
+        await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Calls the sink once, and for a bad streamed file twice. Such a file is alone in its batch, and the sink has rolled back when
+    /// it lets the file's error pass; the second call has the file as quarantined. A streamed file that changed is deferred.
+    /// </summary>
+    private async ValueTask<FileResult[]> WriteOnceAsync(FileRows<TRow>[] files, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSink(sink, $"writing {files.Length} files", error);
+        }
+        catch (BadFileException bad) when (files is [{ IsStreamed: true, Defect: null }])
+        {
+            files[0].Quarantine(bad.Defect);
+            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        }
+        catch (FileChangedException changed) when (files is [{ IsStreamed: true }])
+        {
+            return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(changed.Message) }];
+        }
+    }
+
+    private static ResiliencePipeline Retry(PipelineOptions options) => options.WriteRetries == 0
+        ? ResiliencePipeline.Empty
+        : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
+                MaxRetryAttempts = options.WriteRetries,
+                Delay = options.RetryDelay,
+                MaxDelay = s_longestPause,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+            })
+            .Build();
+}

@@ -1,0 +1,171 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Tasks.Dataflow;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// The steps "list" and "chunk": asks the ledger which files are new and sends these to the readers in chunks,
+/// as fast as the byte budget allows.
+/// </summary>
+internal sealed class FileLister<TRow>(
+    IBatchSink<TRow> sink,
+    PipelineRun run,
+    ByteBudget budget,
+    ITargetBlock<CommittedBatch<TRow>> complete)
+{
+    /// <summary>Files per query of the ledger: enough to be worth the call, few enough that reading starts soon.</summary>
+    private const int LookUpFiles = 500;
+
+    private readonly PipelineOptions _options = run.Options;
+    private readonly List<SourceFile> _listed = new(LookUpFiles);
+    private readonly List<SourceFile> _chunk = [];
+    private long _chunkWeight;
+
+    /// <summary>Lists the source to its end, or until the run is asked to stop, then completes the readers' block.</summary>
+    public async Task ListAsync(StartedListing listing, ITargetBlock<SourceFile[]> read)
+    {
+        try
+        {
+            await foreach (SourceFile file in listing.FilesAsync().ConfigureAwait(false))
+            {
+                run.Counter.Listed();
+                run.Progressed();
+                if (file.DeferReason is { } reason)
+                    run.Defer(file, reason);
+                else
+                    _listed.Add(file);
+                if (_listed.Count == LookUpFiles) await OfferAsync(read).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (run.Stopping.IsCancellationRequested)
+        {
+            // The run imports what was listed so far; the next run lists the rest.
+        }
+        await OfferAsync(read).ConfigureAwait(false);
+        await SendAsync(read).ConfigureAwait(false);
+        run.ListingDone = !run.Stopping.IsCancellationRequested;
+        read.Complete();
+    }
+
+    private async Task OfferAsync(ITargetBlock<SourceFile[]> read)
+    {
+        if (_listed.Count == 0) return;
+        LedgerEntry?[] known = await LookUpAsync().ConfigureAwait(false);
+        await CompleteKnownAsync(known).ConfigureAwait(false);
+        for (int i = 0; i < _listed.Count; i++)
+        {
+            if (known[i] is null) await ChunkAsync(_listed[i], read).ConfigureAwait(false);
+        }
+        _listed.Clear();
+    }
+
+    private async ValueTask<LedgerEntry?[]> LookUpAsync()
+    {
+        try
+        {
+            return await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSink(sink, "looking up files in its ledger", error);
+        }
+    }
+
+    private async Task ChunkAsync(SourceFile file, ITargetBlock<SourceFile[]> read)
+    {
+        _chunk.Add(file);
+        _chunkWeight += ByteBudget.Weigh(file, _options.StreamAbove);
+        if (_chunk.Count >= _options.FilesPerMessage || _chunkWeight >= _options.BytesInFlight / 4)
+            await SendAsync(read).ConfigureAwait(false);
+    }
+
+    private async Task SendAsync(ITargetBlock<SourceFile[]> read)
+    {
+        if (_chunk.Count == 0) return;
+        await budget.TakeAsync(_chunkWeight, run.Aborting).ConfigureAwait(false);
+        await run.SendAsync(read, _chunk.ToArray()).ConfigureAwait(false);
+        _chunk.Clear();
+        _chunkWeight = 0;
+    }
+
+    /// <summary>
+    /// Completes the files that the ledger knows once more at the source. That finishes the work of a run that was killed
+    /// between commit and archive; for all other files it changes nothing.
+    /// </summary>
+    private async Task CompleteKnownAsync(LedgerEntry?[] known)
+    {
+        var results = new List<FileResult>();
+        for (int i = 0; i < known.Length; i++)
+        {
+            if (known[i] is not { } entry) continue;
+            run.Counter.Known(entry);
+            results.Add(new FileResult(_listed[i], FileOutcome.AlreadyLoaded) { Defect = entry.Defect });
+        }
+        if (results.Count > 0) await run.SendAsync(complete, new CommittedBatch<TRow>([], results)).ConfigureAwait(false);
+    }
+}
+
+/// <summary>
+/// A listing that starts while the sink is still being prepared: the folder is read, or the server connected, while the database opens.
+/// The first file waits until <see cref="FilesAsync"/> is called. If that call never comes, disposing cancels the listing;
+/// it waits for a listing that ignores its cancellation no longer than the stop deadline.
+/// </summary>
+internal sealed class StartedListing : IAsyncDisposable
+{
+    private readonly IFileSource _source;
+    private readonly PipelineOptions _options;
+    private readonly CancellationTokenSource _cancellation;
+    private readonly IAsyncEnumerator<SourceFile> _files;
+    private readonly Task<bool> _first;
+    private bool _asked;
+
+    public StartedListing(IFileSource source, PipelineRun run)
+    {
+        (_source, _options) = (source, run.Options);
+        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping);
+        _files = source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
+        _first = Task.Run(() => MoveNextAsync().AsTask(), CancellationToken.None);
+    }
+
+    /// <summary>The files of the source. Call it once.</summary>
+    public async IAsyncEnumerable<SourceFile> FilesAsync()
+    {
+        _asked = true;
+        await using ConfiguredAsyncDisposable ending = _files.ConfigureAwait(false);
+        for (bool more = await _first.ConfigureAwait(false); more; more = await MoveNextAsync().ConfigureAwait(false))
+            yield return _files.Current;
+    }
+
+    private ValueTask<bool> MoveNextAsync()
+    {
+        ValueTask<bool> next = _files.MoveNextAsync();
+        return next.IsCompletedSuccessfully ? next : NamedAsync(next);
+
+        async ValueTask<bool> NamedAsync(ValueTask<bool> listing)
+        {
+            try
+            {
+                return await listing.ConfigureAwait(false);
+            }
+            catch (Exception error) when (Faults.IsForeign(error))
+            {
+                throw Faults.OfSource(_source, "listing", error);
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_asked) return;
+        await _cancellation.CancelAsync().ConfigureAwait(false);
+        Task deadline = Task.Delay(_options.StopDeadline, _options.TimeProvider, CancellationToken.None);
+        await Task.WhenAny(EndAsync(), deadline).ConfigureAwait(false);
+    }
+
+    private async Task EndAsync()
+    {
+        await ((Task)_first).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _files.DisposeAsync().ConfigureAwait(false);
+        _cancellation.Dispose();
+    }
+}

@@ -1,0 +1,189 @@
+using System.Runtime.CompilerServices;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// The step "read_file": opens, parses and closes the files of a chunk. For a remote source it opens several files ahead
+/// of the one that it parses. A bad file is a result and a changed file is deferred; only a broken source is an error.
+/// </summary>
+internal sealed class FileReader<TRow>(
+    IFileSource source,
+    IFileFormat<TRow> format,
+    PipelineRun run,
+    ByteBudget budget,
+    ReaderGate? gate)
+{
+    /// <summary>
+    /// Rows per read. Of a streamed file, no more than these are in memory at once.
+    /// After each read, reading ends if the file has too many bad rows.
+    /// </summary>
+    private const int Portion = 4_096;
+
+    /// <summary>
+    /// Bytes of a row in the usual long format, about. With it the list of rows gets its size at once:
+    /// half the memory of a list that doubles as it grows.
+    /// </summary>
+    private const int BytesOfARow = 40;
+
+    private readonly PipelineOptions _options = run.Options;
+
+    /// <summary>Waits at the gate, if there is one, then reads the chunk.</summary>
+    public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
+    {
+        if (gate is null) return await ReadChunkAsync(chunk).ConfigureAwait(false);
+        await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
+        try
+        {
+            return await ReadChunkAsync(chunk).ConfigureAwait(false);
+        }
+        finally
+        {
+            gate.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+        }
+    }
+
+    private async Task<IEnumerable<FileRows<TRow>>> ReadChunkAsync(SourceFile[] chunk)
+    {
+        using TraceLane? lane = _options.Trace?.Reads(chunk);
+        var read = new List<FileRows<TRow>>(chunk.Length);
+        var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
+        int next = 0;
+        // Each ValueTask is awaited once: by its file, or in the finally block when the chunk fails.
+        // A Task instead would be one allocation per file.
+#pragma warning disable CA2012
+        try
+        {
+            foreach (SourceFile file in chunk)
+            {
+                for (; next < chunk.Length && opening.Count < source.OpensInFlight; next++)
+                    opening.Enqueue(IsStreamed(chunk[next]) ? null : OpenAsync(chunk[next]));
+                if (await ReadAsync(file, opening.Dequeue()).ConfigureAwait(false) is { } rows) read.Add(rows);
+                lane?.Finished(file);
+                run.Progressed();
+            }
+        }
+        finally
+        {
+            while (opening.TryDequeue(out ValueTask<FileContent>? abandoned))
+                await DisposeAsync(abandoned).ConfigureAwait(false);
+        }
+#pragma warning restore CA2012
+        return read;
+    }
+
+    private bool IsStreamed(SourceFile file) => file.Size > _options.StreamAbove;
+
+    /// <summary>Opens a file. An exception that the source throws before its first await counts for this file, not for the chunk.</summary>
+    private ValueTask<FileContent> OpenAsync(SourceFile file)
+    {
+        try
+        {
+            return source.OpenAsync(file, _options.StreamAbove, run.Aborting);
+        }
+        catch (Exception error)
+        {
+            return ValueTask.FromException<FileContent>(error);
+        }
+    }
+
+    private ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, ValueTask<FileContent>? opening) =>
+        opening is { } content ? ReadWholeAsync(file, content) : new(Streamed(file));
+
+    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token));
+
+    private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
+    {
+        var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
+        Defect? defect = null;
+        bool isOpen = false;
+        try
+        {
+            using FileContent content = await opening.ConfigureAwait(false);
+            isOpen = true;
+            using IRowReader<TRow> reader = format.Open(file, content);
+            while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
+                && rows.Rejects.Count <= _options.MaxBadRows) { }
+        }
+        catch (BadFileException bad)
+        {
+            defect = bad.Defect;
+        }
+        catch (Exception error) when (isOpen && IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+        catch (Exception error) when (!isOpen && Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
+        }
+        catch (FileChangedException changed)
+        {
+            run.Defer(file, changed.Message);
+            budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+            return null;
+        }
+        var result = new FileRows<TRow>(file, rows);
+        if (defect is not null) result.Quarantine(defect);
+        return result;
+    }
+
+    private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(
+        SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using FileContent content = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
+        using IRowReader<TRow> reader = format.Open(file, content);
+        var rows = new RowBatch<TRow>(Portion);
+        bool more;
+        do
+        {
+            rows.Clear();
+            more = await ReadPortionAsync(file, reader, rows, cancellationToken).ConfigureAwait(false);
+            run.Progressed();
+            yield return rows;
+        }
+        while (more);
+    }
+
+    private async ValueTask<FileContent> OpenStreamAsync(SourceFile file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
+        }
+    }
+
+    private static async ValueTask<bool> ReadPortionAsync(
+        SourceFile file, IRowReader<TRow> reader, RowBatch<TRow> rows, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(rows, Portion, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsOfTheFormat(error))
+        {
+            throw Named(file, error);
+        }
+    }
+
+    /// <summary>Whether it is an error in the format's own code, and not one that a file or a source may cause.</summary>
+    private static bool IsOfTheFormat(Exception error) => Faults.IsForeign(error) && error is not IOException;
+
+    private static PipelineException Named(SourceFile file, Exception error) =>
+        new($"The format failed at {file.Path}: {error.Message}", error);
+
+    private static async ValueTask DisposeAsync(ValueTask<FileContent>? abandoned)
+    {
+        try
+        {
+            if (abandoned is { } content) (await content.ConfigureAwait(false)).Dispose();
+        }
+        catch (Exception)
+        {
+            // The chunk has already failed. Its first error is the one to report.
+        }
+    }
+}

@@ -1,0 +1,123 @@
+namespace Dynamo.Pipeline.Sftp;
+
+/// <summary>
+/// One connection, replaced when it is lost. Everybody who needs it while it is being replaced waits for the same attempt. Thread-safe.
+/// </summary>
+/// <param name="name">The source, for messages.</param>
+/// <param name="reconnects">Replacements in a row without progress before it gives up.</param>
+/// <param name="time">The clock of the back-off.</param>
+/// <param name="connect">Makes a connection.</param>
+internal sealed class ReconnectingConnection(
+    string name, int reconnects, TimeProvider time, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly CancellationTokenSource _closing = new();
+    private ISftpSession? _live;
+    private Task<ISftpSession>? _connecting;
+    private bool _wasConnected;
+    private int _losses;
+
+    /// <summary>
+    /// How busy it is: one that never had a connection counts as idle, or it would never get one; one that lost it is left alone.
+    /// </summary>
+    public int Pending => Volatile.Read(ref _live)?.Pending ?? (Volatile.Read(ref _connecting) is null ? 0 : int.MaxValue);
+
+    /// <summary>The connection, or <see langword="null"/> while there is none that works.</summary>
+    public ISftpSession? Live => Volatile.Read(ref _live) is { Cause: null } live ? live : null;
+
+    /// <summary>The connection, or a new one.</summary>
+    /// <exception cref="SourceException">There is none to be had.</exception>
+    public ValueTask<ISftpSession> GetAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+            if (_live is { Cause: null } live) return new ValueTask<ISftpSession>(live);
+            if (_connecting is null || _connecting.IsCompleted) _connecting = Task.Run(ReplaceAsync, CancellationToken.None);
+            return new ValueTask<ISftpSession>(_connecting.WaitAsync(cancellationToken));
+        }
+    }
+
+    /// <summary>Something got through: the next loss is the first again.</summary>
+    public void Progressed() => Volatile.Write(ref _losses, 0);
+
+    public async ValueTask DisposeAsync()
+    {
+        Task? connecting;
+        lock (_gate)
+        {
+            if (_closing.IsCancellationRequested) return;
+            connecting = _connecting;
+            _closing.Cancel();
+        }
+        if (connecting is not null) await connecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_live is not null) await _live.DisposeAsync().ConfigureAwait(false);
+        _closing.Dispose();
+    }
+
+    private async Task<ISftpSession> ReplaceAsync()
+    {
+        Exception? cause = await TakeLossAsync().ConfigureAwait(false);
+        while (true)
+        {
+            if (cause is SftpConnectionException { MayRecover: false } || _losses > (_wasConnected ? reconnects : Math.Min(1, reconnects)))
+                throw new SourceException(Describe(cause!), cause);
+            if (_losses > 0) await Task.Delay(SftpBackOff.Delay(_losses), time, _closing.Token).ConfigureAwait(false);
+            try
+            {
+                ISftpSession made = await connect(_closing.Token).ConfigureAwait(false);
+                _wasConnected = true;
+                Volatile.Write(ref _live, made);
+                return made;
+            }
+            catch (SftpConnectionException e)
+            {
+                cause = e;
+                Interlocked.Increment(ref _losses);
+            }
+        }
+    }
+
+    private async Task<Exception?> TakeLossAsync()
+    {
+        if (_live is not { } lost) return null;
+        Volatile.Write(ref _live, null);
+        Interlocked.Increment(ref _losses);
+        await lost.DisposeAsync().ConfigureAwait(false);
+        return lost.Cause;
+    }
+
+    private string Describe(Exception cause)
+    {
+        string tried = _losses > 1 ? $" (tried {_losses} times)" : "";
+        return $"{name}{tried}: {cause.Message.TrimEnd('.')}.";
+    }
+}
+
+/// <summary>The lines of a source. Thread-safe.</summary>
+internal sealed class ReconnectingConnections(int count, Func<ReconnectingConnection> make) : IAsyncDisposable
+{
+    private readonly ReconnectingConnection[] _lines = [.. Enumerable.Range(0, count).Select(_ => make())];
+
+    /// <summary>The one that lists.</summary>
+    public ReconnectingConnection First => _lines[0];
+
+    public ReconnectingConnection LeastBusy()
+    {
+        ReconnectingConnection least = _lines[0];
+        foreach (ReconnectingConnection line in _lines.AsSpan(1))
+            if (line.Pending < least.Pending) least = line;
+        return least;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (ReconnectingConnection line in _lines) await line.DisposeAsync().ConfigureAwait(false);
+    }
+}
+
+/// <summary>The pauses between attempts: half a second, doubled each time, 30 seconds at most.</summary>
+internal static class SftpBackOff
+{
+    public static TimeSpan Delay(int losses) => TimeSpan.FromSeconds(Math.Min(30, 0.5 * Math.Pow(2, Math.Min(losses, 10) - 1)));
+}

@@ -1,0 +1,167 @@
+namespace Dynamo.Pipeline.Sftp;
+
+/// <summary>
+/// Files in a folder of an SFTP server. Listing, fetching and completing share few connections with many requests under way on each, so
+/// that thousands of small files take little longer from afar than from nearby. The connection is the system's ssh client, or SSH.NET
+/// inside this process; see <see cref="SftpSourceOptions.Client"/>. Thread-safe; connects at the first use.
+/// </summary>
+/// <remarks>
+/// A connection that is lost is replaced, and the interrupted files are fetched again; large ones go on where they stopped. A file that
+/// changed between listing and the end of reading is noticed by its size, by its time if it was written in the last hour, and in any case
+/// by its time before it is archived or deleted.
+/// </remarks>
+public sealed class SftpSource : IFileSource
+{
+    private const int CompletedAtOnce = 512, MostBadAtOnce = 64;
+
+    private readonly SftpPlace _place;
+    private readonly SftpCompletion _completion;
+    private readonly ReconnectingConnections _lines;
+    private readonly SftpOpening _opening;
+    private readonly Lazy<SshAskPass?> _askPass;
+    private readonly Lazy<bool> _isManaged;
+
+    /// <summary>An address with every other option at its default.</summary>
+    /// <param name="url">The server and folder, see <see cref="SftpSourceOptions.Parse"/>.</param>
+    /// <param name="pattern">Which names are imported, see <see cref="FileSourceOptions.Pattern"/>.</param>
+    /// <exception cref="ArgumentException">The address or the pattern is not one.</exception>
+    public SftpSource(string url, string pattern = "*.csv") : this(SftpSourceOptions.Parse(url) with { Pattern = pattern }) { }
+
+    /// <summary>A server and folder.</summary>
+    /// <param name="options">Where, which files, and what happens to them.</param>
+    /// <exception cref="ArgumentNullException">There are none.</exception>
+    /// <exception cref="ArgumentException">The folder is its own archive or quarantine, or the client cannot do what is set.</exception>
+    public SftpSource(SftpSourceOptions options) : this(options, connect: null) { }
+
+    internal SftpSource(SftpSourceOptions options, Func<SftpTransport>? connect)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Client == SshClientKind.Managed && SshNetLogin.Unable(options) is { } unable)
+            throw new ArgumentException(unable, nameof(options));
+        Options = options;
+        Name = options.ToString();
+        _place = new SftpPlace(options);
+        _completion = new SftpCompletion(Name, _place, options);
+        _askPass = new Lazy<SshAskPass?>(() => options.HasPassword ? new SshAskPass() : null);
+        _isManaged = new Lazy<bool>(() => options.Client switch
+        {
+            SshClientKind.Auto => !SshCommand.IsFound(options),
+            SshClientKind kind => kind == SshClientKind.Managed,
+        });
+        _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
+            Name, options.Reconnects, options.TimeProvider, token => ConnectAsync(connect, token)));
+        _opening = new SftpOpening(_lines, options);
+    }
+
+    /// <summary>The address, such as <c>sftp://loggers@example.org/out</c>.</summary>
+    public string Name { get; }
+
+    /// <summary>The options it was made with.</summary>
+    public SftpSourceOptions Options { get; }
+
+    internal SftpPlace Place => _place;
+
+    internal ReconnectingConnection Line => _lines.First;
+
+    internal SftpOpening Opening => _opening;
+
+    /// <inheritdoc/>
+    public int OpensInFlight => Options.OpensInFlight;
+
+    /// <summary>
+    /// Connects, unless that is done, and tells what the server is like. Call it early to have the connection made while other things
+    /// start.
+    /// </summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What the server says about itself.</returns>
+    /// <exception cref="SourceException">The server cannot be reached, is not known, or denies the login.</exception>
+    public async ValueTask<SftpServerInfo> ConnectAsync(CancellationToken cancellationToken = default)
+    {
+        ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
+        return session.Server;
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
+        new SftpWalk(_place, _lines.First, Options, Name).ListAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
+    public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        byte[] path = _place.Encode(_place.PathOf(file));
+        return new ValueTask<FileContent>(file.Size <= Math.Min(wholeUpTo, Array.MaxLength - 1)
+            ? _opening.WholeAsync(file, path, cancellationToken) : _opening.StreamAsync(file, path, cancellationToken));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        foreach (CompletedFile settled in files) _place.PathOf(settled.File);
+        foreach (CompletedFile[] some in files.Where(file => file.Defect is null).Chunk(CompletedAtOnce))
+            await Task.WhenAll(some.Select(file => CompleteAsync(file, cancellationToken))).ConfigureAwait(false);
+        List<CompletedFile> bad = [.. files.Where(file => file.Defect is not null)];
+        for (int next = 0, count; next < bad.Count; next += count)
+        {
+            // A bad file holds two files open while it is copied; what the window leaves of the server's handles is a fifth of them.
+            ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
+            count = Math.Clamp(session.Files.Limit / 10, 1, Math.Min(MostBadAtOnce, bad.Count - next));
+            await Task.WhenAll(bad.GetRange(next, count).Select(file => CompleteAsync(file, cancellationToken))).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _lines.DisposeAsync().ConfigureAwait(false);
+        if (_askPass.IsValueCreated) _askPass.Value?.Dispose();
+    }
+
+    /// <summary>The address, without a password.</summary>
+    /// <returns><see cref="Name"/>.</returns>
+    public override string ToString() => Name;
+
+    private async Task CompleteAsync(CompletedFile file, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            ReconnectingConnection line = _lines.LeastBusy();
+            ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                await _completion.CompleteAsync(session, file).WaitAsync(cancellationToken).ConfigureAwait(false);
+                line.Progressed();
+                return;
+            }
+            catch (SftpConnectionException)
+            {
+                // Every step can be repeated: a file that was moved before the answer came is found to be gone.
+            }
+        }
+    }
+
+    private async Task<ISftpSession> ConnectAsync(Func<SftpTransport>? connect, CancellationToken cancellationToken)
+    {
+        var timing = new SftpTiming(Options.ConnectTimeout, Options.Deadline, Options.KeepAlive);
+        if (connect is null && _isManaged.Value)
+            return await SshNetSession.StartAsync(Options, timing, cancellationToken).ConfigureAwait(false);
+        SftpTransport transport = connect?.Invoke() ?? SshProcess.Start(Options, _askPass.Value);
+        return await SftpConnection.StartAsync(transport, timing, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
+    }
+}
+
+/// <summary>What an SFTP server says about itself.</summary>
+/// <param name="Extensions">The extensions it announces, with their versions; the server's own text. Empty with the managed client, which
+/// does not tell.</param>
+/// <param name="RoundTrip">The time of one small request and its answer.</param>
+/// <param name="OpenHandles">How many files it lets one connection hold open, or <see langword="null"/> when it does not say.</param>
+/// <param name="ReadLength">How many bytes are asked for in one request.</param>
+/// <param name="FilesInFlight">How many files are fetched at once on a connection, to begin with.</param>
+public sealed record SftpServerInfo(
+    IReadOnlyDictionary<string, string> Extensions, TimeSpan RoundTrip, long? OpenHandles, int ReadLength, int FilesInFlight)
+{
+    /// <summary>The client that is used, once <see cref="SshClientKind.Auto"/> is decided.</summary>
+    public SshClientKind Client { get; init; }
+}

@@ -1,0 +1,650 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Dynamo.Pipeline.Files;
+using Renci.SshNet;
+using Renci.SshNet.Common;
+using Renci.SshNet.Sftp;
+using RenciFile = Renci.SshNet.Sftp.ISftpFile;
+using RenciStream = Renci.SshNet.Sftp.SftpFileStream;
+
+namespace Dynamo.Pipeline.Sftp;
+
+/// <summary>
+/// A session through SSH.NET's <see cref="SftpClient"/>, of which one is used by many operations at once.
+/// <para>
+/// SSH.NET looks up every path (REALPATH) before it works on it, and so follows a symbolic link where a rename or a delete must not. What
+/// moves or removes here is therefore done with the <see cref="RenciFile"/> that such a look-up gives, whose path is not looked up again,
+/// and only if that path is the one that was asked for. Its encoding is Latin-1, which keeps the bytes of all names.
+/// </para>
+/// <para>
+/// SSH.NET has operations that never end. Each one is watched: when the oldest gets no answer within the deadline, or one fails with
+/// anything but a server's status, the session is over, all that wait fail at once, and the client is left to die on a thread of its own.
+/// Memory that was handed to an operation which did not end is never used again. Thread-safe: <c>_gate</c> guards the pending operations
+/// and the cause.
+/// </para>
+/// </summary>
+internal sealed class SshNetSession : ISftpSession
+{
+    // Near, more in flight only cost SSH.NET's waits more; far away, each file takes three round trips.
+    private const int Narrowest = 64, Widest = 256, PerMillisecond = 13;
+
+    /// <summary>Renames and the like exist only as calls that hold a thread.</summary>
+    private const int BlockingCalls = 16;
+
+    /// <summary>What SSH.NET asks for in one READ beyond the bytes, and what it sends in one WRITE at most.</summary>
+    private const int Overhead = 13, LongestRead = 32 * 1024;
+
+    /// <summary>SSH.NET takes a WRITE's overhead, a handle of up to 256 bytes among it, from the same buffer, also where nothing is written.</summary>
+    private const int SmallestBuffer = 512;
+
+    private const int MostFolders = 10_000;
+
+    private readonly SftpClient _client;
+    private readonly SftpTiming _timing;
+    private readonly TimeProvider _time;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly SemaphoreSlim _blocking = new(BlockingCalls);
+    private readonly ConcurrentDictionary<string, string> _folders = new(StringComparer.Ordinal);
+    private readonly ITimer _watch;
+    private readonly Lock _opening = new();
+
+    private readonly Lock _gate = new();
+    private readonly HashSet<long> _pending = [];
+    private long _lastId;
+    private long _watchedId;
+    private long _watchedSince;
+    private Exception? _cause;
+    private Task? _dying;
+
+    private SshNetSession(SftpClient client, SftpTiming timing, TimeProvider time)
+    {
+        _client = client;
+        _timing = timing;
+        _time = time;
+        _watchedSince = time.GetTimestamp();
+        client.ErrorOccurred += (_, error) => End(Lost(error.Exception));
+        long shortest = Math.Min(timing.Deadline.Ticks, timing.KeepAlive.Ticks);
+        TimeSpan tick = TimeSpan.FromTicks(Math.Max(TimeSpan.TicksPerMillisecond, shortest / 8));
+        _watch = time.CreateTimer(static me => ((SshNetSession)me!).Watch(), this, tick, tick);
+    }
+
+    public Exception? Cause { get { lock (_gate) return _cause; } }
+
+    public int Pending { get { lock (_gate) return _pending.Count; } }
+
+    public SftpWindow Files { get; private set; } = new(1);
+
+    public SftpServerInfo Server => new(new Dictionary<string, string>(), RoundTrip, null, LongestRead, Files.Limit)
+    {
+        Client = SshClientKind.Managed,
+    };
+
+    /// <summary>SSH.NET's plain RENAME leaves it to the server, and OpenSSH refuses then.</summary>
+    public bool ReplacesOnRename => false;
+
+    public bool MovesLinks => false;
+
+    private TimeSpan RoundTrip { get; set; }
+
+    /// <summary>Connects and logs in.</summary>
+    /// <exception cref="SftpConnectionException">It cannot be done.</exception>
+    public static async Task<SshNetSession> StartAsync(SftpSourceOptions options, SftpTiming timing, CancellationToken cancellationToken)
+    {
+        // Our own watch decides; SSH.NET's patience only sees to it that what was abandoned ends some day.
+        TimeSpan patience = TimeSpan.FromTicks(Math.Clamp(timing.Deadline.Ticks * 20, TimeSpan.TicksPerMinute * 10, TimeSpan.TicksPerDay));
+        SftpClient client = await SshNetLogin.ConnectAsync(options, patience, cancellationToken).ConfigureAwait(false);
+        var session = new SshNetSession(client, timing, options.TimeProvider);
+        try
+        {
+            long asked = options.TimeProvider.GetTimestamp();
+            await session.StatAsync("."u8.ToArray()).WaitAsync(cancellationToken).ConfigureAwait(false);
+            // REALPATH and LSTAT, one after the other.
+            session.RoundTrip = options.TimeProvider.GetElapsedTime(asked) / 2;
+            int useful = (int)Math.Clamp(session.RoundTrip.TotalMilliseconds * PerMillisecond, Narrowest, Widest);
+            session.Files = new SftpWindow(useful, Widest);
+            return session;
+        }
+        catch
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async IAsyncEnumerable<SftpEntry[]> ListAsync(byte[] path, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string folder = Text(path);
+        string prefix = await FolderAsync(folder).WaitAsync(cancellationToken).ConfigureAwait(false);
+        IAsyncEnumerator<RenciFile> files = Folder(folder).GetAsyncEnumerator(CancellationToken.None);
+        try
+        {
+            List<SftpEntry> entries = [];
+            while (true)
+            {
+                // What is there already is no operation of its own: a READDIR brings a hundred names.
+                ValueTask<bool> next = NextAsync(files);
+                if (!next.IsCompletedSuccessfully)
+                {
+                    if (entries.Count > 0) yield return [.. entries];
+                    entries.Clear();
+                    next = new ValueTask<bool>(DoAsync(next.AsTask).WaitAsync(cancellationToken));
+                }
+                if (!await next.ConfigureAwait(false)) break;
+                entries.Add(Entry(files.Current, prefix));
+            }
+            if (entries.Count > 0) yield return [.. entries];
+        }
+        finally
+        {
+            // It closes the folder, which nobody waits for.
+            _ = CloseAsync(files);
+        }
+    }
+
+    public FileFetch Fetch(ReconnectingConnection line, SourceFile file, byte[] path, long weight, bool lastLook) =>
+        new WholeFile(line, this, file, path, weight, lastLook);
+
+    public async Task<ForwardStream> OpenAsync(SourceFile listed, byte[] path, long offset, WindowEntry? entry)
+    {
+        RenciStream stream = await OpenAsync(Text(path), LongestRead, FileMode.Open, FileAccess.Read).ConfigureAwait(false);
+        entry?.Opened();
+        var opened = new FileStream(this, stream, listed, path, offset, entry);
+        try
+        {
+            if (await StatAsync(path).ConfigureAwait(false) is { } now) FileChange.Check(listed, now.AsDisk(listed), listed.Size);
+            else throw new FileChangedException("vanished");
+            return opened;
+        }
+        catch
+        {
+            await opened.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async Task<SftpAttributes?> StatAsync(byte[] path)
+    {
+        if (await LookAsync(Text(path)).ConfigureAwait(false) is not { } found) return null;
+        // A server that does not follow links when it is asked for a real path: then nothing that SSH.NET has does.
+        if (found.Attributes.IsSymbolicLink) throw Unable("it cannot tell what a symbolic link leads to on this server");
+        return Attributes(found);
+    }
+
+    public async Task<SftpAttributes?> LstatAsync(byte[] path)
+    {
+        string asked = Text(path);
+        if (await LookAsync(asked).ConfigureAwait(false) is not { } found) return null;
+        SftpAttributes attributes = Attributes(found);
+        return await IsItselfAsync(found, asked).ConfigureAwait(false) ? attributes : attributes with { Mode = SftpAttributes.Link };
+    }
+
+    public async Task<byte[]> RealPathAsync(byte[] path) => await LookAsync(Text(path)).ConfigureAwait(false) is { } found
+        ? Encoding.Latin1.GetBytes(found.FullName)
+        : throw NotThere();
+
+    public async Task<SftpStatus> WriteAsync(byte[] path, Stream content)
+    {
+        RenciStream stream = await OpenAsync(Text(path), LongestRead, FileMode.Create, FileAccess.Write).ConfigureAwait(false);
+        try
+        {
+            var buffer = new byte[LongestRead];
+            for (int read; (read = await content.ReadAsync(buffer).ConfigureAwait(false)) > 0;)
+                await DoAsync(() => stream.WriteAsync(buffer.AsMemory(0, read)).AsTask()).ConfigureAwait(false);
+            await DoAsync(() => stream.DisposeAsync().AsTask()).ConfigureAwait(false);
+            return default;
+        }
+        catch (SftpStatusException e)
+        {
+            _ = CloseAsync(stream);
+            return e.Status;
+        }
+        catch
+        {
+            _ = CloseAsync(stream);
+            throw;
+        }
+    }
+
+    public Task<SftpStatus> RemoveAsync(byte[] path) => WithAsync(path, file => file.IsDirectory
+        ? throw new SftpStatusException(new SftpStatus(SftpCode.Failure, "it is a folder"))
+        : DoAsync(() => file.DeleteAsync(CancellationToken.None)));
+
+    public Task<SftpStatus> MakeFolderAsync(byte[] path) =>
+        StatusAsync(() => DoAsync(() => _client.CreateDirectoryAsync(Text(path), CancellationToken.None)));
+
+    public Task<SftpStatus> RenameAsync(byte[] from, byte[] to) => WithAsync(from, file => BlockAsync(() => file.MoveTo(Text(to))));
+
+    public Task<SftpStatus> SetTimeAsync(byte[] path, DateTime modifiedUtc) => WithAsync(path, file => BlockAsync(() =>
+    {
+        file.LastAccessTimeUtc = file.LastWriteTimeUtc = modifiedUtc;
+        file.UpdateStatus();
+    }));
+
+    public async ValueTask DisposeAsync()
+    {
+        End(new SftpConnectionException("the SFTP session was closed", mayRecover: false));
+        await _watch.DisposeAsync().ConfigureAwait(false);
+        // A server that says good-bye is waited for; one that does not must not hang its user.
+        await Task.WhenAny(_dying!, Task.Delay(TimeSpan.FromSeconds(5))).ConfigureAwait(false);
+    }
+
+    private static string Text(byte[] path) => Encoding.Latin1.GetString(path);
+
+    private static SftpAttributes Attributes(RenciFile file)
+    {
+        SftpFileAttributes told = file.Attributes;
+        uint? mode = told.IsDirectory ? SftpAttributes.Folder
+            : told.IsSymbolicLink ? SftpAttributes.Link
+            : told.IsRegularFile ? SftpAttributes.RegularFile
+            : told.IsNamedPipe || told.IsSocket || told.IsCharacterDevice || told.IsBlockDevice ? SftpAttributes.Pipe : null;
+        // SSH.NET's signs of what a server did not tell.
+        DateTime? modified = told.LastWriteTimeUtc > DateTime.MinValue ? told.LastWriteTimeUtc : null;
+        return new SftpAttributes(told.Size >= 0 ? told.Size : null, mode, modified);
+    }
+
+    private static SftpEntry Entry(RenciFile file, string prefix)
+    {
+        // SSH.NET's own Name is what follows the last slash, and hides a name with a slash in it.
+        if (!file.FullName.StartsWith(prefix, StringComparison.Ordinal))
+            throw new SftpProtocolException($"the listing of {SftpNames.Show(Encoding.Latin1.GetBytes(prefix))} came for another folder");
+        return new SftpEntry(Encoding.Latin1.GetBytes(file.FullName[prefix.Length..]), Attributes(file));
+    }
+
+    private static SftpStatusException NotThere() => new(new SftpStatus(SftpCode.NoSuchFile, "No such file"));
+
+    private static SftpStatusException Unable(string what) =>
+        new(new SftpStatus(SftpCode.Unsupported, $"the managed client: {what}; the ssh client can"));
+
+    private static async ValueTask<bool> NextAsync(IAsyncEnumerator<RenciFile> files) => await files.MoveNextAsync().ConfigureAwait(false);
+
+    private IAsyncEnumerable<RenciFile> Folder(string folder)
+    {
+        try
+        {
+            return _client.ListDirectoryAsync(folder, CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    /// <summary>Closes what was opened. It ends with the session at the latest, and never fails.</summary>
+    private async Task CloseAsync(IAsyncDisposable opened)
+    {
+        try
+        {
+            await DoAsync(() => opened.DisposeAsync().AsTask()).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SftpStatusException or SftpConnectionException)
+        {
+            // Nobody waits for a CLOSE; what it says about the connection, the next operation finds out.
+        }
+    }
+
+    /// <summary>What a path leads to, with the server's own absolute form of it; <see langword="null"/> when there is nothing.</summary>
+    private async Task<RenciFile?> LookAsync(string path)
+    {
+        try
+        {
+            return await DoAsync(() => _client.GetAsync(path, CancellationToken.None)).ConfigureAwait(false);
+        }
+        catch (SftpStatusException e) when (e.Status.Code == SftpCode.NoSuchFile)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A folder's absolute form, with a slash at its end.</summary>
+    private async Task<string> FolderAsync(string folder)
+    {
+        if (_folders.TryGetValue(folder, out string? known)) return known;
+        RenciFile found = await LookAsync(folder).ConfigureAwait(false) ?? throw NotThere();
+        string full = found.FullName.EndsWith('/') ? found.FullName : found.FullName + "/";
+        if (_folders.Count >= MostFolders) _folders.Clear();
+        _folders[folder] = full;
+        return full;
+    }
+
+    /// <summary>Whether what was found at a path is the file there, and not what a symbolic link there leads to.</summary>
+    private async Task<bool> IsItselfAsync(RenciFile found, string asked)
+    {
+        if (found.Attributes.IsSymbolicLink) return false;
+        string above = SftpPlace.FolderOfPath(asked) is { Length: > 0 } named ? named : asked.StartsWith('/') ? "/" : ".";
+        return found.FullName == await FolderAsync(above).ConfigureAwait(false) + SftpPlace.NameOf(asked);
+    }
+
+    private async Task<SftpStatus> WithAsync(byte[] path, Func<RenciFile, Task> act)
+    {
+        string asked = Text(path);
+        return await StatusAsync(async () =>
+        {
+            RenciFile found = await LookAsync(asked).ConfigureAwait(false) ?? throw NotThere();
+            if (!await IsItselfAsync(found, asked).ConfigureAwait(false)) throw Unable("it would touch what this symbolic link leads to");
+            await act(found).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+    }
+
+    private static async Task<SftpStatus> StatusAsync(Func<Task> act)
+    {
+        try
+        {
+            await act().ConfigureAwait(false);
+            return default;
+        }
+        catch (SftpStatusException e)
+        {
+            return e.Status;
+        }
+    }
+
+    /// <summary>
+    /// Opens a file. The buffer decides how much one READ asks for, and SSH.NET takes its size from the client when it is called.
+    /// </summary>
+    private Task<RenciStream> OpenAsync(string path, int length, FileMode mode, FileAccess access) => DoAsync(
+        () =>
+        {
+            lock (_opening)
+            {
+                _client.BufferSize = (uint)Math.Max(length + Overhead, SmallestBuffer);
+                return _client.OpenAsync(path, mode, access, CancellationToken.None);
+            }
+        },
+        late => _ = CloseAsync(late));
+
+    private async Task BlockAsync(Action call)
+    {
+        try
+        {
+            await _blocking.WaitAsync(_ended.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            throw Cause!;
+        }
+        await DoAsync(() => Task.Run(() =>
+        {
+            try
+            {
+                call();
+            }
+            finally
+            {
+                // The place comes free when the thread does.
+                _blocking.Release();
+            }
+        })).ConfigureAwait(false);
+    }
+
+    private async Task DoAsync(Func<Task> start) => await DoAsync(async () =>
+    {
+        await start().ConfigureAwait(false);
+        return true;
+    }).ConfigureAwait(false);
+
+    /// <summary>Starts one of SSH.NET's operations and waits for it, or for the end of the session.</summary>
+    /// <param name="start">Starts it.</param>
+    /// <param name="late">Takes a result that comes when nobody waits for it any more.</param>
+    private async Task<T> DoAsync<T>(Func<Task<T>> start, Action<T>? late = null)
+    {
+        long id = Begin();
+        Task<T>? operation = null;
+        try
+        {
+            operation = start();
+            return await operation.WaitAsync(_ended.Token).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            if (operation is { IsCompleted: false }) _ = ForgetAsync(operation, late);
+            throw Translate(e);
+        }
+        finally
+        {
+            lock (_gate) _pending.Remove(id);
+        }
+    }
+
+    private static async Task ForgetAsync<T>(Task<T> operation, Action<T>? late)
+    {
+        try
+        {
+            T result = await operation.ConfigureAwait(false);
+            late?.Invoke(result);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // Nobody waits for it.
+        }
+    }
+
+    private long Begin()
+    {
+        lock (_gate)
+        {
+            if (_cause is not null) throw _cause;
+            long id = ++_lastId;
+            // The deadline of an operation that waits alone begins now, whenever the last one was.
+            if (_pending.Count == 0) (_watchedId, _watchedSince) = (id, _time.GetTimestamp());
+            _pending.Add(id);
+            return id;
+        }
+    }
+
+    /// <summary>A server's status is an answer; anything else is the end of the session.</summary>
+    private Exception Translate(Exception error)
+    {
+        if (error is SftpException { StatusCode: var code } status)
+        {
+            // The path that SSH.NET adds is known, and in its encoding no text.
+            string words = status is SftpPathNotFoundException ? "No such file" : status.Message;
+            return new SftpStatusException(new SftpStatus((SftpCode)code, SftpReader.Printable(Encoding.UTF8.GetBytes(words))));
+        }
+        End(Lost(error));
+        return Cause!;
+    }
+
+    private static SftpConnectionException Lost(Exception error) => error as SftpConnectionException ?? new SftpConnectionException(
+        "the connection was lost" + SshDiagnosis.Quote("SSH.NET", error.Message, null).TrimEnd('.'), mayRecover: true, error);
+
+    private void End(Exception cause)
+    {
+        lock (_gate)
+        {
+            if (_cause is not null) return;
+            _cause = cause;
+            _dying = SshNetLogin.Abandon(_client);
+        }
+        // On other threads: who waits must not go on inside SSH.NET's own.
+        _ = _ended.CancelAsync();
+    }
+
+    /// <summary>
+    /// As in <see cref="SftpConnection"/>: the deadline is that of the oldest operation, counted from when it became the oldest.
+    /// </summary>
+    private void Watch()
+    {
+        bool isLate = false, isIdle = false;
+        lock (_gate)
+        {
+            if (_cause is not null) return;
+            TimeSpan waited = _time.GetElapsedTime(_watchedSince);
+            if (_pending.Count == 0) isIdle = waited >= _timing.KeepAlive;
+            else if (_pending.Min() is var oldest && oldest != _watchedId) (_watchedId, _watchedSince) = (oldest, _time.GetTimestamp());
+            else isLate = waited >= _timing.Deadline;
+        }
+        if (isLate) End(SftpFaults.Late(_timing.Deadline));
+        if (isIdle) _ = KeepAliveAsync();
+    }
+
+    /// <summary>
+    /// Something harmless, so that a server does not drop an idle session, and a dead one is noticed before it is needed.
+    /// </summary>
+    private async Task KeepAliveAsync()
+    {
+        try
+        {
+            await LookAsync(".").ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SftpStatusException or SftpConnectionException)
+        {
+            // Whatever ended the session, it is known now.
+        }
+    }
+
+    /// <summary>
+    /// Fetches one file whole: SSH.NET's OPEN and FSTAT, then one READ of a byte more than listed, and a CLOSE nobody waits for. A file
+    /// that may be written right now gets a last look, by its path.
+    /// </summary>
+    private sealed class WholeFile(
+        ReconnectingConnection line, SshNetSession session, SourceFile file, byte[] path, long weight, bool lastLook)
+        : FileFetch(session, file, path, weight)
+    {
+        protected override void Begin() => _ = Task.Run(FetchAsync);
+
+        private async Task FetchAsync()
+        {
+            RenciStream stream;
+            try
+            {
+                int length = (int)Math.Min(File.Size + 1, LongestRead);
+                stream = await session.OpenAsync(Text(Path), length, FileMode.Open, FileAccess.Read).ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                if (e is SftpStatusException { Status.Code: SftpCode.Failure }) OthersWereOpen = session.Files.LeaveRefused(Weight);
+                else session.Files.Leave(Weight, opened: false);
+                Fails(e);
+                return;
+            }
+            session.Files.Opened();
+            try
+            {
+                Complete(await ReadAsync(stream).ConfigureAwait(false));
+                line.Progressed();
+            }
+            catch (FileChangedException e)
+            {
+                Fault(e);
+            }
+            catch (Exception e)
+            {
+                Fails(e);
+            }
+            await session.CloseAsync(stream).ConfigureAwait(false);
+            session.Files.Leave(Weight, opened: true);
+        }
+
+        private async Task<FileContent> ReadAsync(RenciStream stream)
+        {
+            int size = (int)File.Size, received = 0;
+            // Given back only if all went well: an operation that was given up may still write into it.
+            byte[] buffer = ArrayPool<byte>.Shared.Rent(size + 1);
+            while (received <= size)
+            {
+                Memory<byte> free = buffer.AsMemory(received, size + 1 - received);
+                int read = await session.DoAsync(() => stream.ReadAsync(free).AsTask()).ConfigureAwait(false);
+                received += read;
+                // A READ of more than there is that brought exactly what was listed has found the end.
+                if (read == 0 || received == size) break;
+            }
+            SftpAttributes? now = lastLook || received != size ? await session.StatAsync(Path).ConfigureAwait(false) : null;
+            FileStat found = now?.AsDisk(File) ?? new FileStat(FileKind.Regular, File.Size, File.ModifiedUtc);
+            FileChange.Check(File, found, received);
+            return FileContent.Rented(buffer, size);
+        }
+    }
+
+    /// <summary>
+    /// A large file as a stream; SSH.NET reads ahead. Ends with <see cref="FileChangedException"/> when it was not what was listed. One
+    /// reader at a time.
+    /// </summary>
+    private sealed class FileStream(
+        SshNetSession session, RenciStream stream, SourceFile listed, byte[] path, long start, WindowEntry? entry)
+        : ForwardStream
+    {
+        private readonly byte[] _buffer = new byte[LongestRead];
+        private long _position = start;
+        private int _filled;
+        private int _taken;
+        private Task? _filling;
+        private bool _isPlaced = start == 0;
+        private bool _isDisposed;
+
+        public override bool CanRead => !_isDisposed;
+
+        public override long Length => listed.Size;
+
+        public override long Position { get => _position; }
+
+        public override int Read(Span<byte> buffer)
+        {
+            if (buffer.Length == 0) return 0;
+            if (_taken == _filled)
+            {
+                (_filling ??= FillAsync()).GetAwaiter().GetResult();
+                _filling = null;
+            }
+            return Take(buffer);
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (buffer.Length == 0) return 0;
+            if (_taken == _filled)
+            {
+                // Who gives up leaves it under way, and who reads on waits for the same.
+                await (_filling ??= FillAsync()).WaitAsync(cancellationToken).ConfigureAwait(false);
+                _filling = null;
+            }
+            return Take(buffer.Span);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing && !_isDisposed)
+            {
+                _isDisposed = true;
+                _ = EndAsync();
+            }
+            base.Dispose(disposing);
+        }
+
+        private async Task EndAsync()
+        {
+            await session.CloseAsync(stream).ConfigureAwait(false);
+            entry?.Leave();
+        }
+
+        private int Take(Span<byte> buffer)
+        {
+            int taken = Math.Min(buffer.Length, _filled - _taken);
+            _buffer.AsSpan(_taken, taken).CopyTo(buffer);
+            _taken += taken;
+            _position += taken;
+            return taken;
+        }
+
+        /// <summary>Into memory of its own: a read that was given up may still write into it.</summary>
+        private async Task FillAsync()
+        {
+            if (!_isPlaced)
+            {
+                if (!stream.CanSeek) throw Unable("it cannot go on in the middle of a file on this server");
+                stream.Seek(_position, SeekOrigin.Begin);
+                _isPlaced = true;
+            }
+            int filled = 0;
+            if (_position <= listed.Size) filled = await session.DoAsync(() => stream.ReadAsync(_buffer).AsTask()).ConfigureAwait(false);
+            if (filled == 0 || _position + filled > listed.Size)
+            {
+                // The end, or bytes beyond it.
+                if (await session.StatAsync(path).ConfigureAwait(false) is not { } now) throw new FileChangedException("vanished");
+                FileChange.Check(listed, now.AsDisk(listed), _position + filled);
+            }
+            (_taken, _filled) = (0, filled);
+        }
+    }
+}

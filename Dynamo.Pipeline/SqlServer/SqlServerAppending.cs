@@ -1,0 +1,45 @@
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>Copies a batch straight into the table, in one transaction with its entries. Safe for concurrent use.</summary>
+internal sealed class SqlServerAppending<TRow>(
+    WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit, SqlServerStaging<TRow> staging)
+{
+    /// <returns>
+    /// False when nothing is written and the batch has to be staged: a row was refused, or a file turned out bad or known.
+    /// </returns>
+    public async Task<bool> TryAsync(SqlServerWriting<TRow> writing)
+    {
+        try
+        {
+            if (await TryCopyAsync(writing).ConfigureAwait(false)) return true;
+        }
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        {
+            return false;
+        }
+        // A streamed file that turned out bad is not read again: only its entry and rejects are written.
+        return writing.Works is [{ Rows.IsStreamed: true, Outcome: not FileOutcome.Loaded }]
+            && !writing.IsOvertaken
+            && await staging.CondemnAsync(writing).ConfigureAwait(false);
+    }
+
+    private async Task<bool> TryCopyAsync(SqlServerWriting<TRow> writing)
+    {
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(writing.Connection, writing.Cancellation).ConfigureAwait(false);
+        try
+        {
+            await turns.AppendAsync(writing.Connection, transaction, writing.Cancellation).ConfigureAwait(false);
+            await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
+            if (writing.Ordered.Any(w => w.IsLoading)) await copy.AppendAsync(writing, transaction).ConfigureAwait(false);
+            // What is in the table already cannot be taken out of it file by file.
+            return !writing.Ordered.Any(w => w.Ordinal > 0 && !w.IsLoading)
+                && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
+        }
+        finally
+        {
+            await SqlServerTransaction.UndoAsync(transaction, writing.Abandoned is not null).ConfigureAwait(false);
+        }
+    }
+}

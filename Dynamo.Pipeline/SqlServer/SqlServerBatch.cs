@@ -1,0 +1,149 @@
+using Dynamo.Pipeline.Ledger;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>Writes batches, each attempt on one connection. Safe for concurrent use.</summary>
+internal sealed class SqlServerBatch<TRow>
+{
+    private const int MostResolutions = 3;
+
+    private readonly SqlServerDb _db;
+    private readonly SqlServerCommit<TRow> _commit;
+    private readonly SqlServerStaging<TRow> _staging;
+    private readonly SqlServerAppending<TRow> _appending;
+    private readonly int _maxBadRows;
+
+    public SqlServerBatch(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, int maxBadRows)
+    {
+        (_db, _maxBadRows) = (db, maxBadRows);
+        var copy = new SqlServerCopy<TRow>(db, target);
+        var turns = new WriteLocks<TRow>(db, target);
+        _commit = new SqlServerCommit<TRow>(db, ledger, copy);
+        _staging = new SqlServerStaging<TRow>(db, target, turns, copy, _commit);
+        _appending = new SqlServerAppending<TRow>(turns, copy, _commit, _staging);
+    }
+
+    public async Task<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
+    {
+        bool append = _db.Options.Append, isContested = false;
+        for (int resolutions = 0; ; resolutions++)
+        {
+            FileWork<TRow>[] works = [.. files.Select(f => new FileWork<TRow>(f))];
+            try
+            {
+                Task<FileResult[]?> attempt = _db.GuardAsync(
+                    "writing a batch", () => AttemptAsync(works, append, isContested, cancellationToken), cancellationToken);
+                if (await attempt.ConfigureAwait(false) is { } results) return results;
+                (append, isContested) = (false, true);
+            }
+            catch (SourceFaultException error)
+            {
+                error.Rethrow();
+            }
+            catch (SinkException) when (resolutions < MostResolutions && _commit.IsInDoubt(files.Select(f => f.File)))
+            {
+                // The commit's answer is lost: the next attempt begins with asking the ledger.
+            }
+        }
+    }
+
+    /// <summary>
+    /// One connection's worth of attempts; null when rows that were to be appended must be staged, or another run entered one of
+    /// the files.
+    /// </summary>
+    private async Task<FileResult[]?> AttemptAsync(
+        FileWork<TRow>[] works, bool append, bool isContested, CancellationToken cancellationToken)
+    {
+        SqlConnection connection = await _db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
+        SqlServerWriting<TRow>? writing = null;
+        try
+        {
+            SourceFile[] files = [.. works.Select(w => w.File)];
+            if (await _commit.ResolveAsync(connection, files, cancellationToken).ConfigureAwait(false) is { } results) return results;
+            writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
+            if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
+                return [.. works.Select(w => w.Result())];
+            // The server refused a bulk copy; some take no other one from that connection.
+            SqlConnection.ClearPool(connection);
+            return null;
+        }
+        catch (Exception error) when (
+            error is SqlException or InvalidOperationException or StalledConnectionException or OperationCanceledException)
+        {
+            // The next attempt is not to get this connection out of the pool.
+            SqlConnection.ClearPool(connection);
+            throw;
+        }
+        finally
+        {
+            await SqlServerDb.CloseAsync(connection, writing?.Abandoned).ConfigureAwait(false);
+        }
+    }
+}
+
+/// <summary>
+/// What one attempt at a batch works on: its files, in the order in which they count as written, on one connection. For one thread
+/// at a time.
+/// </summary>
+internal sealed class SqlServerWriting<TRow>
+{
+    public SqlServerWriting(
+        FileWork<TRow>[] works, int maxBadRows, bool isContested, SqlConnection connection, CancellationToken cancellation)
+    {
+        IsContested = isContested;
+        (Works, Connection, Cancellation, MaxBadRows) = (works, connection, cancellation, maxBadRows);
+        Ordered = [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)];
+        var seen = new HashSet<SourceFile>();
+        foreach (FileWork<TRow> work in Ordered)
+        {
+            work.JudgeEarly(maxBadRows);
+            if (!seen.Add(work.File)) work.IsKnown = true;
+        }
+        Twins = [.. Ordered.Where(w => w.IsKnown)];
+    }
+
+    public FileWork<TRow>[] Works { get; }
+
+    /// <summary>The staged rows have a file's place here. <see cref="FileWork{TRow}.Ordinal"/> counts the rows it has staged.</summary>
+    public FileWork<TRow>[] Ordered { get; }
+
+    /// <summary>Files that came twice; the second time they are known.</summary>
+    public HashSet<FileWork<TRow>> Twins { get; }
+
+    public SqlConnection Connection { get; }
+
+    public CancellationToken Cancellation { get; }
+
+    public int MaxBadRows { get; }
+
+    /// <summary>The parts of the keys that are staged.</summary>
+    public int Parts { get; set; }
+
+    /// <summary>Whether the rows are in: from then on nothing is a row's fault.</summary>
+    public bool IsCommitting { get; set; }
+
+    /// <summary>Whether another run may have entered one of the files since they were looked up.</summary>
+    public bool IsContested { get; }
+
+    /// <summary>Whether another run entered one of the files during this attempt.</summary>
+    public bool IsOvertaken { get; set; }
+
+    /// <summary>A bulk copy that the server does not let go on or end: the connection is its own until it ends.</summary>
+    public Task? Abandoned { get; set; }
+
+    /// <summary>For whoever still sends rows: is there anybody who wants them?</summary>
+    public void ThrowIfOver()
+    {
+        Cancellation.ThrowIfCancellationRequested();
+        if (Abandoned is not null) throw new OperationCanceledException("The copy was given up.");
+    }
+
+    /// <summary>Refusals for which no row was found.</summary>
+    public int Fruitless { get; set; }
+
+    public long Staged => Ordered.Where(w => w.IsLoading).Sum(w => w.Ordinal);
+
+    /// <summary>The places of these files among <see cref="Ordered"/>.</summary>
+    public int[] Places(Func<FileWork<TRow>, bool> of) => [.. Enumerable.Range(0, Ordered.Length).Where(i => of(Ordered[i]))];
+}

@@ -1,0 +1,69 @@
+using System.Data;
+using System.Data.Common;
+using Dapper;
+using Dynamo.Pipeline.Ledger;
+using Dynamo.Pipeline.SqlServer;
+
+[module: DapperAot]
+[module: CommandFactory<CancellableCommand<object>>]
+[module: TypeHandler(typeof(DateTime), typeof(UtcTime))]
+[module: TypeHandler(typeof(FileHash), typeof(FileHashValue))]
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>
+/// The base of the commands that Dapper.AOT writes: it brings the token. Dapper.AOT itself takes one out of the parameters only where the
+/// statement is a constant, and ours name tables that are settings.
+/// </summary>
+#pragma warning disable CA1852 // The commands that are derived from it are generated.
+internal class CancellableCommand<T> : CommandFactory<T>
+#pragma warning restore CA1852
+{
+    public override CancellationToken GetCancellationToken(T args) => args is SqlArguments arguments ? arguments.Cancellation : default;
+}
+
+/// <summary>A row of the run table.</summary>
+internal sealed record RunRow : RunColumns;
+
+/// <summary>A quarantined file.</summary>
+internal sealed record QuarantineRow : QuarantineColumns;
+
+/// <summary>A question about the ledger, or any that takes no values.</summary>
+/// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
+/// <param name="Most">How many rows at most.</param>
+internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
+
+/// <summary>A file by the hash that is the ledger's primary key. Its rejects are found by the path.</summary>
+internal sealed record LedgerFile(string Source, string Path, FileHash Key) : SqlArguments;
+
+/// <summary>The newest time of a table.</summary>
+internal sealed record NewestTime(DateTime? Utc);
+
+/// <summary>An object of the database.</summary>
+/// <param name="Name">Its quoted name with its schema.</param>
+internal sealed record NamedObject(string Name) : SqlArguments;
+
+/// <summary>A time as a parameter and as a column has it. By default it would be sent as <c>datetime</c>, which loses digits.</summary>
+internal sealed class UtcTime : DbValueHandler<DateTime>
+{
+    protected override void Configure(DbParameter parameter) => parameter.DbType = DbType.DateTime2;
+
+    protected override void SetValueCore(DbParameter parameter, DateTime value) => parameter.Value = value;
+
+    /// <summary>A column of a table that is not ours may be a <c>datetimeoffset</c>.</summary>
+    protected override DateTime Parse(object? value) => value is DateTimeOffset time ? time.UtcDateTime : LedgerTime.Utc((DateTime)value!);
+}
+
+/// <summary>The ledger's primary key. Dapper would take an array of bytes for a list of values.</summary>
+/// <param name="Bytes">32 bytes.</param>
+internal readonly record struct FileHash(byte[] Bytes);
+
+/// <summary>The ledger's primary key as a parameter; it is never read.</summary>
+internal sealed class FileHashValue : DbValueHandler<FileHash>
+{
+    protected override void Configure(DbParameter parameter) => (parameter.DbType, parameter.Size) = (DbType.Binary, 32);
+
+    protected override void SetValueCore(DbParameter parameter, FileHash value) => parameter.Value = value.Bytes;
+
+    protected override FileHash Parse(object? value) => new((byte[])value!);
+}

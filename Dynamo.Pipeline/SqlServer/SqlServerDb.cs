@@ -1,0 +1,227 @@
+using System.Data;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Data.SqlClient;
+using Polly;
+using Polly.Retry;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>Opens connections and turns what SqlClient throws into errors that say what to do. Safe for concurrent use.</summary>
+internal sealed class SqlServerDb
+{
+    /// <summary>
+    /// Twice SqlClient's own: each packet costs this side as much as some forty rows. An encrypted connection takes at most 16,383.
+    /// </summary>
+    private const int PacketSize = 16_000;
+
+    private readonly string _connection, _alone;
+    private readonly bool _takesToken;
+    private readonly ResiliencePipeline _retry;
+
+    public SqlServerDb(string connectionString, SqlServerSinkOptions options)
+    {
+        Options = options;
+        var builder = new SqlConnectionStringBuilder(connectionString)
+        {
+            // A connection that comes back by itself has lost its temporary tables and locks: a new attempt must know.
+            ConnectRetryCount = 0,
+            Enlist = false,
+            PersistSecurityInfo = false,
+        };
+        if (!builder.ShouldSerialize("Packet Size")) builder.PacketSize = PacketSize;
+        // Else the pool answers for five seconds with the last error, and what is tried again within them was never tried.
+        if (!builder.ShouldSerialize("Pool Blocking Period")) builder.PoolBlockingPeriod = PoolBlockingPeriod.NeverBlock;
+        if (!builder.ShouldSerialize("Application Name")) builder.ApplicationName = "dynamo";
+        SaysHow = builder.IntegratedSecurity || builder.Authentication != SqlAuthenticationMethod.NotSpecified;
+        _takesToken = options.AccessTokenCallback is not null
+            || builder.Authentication is not (SqlAuthenticationMethod.NotSpecified or SqlAuthenticationMethod.SqlPassword);
+        _connection = builder.ConnectionString;
+        builder.Pooling = false;
+        _alone = builder.ConnectionString;
+        Name = $"sqlserver:{builder.DataSource}/{builder.InitialCatalog}";
+        _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
+                MaxRetryAttempts = options.Retries,
+                Delay = options.RetryDelay,
+                MaxDelay = TimeSpan.FromSeconds(30),
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+            })
+            .Build();
+    }
+
+    public SqlServerSinkOptions Options { get; }
+
+    /// <summary>Server and database, without user or password.</summary>
+    public string Name { get; }
+
+    /// <summary>Whether the connection string says how to log in.</summary>
+    public bool SaysHow { get; }
+
+    public int CommandSeconds => SqlServerText.Seconds(Options.CommandTimeout);
+
+    /// <summary>An open connection. A lasting one is not pooled: its session ends with it.</summary>
+    public async Task<SqlConnection> OpenAsync(bool lasting, CancellationToken cancellationToken)
+    {
+        var connection = new SqlConnection(lasting ? _alone : _connection) { AccessTokenCallback = Options.BoundedCallback };
+        try
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return connection;
+        }
+        catch (Exception error)
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            if (_takesToken && SqlServerLogin.Fault(error, Name) is { } fault) throw fault;
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Closes a connection; one that somebody is still writing to is closed when he is done, for SqlClient closes no socket that it
+    /// is waiting at.
+    /// </summary>
+    public static ValueTask CloseAsync(SqlConnection connection, Task? abandoned)
+    {
+        if (abandoned is null) return connection.DisposeAsync();
+        _ = abandoned.ContinueWith(late =>
+        {
+            _ = late.Exception;
+            connection.Dispose();
+        }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Runs an idempotent step on a connection of its own, again after transient errors.</summary>
+    public async Task<T> RetryAsync<T>(
+        string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken) =>
+        await _retry.ExecuteAsync(async token => await GuardAsync(doing, async () =>
+        {
+            SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                // Dapper comes back to the caller's context after each answer. On the thread pool there is none, so that a caller
+                // may block his own.
+                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+                return await step(connection, token).ConfigureAwait(false);
+            }
+        }, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+
+    public async Task<T> GuardAsync<T>(string doing, Func<Task<T>> step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await step().ConfigureAwait(false);
+        }
+        catch (Exception error) when (Translated(error, doing, cancellationToken) is { } known)
+        {
+            throw known;
+        }
+    }
+
+    /// <summary>What an error of SqlClient means, or null for one that is not SqlClient's.</summary>
+    public Exception? Translated(Exception error, string doing, CancellationToken cancellationToken) => error switch
+    {
+        // SqlClient reports our own cancellation as an error of the server.
+        SqlException or OperationCanceledException or InvalidOperationException or TimeoutException
+            when cancellationToken.IsCancellationRequested =>
+            new OperationCanceledException(error.Message, error, cancellationToken),
+        SqlException sql => SqlServerFault.Of(sql, Name, doing),
+        OperationCanceledException or TimeoutException =>
+            new SinkException($"{Name} made no progress while {doing}. The same batch can be written again.", error) { IsTransient = true },
+        // A closed connection, an exhausted pool, and on a connection that broke now and then a null reference in SqlClient itself.
+        InvalidOperationException or IOException or ObjectDisposedException or NullReferenceException =>
+            new SinkException($"The connection to {Name} broke while {doing}: {error.Message}", error) { IsTransient = true },
+        _ => null,
+    };
+
+    public SqlCommand Command(SqlConnection connection, SqlTransaction? transaction, string sql) =>
+        SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
+}
+
+/// <summary>Short queries and commands of the row path; those beside it go through Dapper.</summary>
+internal static class SqlServerQueries
+{
+    /// <summary>All rows of a query.</summary>
+    public static async Task<List<T>> QueryAsync<T>(
+        this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, Func<SqlDataReader, T> row,
+        CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
+    {
+        var rows = new List<T>();
+        SqlCommand command = Command(connection, transaction, sql, db.CommandSeconds, parameters);
+        await using (command.ConfigureAwait(false))
+        {
+            SqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    rows.Add(row(reader));
+        }
+        return rows;
+    }
+
+    public static async Task<int> ExecuteAsync(
+        this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken,
+        params (string Name, object? Value)[] parameters)
+    {
+        SqlCommand command = Command(connection, transaction, sql, db.CommandSeconds, parameters);
+        await using (command.ConfigureAwait(false))
+            return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public static SqlCommand Command(
+        SqlConnection connection, SqlTransaction? transaction, string sql, int seconds,
+        params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        SqlCommand command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.CommandTimeout = seconds;
+        command.Transaction = transaction;
+        foreach ((string name, object? value) in parameters) command.Parameters.Add(Parameter(name, value));
+        return command;
+    }
+
+    /// <summary>A whole number of whichever size: servers do not agree on those of the catalogue, and a count is an <c>int</c>.</summary>
+    public static long Whole(SqlDataReader row, int at) => Convert.ToInt64(row.GetValue(at), CultureInfo.InvariantCulture);
+
+    public static bool Truth(SqlDataReader row, int at) =>
+        !row.IsDBNull(at) && Convert.ToBoolean(row.GetValue(at), CultureInfo.InvariantCulture);
+
+    public static DateTime Utc(SqlDataReader row, int at) => DateTime.SpecifyKind(row.GetDateTime(at), DateTimeKind.Utc);
+
+    /// <summary>Without saying so, a time would be sent as <c>datetime</c> and lose digits.</summary>
+    private static SqlParameter Parameter(string name, object? value) =>
+        value is DateTime time
+            ? new SqlParameter(name, SqlDbType.DateTime2) { Value = time }
+            : new SqlParameter(name, value ?? DBNull.Value);
+}
+
+/// <summary>Names, literals and numbers on their way into T-SQL and SqlClient.</summary>
+internal static class SqlServerText
+{
+    /// <summary>A binary collation: what differs is another key, as in the files.</summary>
+    public const string Exact = "Latin1_General_100_BIN2";
+
+    public static string Quote(string name) => $"[{name.Replace("]", "]]", StringComparison.Ordinal)}]";
+
+    public static string Quote(string schema, string table) => $"{Quote(schema)}.{Quote(table)}";
+
+    public static string Literal(string text) => $"N'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    /// <summary>SqlClient counts whole seconds, and 0 means for ever.</summary>
+    public static int Seconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
+
+    /// <summary>A file's identity: paths are longer than any index key may be.</summary>
+    public static byte[] FileKey(string source, SourceFile file) =>
+        SHA256.HashData(
+            Encoding.UTF8.GetBytes(
+                string.Create(
+                    System.Globalization.CultureInfo.InvariantCulture, $"{source}\0{file.Path}\0{file.Size}\0{file.ModifiedUtc.Ticks}")));
+
+    /// <summary>The name of a lock: short enough for the server, and without anything a path may hold.</summary>
+    public static string LockName(string kind, string what) =>
+        $"dynamo:{kind}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))}";
+}

@@ -1,0 +1,141 @@
+using Dynamo.Pipeline.Ledger;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>The definition of the tables a <see cref="SqlServerSink{TRow}"/> writes to, for those who create tables themselves.</summary>
+public static class SqlServerDdl
+{
+    /// <summary>The statements that create all tables in a database without them, ready for <c>sqlcmd</c>. Connects to nothing.</summary>
+    /// <typeparam name="TRow">The row.</typeparam>
+    /// <param name="map">The table of the rows.</param>
+    /// <param name="options">The schema and the names of the other tables; the defaults when null.</param>
+    /// <returns>The script.</returns>
+    public static string Of<TRow>(RowMap<TRow> map, SqlServerSinkOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        SqlServerSinkOptions names = options ?? new SqlServerSinkOptions();
+        IEnumerable<string> statements = SqlServerSchema.Tables(map, names).Select(t => t.Sql).Append(SqlServerSchema.RejectIndex(names));
+        return string.Join(";\n\n", statements) + ";\n";
+    }
+
+    internal static void RefuseConflicts<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
+    {
+        bool decides = options.Append || options.Duplicates != DuplicatePolicy.LastWins || options.Constants.Count > 0;
+        if (options.Procedure is not null && decides)
+            throw new ArgumentException(
+                "A Procedure takes the rows as it likes: leave Append, Duplicates and Constants as they are.", nameof(options));
+        string[] names = [.. SqlServerSchema.Tables(map, options).Select(t => t.Table)];
+        if (names.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { Key: { } twice })
+            throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
+    }
+}
+
+/// <summary>The tables' definitions.</summary>
+internal static class SqlServerSchema
+{
+    /// <summary>The bytes that a clustered key may have.</summary>
+    private const int KeyBytes = 900;
+
+    private const int LongestKeyText = 200, LongestText = 4000;
+
+    /// <summary>A decimal's type in a table of ours: every digit that one of .NET has before the point, and the rest behind it.</summary>
+    public const int DecimalPrecision = 38, DecimalScale = 9;
+
+    public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqlServerSinkOptions options) =>
+    [
+        // A procedure knows its tables itself.
+        .. options.Procedure is null ? [(map.Name, Rows(map, options))] : Array.Empty<(string, string)>(),
+        (options.LedgerTable, Ledger(options)),
+        (options.RunTable, Runs(options)),
+        (options.RejectTable, Rejects(options)),
+    ];
+
+    public static string RejectIndex(SqlServerSinkOptions options)
+    {
+        string name = SqlServerText.Quote($"IX_{options.RejectTable}_RunId");
+        return $"CREATE INDEX {name} ON {SqlServerText.Quote(options.Schema, options.RejectTable)} (RunId)";
+    }
+
+    private static string Rows<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
+    {
+        RowColumn<TRow>[] keys = [.. map.Columns.Where(c => c.IsKey)];
+        int texts = keys.Count(c => c.Kind == ColumnKind.Text);
+        int keyText = texts == 0 ? 0 : Math.Min(LongestKeyText, (KeyBytes - keys.Sum(c => BytesOf(c.Kind))) / 2 / texts);
+        IEnumerable<string> columns = map.Columns.Select(c =>
+            $"  {SqlServerText.Quote(c.Name)} {TypeOf(c.Kind, c.IsKey ? keyText : LongestText)} {(c.IsNullable ? "NULL" : "NOT NULL")}");
+        string name = SqlServerText.Quote("PK_" + map.Name), over = string.Join(", ", keys.Select(c => SqlServerText.Quote(c.Name)));
+        string key = keys.Length == 0 ? "" : $",\n  CONSTRAINT {name} PRIMARY KEY CLUSTERED ({over})";
+        return $"CREATE TABLE {SqlServerText.Quote(options.Schema, map.Name)} (\n{string.Join(",\n", columns)}{key}\n)";
+    }
+
+    private static string TypeOf(ColumnKind kind, int length) => kind switch
+    {
+        ColumnKind.Text => FormattableString.Invariant($"nvarchar({length}) COLLATE {SqlServerText.Exact}"),
+        ColumnKind.WholeNumber => "bigint",
+        ColumnKind.Number => "float",
+        ColumnKind.Boolean => "bit",
+        ColumnKind.Decimal => FormattableString.Invariant($"decimal({DecimalPrecision},{DecimalScale})"),
+        ColumnKind.Guid => "uniqueidentifier",
+        _ => "datetime2(7)",
+    };
+
+    /// <summary>What a value that is no text takes in a key.</summary>
+    private static int BytesOf(ColumnKind kind) => kind switch
+    {
+        ColumnKind.Text => 0,
+        ColumnKind.Boolean => 1,
+        ColumnKind.Decimal => 17,
+        ColumnKind.Guid => 16,
+        _ => 8,
+    };
+
+    /// <summary>Its key is a hash of source, path, size and time, which together are longer than an index key may be.</summary>
+    private static string Ledger(SqlServerSinkOptions options) => $"""
+        CREATE TABLE {SqlServerText.Quote(options.Schema, options.LedgerTable)} (
+          FileKey binary(32) NOT NULL,
+          Source nvarchar(4000) NOT NULL,
+          Path nvarchar(4000) NOT NULL,
+          Size bigint NOT NULL,
+          ModifiedUtc datetime2(7) NOT NULL,
+          RunId bigint NOT NULL,
+          Outcome nvarchar(20) NOT NULL,
+          Rows bigint NOT NULL,
+          Inserted bigint NOT NULL,
+          Updated bigint NOT NULL,
+          Unchanged bigint NOT NULL,
+          Rejected bigint NOT NULL,
+          Reason nvarchar(4000) NULL,
+          ImportedUtc datetime2(7) NOT NULL,
+          CONSTRAINT {SqlServerText.Quote("PK_" + options.LedgerTable)} PRIMARY KEY CLUSTERED (FileKey)
+        )
+        """;
+
+    private static string Runs(SqlServerSinkOptions options) => $"""
+        CREATE TABLE {SqlServerText.Quote(options.Schema, options.RunTable)} (
+          RunId bigint IDENTITY(1,1) NOT NULL PRIMARY KEY,
+          Source nvarchar(4000) NOT NULL,
+          StartedUtc datetime2(7) NOT NULL,
+          EndedUtc datetime2(7) NULL,
+          Outcome nvarchar(20) NOT NULL,
+          Host nvarchar(256) NOT NULL,
+          Version nvarchar(256) NOT NULL,
+          {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
+        )
+        """;
+
+    private static string Rejects(SqlServerSinkOptions options) => $"""
+        CREATE TABLE {SqlServerText.Quote(options.Schema, options.RejectTable)} (
+          RejectId bigint IDENTITY(1,1) NOT NULL PRIMARY KEY,
+          RunId bigint NOT NULL,
+          Source nvarchar(4000) NOT NULL,
+          Path nvarchar(4000) NOT NULL,
+          Line bigint NULL,
+          ColumnName nvarchar(256) NULL,
+          Problem nvarchar(4000) NOT NULL,
+          Found nvarchar(4000) NULL,
+          Expected nvarchar(4000) NULL,
+          Remedy nvarchar(4000) NULL,
+          RawText nvarchar(4000) NULL
+        )
+        """;
+}

@@ -1,0 +1,104 @@
+using System.Numerics;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>
+/// Divides a table's keys into parts by their first text, whole number or GUID, so that writers know without asking that they cannot meet:
+/// whatever the table takes for the same key is in the same part, on every machine. Pure, safe for concurrent use.
+/// </summary>
+internal sealed class SqlServerKeyParts<TRow>
+{
+    public const int Count = 16;
+
+    /// <summary>A set of parts is a bit for each.</summary>
+    public const int All = (1 << Count) - 1;
+
+    /// <summary>FNV-1a (Fowler, Noll, Vo), which is the same on every machine.</summary>
+    private const uint Basis = 2166136261, Prime = 16777619;
+
+    private readonly Func<TRow, string?>? _text;
+    private readonly Func<TRow, long>? _number;
+    private readonly Func<TRow, Guid>? _id;
+    private readonly bool _exact;
+    private Known _last = new("", Of("", exact: true));
+
+    /// <param name="keys">The key columns.</param>
+    public SqlServerKeyParts(IEnumerable<SqlServerColumn<TRow>> keys)
+    {
+        foreach (SqlServerColumn<TRow> key in keys)
+        {
+            if (key.Column is RowColumn<TRow, string?> text && IsKnown(key.Target.Collation))
+                (_text, _exact) = (text.Get, IsExact(key.Target.Collation));
+            else if (key.Column is RowColumn<TRow, long> number) _number = number.Get;
+            else if (key.Column is RowColumn<TRow, Guid> id) _id = id.Get;
+            else continue;
+            Column = key.Target.Name;
+            return;
+        }
+    }
+
+    /// <summary>The column that divides the keys; null when nothing does, and every row could be of any part.</summary>
+    public string? Column { get; }
+
+    /// <summary>The part of a row, or all of them where it could be any.</summary>
+    public int Of(TRow row) =>
+        _text is not null ? OfLast(_text(row) ?? "")
+        : _number is not null ? Part((uint)_number(row).GetHashCode())
+        : _id is not null ? Of(_id(row))
+        : All;
+
+    /// <summary>Loggers come many times in a row.</summary>
+    private int OfLast(string text)
+    {
+        Known last = _last;
+        if (last.Text != text) _last = last = new Known(text, Of(text, _exact));
+        return last.Parts;
+    }
+
+    /// <param name="text">A key's text.</param>
+    /// <param name="exact">Whether the table tells all letters apart.</param>
+    public static int Of(string text, bool exact)
+    {
+        uint hash = Basis;
+        // Blanks at the end count nowhere on SQL Server.
+        foreach (char letter in text.AsSpan().TrimEnd(' '))
+        {
+            char same = letter;
+            if (!exact)
+            {
+                // Who ignores case, accents or width may take a letter beyond ASCII for any within; a hyphen or apostrophe weighs little.
+                if (letter is < ' ' or > '~') return All;
+                if (letter is '-' or '\'') continue;
+                same = char.ToUpperInvariant(letter);
+            }
+            hash = (hash ^ same) * Prime;
+        }
+        return Part(hash);
+    }
+
+    /// <summary>By all bytes, since some GUIDs differ in a few of them only.</summary>
+    private static int Of(Guid id)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        _ = id.TryWriteBytes(bytes);
+        uint hash = Basis;
+        foreach (byte one in bytes)
+            hash = (hash ^ one) * Prime;
+        return Part(hash);
+    }
+
+    /// <summary>The lane, out of so many, that takes this part: never two for one.</summary>
+    public static int Lane(int parts, int lanes) => BitOperations.TrailingZeroCount(parts) % lanes;
+
+    private static int Part(uint hash) => 1 << (int)((hash ^ (hash >> 16)) % Count);
+
+    private static bool IsExact(string? collation) => collation?.Contains("_BIN", StringComparison.OrdinalIgnoreCase) == true;
+
+    /// <summary>Others have pairs of letters that count as one, or as another pair.</summary>
+    private static bool IsKnown(string? collation) => IsExact(collation)
+        || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true
+            || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
+
+    /// <summary>One object, so that writers that race here never see one's text with another's part.</summary>
+    private sealed record Known(string Text, int Parts);
+}

@@ -1,0 +1,147 @@
+using Dapper;
+using Dynamo.Pipeline.Ledger;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>
+/// Looks into the tables that a <see cref="SqlServerSink{TRow}"/> keeps. Every call opens a connection, and is tried again after a
+/// transient error. Safe for concurrent use, while a run writes or not.
+/// </summary>
+public sealed class SqlServerLedger : ILedger
+{
+    private readonly SqlServerDb _db;
+    private readonly LedgerSql _sql;
+
+    /// <summary>Names the database. Nothing is opened yet.</summary>
+    /// <param name="connectionString">The connection string, as for <see cref="SqlServerSink{TRow}"/>.</param>
+    /// <param name="options">The schema and the names of the tables; the defaults when null.</param>
+    /// <exception cref="ArgumentException">
+    /// The connection string cannot be read, or says how to log in although there is an
+    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>.
+    /// </exception>
+    public SqlServerLedger(string connectionString, SqlServerSinkOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
+        _db = SqlServerConnectionText.Read(connectionString, options ?? new SqlServerSinkOptions());
+        _sql = new LedgerSql
+        {
+            Ledger = Quoted(_db.Options.LedgerTable),
+            Runs = Quoted(_db.Options.RunTable),
+            Rejects = Quoted(_db.Options.RejectTable),
+            IsFile = "FileKey = @Key",
+            Top = "TOP (@Most)",
+            Output = "OUTPUT deleted.RunId",
+        };
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken = default) =>
+        ReadAsync<IReadOnlyList<ImportedRun>>(async (connection, token) =>
+        {
+            var question = new LedgerQuestion(Most: most) { Cancellation = token };
+            IEnumerable<RunRow> rows = await connection.QueryAsync<RunRow>(
+                _sql.LastRuns, question, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
+            return [.. rows.Select(row => row.ToRun())];
+        }, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken = default) => ReadAsync(
+        (connection, token) => connection.QuerySingleAsync<LedgerTotals>(
+            _sql.Totals, new LedgerQuestion(source) { Cancellation = token }, commandTimeout: _db.CommandSeconds),
+        cancellationToken);
+
+    /// <summary>
+    /// The newest time in the row table: how far behind the data is. Reads an index, or the whole table where none begins with the time.
+    /// </summary>
+    /// <typeparam name="TRow">The row.</typeparam>
+    /// <param name="map">The row table. The first time in its key is meant.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>
+    /// The time in UTC, or <see langword="null"/> where there is none: an empty table, a key without a time, or a procedure that takes the
+    /// rows.
+    /// </returns>
+    /// <exception cref="SinkException">The database cannot be read, or has no such table.</exception>
+    public Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        RowColumn<TRow>? time = map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc });
+        if (time is null || _db.Options.Procedure is not null) return Task.FromResult<DateTime?>(null);
+        string column = SqlServerText.Quote(time.Name);
+        string sql = $"SELECT TOP (1) {column} AS Utc FROM {Quoted(map.Name)} ORDER BY {column} DESC";
+        return ReadAsync(async (connection, token) =>
+        {
+            NewestTime? newest = await connection.QueryFirstOrDefaultAsync<NewestTime>(
+                sql, new LedgerQuestion { Cancellation = token }, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
+            return newest?.Utc;
+        }, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(
+        string? source, int most, CancellationToken cancellationToken = default) =>
+        ReadAsync<IReadOnlyList<QuarantinedEntry>>(async (connection, token) =>
+        {
+            var question = new LedgerQuestion(source, most) { Cancellation = token };
+            IEnumerable<QuarantineRow> rows = await connection.QueryAsync<QuarantineRow>(
+                _sql.Quarantine, question, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
+            return [.. rows.Select(row => row.ToEntry())];
+        }, cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile>? files, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        files ??= [.. (await QuarantinedAsync(source, int.MaxValue, cancellationToken).ConfigureAwait(false)).Select(entry => entry.File)];
+        return await _db.RetryAsync(
+            "changing its ledger",
+            (connection, token) => ForgetAsync(connection, source, files, token),
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<int> ForgetAsync(
+        SqlConnection connection, string source, IReadOnlyCollection<SourceFile> files, CancellationToken cancellationToken)
+    {
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            int forgotten = 0;
+            foreach (SourceFile file in files)
+            {
+                var hash = new FileHash(SqlServerText.FileKey(source, file));
+                var key = new LedgerFile(source, file.Path, hash) { Cancellation = cancellationToken };
+                await connection.ExecuteAsync(_sql.ForgetRejects, key, transaction, _db.CommandSeconds).ConfigureAwait(false);
+                // Counted by what the statement returns: the transaction does not count rows.
+                IEnumerable<long> runs = await connection.QueryAsync<long>(
+                    _sql.ForgetFile, key, transaction, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
+                forgotten += runs.Count();
+            }
+            await SqlServerTransaction.CommitAsync(_db, transaction).ConfigureAwait(false);
+            return forgotten;
+        }
+        finally
+        {
+            await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<T> ReadAsync<T>(Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _db.RetryAsync("reading its status", read, cancellationToken).ConfigureAwait(false);
+        }
+        catch (SinkException error) when (error is { IsTransient: false, InnerException: SqlException })
+        {
+            // Servers do not agree on the error for a table that is not there.
+            if (await HasTablesAsync(cancellationToken).ConfigureAwait(false)) throw;
+            throw new SinkException($"{_db.Name} has no tables of an import in the schema {_db.Options.Schema} yet. "
+                + "Run an import first, or name another database, schema or tables.", error);
+        }
+    }
+
+    private Task<bool> HasTablesAsync(CancellationToken cancellationToken) =>
+        _db.RetryAsync("looking for its tables", (connection, token) => _db.HasAsync(connection, _sql.Ledger, token), cancellationToken);
+
+    private string Quoted(string table) => SqlServerText.Quote(_db.Options.Schema, table);
+}

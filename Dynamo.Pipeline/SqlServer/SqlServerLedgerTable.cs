@@ -1,0 +1,187 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+using System.Text;
+using Dapper;
+using Dynamo.Pipeline.Ledger;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>
+/// The ledger and the rejects of one run, as a batch reads and writes them. Safe for concurrent use on different connections.
+/// </summary>
+internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string source, long runId)
+{
+    /// <summary>Few shapes of a question, so that the server keeps a plan for each.</summary>
+    private const int Few = 100, Many = 1000;
+
+    /// <summary>The longest text the tables hold.</summary>
+    private const int LongestText = 4000;
+
+    private readonly string _ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
+    private readonly string _rejects = SqlServerText.Quote(options.Schema, options.RejectTable);
+
+    /// <summary>The entries of these files, by their place in the list.</summary>
+    /// <param name="db">The database.</param>
+    /// <param name="connection">An open connection.</param>
+    /// <param name="transaction">
+    /// The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.
+    /// </param>
+    /// <param name="files">The files.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<Dictionary<int, LedgerEntry>> FindAsync(
+        SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
+        CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<int, LedgerEntry>();
+        int shape = files.Count > Few ? Many : Few;
+        for (int from = 0; from < files.Count; from += shape)
+            await FindAsync(db, connection, transaction, files, from, shape, found, cancellationToken).ConfigureAwait(false);
+        return found;
+    }
+
+    /// <summary>Whether there is no entry of this source at all.</summary>
+    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
+    {
+        string sql = $"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source";
+        var question = new LedgerQuestion(source) { Cancellation = cancellationToken };
+        return await connection.ExecuteScalarAsync<int?>(sql, question, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
+    }
+
+    /// <summary>Writes the entries and rejects of these files, with their final counts.</summary>
+    public async Task WriteAsync<TRow>(
+        SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works)
+    {
+        using DataTable entries = Entries(works), rejects = Rejects(works);
+        await copy.WriteAsync(writing, transaction, _ledger, entries).ConfigureAwait(false);
+        await copy.WriteAsync(writing, transaction, _rejects, rejects).ConfigureAwait(false);
+    }
+
+    private async Task FindAsync(
+        SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
+        int from, int shape, Dictionary<int, LedgerEntry> found, CancellationToken cancellationToken)
+    {
+        SqlCommand command = db.Command(connection, transaction, Question(shape, locking: transaction is not null));
+        await using (command.ConfigureAwait(false))
+        {
+            var places = new Dictionary<string, int>(StringComparer.Ordinal);
+            for (int i = 0; i < shape; i++)
+            {
+                int at = Math.Min(from + i, files.Count - 1);
+                byte[] key = SqlServerText.FileKey(source, files[at]);
+                places.TryAdd(Convert.ToHexString(key), at);
+                command.Parameters.Add(string.Create(CultureInfo.InvariantCulture, $"@k{i}"), SqlDbType.Binary, 32).Value = key;
+            }
+            DbDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    int place = places[Convert.ToHexString((byte[])reader.GetValue(0))];
+                    found[place] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2));
+                }
+            }
+        }
+    }
+
+    private string Question(int shape, bool locking)
+    {
+        string lockHint = locking ? "WITH (UPDLOCK) " : "";
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason FROM {_ledger} {lockHint}WHERE FileKey IN (");
+        for (int i = 0; i < shape; i++)
+            sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
+        return sql.Append(')').ToString();
+    }
+
+    private static LedgerEntry Entry(string outcome, string? reason) => outcome == LedgerOutcome.Loaded
+        ? new LedgerEntry(FileOutcome.Loaded, null)
+        : new LedgerEntry(FileOutcome.Quarantined, reason is null ? null : DefectJson.Read(reason));
+
+    private DataTable Entries<TRow>(IReadOnlyList<FileWork<TRow>> works)
+    {
+        DataTable table = Table(
+            ("FileKey", SqlDbType.Binary),
+            ("Source", SqlDbType.NVarChar),
+            ("Path", SqlDbType.NVarChar),
+            ("Size", SqlDbType.BigInt),
+            ("ModifiedUtc", SqlDbType.DateTime2),
+            ("RunId", SqlDbType.BigInt),
+            ("Outcome", SqlDbType.NVarChar),
+            ("Rows", SqlDbType.BigInt),
+            ("Inserted", SqlDbType.BigInt),
+            ("Updated", SqlDbType.BigInt),
+            ("Unchanged", SqlDbType.BigInt),
+            ("Rejected", SqlDbType.BigInt),
+            ("Reason", SqlDbType.NVarChar),
+            ("ImportedUtc", SqlDbType.DateTime2));
+        DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
+        foreach (FileWork<TRow> work in works)
+        {
+            bool loaded = work.Outcome == FileOutcome.Loaded;
+            SourceFile file = work.File;
+            table.Rows.Add(
+                SqlServerText.FileKey(source, file),
+                source,
+                Cut(file.Path),
+                file.Size,
+                file.ModifiedUtc,
+                runId,
+                loaded ? LedgerOutcome.Loaded : LedgerOutcome.Quarantined,
+                work.Rows.RowsRead,
+                loaded ? work.Inserted : 0,
+                loaded ? work.Updated : 0,
+                loaded ? work.Unchanged : 0,
+                loaded ? work.Rejected : work.Rows.RowsRead,
+                loaded || work.Verdict is not { } verdict ? DBNull.Value : Cut(DefectJson.Write(verdict)),
+                now);
+        }
+        return table;
+    }
+
+    private DataTable Rejects<TRow>(IReadOnlyList<FileWork<TRow>> works)
+    {
+        DataTable table = Table(
+            ("RunId", SqlDbType.BigInt),
+            ("Source", SqlDbType.NVarChar),
+            ("Path", SqlDbType.NVarChar),
+            ("Line", SqlDbType.BigInt),
+            ("ColumnName", SqlDbType.NVarChar),
+            ("Problem", SqlDbType.NVarChar),
+            ("Found", SqlDbType.NVarChar),
+            ("Expected", SqlDbType.NVarChar),
+            ("Remedy", SqlDbType.NVarChar),
+            ("RawText", SqlDbType.NVarChar));
+        foreach (FileWork<TRow> work in works)
+            foreach (Defect defect in work.Kept)
+                table.Rows.Add(
+                    runId,
+                    source,
+                    Cut(work.File.Path),
+                    defect.Line,
+                    Cut(defect.Column, 256),
+                    Cut(defect.Problem),
+                    Cut(defect.Found),
+                    Cut(defect.Expected),
+                    Cut(defect.Remedy),
+                    Cut(defect.RawText));
+        return table;
+    }
+
+    private static DataTable Table(params ReadOnlySpan<(string Name, SqlDbType Type)> columns)
+    {
+        var table = new DataTable { Locale = CultureInfo.InvariantCulture };
+        foreach ((string name, SqlDbType type) in columns)
+            // Each type by its name, for a program that is compiled ahead and keeps only what it can see.
+            table.Columns.Add(type switch
+            {
+                SqlDbType.Binary => new DataColumn(name, typeof(byte[])),
+                SqlDbType.BigInt => new DataColumn(name, typeof(long)),
+                SqlDbType.DateTime2 => new DataColumn(name, typeof(DateTime)),
+                _ => new DataColumn(name, typeof(string)),
+            });
+        return table;
+    }
+
+    private static string? Cut(string? text, int longest = LongestText) => text?.Length > longest ? text[..longest] : text;
+}

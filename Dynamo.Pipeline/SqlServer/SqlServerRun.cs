@@ -1,0 +1,64 @@
+using Dapper;
+using Dynamo.Pipeline.Ledger;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>The run's row.</summary>
+internal static class SqlServerRun
+{
+    private static readonly string s_counts = string.Join(", ", RunColumns.Counts.Select(count => $"{count.Name} = @{count.Name}"));
+
+    /// <summary>
+    /// Opens a row and returns its number. Rows that a killed run left open are closed as <c>interrupted</c>: we hold the lease, so it
+    /// cannot be under way.
+    /// </summary>
+    public static Task<long> StartAsync(SqlServerDb db, SqlConnection connection, RunStart run, CancellationToken cancellationToken)
+    {
+        string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        string sql = $"""
+            UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @Source AND Outcome = N'running';
+            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) OUTPUT inserted.RunId
+            VALUES (@Source, @StartedUtc, N'running', @Host, @Version);
+            """;
+        var row = new RunRow
+        {
+            Source = run.Source,
+            StartedUtc = run.StartedUtc,
+            Host = run.Host,
+            Version = run.Version,
+            Cancellation = cancellationToken,
+        };
+        return connection.QuerySingleAsync<long>(sql, row, commandTimeout: db.CommandSeconds);
+    }
+
+    /// <summary>Closes the row with the books.</summary>
+    public static Task EndAsync(
+        SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    {
+        string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        var row = new RunRow
+        {
+            RunId = runId,
+            Outcome = LedgerOutcome.Of(outcome),
+            EndedUtc = db.Options.TimeProvider.GetUtcNow().UtcDateTime,
+            Listed = books.Listed,
+            Loaded = books.Loaded,
+            AlreadyLoaded = books.AlreadyLoaded,
+            AlreadyQuarantined = books.AlreadyQuarantined,
+            Quarantined = books.Quarantined,
+            Deferred = books.Deferred,
+            RowsRead = books.RowsRead,
+            RowsInserted = books.RowsInserted,
+            RowsUpdated = books.RowsUpdated,
+            RowsUnchanged = books.RowsUnchanged,
+            RowsRejected = books.RowsRejected,
+            RowsSkipped = books.RowsSkipped,
+            RowsFlagged = books.RowsFlagged,
+            Bytes = books.Bytes,
+            Cancellation = cancellationToken,
+        };
+        string sql = $"UPDATE {table} SET Outcome = @Outcome, EndedUtc = @EndedUtc, {s_counts} WHERE RunId = @RunId";
+        return connection.ExecuteAsync(sql, row, commandTimeout: db.CommandSeconds);
+    }
+}

@@ -1,0 +1,94 @@
+using Dynamo.Pipeline.Ledger;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>Everything one run holds. Made by <see cref="OpenAsync"/>, which leaves nothing open when it fails.</summary>
+internal sealed class SqlServerSession<TRow> : IAsyncDisposable
+{
+    private readonly SqlServerDb _db;
+    private readonly SqlServerLease _claim;
+    private readonly SqlServerLedgerTable _ledger;
+    private readonly SqlServerBatch<TRow> _batch;
+    private readonly SqlServerKeyParts<TRow> _parts;
+    private readonly long _runId;
+    private readonly LedgerFilter? _filter;
+
+    /// <summary>How this table is written.</summary>
+    public SqlServerPlan Plan { get; }
+
+    private SqlServerSession(
+        SqlServerDb db, SqlServerLease claim, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, long runId, int maxBadRows,
+        bool isEmpty)
+    {
+        (_db, _claim, _ledger, _runId, _parts) = (db, claim, ledger, runId, target.Parts);
+        Plan = target.Plan;
+        _batch = new SqlServerBatch<TRow>(db, target, ledger, maxBadRows);
+        // The holder of the claim alone enters files of its source. Should the claim be lost, a file that another run entered is
+        // found when it is written.
+        if (isEmpty) _filter = new LedgerFilter();
+    }
+
+    public static async Task<SqlServerSession<TRow>> OpenAsync(
+        SqlServerDb db, RowMap<TRow> map, RunStart run, CancellationToken cancellationToken)
+    {
+        SqlServerLease claim = await db.RetryAsync(
+            "claiming the source", (_, token) => SqlServerLease.TakeAsync(db, run.Source, token), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await db.RetryAsync("checking its tables", async (connection, token) =>
+            {
+                var check = new SqlServerSchemaCheck<TRow>(db, map);
+                SqlServerTarget<TRow> target = await check.RunAsync(connection, token).ConfigureAwait(false);
+                long runId = await SqlServerRun.StartAsync(db, connection, run, token).ConfigureAwait(false);
+                var ledger = new SqlServerLedgerTable(db.Options, run.Source, runId);
+                bool isEmpty = await ledger.IsEmptyAsync(db, connection, token).ConfigureAwait(false);
+                return new SqlServerSession<TRow>(db, claim, target, ledger, runId, run.MaxBadRows, isEmpty);
+            }, cancellationToken).ConfigureAwait(false);
+        }
+        catch
+        {
+            await claim.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async Task<LedgerEntry?[]> FindAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
+    {
+        var entries = new LedgerEntry?[files.Count];
+        int[] asked = [.. Enumerable.Range(0, files.Count).Where(i => _filter?.MayHold(files[i]) != false)];
+        if (asked.Length == 0) return entries;
+        SourceFile[] some = [.. asked.Select(i => files[i])];
+        Dictionary<int, LedgerEntry> found = await _db.RetryAsync(
+            "reading the ledger", (connection, token) => _ledger.FindAsync(_db, connection, null, some, token),
+            cancellationToken).ConfigureAwait(false);
+        foreach ((int at, LedgerEntry entry) in found)
+            entries[asked[at]] = entry;
+        return entries;
+    }
+
+    /// <summary>Files of one key, and so of one logger, are written one after the other; whatever has no rows yet goes anywhere.</summary>
+    public int LaneOf(FileRows<TRow> file, int lanes)
+    {
+        ReadOnlySpan<TRow> rows = file.Batch.RowSpan;
+        int parts = rows.Length == 0 ? SqlServerKeyParts<TRow>.All : _parts.Of(rows[0]);
+        return parts == SqlServerKeyParts<TRow>.All ? Lanes.ByPath(file.File, lanes) : SqlServerKeyParts<TRow>.Lane(parts, lanes);
+    }
+
+    public async Task<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
+    {
+        FileResult[] results = await _batch.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+        if (_filter is null) return results;
+        foreach (FileResult result in results)
+            if (result.Outcome != FileOutcome.Deferred) _filter.Add(result.File);
+        return results;
+    }
+
+    public Task EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
+        _db.RetryAsync("closing the run", async (connection, token) =>
+    {
+        await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, token).ConfigureAwait(false);
+        return true;
+    }, cancellationToken);
+
+    public ValueTask DisposeAsync() => _claim.DisposeAsync();
+}

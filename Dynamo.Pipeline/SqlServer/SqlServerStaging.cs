@@ -1,0 +1,264 @@
+using Dynamo.Pipeline.Ledger;
+using Microsoft.Data.SqlClient;
+
+namespace Dynamo.Pipeline.SqlServer;
+
+/// <summary>
+/// Stages a batch outside any transaction; one transaction then merges it and writes its entries. It is undone and made again
+/// without what it found to be bad, on the rows that
+/// are still staged, until nothing bad is left. Safe for concurrent use.
+/// </summary>
+internal sealed class SqlServerStaging<TRow>(
+    SqlServerDb db, SqlServerTarget<TRow> target, WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit)
+{
+    private const int MostAttempts = 10_000, MostFruitless = 5, MostInAList = 1000;
+
+    private readonly SqlServerMergeSql<TRow> _sql = new(target, db.Options);
+
+    private SqlServerMerge<TRow> Merge => new(db, target, _sql, turns);
+
+    private SqlServerLanding<TRow> Landing => new(db, _sql, copy);
+
+    /// <returns>False when another run was faster to enter one of the files: nothing is written, and the next attempt asks which.</returns>
+    public async Task<bool> WriteAsync(SqlServerWriting<TRow> writing)
+    {
+        bool isListed = await CreateAsync(writing).ConfigureAwait(false);
+        if (writing.Ordered.Any(w => w.IsLoading))
+            writing.Parts = await (isListed ? copy.StageAsync(writing) : Landing.StageAsync(writing)).ConfigureAwait(false);
+        return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes the entries of files none of which is to be loaded.</summary>
+    /// <returns>As <see cref="WriteAsync"/>.</returns>
+    public async Task<bool> CondemnAsync(SqlServerWriting<TRow> writing)
+    {
+        await CreateAsync(writing).ConfigureAwait(false);
+        return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
+    }
+
+    /// <returns>Whether the catalogue lists the staging table.</returns>
+    private async Task<bool> CreateAsync(SqlServerWriting<TRow> writing) =>
+        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation)
+            .ConfigureAwait(false))[0] > 0;
+
+    private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
+    {
+        for (int attempt = 0; attempt < MostAttempts; attempt++)
+        {
+            await DropBadFilesAsync(writing).ConfigureAwait(false);
+            if (await TryMergeAsync(writing).ConfigureAwait(false)) return true;
+            if (writing.IsOvertaken) return false;
+        }
+        throw new SinkException(
+            $"{db.Name} refused a batch again and again, but none of its rows alone. Look at the triggers of {target.Name}.");
+    }
+
+    /// <summary>One transaction: true when it is committed, false when it has to be made again with what was learnt.</summary>
+    private async Task<bool> TryMergeAsync(SqlServerWriting<TRow> writing)
+    {
+        SqlException refusal;
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(writing.Connection, writing.Cancellation).ConfigureAwait(false);
+        try
+        {
+            await turns.MergeAsync(writing.Connection, transaction, writing.Parts, writing.Cancellation).ConfigureAwait(false);
+            await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
+            foreach (int[] known in writing.Places(w => w is { IsKnown: true, Ordinal: > 0 }).Chunk(MostInAList))
+                await db.ExecuteAsync(
+                    writing.Connection, transaction, SqlServerMergeSql<TRow>.DropFiles(known), writing.Cancellation).ConfigureAwait(false);
+            return (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false))
+                && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
+        }
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        {
+            refusal = error;
+        }
+        finally
+        {
+            await SqlServerTransaction.UndoAsync(transaction, writing.Abandoned is not null).ConfigureAwait(false);
+        }
+        if (!await LeaveOutAsync(writing).ConfigureAwait(false) && ++writing.Fruitless > MostFruitless) throw refusal;
+        return false;
+    }
+
+    private async Task<bool> IsMergedAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
+    {
+        SqlServerMerged merged = await Merge.RunAsync(writing, transaction).ConfigureAwait(false);
+        if (!new SqlServerVerdicts<TRow>(writing.Ordered, merged, db.Options.Duplicates, writing.MaxBadRows).Apply()) return false;
+        return merged.Inserted == writing.Ordered.Where(w => w.IsLoading).Sum(w => w.Inserted) ? true : throw Unbalanced();
+    }
+
+    private SinkException Unbalanced() => db.Options.Procedure is { } procedure
+        ? new SinkException(
+            $"The procedure {procedure} of {db.Name} does not account for each staged row exactly once: "
+            + "Inserted, Updated and Unchanged of a file must together be its rows in #StagedRow.")
+        : new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
+
+    /// <summary>
+    /// Leaves the refused rows out; false when there are none, for what another program did to the table meanwhile was the reason.
+    /// </summary>
+    private async Task<bool> LeaveOutAsync(SqlServerWriting<TRow> writing)
+    {
+        if (await Merge.TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
+        List<long> rows = await db.QueryAsync(
+            writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
+        var search = new SqlServerBisection<TRow>(Merge, writing);
+        await search.SearchAsync(rows, error).ConfigureAwait(false);
+        foreach ((long place, SqlException reason) in search.Found.OrderBy(f => f.Key))
+        {
+            FileWork<TRow> work = writing.Ordered[StagedPlace.FileOf(place)];
+            work.Count(await Merge.DescribeAsync(writing, place, reason).ConfigureAwait(false));
+            work.Ordinal--;
+        }
+        foreach (long[] dropped in search.Found.Keys.Chunk(MostInAList))
+            await db.ExecuteAsync(
+                writing.Connection, null, SqlServerMergeSql<TRow>.Drop(dropped), writing.Cancellation).ConfigureAwait(false);
+        foreach (FileWork<TRow> work in writing.Ordered.Where(w => w.IsLoading && w.Rejected > 0))
+        {
+            (work.Inserted, work.Updated, work.Unchanged) = (work.Ordinal, 0, 0);
+            work.JudgeLate(writing.MaxBadRows);
+        }
+        return search.Found.Count > 0;
+    }
+
+    /// <summary>Files that turned out bad have no staged rows any more.</summary>
+    private async Task DropBadFilesAsync(SqlServerWriting<TRow> writing)
+    {
+        int[] bad = writing.Places(w => w is { Outcome: not FileOutcome.Loaded, Ordinal: > 0 });
+        foreach (int[] some in bad.Chunk(MostInAList))
+            await db.ExecuteAsync(
+                writing.Connection, null, SqlServerMergeSql<TRow>.DropFiles(some), writing.Cancellation).ConfigureAwait(false);
+        foreach (int i in bad)
+            writing.Ordered[i].Ordinal = 0;
+    }
+}
+
+/// <summary>
+/// Finds the rows that the server refuses: it tells which constraint, but not which row. The rows are staged already, so each probe
+/// is one merge that is undone. A stretch that
+/// fails is halved; two halves that pass alone and fail together have a row that meets one of the other half, which the shortest
+/// failing beginning ends with.
+/// </summary>
+internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlServerWriting<TRow> writing)
+{
+    private readonly Dictionary<int, int> _foundBy = [];
+
+    /// <summary>The places of the refused rows, with the refusal.</summary>
+    public Dictionary<long, SqlException> Found { get; } = [];
+
+    /// <param name="rows">The places of all staged rows, in order.</param>
+    /// <param name="error">Why they are refused as a whole.</param>
+    public async Task SearchAsync(IReadOnlyList<long> rows, SqlException error)
+    {
+        if (rows.Count == 0 || IsLost(rows)) return;
+        if (rows.Count == 1)
+        {
+            Add(rows[0], error);
+            return;
+        }
+        int half = rows.Count / 2;
+        var left = rows.Take(half).ToArray();
+        var right = rows.Skip(half).ToArray();
+        SqlException? leftError = await TryAsync(left).ConfigureAwait(false);
+        if (leftError is not null) await SearchAsync(left, leftError).ConfigureAwait(false);
+        SqlException? rightError = IsLost(right) ? null : await TryAsync(right).ConfigureAwait(false);
+        if (rightError is not null) await SearchAsync(right, rightError).ConfigureAwait(false);
+        if (leftError is null && rightError is null && !IsLost(right)) await SearchTogetherAsync(rows, half, error).ConfigureAwait(false);
+    }
+
+    private async Task SearchTogetherAsync(IReadOnlyList<long> rows, int passes, SqlException error)
+    {
+        int least = passes, most = rows.Count - 1;
+        while (least < most)
+        {
+            int middle = (least + most) / 2;
+            SqlException? refused = await merge.TryAsync(writing, rows[0], rows[middle]).ConfigureAwait(false);
+            if (refused is null) least = middle + 1;
+            else (most, error) = (middle, refused);
+        }
+        Add(rows[most], error);
+    }
+
+    private Task<SqlException?> TryAsync(long[] rows) => merge.TryAsync(writing, rows[0], rows[^1]);
+
+    /// <summary>A file with more refused rows than it may have is lost anyhow.</summary>
+    private bool IsLost(IReadOnlyList<long> rows) =>
+        StagedPlace.FileOf(rows[0]) == StagedPlace.FileOf(rows[^1])
+            && _foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])) > writing.MaxBadRows;
+
+    private void Add(long row, SqlException error)
+    {
+        Found[row] = error;
+        _foundBy[StagedPlace.FileOf(row)] = _foundBy.GetValueOrDefault(StagedPlace.FileOf(row)) + 1;
+    }
+}
+
+/// <summary>
+/// What a merge means for each file of its batch. Pure. A file that is bad by itself is condemned with all others of that kind; a
+/// file that is bad only for rows that met rows of
+/// the same batch is condemned alone, for without it the next may be good: as if the files had come one after the other.
+/// </summary>
+internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerMerged merged, DuplicatePolicy policy, int maxBadRows)
+{
+    /// <summary>Kinds of meetings under <see cref="DuplicatePolicy.LastWins"/>, and otherwise.</summary>
+    private const int Same = 0, Changed = 1, InTable = 0;
+
+    private readonly ILookup<int, (int Kind, Defect Defect)> _duplicates = merged.Duplicates.ToLookup(d => d.File, d => (d.Kind, d.Defect));
+
+    /// <summary>True when the merge can be kept: the files then have their counts. False when a file was condemned.</summary>
+    public bool Apply()
+    {
+        if (policy == DuplicatePolicy.Reject && (CondemnAll() || CondemnFirst())) return false;
+        for (int i = 0; i < files.Length; i++)
+            if (files[i].IsLoading) Count(i);
+        return true;
+    }
+
+    private bool CondemnAll()
+    {
+        bool any = false;
+        for (int i = 0; i < files.Length; i++)
+            if (IsBad(i, merged.MetBy(i, InTable))) any |= Condemn(i);
+        return any;
+    }
+
+    private bool CondemnFirst()
+    {
+        for (int i = 0; i < files.Length; i++)
+            if (IsBad(i, Met(i))) return Condemn(i);
+        return false;
+    }
+
+    private long Met(int file) => merged.MetBy(file, Same) + merged.MetBy(file, Changed);
+
+    private bool IsBad(int file, long rejected)
+    {
+        FileWork<TRow> work = files[file];
+        return work.IsLoading && rejected > 0 && (work.Rejected + rejected > maxBadRows || rejected == work.Ordinal);
+    }
+
+    private bool Condemn(int file)
+    {
+        Reject(file);
+        (files[file].Inserted, files[file].Updated, files[file].Unchanged) = (files[file].Ordinal - Met(file), 0, 0);
+        return files[file].JudgeLate(maxBadRows);
+    }
+
+    private void Reject(int file)
+    {
+        foreach ((int _, Defect defect) in _duplicates[file])
+            files[file].Count(defect);
+    }
+
+    private void Count(int file)
+    {
+        FileWork<TRow> work = files[file];
+        work.Inserted = work.Ordinal - Met(file);
+        (work.Updated, work.Unchanged) = policy switch
+        {
+            DuplicatePolicy.LastWins => (merged.MetBy(file, Changed), merged.MetBy(file, Same)),
+            DuplicatePolicy.FirstWins => (0, Met(file)),
+            _ => (0, 0),
+        };
+        if (policy == DuplicatePolicy.Reject) Reject(file);
+    }
+}

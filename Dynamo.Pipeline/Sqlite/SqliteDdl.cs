@@ -1,0 +1,134 @@
+using System.Globalization;
+using Dynamo.Pipeline.Ledger;
+
+namespace Dynamo.Pipeline.Sqlite;
+
+/// <summary>
+/// The definition of the tables that a <see cref="SqliteSink{TRow}"/> writes to, for those who create tables themselves. Safe for
+/// concurrent use.
+/// </summary>
+public static class SqliteDdl
+{
+    /// <summary>The statements that create all tables in an empty database, ready for the <c>sqlite3</c> shell.</summary>
+    /// <typeparam name="TRow">The row.</typeparam>
+    /// <param name="map">The table of the rows.</param>
+    /// <param name="options">The names of the other tables; the defaults when null.</param>
+    /// <returns>The script.</returns>
+    public static string Of<TRow>(RowMap<TRow> map, SqliteSinkOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        SqliteSinkOptions names = options ?? new SqliteSinkOptions();
+        IEnumerable<string> statements = SqliteSchema.Tables(map, names).Select(t => t.Sql)
+            .Append(SqliteSchema.RejectIndex(names)).Append(SqliteSchema.SetVersion(names));
+        return string.Join(";\n\n", statements) + ";\n";
+    }
+
+    internal static void RefuseSameNames<TRow>(RowMap<TRow> map, SqliteSinkOptions options)
+    {
+        string[] names = [.. SqliteSchema.Tables(map, options).Select(t => t.Table)];
+        if (names.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { Key: { } twice })
+            throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
+    }
+}
+
+/// <summary>The tables' definitions, and the quoting of names.</summary>
+internal static class SqliteSchema
+{
+    /// <summary>It rises with every change of the tables below; a database with a higher one is refused.</summary>
+    public const int Version = 2;
+
+    public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
+
+    /// <summary>A text literal, for names in queries of the catalogue.</summary>
+    public static string Literal(string text) => '\'' + text.Replace("'", "''", StringComparison.Ordinal) + '\'';
+
+    public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
+    [
+        (map.Name, Rows(map)),
+        (options.LedgerTable, Ledger(options)),
+        (options.RunTable, Runs(options)),
+        (options.RejectTable, Rejects(options)),
+        (options.SchemaTable, $"CREATE TABLE {Quote(options.SchemaTable)} (\n  Version INTEGER NOT NULL PRIMARY KEY\n) WITHOUT ROWID"),
+    ];
+
+    /// <summary>Finds all rejects of a ledger entry.</summary>
+    public static string RejectIndex(SqliteSinkOptions options) =>
+        $"CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path)";
+
+    public static string SetVersion(SqliteSinkOptions options)
+    {
+        string table = Quote(options.SchemaTable);
+        return string.Create(
+            CultureInfo.InvariantCulture, $"INSERT INTO {table} (Version) SELECT {Version} WHERE NOT EXISTS (SELECT 1 FROM {table})");
+    }
+
+    /// <summary>Brings an older database up to date, in the transaction that opens the first run.</summary>
+    public static string Upgrade(SqliteSinkOptions options, long from) => from >= Version ? "" : string.Create(CultureInfo.InvariantCulture,
+        $"""
+        ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsFlagged INTEGER NOT NULL DEFAULT 0;
+        UPDATE {Quote(options.SchemaTable)} SET Version = {Version}
+        """);
+
+    public static string TypeOf(ColumnKind kind) => kind switch
+    {
+        ColumnKind.WholeNumber or ColumnKind.Boolean => "INTEGER",
+        ColumnKind.Number => "REAL",
+        _ => "TEXT",
+    };
+
+    private static string Rows<TRow>(RowMap<TRow> map)
+    {
+        IEnumerable<string> columns = map.Columns.Select(c => $"  {Quote(c.Name)} {TypeOf(c.Kind)}{(c.IsNullable ? "" : " NOT NULL")}");
+        string key = string.Join(", ", map.Columns.Where(c => c.IsKey).Select(c => Quote(c.Name)));
+        return $"CREATE TABLE {Quote(map.Name)} (\n{string.Join(",\n", columns)},\n  PRIMARY KEY ({key})\n) WITHOUT ROWID";
+    }
+
+    private static string Ledger(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.LedgerTable)} (
+          Source TEXT NOT NULL,
+          Path TEXT NOT NULL,
+          Size INTEGER NOT NULL,
+          ModifiedUtc TEXT NOT NULL,
+          RunId INTEGER NOT NULL,
+          Outcome TEXT NOT NULL,
+          Rows INTEGER NOT NULL,
+          Inserted INTEGER NOT NULL,
+          Updated INTEGER NOT NULL,
+          Unchanged INTEGER NOT NULL,
+          Rejected INTEGER NOT NULL,
+          Reason TEXT,
+          ImportedUtc TEXT NOT NULL,
+          PRIMARY KEY (Source, Path, Size, ModifiedUtc)
+        ) WITHOUT ROWID
+        """;
+
+    private static string Runs(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.RunTable)} (
+          RunId INTEGER PRIMARY KEY AUTOINCREMENT,
+          Source TEXT NOT NULL,
+          StartedUtc TEXT NOT NULL,
+          EndedUtc TEXT,
+          Outcome TEXT NOT NULL,
+          Host TEXT NOT NULL,
+          Version TEXT NOT NULL,
+          {string.Join(",\n  ", RunColumns.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
+        )
+        """;
+
+    private static string Rejects(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.RejectTable)} (
+          RejectId INTEGER PRIMARY KEY,
+          RunId INTEGER NOT NULL,
+          Source TEXT NOT NULL,
+          Path TEXT NOT NULL,
+          Line INTEGER,
+          ColumnName TEXT,
+          Problem TEXT NOT NULL,
+          Found TEXT,
+          Expected TEXT,
+          Remedy TEXT,
+          RawText TEXT
+        )
+        """;
+}

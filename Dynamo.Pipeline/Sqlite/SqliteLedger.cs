@@ -1,0 +1,183 @@
+using System.Globalization;
+using Dapper;
+using Dynamo.Pipeline.Ledger;
+using Microsoft.Data.Sqlite;
+
+namespace Dynamo.Pipeline.Sqlite;
+
+/// <summary>
+/// Looks into the tables that a <see cref="SqliteSink{TRow}"/> keeps. Every call opens the database, and closes it again; it is never
+/// created. Safe for concurrent use, while a run writes or not. A call blocks its thread for as long as SQLite works; the token is heard
+/// between statements.
+/// </summary>
+public sealed class SqliteLedger : ILedger
+{
+    private readonly string _path;
+    private readonly SqliteSinkOptions _options;
+    private readonly LedgerSql _sql;
+
+    /// <summary>Names the database. Nothing is opened yet.</summary>
+    /// <param name="path">The database file.</param>
+    /// <param name="options">The names of the tables; the defaults when null.</param>
+    /// <exception cref="ArgumentException">The path is empty.</exception>
+    public SqliteLedger(string path, SqliteSinkOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        (_path, _options) = (Path.GetFullPath(path), options ?? new SqliteSinkOptions());
+        _sql = new LedgerSql
+        {
+            Ledger = SqliteSchema.Quote(_options.LedgerTable),
+            Runs = SqliteSchema.Quote(_options.RunTable),
+            Rejects = SqliteSchema.Quote(_options.RejectTable),
+            IsFile = "Source = @Source AND Path = @Path AND Size = @Size AND ModifiedUtc = @ModifiedUtc",
+            Limit = "LIMIT @Most",
+            Returning = "RETURNING RunId",
+        };
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken = default) =>
+        UseAsync<IReadOnlyList<ImportedRun>>(SqliteOpenMode.ReadOnly, async db =>
+        {
+            var question = new LedgerQuestion(Most: most) { Cancellation = cancellationToken };
+            return [.. (await db.QueryAsync<RunRow>(_sql.LastRuns, question).ConfigureAwait(false)).Select(row => row.ToRun())];
+        });
+
+    /// <inheritdoc/>
+    public Task<LedgerTotals> TotalsAsync(string? source, CancellationToken cancellationToken = default) =>
+        UseAsync(SqliteOpenMode.ReadOnly, db =>
+            db.QuerySingleAsync<LedgerTotals>(_sql.Totals, new LedgerQuestion(source) { Cancellation = cancellationToken }));
+
+    /// <summary>
+    /// The newest time in the row table: how far behind the data is. Along the primary key it looks only at the last row of each series
+    /// (each combination of the key columns before the time), so that the cost grows with the series and not with the rows. Under another
+    /// key the whole table is read.
+    /// </summary>
+    /// <typeparam name="TRow">The row.</typeparam>
+    /// <param name="map">The row table. The first time in its key is meant.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The time in UTC, or <see langword="null"/> where there is none: an empty table, or a key without a time.</returns>
+    /// <exception cref="SinkException">The database cannot be read, or has no such table.</exception>
+    public Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        RowColumn<TRow>? time = map.Columns.FirstOrDefault(c => c is { IsKey: true, Kind: ColumnKind.DateTimeUtc });
+        if (time is null) return Task.FromResult<DateTime?>(null);
+        return UseAsync(SqliteOpenMode.ReadOnly, async db =>
+        {
+            var table = new NamedTable(map.Name) { Cancellation = cancellationToken };
+            IEnumerable<string> key = await db.QueryAsync<string>(SqliteNewest.KeyColumns, table).ConfigureAwait(false);
+            string query = SqliteNewest.Query(map.Name, [.. key], time.Name);
+            return Time(await db.ExecuteScalarAsync<string?>(query, table).ConfigureAwait(false));
+        });
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(
+        string? source, int most, CancellationToken cancellationToken = default) =>
+        UseAsync<IReadOnlyList<QuarantinedEntry>>(SqliteOpenMode.ReadOnly, async db =>
+        {
+            var question = new LedgerQuestion(source, most) { Cancellation = cancellationToken };
+            return [.. (await db.QueryAsync<QuarantineRow>(_sql.Quarantine, question).ConfigureAwait(false)).Select(row => row.ToEntry())];
+        });
+
+    /// <inheritdoc/>
+    public async Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile>? files, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        files ??= [.. (await QuarantinedAsync(source, int.MaxValue, cancellationToken).ConfigureAwait(false)).Select(entry => entry.File)];
+        return await UseAsync(SqliteOpenMode.ReadWrite, async db =>
+        {
+            using SqliteTransaction transaction = db.BeginTransaction(deferred: false);
+            int forgotten = 0;
+            foreach (SourceFile file in files)
+            {
+                var key = new LedgerFile(source, file.Path, file.Size, file.ModifiedUtc) { Cancellation = cancellationToken };
+                await db.ExecuteAsync(_sql.ForgetRejects, key, transaction).ConfigureAwait(false);
+                forgotten += (await db.QueryAsync<long>(_sql.ForgetFile, key, transaction).ConfigureAwait(false)).Count();
+            }
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return forgotten;
+        }).ConfigureAwait(false);
+    }
+
+    /// <summary>A time of the row table, which others may have written too: with an offset, for one.</summary>
+    private static DateTime? Time(string? text) => text is null
+        ? null
+        : DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+
+    private async Task<T> UseAsync<T>(SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
+    {
+        if (!File.Exists(_path))
+            throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
+        var connection = new SqliteConnectionStringBuilder
+        {
+            DataSource = _path,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
+        };
+        try
+        {
+            using var db = new SqliteConnection(connection.ToString());
+            await db.OpenAsync().ConfigureAwait(false);
+            return await use(db).ConfigureAwait(false);
+        }
+        catch (SqliteException e) when (e.Message.Contains("no such table", StringComparison.Ordinal))
+        {
+            throw new SinkException($"The database {_path} has no table {_options.LedgerTable}: no import has run into it. "
+                + "Run one first, or name another file or table.", e);
+        }
+        catch (SqliteException e)
+        {
+            string doing = mode == SqliteOpenMode.ReadOnly ? "reading its status" : "changing its ledger";
+            throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, _path, doing);
+        }
+    }
+}
+
+/// <summary>The query for the newest time of a table.</summary>
+internal static class SqliteNewest
+{
+    /// <summary>The primary key's columns in the key's order.</summary>
+    public const string KeyColumns = "SELECT name FROM pragma_table_info(@Name) WHERE pk > 0 ORDER BY pk";
+
+    /// <summary>
+    /// SQLite cannot skip along an index from one value to the next. So the next value is sought for each column of the key in turn, and in
+    /// each series the last time. (A comparison of row values would do it in one go, but SQLite seeks with its first column only.)
+    /// </summary>
+    /// <param name="table">The table.</param>
+    /// <param name="key">Its primary key's columns in the key's order.</param>
+    /// <param name="time">The column of the time.</param>
+    public static string Query(string table, string[] key, string time)
+    {
+        string from = SqliteSchema.Quote(table), newest = SqliteSchema.Quote(time);
+        string[] series = [.. key.TakeWhile(column => !column.Equals(time, StringComparison.OrdinalIgnoreCase)).Select(SqliteSchema.Quote)];
+        // Without the time in the key there is nothing to seek along; with it in front, SQLite itself reads one row.
+        if (series.Length == key.Length || series.Length == 0) return $"SELECT max({newest}) FROM {from}";
+        string levels = string.Join(", ", series.Select((_, level) => Level(from, series, level)));
+        string last = $"SELECT max({newest}) FROM {from} WHERE {Same(series, series.Length)}";
+        return $"WITH RECURSIVE {levels} SELECT max(({last})) FROM {Name(series.Length - 1)} AS s WHERE {IsValue(series, series.Length)}";
+    }
+
+    /// <summary>All values of the key's first columns, from those of one column fewer.</summary>
+    private static string Level(string from, string[] series, int level)
+    {
+        string column = series[level], before = string.Concat(series.Take(level).Select(above => $"s.{above}, "));
+        string smallest = $"SELECT min({column}) FROM {from}", same = Same(series, level);
+        string first = level == 0
+            ? $"SELECT ({smallest})"
+            : $"SELECT {before}({smallest} WHERE {same}) FROM {Name(level - 1)} AS s WHERE {IsValue(series, level)}";
+        string greater = $"{smallest} WHERE {same}{(level == 0 ? "" : " AND ")}{column} > s.{column}";
+        string next = $"SELECT {before}({greater}) FROM {Name(level)} AS s WHERE {IsValue(series, level + 1)}";
+        return $"{Name(level)}({string.Join(", ", series.Take(level + 1))}) AS ({first} UNION ALL {next})";
+    }
+
+    /// <summary>Behind the last value comes a null.</summary>
+    private static string IsValue(string[] series, int columns) => $"s.{series[columns - 1]} IS NOT NULL";
+
+    private static string Same(string[] series, int columns) =>
+        string.Join(" AND ", series.Take(columns).Select(column => $"{column} = s.{column}"));
+
+    private static string Name(int level) => $"\"series {level + 1}\"";
+}

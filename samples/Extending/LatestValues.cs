@@ -1,0 +1,60 @@
+using Dynamo.Pipeline;
+
+/// <summary>A sink of your own: the latest value of each channel, in memory, with its ledger.</summary>
+internal sealed class LatestValues : IBatchSink<Reading>
+{
+    private readonly Lock _transaction = new();
+    private readonly Dictionary<SourceFile, LedgerEntry> _ledger = [];
+
+    public Dictionary<(string Logger, string Channel), Reading> Latest { get; } = [];
+
+    public string Name => "memory:latest";
+
+    public int MaxWriters => 1;
+
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
+    {
+        lock (_transaction) return ValueTask.FromResult(files.Select(file => _ledger.GetValueOrDefault(file)).ToArray());
+    }
+
+    public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
+    {
+        var results = new List<FileResult>();
+        foreach (FileRows<Reading> file in files)
+            results.Add(await WriteAsync(file, cancellationToken));
+        return [.. results];
+    }
+
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    /// <summary>Writes a file together with its ledger entry, or nothing of it.</summary>
+    private async Task<FileResult> WriteAsync(FileRows<Reading> file, CancellationToken cancellationToken)
+    {
+        var latest = new Dictionary<(string, string), Reading>();
+        long good = 0, rejected = 0;
+        await foreach (RowBatch<Reading> portion in file.ReadAsync(cancellationToken))
+        {
+            foreach (Reading row in portion.Rows) Keep(latest, row);
+            (good, rejected) = (good + portion.Rows.Count, rejected + portion.Rejects.Count);
+        }
+        Defect? defect = file.Defect;
+        lock (_transaction)
+        {
+            if (!_ledger.TryAdd(file.File, new LedgerEntry(defect is null ? FileOutcome.Loaded : FileOutcome.Quarantined, defect)))
+                return new FileResult(file.File, FileOutcome.AlreadyLoaded);
+            if (defect is not null) return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
+            foreach (Reading row in latest.Values) Keep(Latest, row);
+            return new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = rejected };
+        }
+    }
+
+    private static void Keep(Dictionary<(string, string), Reading> latest, Reading row)
+    {
+        if (!latest.TryGetValue((row.Logger, row.Channel), out Reading known) || row.TimestampUtc > known.TimestampUtc)
+            latest[(row.Logger, row.Channel)] = row;
+    }
+}
