@@ -10,12 +10,12 @@ internal static class SftpSettings
     private const string DurationAllowed = "a duration above zero, such as 500ms, 5s or 2min, up to a day";
     private const string FileAllowed = "a file's path without quotes";
 
+    private static readonly (string, SshClientKind)[] s_clients =
+        [("openssh", SshClientKind.OpenSsh), ("managed", SshClientKind.Managed), ("auto", SshClientKind.Auto)];
+
     public static IReadOnlyList<Setting> All { get; } =
     [
-        One("client", "openssh, managed or auto", (r, text) => r with { Client = Enum.Parse<SshClientKind>(text, ignoreCase: true) }) with
-        {
-            Words = ["openssh", "managed", "auto"],
-        },
+        Setting.Choice("sftp:client", s_clients, (s, client) => s with { Sftp = s.Sftp with { Client = client } }),
         // Not an option: every user of the machine can read command lines.
         One("password", "text without control characters", (r, text) => r with { Password = Password(text) }) with { IsSecret = true },
         One("identityFile", FileAllowed, (r, text) => r with { IdentityFile = text }) with

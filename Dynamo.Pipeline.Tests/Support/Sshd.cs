@@ -6,9 +6,12 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>A real sshd of our own: free loopback port, keys and configuration in a temporary folder, run as whoever runs the tests.</summary>
 internal sealed class Sshd : IDisposable
 {
+    /// <summary>For a login, which is several processes taking turns: a busy machine needs long for it.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     public const string SftpServer = "/usr/lib/openssh/sftp-server";
     private const string Program = "/usr/sbin/sshd";
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
 
     private readonly string _settings;
     private Process? _process;
@@ -64,6 +67,7 @@ internal sealed class Sshd : IDisposable
         // The managed client reads none.
         SshConfigFile = client == SshClientKind.Managed ? null : ConfigFile,
         SettleTime = TimeSpan.Zero,
+        ConnectTimeout = Patience,
     };
 
     /// <summary>Arguments that make <c>dynamo</c> import from it.</summary>
@@ -74,7 +78,8 @@ internal sealed class Sshd : IDisposable
         string config = Path.Combine(Folder, $"dynamo-{client}.json");
         string way = client == SshClientKind.Managed ? "\"client\": \"managed\"" : "\"sshConfigFile\": \"ssh_config\"";
         if (!File.Exists(config))
-            File.WriteAllText(config, $$"""{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", {{way}} } }""");
+            File.WriteAllText(
+                config, $$"""{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "connectTimeout": "2min", {{way}} } }""");
         return ["--config", config, "--source", string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
     }
 
