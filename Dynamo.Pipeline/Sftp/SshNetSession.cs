@@ -36,7 +36,9 @@ internal sealed class SshNetSession : ISftpSession
     /// <summary>What SSH.NET asks for in one READ beyond the bytes, and what it sends in one WRITE at most.</summary>
     private const int Overhead = 13, LongestRead = 32 * 1024;
 
-    /// <summary>SSH.NET takes a WRITE's overhead, a handle of up to 256 bytes among it, from the same buffer, also where nothing is written.</summary>
+    /// <summary>
+    /// SSH.NET takes a WRITE's overhead, a handle of up to 256 bytes among it, from the same buffer, also where nothing is written.
+    /// </summary>
     private const int SmallestBuffer = 512;
 
     private const int MostFolders = 10_000;

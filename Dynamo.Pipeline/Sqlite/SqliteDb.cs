@@ -60,7 +60,9 @@ internal sealed unsafe class SqliteDb : IDisposable
     {
         int hasMoved = 0;
         if (SqliteNative.FileControl(Handle, 0, SqliteNative.FileHasMoved, &hasMoved) == SqliteNative.Ok && hasMoved != 0)
-            throw new SinkException($"The database {Path} was deleted or replaced by another file while it was open: nothing more is written. Put it back if you can, and run again.");
+            throw new SinkException(
+                $"The database {Path} was deleted or replaced by another file while it was open: nothing more is written. Put it back "
+                    + "if you can, and run again.");
         Execute("COMMIT", doing);
     }
 
@@ -107,13 +109,18 @@ internal static class SqliteFault
     {
         SqliteNative.Busy or SqliteNative.Locked => "Another program writes to it: close it, or wait longer (BusyTimeout).",
         SqliteNative.Full => "The disk is full: make room and run again; nothing of the last batch was written, and nothing is lost.",
-        SqliteNative.ReadOnly => "The file or its folder cannot be written: give this user the right to write both, since SQLite keeps its journal beside the file.",
-        SqliteNative.CannotOpen or SqliteNative.Permission => "The file cannot be opened: check that its folder exists, that it is a file, and that this user may read and write both.",
+        SqliteNative.ReadOnly =>
+            "The file or its folder cannot be written: give this user the right to write both, since SQLite keeps its journal beside "
+                + "the file.",
+        SqliteNative.CannotOpen or SqliteNative.Permission =>
+            "The file cannot be opened: check that its folder exists, that it is a file, and that this user may read and write both.",
         SqliteNative.NotADatabase => "The file is not a SQLite database: name another file, or move this one away.",
-        SqliteNative.Corrupt => "The file is damaged: restore a backup, or save what can be read with the sqlite3 shell's .recover command.",
+        SqliteNative.Corrupt =>
+            "The file is damaged: restore a backup, or save what can be read with the sqlite3 shell's .recover command.",
         SqliteNative.IoError => "The disk failed: check it, and that the file is not on an unsteady network drive.",
         SqliteNative.NoMemory => "The machine has no memory left.",
-        SqliteNative.Constraint => "A constraint refused the whole transaction: deferred foreign keys cannot name the row; declare them immediate.",
+        SqliteNative.Constraint =>
+            "A constraint refused the whole transaction: deferred foreign keys cannot name the row; declare them immediate.",
         _ => "Check the tables' definition and triggers.",
     };
 }

@@ -9,9 +9,11 @@ namespace Dynamo.Pipeline.Sqlite;
 /// </summary>
 internal static unsafe partial class SqliteNative
 {
-    public const int Ok = 0, Error = 1, Permission = 3, Busy = 5, Locked = 6, NoMemory = 7, ReadOnly = 8, IoError = 10, Corrupt = 11, Full = 13,
+    public const int Ok = 0, Error = 1, Permission = 3, Busy = 5, Locked = 6, NoMemory = 7, ReadOnly = 8,
+        IoError = 10, Corrupt = 11, Full = 13,
         CannotOpen = 14, TooBig = 18, Constraint = 19, Mismatch = 20, NotADatabase = 26, Row = 100, Done = 101;
-    public const int CheckConstraint = Constraint | (1 << 8), NotNullConstraint = Constraint | (5 << 8), PrimaryKeyConstraint = Constraint | (6 << 8),
+    public const int CheckConstraint = Constraint | (1 << 8), NotNullConstraint = Constraint | (5 << 8),
+        PrimaryKeyConstraint = Constraint | (6 << 8),
         UniqueConstraint = Constraint | (8 << 8), RowIdConstraint = Constraint | (10 << 8);
     public const int ReadWrite = 2, Create = 4, NoMutex = 0x8000, ExtendedCodes = 0x2000000;
     public const uint Persistent = 1;
@@ -69,7 +71,8 @@ internal static unsafe partial class SqliteNative
 
     [LibraryImport(Library, EntryPoint = "sqlite3_create_function_v2", StringMarshalling = StringMarshalling.Utf8)]
     public static partial int CreateFunction(
-        nint db, string name, int arguments, int encoding, nint data, delegate* unmanaged[Cdecl]<nint, int, nint*, void> function, nint step, nint final, nint destroy);
+        nint db, string name, int arguments, int encoding, nint data,
+        delegate* unmanaged[Cdecl]<nint, int, nint*, void> function, nint step, nint final, nint destroy);
 
     [LibraryImport(Library, EntryPoint = "sqlite3_user_data"), SuppressGCTransition]
     public static partial nint UserData(nint context);
