@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>A real sshd of our own: free loopback port, keys and configuration in a temporary folder, run as whoever runs the tests.</summary>
+/// <summary>
+/// A real sshd of our own: free loopback port, keys and configuration in a temporary folder, run as whoever runs the tests.
+/// </summary>
 internal sealed class Sshd : IDisposable
 {
     public const string SftpServer = "/usr/lib/openssh/sftp-server";
@@ -75,7 +77,8 @@ internal sealed class Sshd : IDisposable
         string way = client == SshClientKind.Managed ? "\"client\": \"managed\"" : "\"sshConfigFile\": \"ssh_config\"";
         if (!File.Exists(config))
             File.WriteAllText(config, $$"""{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", {{way}} } }""");
-        return ["--config", config, "--source", string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
+        return ["--config", config, "--source",
+            string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
     }
 
     /// <summary>Makes the host key known for a port.</summary>
@@ -137,7 +140,8 @@ internal sealed class Sshd : IDisposable
     public static void MakeKey(string path, string passphrase, params string[] more)
     {
         var start = new ProcessStartInfo("ssh-keygen") { RedirectStandardOutput = true };
-        foreach (string argument in (string[])["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path, .. more]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path, .. more])
+            start.ArgumentList.Add(argument);
         using Process keygen = Process.Start(start)!;
         keygen.WaitForExit();
         Assert.That(keygen.ExitCode, Is.Zero, "ssh-keygen failed");
