@@ -20,10 +20,13 @@ public static class SqlServerDdl
 
     internal static void RefuseConflicts<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
     {
-        string? twice = SqlServerSchema.Tables(map, options).GroupBy(t => t.Table, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1)?.Key;
-        if (options.Procedure is not null && (options.Append || options.Duplicates != DuplicatePolicy.LastWins || options.Constants.Count > 0))
-            throw new ArgumentException("A Procedure takes the rows as it likes: leave Append, Duplicates and Constants as they are.", nameof(options));
-        if (twice is not null) throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
+        bool decides = options.Append || options.Duplicates != DuplicatePolicy.LastWins || options.Constants.Count > 0;
+        if (options.Procedure is not null && decides)
+            throw new ArgumentException(
+                "A Procedure takes the rows as it likes: leave Append, Duplicates and Constants as they are.", nameof(options));
+        string[] names = [.. SqlServerSchema.Tables(map, options).Select(t => t.Table)];
+        if (names.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { Key: { } twice })
+            throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));
     }
 }
 
@@ -47,16 +50,21 @@ internal static class SqlServerSchema
         (options.RejectTable, Rejects(options)),
     ];
 
-    public static string RejectIndex(SqlServerSinkOptions options) =>
-        $"CREATE INDEX {SqlServerText.Quote($"IX_{options.RejectTable}_RunId")} ON {SqlServerText.Quote(options.Schema, options.RejectTable)} (RunId)";
+    public static string RejectIndex(SqlServerSinkOptions options)
+    {
+        string name = SqlServerText.Quote($"IX_{options.RejectTable}_RunId");
+        return $"CREATE INDEX {name} ON {SqlServerText.Quote(options.Schema, options.RejectTable)} (RunId)";
+    }
 
     private static string Rows<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
     {
         RowColumn<TRow>[] keys = [.. map.Columns.Where(c => c.IsKey)];
         int texts = keys.Count(c => c.Kind == ColumnKind.Text);
         int keyText = texts == 0 ? 0 : Math.Min(LongestKeyText, (KeyBytes - keys.Sum(c => BytesOf(c.Kind))) / 2 / texts);
-        IEnumerable<string> columns = map.Columns.Select(c => $"  {SqlServerText.Quote(c.Name)} {TypeOf(c.Kind, c.IsKey ? keyText : LongestText)} {(c.IsNullable ? "NULL" : "NOT NULL")}");
-        string key = keys.Length == 0 ? "" : $",\n  CONSTRAINT {SqlServerText.Quote("PK_" + map.Name)} PRIMARY KEY CLUSTERED ({string.Join(", ", keys.Select(c => SqlServerText.Quote(c.Name)))})";
+        IEnumerable<string> columns = map.Columns.Select(c =>
+            $"  {SqlServerText.Quote(c.Name)} {TypeOf(c.Kind, c.IsKey ? keyText : LongestText)} {(c.IsNullable ? "NULL" : "NOT NULL")}");
+        string name = SqlServerText.Quote("PK_" + map.Name), over = string.Join(", ", keys.Select(c => SqlServerText.Quote(c.Name)));
+        string key = keys.Length == 0 ? "" : $",\n  CONSTRAINT {name} PRIMARY KEY CLUSTERED ({over})";
         return $"CREATE TABLE {SqlServerText.Quote(options.Schema, map.Name)} (\n{string.Join(",\n", columns)}{key}\n)";
     }
 

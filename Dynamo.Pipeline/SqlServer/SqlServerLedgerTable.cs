@@ -19,7 +19,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <summary>The longest text the tables hold.</summary>
     private const int LongestText = 4000;
 
-    private readonly string _ledger = SqlServerText.Quote(options.Schema, options.LedgerTable), _rejects = SqlServerText.Quote(options.Schema, options.RejectTable);
+    private readonly string _ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
+    private readonly string _rejects = SqlServerText.Quote(options.Schema, options.RejectTable);
 
     /// <summary>The entries of these files, by their place in the list.</summary>
     /// <param name="db">The database.</param>
@@ -30,7 +31,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <param name="files">The files.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<Dictionary<int, LedgerEntry>> FindAsync(
-        SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
+        SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
+        CancellationToken cancellationToken)
     {
         var found = new Dictionary<int, LedgerEntry>();
         int shape = files.Count > Few ? Many : Few;
@@ -40,20 +42,25 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     }
 
     /// <summary>Whether there is no entry of this source at all.</summary>
-    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
-        await connection.ExecuteScalarAsync<int?>($"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source",
-            new LedgerQuestion(source) { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
+    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
+    {
+        string sql = $"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source";
+        var question = new LedgerQuestion(source) { Cancellation = cancellationToken };
+        return await connection.ExecuteScalarAsync<int?>(sql, question, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
+    }
 
     /// <summary>Writes the entries and rejects of these files, with their final counts.</summary>
-    public async Task WriteAsync<TRow>(SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works)
+    public async Task WriteAsync<TRow>(
+        SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing, SqlTransaction transaction, IReadOnlyList<FileWork<TRow>> works)
     {
         using DataTable entries = Entries(works), rejects = Rejects(works);
         await copy.WriteAsync(writing, transaction, _ledger, entries).ConfigureAwait(false);
         await copy.WriteAsync(writing, transaction, _rejects, rejects).ConfigureAwait(false);
     }
 
-    private async Task FindAsync(SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files, int from, int shape,
-        Dictionary<int, LedgerEntry> found, CancellationToken cancellationToken)
+    private async Task FindAsync(
+        SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
+        int from, int shape, Dictionary<int, LedgerEntry> found, CancellationToken cancellationToken)
     {
         SqlCommand command = db.Command(connection, transaction, Question(shape, locking: transaction is not null));
         await using (command.ConfigureAwait(false))
@@ -70,46 +77,94 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
             await using (reader.ConfigureAwait(false))
             {
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-                    found[places[Convert.ToHexString((byte[])reader.GetValue(0))]] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2));
+                {
+                    int place = places[Convert.ToHexString((byte[])reader.GetValue(0))];
+                    found[place] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2));
+                }
             }
         }
     }
 
     private string Question(int shape, bool locking)
     {
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason FROM {_ledger} {(locking ? "WITH (UPDLOCK) " : "")}WHERE FileKey IN (");
+        string lockHint = locking ? "WITH (UPDLOCK) " : "";
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason FROM {_ledger} {lockHint}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();
     }
 
-    private static LedgerEntry Entry(string outcome, string? reason) =>
-        outcome == LedgerOutcome.Loaded ? new LedgerEntry(FileOutcome.Loaded, null) : new LedgerEntry(FileOutcome.Quarantined, reason is null ? null : DefectJson.Read(reason));
+    private static LedgerEntry Entry(string outcome, string? reason) => outcome == LedgerOutcome.Loaded
+        ? new LedgerEntry(FileOutcome.Loaded, null)
+        : new LedgerEntry(FileOutcome.Quarantined, reason is null ? null : DefectJson.Read(reason));
 
     private DataTable Entries<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
-        DataTable table = Table(("FileKey", SqlDbType.Binary), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Size", SqlDbType.BigInt), ("ModifiedUtc", SqlDbType.DateTime2), ("RunId", SqlDbType.BigInt),
-            ("Outcome", SqlDbType.NVarChar), ("Rows", SqlDbType.BigInt), ("Inserted", SqlDbType.BigInt), ("Updated", SqlDbType.BigInt), ("Unchanged", SqlDbType.BigInt), ("Rejected", SqlDbType.BigInt), ("Reason", SqlDbType.NVarChar),
+        DataTable table = Table(
+            ("FileKey", SqlDbType.Binary),
+            ("Source", SqlDbType.NVarChar),
+            ("Path", SqlDbType.NVarChar),
+            ("Size", SqlDbType.BigInt),
+            ("ModifiedUtc", SqlDbType.DateTime2),
+            ("RunId", SqlDbType.BigInt),
+            ("Outcome", SqlDbType.NVarChar),
+            ("Rows", SqlDbType.BigInt),
+            ("Inserted", SqlDbType.BigInt),
+            ("Updated", SqlDbType.BigInt),
+            ("Unchanged", SqlDbType.BigInt),
+            ("Rejected", SqlDbType.BigInt),
+            ("Reason", SqlDbType.NVarChar),
             ("ImportedUtc", SqlDbType.DateTime2));
         DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
             bool loaded = work.Outcome == FileOutcome.Loaded;
             SourceFile file = work.File;
-            table.Rows.Add(SqlServerText.FileKey(source, file), source, Cut(file.Path), file.Size, file.ModifiedUtc, runId,
-                loaded ? LedgerOutcome.Loaded : LedgerOutcome.Quarantined, work.Rows.RowsRead, loaded ? work.Inserted : 0, loaded ? work.Updated : 0, loaded ? work.Unchanged : 0,
-                loaded ? work.Rejected : work.Rows.RowsRead, loaded || work.Verdict is not { } verdict ? DBNull.Value : Cut(DefectJson.Write(verdict)), now);
+            table.Rows.Add(
+                SqlServerText.FileKey(source, file),
+                source,
+                Cut(file.Path),
+                file.Size,
+                file.ModifiedUtc,
+                runId,
+                loaded ? LedgerOutcome.Loaded : LedgerOutcome.Quarantined,
+                work.Rows.RowsRead,
+                loaded ? work.Inserted : 0,
+                loaded ? work.Updated : 0,
+                loaded ? work.Unchanged : 0,
+                loaded ? work.Rejected : work.Rows.RowsRead,
+                loaded || work.Verdict is not { } verdict ? DBNull.Value : Cut(DefectJson.Write(verdict)),
+                now);
         }
         return table;
     }
 
     private DataTable Rejects<TRow>(IReadOnlyList<FileWork<TRow>> works)
     {
-        DataTable table = Table(("RunId", SqlDbType.BigInt), ("Source", SqlDbType.NVarChar), ("Path", SqlDbType.NVarChar), ("Line", SqlDbType.BigInt), ("ColumnName", SqlDbType.NVarChar), ("Problem", SqlDbType.NVarChar),
-            ("Found", SqlDbType.NVarChar), ("Expected", SqlDbType.NVarChar), ("Remedy", SqlDbType.NVarChar), ("RawText", SqlDbType.NVarChar));
+        DataTable table = Table(
+            ("RunId", SqlDbType.BigInt),
+            ("Source", SqlDbType.NVarChar),
+            ("Path", SqlDbType.NVarChar),
+            ("Line", SqlDbType.BigInt),
+            ("ColumnName", SqlDbType.NVarChar),
+            ("Problem", SqlDbType.NVarChar),
+            ("Found", SqlDbType.NVarChar),
+            ("Expected", SqlDbType.NVarChar),
+            ("Remedy", SqlDbType.NVarChar),
+            ("RawText", SqlDbType.NVarChar));
         foreach (FileWork<TRow> work in works)
             foreach (Defect defect in work.Kept)
-                table.Rows.Add(runId, source, Cut(work.File.Path), defect.Line, Cut(defect.Column, 256), Cut(defect.Problem), Cut(defect.Found), Cut(defect.Expected), Cut(defect.Remedy), Cut(defect.RawText));
+                table.Rows.Add(
+                    runId,
+                    source,
+                    Cut(work.File.Path),
+                    defect.Line,
+                    Cut(defect.Column, 256),
+                    Cut(defect.Problem),
+                    Cut(defect.Found),
+                    Cut(defect.Expected),
+                    Cut(defect.Remedy),
+                    Cut(defect.RawText));
         return table;
     }
 
