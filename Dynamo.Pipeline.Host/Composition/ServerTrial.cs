@@ -40,7 +40,8 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
             : "it does not say how many files may be open";
         string extensions = string.Join(", ", Server.Extensions.Keys.Order(StringComparer.Ordinal).Select(Shown.Name));
         to.WriteLine($"server    {Milliseconds()} away; {handles}, {Shown.Count(Server.FilesInFlight, "file")} at once to begin with");
-        to.WriteLine($"          extensions: {(extensions.Length == 0 ? "none" : extensions)}");
+        string none = Server.Client == SshClientKind.Managed ? "not told by the managed client" : "none";
+        to.WriteLine($"          extensions: {(extensions.Length == 0 ? none : extensions)}");
         if (Files == 0) return;
         string fetched = $"{Shown.Count(Files, "file")} ({Shown.Count(Bytes)} bytes) in {Shown.Time(Elapsed)}";
         to.WriteLine($"          fetched {fetched}: {Shown.Count(PerSecond)} files a second");

@@ -18,7 +18,7 @@ public sealed record SourceSetup
 /// What every <see cref="IFileSource"/> owes. The inbox is a folder of this machine, which a distant source reaches through a server.
 /// Times are whole seconds, the coarsest a source knows.
 /// </summary>
-[CancelAfter(60_000)]
+[CancelAfter(300_000)]
 public abstract class FileSourceContract
 {
     protected static readonly DateTime Yesterday = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
@@ -332,7 +332,7 @@ public abstract class FileSourceContract
     {
         if (content.Stream is null) return content.Bytes.ToArray();
         var bytes = new MemoryStream();
-        await content.Stream.CopyToAsync(bytes).WaitAsync(TimeSpan.FromSeconds(30));
+        await content.Stream.CopyToAsync(bytes).WaitAsync(TimeSpan.FromMinutes(4));
         return bytes.ToArray();
     }
 

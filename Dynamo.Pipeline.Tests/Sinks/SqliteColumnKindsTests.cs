@@ -71,7 +71,7 @@ public sealed class SqliteColumnKindsTests : ColumnKindsContract
         Assert.That(Stored(), Is.EqualTo(new[] { Usual }));
     }
 
-    [Test, CancelAfter(60_000)]
+    [Test, NonParallelizable, CancelAfter(60_000)]
     public void Binding_a_row_makes_no_objects()
     {
         SqliteBinder<Sample>[] binders = [.. s_map.Columns.Select(SqliteBinder<Sample>.For)];

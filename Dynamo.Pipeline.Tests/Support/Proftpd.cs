@@ -13,7 +13,7 @@ internal sealed class Proftpd : IDisposable
 {
     public const string User = "logger", Password = "p@ss \"w0rd$ %x%!";
     private const string Program = "/usr/sbin/proftpd", Module = "/usr/lib/proftpd/mod_sftp.so";
-    private static readonly TimeSpan s_startTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan s_startTimeout = TimeSpan.FromMinutes(2);
 
     private readonly Process _process;
 
@@ -61,6 +61,7 @@ internal sealed class Proftpd : IDisposable
         KnownHostsFile = KnownHosts,
         SshConfigFile = client == SshClientKind.Managed ? null : ConfigFile,
         SettleTime = TimeSpan.Zero,
+        ConnectTimeout = Sshd.Patience,
     };
 
     public void Dispose()

@@ -28,8 +28,11 @@ internal sealed class SkippedTests
         TestContext.Error.WriteLine(text);
     }
 
-    private static string Reason(ITestResult test) =>
-        test.Message.StartsWith(OfItsFixture, StringComparison.Ordinal) ? test.Message[OfItsFixture.Length..] : test.Message;
+    private static string Reason(ITestResult test)
+    {
+        if (test.Message is not { Length: > 0 } why) return "no reason is given";
+        return why.StartsWith(OfItsFixture, StringComparison.Ordinal) ? why[OfItsFixture.Length..] : why;
+    }
 
     private static IEnumerable<ITestResult> Tests(ITestResult result) => result.HasChildren ? result.Children.SelectMany(Tests) : [result];
 }

@@ -8,9 +8,12 @@ namespace Dynamo.Pipeline.Tests;
 /// </summary>
 internal sealed class Sshd : IDisposable
 {
+    /// <summary>For a login, which is several processes taking turns: a busy machine needs long for it.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
     public const string SftpServer = "/usr/lib/openssh/sftp-server";
     private const string Program = "/usr/sbin/sshd";
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
 
     private readonly string _settings;
     private Process? _process;
@@ -66,6 +69,7 @@ internal sealed class Sshd : IDisposable
         // The managed client reads none.
         SshConfigFile = client == SshClientKind.Managed ? null : ConfigFile,
         SettleTime = TimeSpan.Zero,
+        ConnectTimeout = Patience,
     };
 
     /// <summary>Arguments that make <c>dynamo</c> import from it.</summary>
@@ -75,8 +79,8 @@ internal sealed class Sshd : IDisposable
     {
         string config = Path.Combine(Folder, $"dynamo-{client}.json");
         string way = client == SshClientKind.Managed ? "\"client\": \"managed\"" : "\"sshConfigFile\": \"ssh_config\"";
-        if (!File.Exists(config))
-            File.WriteAllText(config, $$"""{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", {{way}} } }""");
+        string settings = $$"""{ "identityFile": "user_key", "knownHostsFile": "known_hosts", "connectTimeout": "2min", {{way}} }""";
+        if (!File.Exists(config)) File.WriteAllText(config, $$"""{ "sftp": {{settings}} }""");
         return ["--config", config, "--source",
             string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
     }

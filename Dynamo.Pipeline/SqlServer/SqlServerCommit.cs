@@ -96,8 +96,9 @@ internal static class SqlServerTransaction
 
     /// <summary>
     /// Commits by a statement, which is told to stop when no answer comes, and leaves a connection that can be closed. SqlClient's
-    /// own commit then keeps the socket, and with it the
-    /// server's locks. Not to be cancelled, since that is one more commit in doubt; so it is not waited for as long as a merge may be.
+    /// own commit then keeps the socket, and with it the server's locks (7.1.1 as 6.1.5: the next batch is not through in 30 s when a
+    /// server is silent before a commit). Not to be cancelled, since that is one more commit in doubt; so it is not waited for as long
+    /// as a merge may be.
     /// </summary>
     public static async Task CommitAsync(SqlServerDb db, SqlTransaction transaction)
     {

@@ -76,8 +76,9 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     }
 
     /// <summary>
-    /// SqlClient bounds how long it waits for an answer, but hears no cancellation then; and it sends rows for ever to a server
-    /// that takes none. In both cases the connection is given up.
+    /// SqlClient bounds how long it waits for an answer, but hears no cancellation then: its source of 7.1 reads the answer in a
+    /// blocking call in every mode, under a lock that closing the connection needs. And it sends rows for ever to a server that takes
+    /// none. In both cases the connection is given up.
     /// </summary>
     private async Task RunAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Action write)
     {

@@ -46,9 +46,11 @@ internal static class SftpComparison
             $"url = \"sftp://127.0.0.1:{server.Port}{file}\"", $"output = \"{memory}/{Path.GetFileName(file)}\"",
         }), new UTF8Encoding(false));
         string ours = $"{host} run --dry-run --quiet --config {server.WriteConfiguration()} --sink sqlite:{work}/none.db --source sftp://{Environment.UserName}@127.0.0.1";
+        string managed = ours.Replace(server.WriteConfiguration(), server.WriteManagedConfiguration(), StringComparison.Ordinal);
         (string Name, string Command)[] clients =
         [
             ("ours", $"{ours}:{server.Port}{folder}"),
+            ("ours, managed client", $"{managed}:{server.Port}{folder}"),
             ("ours, 20 ms away", $"{ours}:{far}{folder}"),
             ("ssh tar", $"ssh {server.SshArguments} -p {server.Port} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),
             ("ssh tar, 20 ms away", $"ssh {server.SshArguments} -p {far} 127.0.0.1 tar -C {folder} -cf - . > {memory}/all.tar"),

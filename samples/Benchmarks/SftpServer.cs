@@ -55,6 +55,14 @@ internal sealed class SftpServer : IDisposable
         return path;
     }
 
+    /// <summary>The same for the managed client, which reads no configuration of ssh.</summary>
+    public string WriteManagedConfiguration()
+    {
+        string path = Path.Combine(_folder, "dynamo-managed.json");
+        File.WriteAllText(path, """{ "sftp": { "client": "managed", "identityFile": "user_key", "knownHostsFile": "known_hosts" } }""");
+        return path;
+    }
+
     public void Trust(int port) => File.AppendAllText(Path.Combine(_folder, "known_hosts"),
         string.Create(
             CultureInfo.InvariantCulture,

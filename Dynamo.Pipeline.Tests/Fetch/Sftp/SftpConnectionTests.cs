@@ -171,11 +171,6 @@ public sealed class SftpConnectionTests
         await foreach (SftpEntry[] _ in connection.ListAsync("a"u8.ToArray(), cancellationToken)) { }
     }
 
-    private static async Task ListAsync(SftpConnection connection, CancellationToken cancellationToken)
-    {
-        await foreach (SftpEntry[] _ in connection.ListAsync("a"u8.ToArray(), cancellationToken)) { }
-    }
-
     private static async Task<SftpConnection> StartAsync(
         Action<ScriptedServer> script, CancellationToken cancellationToken, TimeProvider? clock = null) =>
         await SftpConnection.StartAsync(new ScriptedTransport(server =>
