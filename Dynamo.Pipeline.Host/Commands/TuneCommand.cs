@@ -23,7 +23,7 @@ internal sealed class TuneCommand : Command, ISettingsCommand, IExamples
     public string Examples => """
         Examples:
           dynamo tune --source inbox --quick                       an answer in under a minute
-          dynamo tune --source inbox --out tuning                  the published experiment; again after Ctrl+C, it goes on
+          dynamo tune --source inbox --out tuning                  the published experiment; repeat it after Ctrl+C to go on
           dynamo tune --source inbox --readers 1,2,4,auto --chunks 10,100,1000 --repeat 10
           dynamo tune --config dynamo.json --whole                 batch rows as well
         """;

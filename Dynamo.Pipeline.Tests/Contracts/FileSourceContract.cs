@@ -15,20 +15,30 @@ public sealed record SourceSetup
 }
 
 /// <summary>
-/// What every <see cref="IFileSource"/> owes. The inbox is a folder of this machine, which a distant source reaches through a server. Times are whole
-/// seconds, the coarsest a source knows.
+/// What every <see cref="IFileSource"/> owes. The inbox is a folder of this machine, which a distant source reaches through a server.
+/// Times are whole seconds, the coarsest a source knows.
 /// </summary>
 [CancelAfter(300_000)]
 public abstract class FileSourceContract
 {
     protected static readonly DateTime Yesterday = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
-    private static readonly Defect Broken = new("the header is missing") { Line = 1, Column = "value", Found = "ä\ud800\u0007", Expected = "a header", Remedy = "Add it" };
+    private static readonly Defect Broken = new("the header is missing")
+    {
+        Line = 1,
+        Column = "value",
+        Found = "ä\ud800\u0007",
+        Expected = "a header",
+        Remedy = "Add it",
+    };
 
     private readonly List<IFileSource> _sources = [];
 
     protected ScratchFolder Inbox { get; private set; } = null!;
 
-    /// <summary>A source over <see cref="Inbox"/>, its archive in <c>archive</c> and its quarantine in <c>quarantine</c> there, its settle time zero.</summary>
+    /// <summary>
+    /// A source over <see cref="Inbox"/>, its archive in <c>archive</c> and its quarantine in <c>quarantine</c> there,
+    /// its settle time zero.
+    /// </summary>
     protected abstract IFileSource Create(SourceSetup setup);
 
     [SetUp]
@@ -62,7 +72,8 @@ public abstract class FileSourceContract
         Directory.CreateDirectory(Inbox["folder.csv"]);
 
         Assert.That(await ListAsync(Source()), Is.Empty);
-        Assert.That((await ListAsync(Source(new SourceSetup { Pattern = "*" }))).Select(file => file.Path), Is.EquivalentTo(new[] { "a.txt", "csv", "acsv" }));
+        Assert.That((await ListAsync(Source(new SourceSetup { Pattern = "*" }))).Select(file => file.Path),
+            Is.EquivalentTo(new[] { "a.txt", "csv", "acsv" }));
     }
 
     [Test]
@@ -93,7 +104,8 @@ public abstract class FileSourceContract
     [Test]
     public async Task Folders_below_are_listed_only_when_asked_and_never_archive_or_quarantine()
     {
-        foreach (string path in (string[])["a.csv", "sub/b.csv", "sub/deep/c.csv", ".hidden/d.csv", "archive/e.csv", "quarantine/f.csv", "sub/archive/g.csv"]) Put(path, "x");
+        foreach (string path in (string[])["a.csv", "sub/b.csv", "sub/deep/c.csv", ".hidden/d.csv", "archive/e.csv", "quarantine/f.csv",
+            "sub/archive/g.csv"]) Put(path, "x");
 
         List<SourceFile> flat = await ListAsync(Source()), deep = await ListAsync(Source(new SourceSetup { Recursive = true }));
 
@@ -134,7 +146,8 @@ public abstract class FileSourceContract
     }
 
     [Test]
-    public async Task A_file_that_changed_since_it_was_listed_is_deferred([Values("grown", "shorter", "rewritten", "vanished", "folder")] string how, [Values] bool streamed)
+    public async Task A_file_that_changed_since_it_was_listed_is_deferred(
+        [Values("grown", "shorter", "rewritten", "vanished", "folder")] string how, [Values] bool streamed)
     {
         // What is written again is seldom old: only a file of the last hour must be looked at again when its size is the same.
         Put("a.csv", "0123456789", how == "rewritten" ? DateTime.UtcNow.AddMinutes(-10) : Yesterday);
@@ -169,7 +182,8 @@ public abstract class FileSourceContract
         using FileContent content = await source.OpenAsync(file, 1, default);
         await content.Stream!.ReadExactlyAsync(new byte[1000]);
 
-        await using (FileStream writer = File.Open(Inbox["a.csv"], FileMode.Append, FileAccess.Write, FileShare.ReadWrite)) writer.WriteByte(1);
+        await using (FileStream writer = File.Open(Inbox["a.csv"], FileMode.Append, FileAccess.Write, FileShare.ReadWrite))
+            writer.WriteByte(1);
 
         var error = Assert.ThrowsAsync<FileChangedException>(() => content.Stream.CopyToAsync(Stream.Null));
         Assert.That(error!.Message, Does.StartWith("grew from 1000000 to 1000001"));
@@ -209,7 +223,8 @@ public abstract class FileSourceContract
         Assert.That(Inbox.Files(), Is.EqualTo(after == AfterCommit.Keep ? [.. quarantined, "sub/a.csv"] : quarantined));
         Assert.That(File.GetLastWriteTimeUtc(Inbox[quarantined[0]]), Is.EqualTo(Yesterday));
         string reason = await File.ReadAllTextAsync(Inbox[quarantined[1]]);
-        foreach (string part in (string[])["\"path\": \"sub/a.csv\"", "\"size\": 5", "2026-01-01T12:00:00Z", "the header is missing", "\"line\": 1", "\"remedy\": \"Add it\""])
+        foreach (string part in (string[])["\"path\": \"sub/a.csv\"", "\"size\": 5", "2026-01-01T12:00:00Z", "the header is missing",
+            "\"line\": 1", "\"remedy\": \"Add it\""])
             Assert.That(reason, Does.Contain(part));
     }
 
@@ -240,7 +255,8 @@ public abstract class FileSourceContract
             await source.CompleteAsync([new CompletedFile(file, bad ? Broken : null)], default);
         }
 
-        string[] kept = [.. Inbox.Files().Where(file => file.Contains('/') && file.EndsWith(".csv", StringComparison.Ordinal)).Select(file => File.ReadAllText(Inbox[file]))];
+        string[] kept = [.. Inbox.Files().Where(file => file.Contains('/') && file.EndsWith(".csv", StringComparison.Ordinal))
+            .Select(file => File.ReadAllText(Inbox[file]))];
         Assert.That(kept, Is.EquivalentTo(new[] { "version 0", "version 1", "version 2" }));
     }
 
@@ -253,7 +269,8 @@ public abstract class FileSourceContract
         IFileSource source = Source(new SourceSetup { Pattern = "*", DoneMarker = ".done", AfterCommit = after });
 
         List<SourceFile> files = await ListAsync(source);
-        Assert.That(files.Select(file => (file.Path, file.DeferReason is null)), Is.EquivalentTo(new[] { ("a.csv", true), ("b.csv", false) }));
+        Assert.That(files.Select(file => (file.Path, file.DeferReason is null)),
+            Is.EquivalentTo(new[] { ("a.csv", true), ("b.csv", false) }));
         await source.CompleteAsync([new CompletedFile(files.Single(file => file.Path == "a.csv"), null)], default);
 
         Assert.That(Inbox.Files(), Is.EqualTo(after switch
@@ -294,7 +311,8 @@ public abstract class FileSourceContract
         return source;
     }
 
-    protected void Put(string path, string content, DateTime? modifiedUtc = null) => Put(path, Encoding.UTF8.GetBytes(content), modifiedUtc);
+    protected void Put(string path, string content, DateTime? modifiedUtc = null) =>
+        Put(path, Encoding.UTF8.GetBytes(content), modifiedUtc);
 
     protected void Put(string path, byte[] content, DateTime? modifiedUtc = null)
     {

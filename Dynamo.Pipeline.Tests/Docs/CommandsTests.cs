@@ -56,7 +56,8 @@ internal sealed partial class CommandsTests
 
     /// <summary>As a shell splits it, up to a comment or a pipe.</summary>
     private static string[] Arguments(string line) =>
-        [.. Word().Matches(line).Select(match => match.Value).Skip(1).TakeWhile(word => word is not ("#" or "|" or ">")).Select(word => word.Replace("\"", "", StringComparison.Ordinal))];
+        [.. Word().Matches(line).Select(match => match.Value).Skip(1).TakeWhile(word => word is not ("#" or "|" or ">"))
+            .Select(word => word.Replace("\"", "", StringComparison.Ordinal))];
 
     private static string WithoutNumbers(string text) => Repository.Normalised(Number().Replace(text, "N"));
 

@@ -30,7 +30,8 @@ internal sealed class ExtendingTests
         PipelineResult second = await pipeline.RunAsync(cancellationToken: token).WaitAsync(token);
 
         Assert.That(first.Books.ToString(), Is.EqualTo(
-            "files: 2 listed, 1 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 unchanged, 1 rejected"));
+            "files: 2 listed, 1 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 unchanged, "
+                + "1 rejected"));
         Assert.That(second.Books.AlreadyLoaded, Is.EqualTo(2));
         Assert.That(sink.Latest[("L1", "flow")].Value, Is.EqualTo(2));
     }
@@ -73,7 +74,8 @@ internal sealed class ExtendingTests
         });
         await using var sink = new LatestValues();
 
-        PipelineResult result = await FilePipeline.From(source).Read(new JsonLines()).WriteTo(sink).RunAsync(cancellationToken: token).WaitAsync(token);
+        PipelineResult result = await FilePipeline.From(source).Read(new JsonLines()).WriteTo(sink).RunAsync(cancellationToken: token)
+            .WaitAsync(token);
 
         Assert.That(result.Books.RowsInserted, Is.EqualTo(2));
         Assert.That(result.Books.RowsRejected, Is.EqualTo(2));

@@ -11,7 +11,14 @@ internal sealed class OptionsPageTests
     private static readonly string s_page = Repository.Read("docs/options.md");
 
     private static IEnumerable<TestCaseData> Options() =>
-        from options in new object[] { new PipelineOptions(), new FolderSourceOptions(), new SftpSourceOptions { Host = "host" }, new SqliteSinkOptions(), new SqlServerSinkOptions() }
+        from options in new object[]
+        {
+            new PipelineOptions(),
+            new FolderSourceOptions(),
+            new SftpSourceOptions { Host = "host" },
+            new SqliteSinkOptions(),
+            new SqlServerSinkOptions(),
+        }
         from property in options.GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
         select new TestCaseData(
             options.GetType().Name, property.Name,
@@ -83,7 +90,8 @@ internal sealed class OptionsPageTests
     }
 
     private static string[] Cells(string row) =>
-        [.. row.Replace("\\|", "\u0001", StringComparison.Ordinal).Trim().Trim('|').Split('|').Select(cell => cell.Trim().Replace('\u0001', '|'))];
+        [.. row.Replace("\\|", "\u0001", StringComparison.Ordinal).Trim().Trim('|').Split('|')
+            .Select(cell => cell.Trim().Replace('\u0001', '|'))];
 
     /// <summary>A default without what the two tables write differently.</summary>
     private static string Plain(string value) =>

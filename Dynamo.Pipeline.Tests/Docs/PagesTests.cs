@@ -17,11 +17,13 @@ internal sealed partial class PagesTests
     {
         string[] compiled = [.. Repository.Files()
             .Where(file => file.EndsWith(".cs", StringComparison.Ordinal)
-                && (file.StartsWith("samples/", StringComparison.Ordinal) || file.StartsWith("Dynamo.Pipeline.Tests/Docs/", StringComparison.Ordinal)))
+                && (file.StartsWith("samples/", StringComparison.Ordinal)
+                    || file.StartsWith("Dynamo.Pipeline.Tests/Docs/", StringComparison.Ordinal)))
             .Select(file => Repository.Normalised(Repository.Read(file)))];
 
         string[] strangers = [.. Repository.Blocks(page)
-            .Where(block => block.Language == "csharp" && !IsProgram(block.Text) && !compiled.Any(file => file.Contains(Repository.Normalised(block.Text), StringComparison.Ordinal)))
+            .Where(block => block.Language == "csharp" && !IsProgram(block.Text)
+                && !compiled.Any(file => file.Contains(Repository.Normalised(block.Text), StringComparison.Ordinal)))
             .Select(block => block.Text)];
 
         Assert.That(strangers, Is.Empty);
@@ -41,7 +43,8 @@ internal sealed partial class PagesTests
     /// <summary>As a new console project would: with its implicit usings.</summary>
     private static IEnumerable<Diagnostic> Compiled(string code)
     {
-        const string Implicit = "global using System; global using System.IO; global using System.Linq; global using System.Collections.Generic; "
+        const string Implicit =
+            "global using System; global using System.IO; global using System.Linq; global using System.Collections.Generic; "
             + "global using System.Threading; global using System.Threading.Tasks;";
         var options = new CSharpParseOptions(LanguageVersion.Latest);
         return CSharpCompilation.Create("copied",
@@ -98,7 +101,8 @@ internal sealed partial class PagesTests
     }
 
     private static bool IsText(string file) =>
-        Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sln" or ".json" or ".txt" or ".yml" or ".csv" or ".py" or ".c" or "" or ".sh";
+        Path.GetExtension(file) is ".cs" or ".md" or ".csproj" or ".props" or ".sln" or ".json" or ".txt" or ".yml" or ".csv" or ".py"
+            or ".c" or "" or ".sh";
 
     private static IEnumerable<(int Number, string Text)> Lines(string file) =>
         Repository.Read(file).Split('\n').Select((text, index) => (index + 1, text));

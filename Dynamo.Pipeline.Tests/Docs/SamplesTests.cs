@@ -23,7 +23,8 @@ internal sealed class SamplesTests
         string first = await RunAsync("FirstPipeline", token), second = await RunAsync("FirstPipeline", token);
 
         Assert.That(first, Does.StartWith(
-            "files: 200 listed, 198 loaded, 0 already loaded, 2 quarantined, 0 deferred; rows: 684 read, 652 inserted, 0 updated, 11 unchanged, 21 rejected\n"
+            "files: 200 listed, 198 loaded, 0 already loaded, 2 quarantined, 0 deferred; rows: 684 read, 652 inserted, 0 updated, 11 "
+                + "unchanged, 21 rejected\n"
             + "lowest pressure: L00003 3.782 bar at 2024-12-31 07:45:00Z\n"));
         Assert.That(second, Does.StartWith("files: 200 listed, 0 loaded, 200 already loaded, 0 quarantined, 0 deferred"));
         Assert.That(Sql.Rows(_folder["readings.db"], "SELECT count(*) FROM Reading"), Is.EqualTo(new[] { "652" }));
@@ -41,7 +42,8 @@ internal sealed class SamplesTests
         Assert.That(
             output,
             Does.StartWith(
-                "files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 unchanged, 1 rejected\n"));
+                "files: 3 listed, 2 loaded, 0 already loaded, 1 quarantined, 0 deferred; rows: 6 read, 5 inserted, 0 updated, 0 "
+                    + "unchanged, 1 rejected\n"));
         Assert.That(output, Does.Contain(
             "station-2.csv: line 3, column state: the value is neither true nor false; found 'off', expected 1 or 0, true or false\n"));
         Assert.That(output, Does.Contain("station-3.csv: line 1, column at: the column 'at' is missing"));
@@ -67,7 +69,8 @@ internal sealed class SamplesTests
 
         Assert.That(output, Is.EqualTo(
             "committed: L1.jsonl\n"
-            + "files: 1 listed, 1 loaded, 0 already loaded, 0 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 unchanged, 1 rejected\n"
+            + "files: 1 listed, 1 loaded, 0 already loaded, 0 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 "
+            + "unchanged, 1 rejected\n"
             + "L1 flow 1.5\nL1 pressure 4.2\n"));
     }
 
@@ -78,7 +81,8 @@ internal sealed class SamplesTests
     public void What_a_newcomer_writes_is_short(string path, int most)
     {
         string[] code = [.. Repository.Read(path).Split('\n').Select(line => line.Trim())
-            .Where(line => line.Length > 0 && !line.StartsWith("using ", StringComparison.Ordinal) && !line.StartsWith("//", StringComparison.Ordinal))];
+            .Where(line => line.Length > 0 && !line.StartsWith("using ", StringComparison.Ordinal)
+                && !line.StartsWith("//", StringComparison.Ordinal))];
 
         Assert.That(code, Has.Length.LessThanOrEqualTo(most));
     }

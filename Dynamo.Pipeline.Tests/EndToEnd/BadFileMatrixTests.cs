@@ -104,7 +104,8 @@ internal sealed class BadFileMatrixTests
 
         Assert.That(
             result.Books,
-            Has.Property("Loaded").EqualTo(1).And.Property("RowsRead").EqualTo(2).And.Property("RowsInserted").EqualTo(1).And.Property("RowsRejected").EqualTo(1));
+            Has.Property("Loaded").EqualTo(1).And.Property("RowsRead").EqualTo(2).And.Property("RowsInserted").EqualTo(1)
+                .And.Property("RowsRejected").EqualTo(1));
         AssertDefect(bad, result.Notable.Single().Rejects.Single());
         Defect reject = result.Notable.Single().Rejects.Single();
         Assert.That(

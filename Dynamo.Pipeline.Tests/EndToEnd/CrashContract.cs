@@ -76,7 +76,8 @@ internal abstract class CrashContract
         var stages = new SortedDictionary<string, int>(StringComparer.Ordinal);
 
         // Few rounds may miss the archive: it goes on until one kill was there, for a few rounds more at most.
-        for (int kill = 0; kill < _rounds || stages.Where(pair => pair.Key != AfterItsEnd).Sum(pair => pair.Value) < _landed || (kill < 40 && !stages.ContainsKey("while archiving")); kill++)
+        for (int kill = 0; kill < _rounds || stages.Where(pair => pair.Key != AfterItsEnd).Sum(pair => pair.Value) < _landed
+            || (kill < 40 && !stages.ContainsKey("while archiving")); kill++)
         {
             string folder = Fresh($"kill{kill}");
             string context = $"seed {seed}, kill {kill}";
@@ -91,7 +92,8 @@ internal abstract class CrashContract
             Directory.Delete(folder, recursive: true);
         }
         TestContext.Out.WriteLine(
-            $"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: {string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
+            $"seed {seed}; a whole run takes {whole.TotalMilliseconds:F0} ms; killed: "
+                + $"{string.Join(", ", stages.Select(pair => $"{pair.Value} {pair.Key}"))}");
         Assert.That(stages.Keys, Has.Some.EqualTo("while archiving"), "a third of the kills wait for a file to reach a stage");
     }
 

@@ -31,7 +31,11 @@ internal sealed class FileMatrixTests
     public async Task A_file_that_grows_after_it_was_listed_is_deferred_and_loaded_whole_by_the_next_run(
         [Values] bool streamed, CancellationToken token)
     {
-        using var import = new ImportFolder { Options = Streaming(streamed), Folder = new FolderSourceOptions { SettleTime = TimeSpan.Zero } };
+        using var import = new ImportFolder
+        {
+            Options = Streaming(streamed),
+            Folder = new FolderSourceOptions { SettleTime = TimeSpan.Zero },
+        };
         string path = import.PutRows("grows.csv", Row);
         import.PutRows("good.csv", Row);
 

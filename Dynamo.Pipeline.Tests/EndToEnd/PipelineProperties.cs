@@ -11,7 +11,8 @@ internal sealed class PipelineProperties
 {
     private static readonly string[] s_scraps =
     [
-        ImportFolder.Header, "logger;channel;timestamp;value\n", "L1,flow,2026-01-01T00:00:00Z,1.5\n", "L1,flow,", "2026-01-01T00:00:00Z", "1.5", "\"", ",", ";", "\n", "\r", "\0", "\uFEFF", "é", "NaN", "x",
+        ImportFolder.Header, "logger;channel;timestamp;value\n", "L1,flow,2026-01-01T00:00:00Z,1.5\n", "L1,flow,", "2026-01-01T00:00:00Z",
+        "1.5", "\"", ",", ";", "\n", "\r", "\0", "\uFEFF", "é", "NaN", "x",
     ];
 
     [Test, CancelAfter(120_000)]
@@ -49,7 +50,8 @@ internal sealed class PipelineProperties
         // Few keys, so that many readings meet another one.
         Gen<Reading> reading = Gen.Elements("L1", "L2", "水,\"x\"").Zip(
             Gen.Elements("flow", "pressure")).Zip(Gen.Choose(0, 40)).Zip(Gen.Choose(-1000, 1000))
-            .Select(r => new Reading(r.Item1.Item1.Item1, r.Item1.Item1.Item2, DateTime.UnixEpoch.AddMinutes(r.Item1.Item2 * 15), r.Item2 / 8.0));
+            .Select(r => new Reading(r.Item1.Item1.Item1, r.Item1.Item1.Item2, DateTime.UnixEpoch.AddMinutes(r.Item1.Item2 * 15),
+                r.Item2 / 8.0));
 
         Check(reading.ArrayOf().ArrayOf().Zip(Settings()).Zip(Gen.Elements(true, false)), 120, input =>
         {
@@ -106,7 +108,13 @@ internal sealed class PipelineProperties
         {
             Folder = new FolderSourceOptions { AfterCommit = AfterCommit.Archive },
             Sink = new SqliteSinkOptions { Duplicates = Duplicates, Durable = false },
-            Options = new PipelineOptions { Readers = Readers, FilesPerMessage = Chunk, BatchRows = BatchRows, StreamAbove = Streamed ? 60 : 1 << 20 },
+            Options = new PipelineOptions
+            {
+                Readers = Readers,
+                FilesPerMessage = Chunk,
+                BatchRows = BatchRows,
+                StreamAbove = Streamed ? 60 : 1 << 20,
+            },
         };
     }
 }

@@ -6,7 +6,9 @@ namespace Dynamo.Pipeline.Tests;
 [Platform("Linux")]
 public sealed class PowerLossTests
 {
-    private const string Trace = "exec strace -f --seccomp-bpf -y -s 0 -e trace=pwrite64,fsync,fdatasync,rename,renameat2,linkat,link,unlink,unlinkat -o calls \"$0\" \"$@\"";
+    private const string Trace =
+        "exec strace -f --seccomp-bpf -y -s 0 -e trace=pwrite64,fsync,fdatasync,rename,renameat2,linkat,link,unlink,unlinkat -o calls "
+            + "\"$0\" \"$@\"";
 
     [TestCase("true", true), TestCase("false", false), CancelAfter(90_000)]
     public async Task A_file_is_archived_only_after_its_rows_are_on_the_disk(string durable, bool isOnDisk, CancellationToken token)

@@ -64,7 +64,12 @@ internal sealed class RunEndTests
         {
             OnOpen = async (_, _) => await never.Task,
         };
-        var options = new PipelineOptions { StreamAbove = 0, StallTimeout = TimeSpan.FromMilliseconds(300), StopDeadline = TimeSpan.FromMilliseconds(300) };
+        var options = new PipelineOptions
+        {
+            StreamAbove = 0,
+            StallTimeout = TimeSpan.FromMilliseconds(300),
+            StopDeadline = TimeSpan.FromMilliseconds(300),
+        };
         var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default);
 
         Assert.ThrowsAsync<PipelineStalledException>(() =>

@@ -176,7 +176,8 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         Gen<string> name = Gen.Elements(
             "a", "B", "ü", " ", "'", "\n", "水", "🚰", "-", "x.y", "~").NonEmptyListOf().Select(parts => string.Concat(parts.Take(12)));
         Arbitrary<Dictionary<string, byte[]>> inbox = name.Zip(ArbMap.Default.GeneratorFor<byte[]>()).ListOf()
-            .Select(files => files.GroupBy(file => file.Item1.ToUpperInvariant()).ToDictionary(group => group.First().Item1 + ".csv", group => group.First().Item2 ?? [])).ToArbitrary();
+            .Select(files => files.GroupBy(file => file.Item1.ToUpperInvariant())
+                .ToDictionary(group => group.First().Item1 + ".csv", group => group.First().Item2 ?? [])).ToArbitrary();
 
         Prop.ForAll(inbox, files => AreListedAndReadAsync(files).GetAwaiter().GetResult()).QuickCheckThrowOnFailure();
     }

@@ -101,7 +101,8 @@ public sealed class QuarantineTests
     [TestCase("{")]
     [TestCase("[]")]
     [TestCase("{\"file\":1}")]
-    [TestCase("{\"file\":\"a.csv\",\"source\":\"x\",\"path\":\"../../etc/passwd\",\"size\":1,\"modified\":\"2026-01-01T00:00:00Z\",\"quarantinedAt\":\"2026-01-01T00:00:00Z\",\"problem\":\"\"}")]
+    [TestCase("{\"file\":\"a.csv\",\"source\":\"x\",\"path\":\"../../etc/passwd\",\"size\":1,\"modified\":\"2026-01-01T00:00:00Z\","
+        + "\"quarantinedAt\":\"2026-01-01T00:00:00Z\",\"problem\":\"\"}")]
     [TestCase("{\"file\":null,\"path\":null}")]
     public async Task A_damaged_reason_does_not_hide_its_file(string damage)
     {
@@ -130,7 +131,8 @@ public sealed class QuarantineTests
     }
 
     private FolderSource Source(AfterCommit after, string? marker = null) =>
-        new(_inbox.Path, new FolderSourceOptions { AfterCommit = after, Recursive = true, DoneMarker = marker, SettleTime = TimeSpan.Zero });
+        new(_inbox.Path,
+            new FolderSourceOptions { AfterCommit = after, Recursive = true, DoneMarker = marker, SettleTime = TimeSpan.Zero });
 
     private async Task<SourceFile> QuarantineAsync(FolderSource source, string path)
     {

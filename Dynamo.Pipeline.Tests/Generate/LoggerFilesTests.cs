@@ -5,7 +5,15 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture]
 public sealed class LoggerFilesTests
 {
-    private static readonly GenerateOptions _small = new() { To = "unused", Loggers = 30, Steps = 12, Seed = 42, Backlog = 0.05, Bad = 0.25 };
+    private static readonly GenerateOptions _small = new()
+    {
+        To = "unused",
+        Loggers = 30,
+        Steps = 12,
+        Seed = 42,
+        Backlog = 0.05,
+        Bad = 0.25,
+    };
 
     [Test]
     public void The_same_seed_gives_the_same_bytes_and_times_on_every_machine()
@@ -104,7 +112,8 @@ public sealed class LoggerFilesTests
 
         Assert.That(folder.Names().CountBy(name => name[..6]), Is.EquivalentTo(new[]
         {
-            KeyValuePair.Create("00000/", 15), KeyValuePair.Create("00001/", 15), KeyValuePair.Create("00002/", 15), KeyValuePair.Create("00003/", 5),
+            KeyValuePair.Create("00000/", 15), KeyValuePair.Create("00001/", 15), KeyValuePair.Create("00002/", 15),
+            KeyValuePair.Create("00003/", 5),
         }));
         Assert.That(folder.Files.ExpectedFiles().Select(file => file.Path), Is.EquivalentTo(folder.Names()));
     }

@@ -5,7 +5,13 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture, CancelAfter(30_000)]
 internal sealed class FaultTests
 {
-    private static readonly PipelineOptions s_options = new() { Readers = 2, FilesPerMessage = 3, BatchFiles = 10, StopDeadline = TimeSpan.FromSeconds(2) };
+    private static readonly PipelineOptions s_options = new()
+    {
+        Readers = 2,
+        FilesPerMessage = 3,
+        BatchFiles = 10,
+        StopDeadline = TimeSpan.FromSeconds(2),
+    };
 
     private static FilePipeline<int> Pipeline(MemorySource source, MemorySink<int> sink, PipelineOptions? options = null) =>
         FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, options ?? s_options);
@@ -40,7 +46,10 @@ internal sealed class FaultTests
     public async Task A_transient_error_is_retried_as_a_whole_and_counted_once(CancellationToken token)
     {
         int calls = 0;
-        var sink = new MemorySink<int> { OnWrite = (_, _) => ++calls % 3 != 0 ? throw new SinkException("locked") { IsTransient = true } : default };
+        var sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) => ++calls % 3 != 0 ? throw new SinkException("locked") { IsTransient = true } : default,
+        };
 
         PipelineResult result = await Pipeline(
             MemorySource.Of(50), sink,
@@ -69,7 +78,8 @@ internal sealed class FaultTests
     public void A_cancellation_that_is_not_ours_is_a_time_out_and_never_a_dropped_message(CancellationToken token)
     {
         var source = new MemorySource(
-            Enumerable.Range(0, 50).ToDictionary(i => $"{i}", _ => "1\n")) { OnOpen = (_, _) => throw new TaskCanceledException("a socket gave up") };
+            Enumerable.Range(0, 50)
+                .ToDictionary(i => $"{i}", _ => "1\n")) { OnOpen = (_, _) => throw new TaskCanceledException("a socket gave up") };
 
         var error = Assert.ThrowsAsync<PipelineException>(
             () => Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token));
@@ -119,7 +129,8 @@ internal sealed class FaultTests
 
         Assert.That(
             async () => await Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token),
-            Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>().And.Message.StartsWith("The format failed at b: "));
+            Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>()
+                .And.Message.StartsWith("The format failed at b: "));
     }
 
     [Test]
@@ -152,7 +163,11 @@ internal sealed class FaultTests
     {
         var never = new TaskCompletionSource();
         var sink = new MemorySink<int> { OnWrite = async (_, _) => await never.Task };
-        PipelineOptions options = s_options with { StallTimeout = TimeSpan.FromMilliseconds(300), StopDeadline = TimeSpan.FromMilliseconds(300) };
+        PipelineOptions options = s_options with
+        {
+            StallTimeout = TimeSpan.FromMilliseconds(300),
+            StopDeadline = TimeSpan.FromMilliseconds(300),
+        };
 
         Assert.That(
             async () => await Pipeline(MemorySource.Of(500), sink, options).RunAsync(cancellationToken: token).WaitAsync(token),
@@ -180,7 +195,10 @@ internal sealed class FaultTests
     public async Task A_cancelled_run_that_cannot_finish_is_aborted_at_the_deadline(CancellationToken token)
     {
         using var stop = new CancellationTokenSource();
-        var sink = new MemorySink<int> { OnWrite = async (_, cancel) => { await stop.CancelAsync(); await Task.Delay(Timeout.Infinite, cancel); } };
+        var sink = new MemorySink<int>
+        {
+            OnWrite = async (_, cancel) => { await stop.CancelAsync(); await Task.Delay(Timeout.Infinite, cancel); },
+        };
 
         PipelineResult result = await Pipeline(
             MemorySource.Of(500), sink,

@@ -51,7 +51,8 @@ internal sealed class GraphTests
         await using var sink = new MemorySink<int>();
         var most = new PipelineOptions
         {
-            Readers = int.MaxValue, FilesPerMessage = int.MaxValue, BatchFiles = int.MaxValue, BatchRows = int.MaxValue, Writers = int.MaxValue, MaxBadRows = int.MaxValue, WriteRetries = int.MaxValue,
+            Readers = int.MaxValue, FilesPerMessage = int.MaxValue, BatchFiles = int.MaxValue, BatchRows = int.MaxValue,
+            Writers = int.MaxValue, MaxBadRows = int.MaxValue, WriteRetries = int.MaxValue,
         };
 
         PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat()).WriteTo(sink, most)

@@ -67,7 +67,8 @@ internal sealed partial class FirstRunTests
 
         Assert.That(second.ExitCode, Is.Zero, second.StandardError);
         Assert.That(WithoutTimes(second.StandardOutput), Does.StartWith(
-            "Nothing new in the bundled samples in samples/inbox: all 200 files are already in dynamo.db, 2 of them in quarantine. (N s)\n"));
+            "Nothing new in the bundled samples in samples/inbox: all 200 files are already in dynamo.db, 2 of them in quarantine. "
+                + "(N s)\n"));
     }
 
     /// <summary>The reader's words for what it found are its own tests' business.</summary>

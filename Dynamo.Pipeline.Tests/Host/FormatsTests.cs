@@ -44,7 +44,10 @@ internal sealed class FormatsTests
     public async Task A_mistake_in_a_format_is_reported_before_a_file_is_read(CancellationToken token)
     {
         _folder.PutText("a.csv", "timestamp,flow\n2026-01-01T00:00Z,1\n");
-        await ConfigureAsync("""{ "source": "inbox", "sink": "sqlite:readings.db", "format": { "shape": "wide", "channels": { "flow": { "unit": "l/s", "to": "bar" } }, "thousands": "point" } }""", token);
+        await ConfigureAsync("""
+            { "source": "inbox", "sink": "sqlite:readings.db",
+              "format": { "shape": "wide", "channels": { "flow": { "unit": "l/s", "to": "bar" } }, "thousands": "point" } }
+            """, token);
 
         DynamoResult run = await _folder.RunAsync(token, "run", "--config", "dynamo.json");
 
@@ -84,7 +87,8 @@ internal sealed class FormatsTests
     public async Task A_database_of_the_first_schema_is_brought_up_to_date(CancellationToken token)
     {
         _folder.PutText("a.csv", "timestamp,flow\n2026-01-01T00:00Z,\n2026-01-01T00:05Z,1\n");
-        await ConfigureAsync("""{ "source": "inbox", "sink": "sqlite:readings.db", "format": { "shape": "wide", "nulls": [""] } }""", token);
+        await ConfigureAsync("""{ "source": "inbox", "sink": "sqlite:readings.db", "format": { "shape": "wide", "nulls": [""] } }""",
+            token);
         await _folder.RunAsync(token, "run", "--config", "dynamo.json");
         Sql.Execute(
             _folder["readings.db"],

@@ -250,7 +250,8 @@ internal sealed class RunTests
         await File.WriteAllTextAsync(_folder["dynamo.json"], """
             {
               "source": "inbox", "sink": "sqlite:wide.db",
-              "format": { "shape": "wide", "separator": ";", "decimal": "comma", "timestamp": { "column": "Timestamp" }, "timestampFormats": ["yyyy-MM-dd HH:mm"], "zone": "UTC" },
+              "format": { "shape": "wide", "separator": ";", "decimal": "comma", "timestamp": { "column": "Timestamp" },
+                  "timestampFormats": ["yyyy-MM-dd HH:mm"], "zone": "UTC" },
               "table": { "name": "Measurement", "logger": "Station" }
             }
             """, token);
@@ -271,7 +272,8 @@ internal sealed class RunTests
             Count(json, "files", "loaded") + Count(
                 json, "files", "alreadyLoaded") + Count(json, "files", "quarantined") + Count(json, "files", "deferred")));
         Assert.That(Count(json, "rows", "read"), Is.EqualTo(
-            Count(json, "rows", "inserted") + Count(json, "rows", "updated") + Count(json, "rows", "unchanged") + Count(json, "rows", "rejected")));
+            Count(json, "rows", "inserted") + Count(json, "rows", "updated") + Count(json, "rows", "unchanged")
+                + Count(json, "rows", "rejected")));
     });
 
     private static string[] Arguments(string settle, params string[] more) =>

@@ -16,7 +16,9 @@ internal sealed class SettingsTests
     [Test, CancelAfter(120_000)]
     public async Task Every_wrong_key_and_value_of_all_places_is_named_in_one_message(CancellationToken token)
     {
-        await WriteConfigAsync("""{ "sorce": "inbox", "readers": 0, "format": { "seperator": ";", "shape": "wyde", "zone": "Europe/Bruxelles" }, "after": true }""", token);
+        await WriteConfigAsync("""
+            { "sorce": "inbox", "readers": 0, "format": { "seperator": ";", "shape": "wyde", "zone": "Europe/Bruxelles" }, "after": true }
+            """, token);
         var environment = new Dictionary<string, string?> { ["DYNAMO__BATCH_ROWS"] = "5", ["DYNAMO__CHUNK"] = "many" };
 
         DynamoResult run = await _folder.RunAsync(
@@ -72,7 +74,9 @@ internal sealed class SettingsTests
     {
         Directory.CreateDirectory(_folder["etc"]);
         _folder.PutText("a.txt", "logger,channel,timestamp,value\nL1,flow,2025-01-01T00:00:00Z,1.5\n");
-        await File.WriteAllTextAsync(_folder["etc/dynamo.json"], """{ "source": "../inbox", "sink": "sqlite:readings.db", "pattern": "*.csv", "after": "delete" } // comments are fine""", token);
+        await File.WriteAllTextAsync(_folder["etc/dynamo.json"],
+            """{ "source": "../inbox", "sink": "sqlite:readings.db", "pattern": "*.csv", "after": "delete" } // comments are fine""",
+            token);
         var environment = new Dictionary<string, string?> { ["DYNAMO__PATTERN"] = "*.txt", ["DYNAMO__AFTER"] = "archive" };
 
         DynamoResult run = await _folder.RunAsync(environment, token, "run", "--config", "etc/dynamo.json", "--after", "keep");
@@ -85,7 +89,8 @@ internal sealed class SettingsTests
         });
     }
 
-    [TestCase("{ \"source\": \"inbox\",\n  \"after\" \"keep\" }", "line 2, column 11", TestName = "Json_that_cannot_be_read_is_named_with_line_and_column")]
+    [TestCase("{ \"source\": \"inbox\",\n  \"after\" \"keep\" }", "line 2, column 11",
+        TestName = "Json_that_cannot_be_read_is_named_with_line_and_column")]
     [TestCase("[1]", "found a JSON array, expected an object", TestName = "Json_that_is_no_object_is_refused")]
     [TestCase("{ \"after\": \"keep\", \"after\": \"delete\" }", "not valid JSON", TestName = "A_key_that_comes_twice_is_refused")]
     [CancelAfter(120_000)]

@@ -84,7 +84,8 @@ internal sealed class SftpHostTests
     {
         _folder.PutText("b.csv", "");
         await RunAsync(token, "run");
-        DynamoResult again = await RunAsync(token, "run", "--json"), retry = await RunAsync(token, "retry"), third = await RunAsync(token, "run", "--json");
+        DynamoResult again = await RunAsync(token, "run", "--json"), retry = await RunAsync(token, "retry"),
+            third = await RunAsync(token, "run", "--json");
 
         Assert.Multiple(() =>
         {
@@ -114,7 +115,8 @@ internal sealed class SftpHostTests
         string fingerprint = shown.StandardOutput.Split(' ', '\n').First(word => word.StartsWith("SHA256:", StringComparison.Ordinal));
         DynamoResult wrong = await HostKeyAsync(token, "--yes", "SHA256:" + new string('A', 43));
         string untouched = await File.ReadAllTextAsync(_sshd.KnownHosts, token);
-        DynamoResult added = await HostKeyAsync(token, "--yes", fingerprint), again = await HostKeyAsync(token), run = await RunAsync(token, "run");
+        DynamoResult added = await HostKeyAsync(token, "--yes", fingerprint), again = await HostKeyAsync(token),
+            run = await RunAsync(token, "run");
 
         Assert.Multiple(() =>
         {
@@ -137,7 +139,8 @@ internal sealed class SftpHostTests
         DynamoResult shown = await HostKeyAsync(token);
         string fingerprint = shown.StandardOutput.Split(' ', '\n').First(word => word.StartsWith("SHA256:", StringComparison.Ordinal));
 
-        DynamoResult added = await HostKeyAsync(token, "--yes", fingerprint), again = await HostKeyAsync(token), run = await RunAsync(token, "run");
+        DynamoResult added = await HostKeyAsync(token, "--yes", fingerprint), again = await HostKeyAsync(token),
+            run = await RunAsync(token, "run");
 
         Assert.That((added.ExitCode, again.ExitCode, run.ExitCode), Is.EqualTo((0, 0, 0)), added.StandardError + run.StandardError);
         Assert.That(await File.ReadAllTextAsync(_sshd.KnownHosts, token), Does.StartWith("waterworks ssh-ed25519 "));
@@ -217,7 +220,10 @@ internal sealed class SftpHostTests
     [Test]
     public async Task Wrong_settings_of_a_server_are_named_and_a_password_is_not_shown(CancellationToken token)
     {
-        await File.WriteAllTextAsync(_folder["dynamo.json"], """{ "sftp": { "password": "hunter2\n", "connections": 99, "deadline": "soon", "nameEncoding": "klingon", "acceptNewHostKeys": "yes", "pasword": "hunter2" } }""", token);
+        await File.WriteAllTextAsync(_folder["dynamo.json"], """
+            { "sftp": { "password": "hunter2\n", "connections": 99, "deadline": "soon", "nameEncoding": "klingon",
+              "acceptNewHostKeys": "yes", "pasword": "hunter2" } }
+            """, token);
 
         DynamoResult run = await _folder.RunAsync(token, "run", "--config", "dynamo.json", "--source", "sftp://host/inbox");
 
@@ -242,5 +248,6 @@ internal sealed class SftpHostTests
     private Task<DynamoResult> HostKeyAsync(CancellationToken token, params string[] more) =>
         _folder.RunAsync(
             token,
-            ["hostkey", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_sshd.Port}"), "--config", _sshd.Arguments("/")[1], .. more]);
+            ["hostkey", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_sshd.Port}"), "--config", _sshd.Arguments("/")[1],
+                .. more]);
 }

@@ -29,7 +29,8 @@ internal sealed class SqlServerHostTests
 
         DynamoResult before = await RunAsync(token, "check");
         bool touched = _database.HasTable(_database.Options.LedgerTable);
-        DynamoResult run = await RunAsync(token, "run", "--json"), after = await RunAsync(token, "check"), json = await RunAsync(token, "check", "--json");
+        DynamoResult run = await RunAsync(token, "run", "--json"), after = await RunAsync(token, "check"),
+            json = await RunAsync(token, "check", "--json");
 
         Assert.Multiple(() =>
         {
@@ -183,7 +184,8 @@ internal sealed class SqlServerHostTests
         await using var proxy = new CuttingProxy(database.Endpoint!.Port);
         for (int i = 0; i < 400; i++) _folder.Put($"{i:D3}.csv", $"L{i},flow,2025-01-01T00:00:00Z,1.5");
         Dictionary<string, string?> direct = database.Variables, through = database.Variables;
-        through["DYNAMO_SINK"] = new SqlConnectionStringBuilder(database.ConnectionString) { DataSource = $"127.0.0.1,{proxy.Port}" }.ConnectionString;
+        through["DYNAMO_SINK"] =
+            new SqlConnectionStringBuilder(database.ConnectionString) { DataSource = $"127.0.0.1,{proxy.Port}" }.ConnectionString;
         through["DYNAMO__WRITERETRIES"] = "1";
         proxy.CutAfter(300_000);
 

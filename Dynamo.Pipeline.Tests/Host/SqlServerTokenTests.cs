@@ -55,6 +55,19 @@ internal sealed class SqlServerTokenTests
     }
 
     [Test]
+    public async Task Status_and_retry_log_in_with_the_token_as_well(CancellationToken token)
+    {
+        await File.WriteAllTextAsync(_folder["token"], TdsEndpoint.Token, token);
+        var sqlserver = new { connection = Connection(), accessTokenFile = "token" };
+        DynamoResult run = await RunAsync(token, sqlserver, "run");
+
+        DynamoResult status = await RunAsync(token, sqlserver, "status"), retry = await RunAsync(token, sqlserver, "retry");
+
+        Assert.That((run.ExitCode, status.ExitCode, retry.ExitCode), Is.EqualTo((0, 0, 0)), status.StandardError + retry.StandardError);
+        Assert.That(status.StandardOutput, Does.Contain("1 loaded"));
+    }
+
+    [Test]
     public async Task A_command_that_fails_is_named_with_its_last_words_and_not_what_it_printed(CancellationToken token)
     {
         WriteScript("""

@@ -146,7 +146,12 @@ internal sealed class TuneTests
         string command = $"'{dotnet}' '{dynamo}' {string.Join(' ', s_small)}";
         var start = new ProcessStartInfo(
             "script",
-            ["-qec", command, "/dev/null"]) { WorkingDirectory = _folder.Path, RedirectStandardOutput = true, RedirectStandardInput = true };
+            ["-qec", command, "/dev/null"])
+            {
+                WorkingDirectory = _folder.Path,
+                RedirectStandardOutput = true,
+                RedirectStandardInput = true,
+            };
         start.Environment["TERM"] = "xterm-256color";
         start.Environment["COLORTERM"] = "truecolor";
         start.Environment.Remove("NO_COLOR");

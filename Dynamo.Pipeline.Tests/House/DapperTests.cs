@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// Dapper.AOT leaves a call that it does not understand to Dapper, without a word. Dapper makes code at run time, which the native program cannot, and it
-/// is not among the packages that a user restores.
+/// Dapper.AOT leaves a call that it does not understand to Dapper, without a word.
+/// Dapper makes code at run time, which the native program cannot, and it is not among the packages that a user restores.
 /// </summary>
 internal sealed class DapperTests
 {

@@ -93,7 +93,8 @@ internal sealed class RoomsTests
             }
             foreach (SimpleNameSyntax name in root.DescendantNodes().OfType<SimpleNameSyntax>())
             {
-                if (name.FirstAncestorOrSelf<UsingDirectiveSyntax>() is not null || model.GetSymbolInfo(name).Symbol is not INamedTypeSymbol type)
+                if (name.FirstAncestorOrSelf<UsingDirectiveSyntax>() is not null
+                    || model.GetSymbolInfo(name).Symbol is not INamedTypeSymbol type)
                     continue;
                 ImmutableArray<SyntaxReference> declared = type.OriginalDefinition.DeclaringSyntaxReferences;
                 if (declared.IsEmpty || declared.Any(place => MayName(room, RoomOf(place.SyntaxTree.FilePath)))) continue;
@@ -109,8 +110,11 @@ internal sealed class RoomsTests
     private static string RoomOf(string path) =>
         Path.GetDirectoryName(Path.GetRelativePath(s_core, path))!.Split(Path.DirectorySeparatorChar)[0];
 
-    private static string At(Location location) =>
-        $"{Path.GetRelativePath(s_core, location.SourceTree!.FilePath).Replace(Path.DirectorySeparatorChar, '/')}({location.GetLineSpan().StartLinePosition.Line + 1})";
+    private static string At(Location location)
+    {
+        string file = Path.GetRelativePath(s_core, location.SourceTree!.FilePath).Replace(Path.DirectorySeparatorChar, '/');
+        return $"{file}({location.GetLineSpan().StartLinePosition.Line + 1})";
+    }
 
     private static string LineOf(SyntaxNode node) =>
         node.SyntaxTree.GetText().Lines[node.GetLocation().GetLineSpan().StartLinePosition.Line].ToString().Trim();

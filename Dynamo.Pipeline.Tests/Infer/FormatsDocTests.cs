@@ -12,7 +12,8 @@ internal sealed partial class FormatsDocTests
     private static readonly string s_text = File.ReadAllText(Path.Combine(Root(), "docs", "formats.md")).ReplaceLineEndings("\n");
 
     public static IEnumerable<TestCaseData> Examples() => ExampleText().Matches(s_text)
-        .Select(example => new TestCaseData(example.Groups["file"].Value, example.Groups["csv"].Value, example.Groups["json"].Value, example.Groups["gives"].Value)
+        .Select(example => new TestCaseData(example.Groups["file"].Value, example.Groups["csv"].Value, example.Groups["json"].Value,
+            example.Groups["gives"].Value)
             .SetName($"Example_{example.Groups["number"].Value}_gives_what_it_says"));
 
     [Test]
@@ -63,6 +64,8 @@ internal sealed partial class FormatsDocTests
         return folder.FullName;
     }
 
-    [GeneratedRegex("### (?<number>\\d+)\\. [^\n]+\n\nFile `(?<file>[^`]+)`:\n\n```csv\n(?<csv>.*?)```\n\n```json\n(?<json>.*?)```\n\n```text\n(?<gives>.*?)```", RegexOptions.Singleline)]
+    [GeneratedRegex(
+        "### (?<number>\\d+)\\. [^\n]+\n\nFile `(?<file>[^`]+)`:\n\n```csv\n(?<csv>.*?)```\n\n```json\n(?<json>.*?)```\n\n```text\n"
+            + "(?<gives>.*?)```", RegexOptions.Singleline)]
     private static partial Regex ExampleText();
 }

@@ -66,7 +66,8 @@ internal sealed class RealFilesTests
     }
 
     private async Task ImportAsync(
-        string name, Func<string, string> edit, char separator, (string Channel, int Column)[] channels, string logger, (string Text, string Utc) instant,
+        string name, Func<string, string> edit, char separator, (string Channel, int Column)[] channels, string logger,
+        (string Text, string Utc) instant,
         CancellationToken token, bool hasHeader = true, int? channelColumn = null)
     {
         string[][] cells = [
@@ -91,7 +92,8 @@ internal sealed class RealFilesTests
         Assert.That(
             Count(run, "rows", "read"),
             Is.EqualTo(
-                Count(run, "rows", "inserted") + Count(run, "rows", "updated") + Count(run, "rows", "unchanged") + Count(run, "rows", "rejected")));
+                Count(run, "rows", "inserted") + Count(run, "rows", "updated") + Count(run, "rows", "unchanged")
+                    + Count(run, "rows", "rejected")));
         Assert.That(Count(run, "files", "loaded"), Is.EqualTo(1));
         foreach ((string channel, int column) in channels)
             AssertValues(
@@ -103,7 +105,8 @@ internal sealed class RealFilesTests
         Assert.That(
             Sql.Rows(
                 _folder["readings.db"],
-                $"select Logger || ' ' || Value from Reading where TimestampUtc like '{instant.Utc[..19]}%' or TimestampUtc like '{instant.Utc[..19].Replace('T', ' ')}%'"),
+                $"select Logger || ' ' || Value from Reading where TimestampUtc like '{instant.Utc[..19]}%' or TimestampUtc like "
+                    + $"'{instant.Utc[..19].Replace('T', ' ')}%'"),
             Has.Some.EqualTo($"{logger} {Shortest(first)}"));
     }
 

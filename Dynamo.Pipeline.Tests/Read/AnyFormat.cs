@@ -132,7 +132,8 @@ internal sealed class AnyFormat
             string logger = Name(), channel = Name();
             fields.AddRange([logger, channel]);
             fields.Add(
-                Value(at, Format.Logger.Kind == FieldSourceKind.Column ? logger : Logger, Format.Channel.Kind == FieldSourceKind.Column ? channel : "flow",
+                Value(at, Format.Logger.Kind == FieldSourceKind.Column ? logger : Logger,
+                    Format.Channel.Kind == FieldSourceKind.Column ? channel : "flow",
                     good));
         }
         else
@@ -161,14 +162,16 @@ internal sealed class AnyFormat
         return format switch
         {
             "iso" =>
-                [Format.Zone is null || Chance(3) ? at.ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture) : local.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture)],
+                [Format.Zone is null || Chance(3) ? at.ToString("yyyy-MM-ddTHH:mm:ss'Z'", CultureInfo.InvariantCulture)
+                    : local.ToString("yyyy-MM-dd'T'HH:mm:ss", CultureInfo.InvariantCulture)],
             "epoch" => [(ticks / TimeSpan.TicksPerSecond).ToString(CultureInfo.InvariantCulture)],
             "epochMs" => [(ticks / TimeSpan.TicksPerMillisecond).ToString(CultureInfo.InvariantCulture)],
             "epochUs" => [(ticks / TimeSpan.TicksPerMicrosecond).ToString(CultureInfo.InvariantCulture)],
             "excel" => [Plain((local - new DateTime(1899, 12, 30)).TotalDays)],
             _ when Format.TimeOfDay is not null => local.ToString(format, CultureInfo.InvariantCulture).Split(' '),
             _ when TimestampFormat.HasOffset(format) =>
-                [new DateTimeOffset(at).ToOffset(TimeSpan.FromMinutes(_random.Next(-20, 20) * 30)).ToString(format, CultureInfo.InvariantCulture)],
+                [new DateTimeOffset(at).ToOffset(TimeSpan.FromMinutes(_random.Next(-20, 20) * 30))
+                    .ToString(format, CultureInfo.InvariantCulture)],
             _ => [local.ToString(format, CultureInfo.InvariantCulture)],
         };
     }
@@ -181,7 +184,12 @@ internal sealed class AnyFormat
             NullsOfBadRows += good ? 0 : 1;
             return _null;
         }
-        double value = _random.Next(3) switch { 0 => _random.Next(-100_000, 100_000) / 1000.0, 1 => _random.Next(), _ => (_random.NextDouble() - 0.5) * Math.Pow(10, _random.Next(-20, 20)) };
+        double value = _random.Next(3) switch
+        {
+            0 => _random.Next(-100_000, 100_000) / 1000.0,
+            1 => _random.Next(),
+            _ => (_random.NextDouble() - 0.5) * Math.Pow(10, _random.Next(-20, 20)),
+        };
         if (Format.NullTokens.Contains("-9999") && value is -9999) value = 1;
         if (good) Readings.Add(new Reading(logger, channel, at, value));
         return Number(value);
@@ -194,7 +202,8 @@ internal sealed class AnyFormat
     private string Number(double value)
     {
         string text = value.ToString("R", CultureInfo.InvariantCulture);
-        if (Format.ThousandsSeparator is { } thousands && text.TrimStart('-') is var digits && !text.Contains('E') && digits.Split('.') is var parts && parts[0].Length > 3)
+        if (Format.ThousandsSeparator is { } thousands && text.TrimStart('-') is var digits && !text.Contains('E')
+            && digits.Split('.') is var parts && parts[0].Length > 3)
         {
             string whole = parts[0];
             for (int i = whole.Length - 3; i > 0; i -= 3) whole = whole.Insert(i, "'");

@@ -86,7 +86,8 @@ public sealed class AnyFormatTests
     {
         byte[][] heads =
         [
-            "Logger ID: 4711\nDate;Time;Flow;P\n;;[l/s];[bar]\n31.01.2026;00:00;1.234,5;2,5\n31.01.2026;00:15;;2,6\n31.01.2026;00:30;-9999;2,6\nTotal: 3\n"u8.ToArray(),
+            ("Logger ID: 4711\nDate;Time;Flow;P\n;;[l/s];[bar]\n31.01.2026;00:00;1.234,5;2,5\n31.01.2026;00:15;;2,6\n"u8
+                + "31.01.2026;00:30;-9999;2,6\nTotal: 3\n"u8).ToArray(),
             .. SharedData.Find("*.csv").Select(
                 file => Encoding.UTF8.GetBytes(string.Concat(File.ReadLines(file).Take(60).Select(line => line + "\r\n")))),
         ];
@@ -129,7 +130,8 @@ public sealed class AnyFormatTests
         Assert.That(stream.Skipped, Is.EqualTo(memory.Skipped), $"seed {seed}");
         Assert.That(
             memory.Rows.All(
-                row => double.IsFinite(row.Value) && row.TimestampUtc.Kind == DateTimeKind.Utc && row.Logger.Length > 0 && row.Channel.Length > 0),
+                row => double.IsFinite(row.Value) && row.TimestampUtc.Kind == DateTimeKind.Utc && row.Logger.Length > 0
+                    && row.Channel.Length > 0),
             $"seed {seed}");
         return stream.Rows.SequenceEqual(memory.Rows) && stream.Lines.SequenceEqual(memory.Lines);
     }
@@ -138,7 +140,28 @@ public sealed class AnyFormatTests
     {
         List<byte> damaged = [.. bytes];
         byte[][] scraps = [
-            .. new[] { "\"", "\"\"", ",", ";", "\n", "\r\n", "\r", "#", "\0", "-9999", "1e999", "NaN", "End of data", "Stamp", "9999-12-31T23:59:59Z", "\uFEFF", "é", "  ", "\t" }.Select(Encoding.UTF8.GetBytes)];
+            .. new[]
+            {
+                "\"",
+                "\"\"",
+                ",",
+                ";",
+                "\n",
+                "\r\n",
+                "\r",
+                "#",
+                "\0",
+                "-9999",
+                "1e999",
+                "NaN",
+                "End of data",
+                "Stamp",
+                "9999-12-31T23:59:59Z",
+                "\uFEFF",
+                "é",
+                "  ",
+                "\t",
+            }.Select(Encoding.UTF8.GetBytes)];
         for (int i = random.Next(1, 6); i > 0 && damaged.Count > 0; i--)
         {
             int at = random.Next(damaged.Count), length = Math.Min(random.Next(1, 40), damaged.Count - at);

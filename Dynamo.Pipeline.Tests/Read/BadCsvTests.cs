@@ -178,7 +178,8 @@ public sealed class BadCsvTests
 
         Assert.That(read.Rows, Has.Count.EqualTo(2));
         Assert.That(read.Rejects.Single().ToString(), Is.EqualTo(
-            "line 3, column logger: the name is not valid UTF-8; found 'L\uFFFD', expected a name of 1 to 400 bytes without control characters"));
+            "line 3, column logger: the name is not valid UTF-8; found 'L\uFFFD', expected a name of 1 to 400 bytes without control "
+                + "characters"));
     }
 
     [Test]

@@ -52,7 +52,10 @@ public sealed class ChannelFormatTests
     [Test]
     public void Channels_are_renamed_scaled_and_converted_in_this_order([Values] bool wide)
     {
-        var channels = new Dictionary<string, ChannelFormat> { ["P1"] = new() { Name = "pressure", Scale = 2, Offset = 1, Unit = "bar", ToUnit = "kPa" } };
+        var channels = new Dictionary<string, ChannelFormat>
+        {
+            ["P1"] = new() { Name = "pressure", Scale = 2, Offset = 1, Unit = "bar", ToUnit = "kPa" },
+        };
 
         Outcome<Reading> read = Read(wide, channels, ("p1", "1.5"), ("q", "7"));
 
@@ -97,7 +100,8 @@ public sealed class ChannelFormatTests
     [Test]
     public void Readings_of_another_quality_are_rejected_flagged_or_skipped([Values] DoubtfulReading otherwise)
     {
-        ReadingFormat format = ReadingFormat.WideByChannel with { Quality = new QualityColumn("Q", ["good", "0", ""]) { Otherwise = otherwise } };
+        ReadingFormat format =
+            ReadingFormat.WideByChannel with { Quality = new QualityColumn("Q", ["good", "0", ""]) { Otherwise = otherwise } };
 
         Outcome<Reading> read = CsvReading.Read(
             "timestamp,a,q,b\n2026-01-01T00:00Z,1,GOOD,2\n2026-01-01T00:05Z,1,bad,2\n2026-01-01T00:10Z,1,,2\n", format);
@@ -116,7 +120,8 @@ public sealed class ChannelFormatTests
         bool wide, Dictionary<string, ChannelFormat> channels, params (string Channel, string Value)[] values)
     {
         string text = wide
-            ? $"timestamp,{string.Join(',', values.Select(v => v.Channel))}\n2026-01-01T00:00Z,{string.Join(',', values.Select(v => v.Value))}\n"
+            ? $"timestamp,{string.Join(',', values.Select(v => v.Channel))}\n"
+                + $"2026-01-01T00:00Z,{string.Join(',', values.Select(v => v.Value))}\n"
             : "logger,channel,timestamp,value\n" + string.Concat(values.Select(v => $"L1,{v.Channel},2026-01-01T00:00Z,{v.Value}\n"));
         return CsvReading.Read(text, (wide ? ReadingFormat.WideByChannel : ReadingFormat.Default) with { Channels = channels });
     }

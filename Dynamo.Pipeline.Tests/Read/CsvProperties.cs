@@ -10,7 +10,8 @@ public sealed class CsvProperties
 {
     private static readonly string[] Scraps =
     [
-        "logger", "channel", "timestamp", "value", "logger,channel,timestamp,value\n", "L1,flow,2026-01-01T00:00:00Z,1.5\n", "L1,flow,", "2026-01-01T00:00:00Z",
+        "logger", "channel", "timestamp", "value", "logger,channel,timestamp,value\n", "L1,flow,2026-01-01T00:00:00Z,1.5\n", "L1,flow,",
+        "2026-01-01T00:00:00Z",
         "1.5", "\"", "\"\"", ",", ",", ";", "\n", "\r", "\r\n", " ", "\t", "\0", "\uFEFF", "é", "1e999", "NaN", "-", "x",
     ];
 
@@ -38,7 +39,8 @@ public sealed class CsvProperties
         Gen<string> name = Gen.Elements("a", "B7", "é", " ", "\"", ",", ";", "'", "水", "😀", "-").NonEmptyListOf()
             .Select(p => string.Concat(p).Trim()).Where(n => n.Length is > 0 and < 90);
         Gen<DateTime> time = Gen.Choose(0, int.MaxValue).Zip(Gen.Choose(0, int.MaxValue))
-            .Select(t => new DateTime((long)(((double)t.Item1 / int.MaxValue * (DateTime.MaxValue.Ticks - 4e12)) + 1e12 + t.Item2), DateTimeKind.Utc));
+            .Select(t => new DateTime((long)(((double)t.Item1 / int.MaxValue * (DateTime.MaxValue.Ticks - 4e12)) + 1e12 + t.Item2),
+                DateTimeKind.Utc));
         Gen<double> value = Doubles();
         Gen<Reading> reading = name.Zip(name).Zip(time.Zip(value)).Select(
             r => new Reading(r.Item1.Item1, r.Item1.Item2, r.Item2.Item1, r.Item2.Item2));
@@ -72,7 +74,8 @@ public sealed class CsvProperties
             bool valid = DateTimeOffset.TryParseExact(
                 text.Replace(
                     "Z", "+00:00",
-                    StringComparison.Ordinal), "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTimeOffset expected);
+                    StringComparison.Ordinal), "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFzzz", CultureInfo.InvariantCulture, DateTimeStyles.None,
+                        out DateTimeOffset expected);
             TimestampProblem problem = new TimestampText([]).Read(Encoding.UTF8.GetBytes(text), out long utc);
             return (problem == TimestampProblem.None) == valid && (!valid || utc == expected.UtcTicks);
         });
@@ -86,7 +89,8 @@ public sealed class CsvProperties
             v => v.Item1.ToString(v.Item2, CultureInfo.InvariantCulture));
         const NumberStyles styles = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
 
-        Check(Gen.OneOf(digits, written, written.Select(w => "+" + w), digits.Zip(Gen.Choose(-330, 330), (d, e) => $"{d}e{e}")), 20_000, text =>
+        Check(Gen.OneOf(digits, written, written.Select(w => "+" + w), digits.Zip(Gen.Choose(-330, 330), (d, e) => $"{d}e{e}")), 20_000,
+            text =>
         {
             bool valid = double.TryParse(text, styles, CultureInfo.InvariantCulture, out double expected) && double.IsFinite(expected);
             bool same = (new ValueText('.').Read(Encoding.UTF8.GetBytes(text), out double value) is null) == valid;

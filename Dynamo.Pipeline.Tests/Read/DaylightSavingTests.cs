@@ -20,7 +20,8 @@ public sealed class DaylightSavingTests
 
     [Test]
     public void A_file_in_order_gives_each_instant_of_the_repeated_hour(
-        [ValueSource(nameof(Changes))] Change change, [Values] ClockChange policy, [Values] bool backward, [Values(5, 15, 30)] int minutes, [Values] bool wide)
+        [ValueSource(nameof(Changes))] Change change, [Values] ClockChange policy, [Values] bool backward, [Values(5, 15, 30)] int minutes,
+        [Values] bool wide)
     {
         DateTime[] instants = change.AroundFold(minutes);
         if (backward) Array.Reverse(instants);
@@ -122,7 +123,8 @@ public sealed class DaylightSavingTests
         int[] minutes = [-15, 0, 15, 15, 30, 45, 0, 15, 15, 30];
 
         DateTime[] read = [
-            .. Read(minutes.Select(minute => brussels.Fold.AddMinutes(minute)), Format(brussels, true), true).Rows.Select(r => r.TimestampUtc)];
+            .. Read(minutes.Select(minute => brussels.Fold.AddMinutes(minute)), Format(brussels, true), true)
+                .Rows.Select(r => r.TimestampUtc)];
 
         Assert.That(read, Is.EqualTo(minutes.Select((minute, i) => brussels.Fold.AddMinutes(minute - (i < 6 ? 120 : 60)))));
     }

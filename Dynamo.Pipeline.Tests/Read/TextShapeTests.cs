@@ -5,7 +5,11 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>What stands around a table and how it is written: each setting on its own, in memory and streamed alike.</summary>
 public sealed class TextShapeTests
 {
-    private static readonly ReadingFormat Named = ReadingFormat.Default with { Logger = FieldSource.Constant("L1"), Channel = FieldSource.Constant("flow") };
+    private static readonly ReadingFormat Named = ReadingFormat.Default with
+    {
+        Logger = FieldSource.Constant("L1"),
+        Channel = FieldSource.Constant("flow"),
+    };
     private static readonly DateTime At = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     [Test]
@@ -66,10 +70,15 @@ public sealed class TextShapeTests
     [Test]
     public async Task Comments_and_what_follows_the_footer_are_no_data()
     {
-        ReadingFormat format = Named with { Text = new CsvText { Comment = '#', Footer = "Total" }, Logger = FieldSource.Preamble("logger") };
+        ReadingFormat format = Named with
+        {
+            Text = new CsvText { Comment = '#', Footer = "Total" },
+            Logger = FieldSource.Preamble("logger"),
+        };
 
         Outcome<Reading> read = await BothAsync(
-            "# Logger: L9\n#\ntimestamp,value\n# \"unclosed\n2026-01-01T00:00Z,1\n#2026-01-01T00:05Z,7\n2026-01-01T00:10Z,2\ntotal,3\n2026-01-01T00:15Z,4\n\"never closed", format);
+            "# Logger: L9\n#\ntimestamp,value\n# \"unclosed\n2026-01-01T00:00Z,1\n#2026-01-01T00:05Z,7\n2026-01-01T00:10Z,2\ntotal,3\n"
+                + "2026-01-01T00:15Z,4\n\"never closed", format);
 
         Assert.That(read.Rows.Select(r => (r.Logger, r.Value)), Is.EqualTo(new[] { ("L9", 1.0), ("L9", 2.0) }));
         Assert.That(read.Lines, Is.EqualTo(new long[] { 5, 7 }));
@@ -79,7 +88,12 @@ public sealed class TextShapeTests
     [Test]
     public async Task Without_a_header_columns_are_found_by_number()
     {
-        ReadingFormat format = Named with { Text = new CsvText { HasHeader = false }, Timestamp = FieldSource.Column(2), Value = FieldSource.Column("#3") };
+        ReadingFormat format = Named with
+        {
+            Text = new CsvText { HasHeader = false },
+            Timestamp = FieldSource.Column(2),
+            Value = FieldSource.Column("#3"),
+        };
 
         Outcome<Reading> read = await BothAsync("a,2026-01-01T00:00Z,1\nb,2026-01-01T00:00Z,x\nc,2026-01-01T00:00Z\n", format);
 
@@ -104,7 +118,13 @@ public sealed class TextShapeTests
     [Test]
     public async Task Several_spaces_are_one_separator()
     {
-        ReadingFormat format = Named with { Text = new CsvText { Separator = ' ', HasHeader = false }, Timestamp = FieldSource.Column(1), Value = FieldSource.Column(2), TimestampFormats = ["epoch"] };
+        ReadingFormat format = Named with
+        {
+            Text = new CsvText { Separator = ' ', HasHeader = false },
+            Timestamp = FieldSource.Column(1),
+            Value = FieldSource.Column(2),
+            TimestampFormats = ["epoch"],
+        };
 
         Outcome<Reading> read = await BothAsync("1767225600   1.5\r\n  1767225601 \"2\"  \r\n   \r\n1767225602\r\n", format);
 
@@ -126,20 +146,26 @@ public sealed class TextShapeTests
     [Test]
     public async Task A_separator_that_cannot_be_detected_condemns_the_file() =>
         Assert.That(
-            (await BothAsync("timestamp\n2026-01-01T00:00Z\n", Named with { Text = new CsvText { Separator = CsvText.Detected } })).BadFile!.ToString(),
+            (await BothAsync("timestamp\n2026-01-01T00:00Z\n", Named with { Text = new CsvText { Separator = CsvText.Detected } }))
+                .BadFile!.ToString(),
             Does.StartWith("line 1: the separator cannot be detected; found 'timestamp', expected lines that ; or a tab"));
 
     [Test]
     public async Task A_detected_semicolon_goes_with_decimal_commas()
     {
-        ReadingFormat format = Named with { Text = new CsvText { Separator = CsvText.Detected, PreambleLines = 1 }, DecimalSeparator = ',' };
+        ReadingFormat format = Named with
+        {
+            Text = new CsvText { Separator = CsvText.Detected, PreambleLines = 1 },
+            DecimalSeparator = ',',
+        };
 
         Assert.That((await BothAsync("a, b, c, d\ntimestamp;value\n2026-01-01T00:00Z;1,5\n", format)).Rows.Single().Value, Is.EqualTo(1.5));
     }
 
     [Test]
     public async Task Encodings_are_declared_and_a_byte_order_mark_wins(
-        [Values("utf-8", "utf-16", "utf-16BE", "windows-1252", "latin1", "iso-8859-15")] string declared, [Values] bool marked, [Values] bool preamble)
+        [Values("utf-8", "utf-16", "utf-16BE", "windows-1252", "latin1", "iso-8859-15")] string declared, [Values] bool marked,
+        [Values] bool preamble)
     {
         Encoding encoding = CodePagesEncodingProvider.Instance.GetEncoding(declared) ?? Encoding.GetEncoding(declared);
         ReadingFormat format = ReadingFormat.Default with { Text = new CsvText { Encoding = declared, PreambleLines = preamble ? 1 : 0 } };
@@ -251,12 +277,15 @@ public sealed class TextShapeTests
         Refused(f => f with { Text = new CsvText { PreambleLines = 1, TableStart = "x" } }, "PreambleLines and TableStart");
         Refused(f => f with { Text = new CsvText { Comment = ',' } }, "Comment");
         Refused(f => f with { IgnoredColumns = ["x"] }, "IgnoredColumns");
-        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { ToUnit = "bar" } } }, "no Unit to convert from");
+        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { ToUnit = "bar" } } },
+            "no Unit to convert from");
         Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Unit = "l/s", ToUnit = "bar" } } },
             "there is no conversion");
-        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Name = "x" }, ["b"] = new() { Name = "X" } } },
+        Refused(f =>
+            f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Name = "x" }, ["b"] = new() { Name = "X" } } },
             "get the Name");
-        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Min = 2, Max = 1 } } }, "Min 2 above Max 1");
+        Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["a"] = new() { Min = 2, Max = 1 } } },
+            "Min 2 above Max 1");
         Refused(f => f with { Channels = new Dictionary<string, ChannelFormat> { ["*"] = new() { Name = "x" } } }, "would become one");
         Assert.That(() => new CsvText { Encoding = "klingon" }, Throws.ArgumentException.With.Message.Contains("Encoding 'klingon'"));
         Assert.That(

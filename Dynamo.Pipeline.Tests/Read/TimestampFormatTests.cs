@@ -61,7 +61,8 @@ public sealed class TimestampFormatTests
     {
         ReadingFormat format = ReadingFormat.WideByChannel with
         {
-            Timestamp = FieldSource.Column("Date"), TimeOfDay = FieldSource.Column("Time"), TimestampFormats = ["dd.MM.yyyy HH:mm"], Zone = "UTC",
+            Timestamp = FieldSource.Column("Date"), TimeOfDay = FieldSource.Column("Time"), TimestampFormats = ["dd.MM.yyyy HH:mm"],
+            Zone = "UTC",
         };
 
         Outcome<Reading> read = CsvReading.Read("Date,Time,a\n03.04.2026,05:06,1\n03.04.2026,,1\n", format);
@@ -76,7 +77,8 @@ public sealed class TimestampFormatTests
         ReadingFormat format = ReadingFormat.WideByChannel with
         {
             Text = new CsvText { PreambleLines = 1 },
-            Timestamp = FieldSource.Preamble("Date"), TimeOfDay = FieldSource.Column("Time"), TimestampFormats = ["dd.MM.yyyy HH:mm"], Zone = "UTC",
+            Timestamp = FieldSource.Preamble("Date"), TimeOfDay = FieldSource.Column("Time"), TimestampFormats = ["dd.MM.yyyy HH:mm"],
+            Zone = "UTC",
         };
 
         Assert.That(

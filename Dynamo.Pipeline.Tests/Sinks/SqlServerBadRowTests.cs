@@ -82,14 +82,17 @@ public sealed class SqlServerBadRowTests
     [Test, CancelAfter(300_000)]
     public async Task A_trigger_that_throws()
     {
-        string trigger = $"CREATE TRIGGER TR_{_database.Map.Name} ON {_database.Map.Name} AFTER INSERT, UPDATE AS IF EXISTS (SELECT 1 FROM inserted WHERE Value < 0) THROW 50001, 'no negative flow', 1";
+        string trigger =
+            $"CREATE TRIGGER TR_{_database.Map.Name} ON {_database.Map.Name} AFTER INSERT, UPDATE AS IF EXISTS (SELECT 1 FROM inserted "
+                + "WHERE Value < 0) THROW 50001, 'no negative flow', 1";
         FileResult bad = await OnlyOneIsLeftOutAsync(r => r with { Value = -1 }, define: trigger);
         Assert.That(bad.Rejects[0].Problem, Does.Contain("no negative flow"));
     }
 
     /// <summary>The table as somebody else made it.</summary>
     private void Make(string value) => _database.Execute($"""
-        CREATE TABLE {_database.Map.Name} (Logger nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL, Channel nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+        CREATE TABLE {_database.Map.Name} (Logger nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
+            Channel nvarchar(200) COLLATE Latin1_General_100_BIN2 NOT NULL,
           TimestampUtc datetime2(7) NOT NULL, {value}, PRIMARY KEY (Logger, Channel, TimestampUtc))
         """);
 }

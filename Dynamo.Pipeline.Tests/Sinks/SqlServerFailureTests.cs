@@ -49,7 +49,8 @@ public sealed class SqlServerFailureTests
 
     [Test, CancelAfter(120_000)]
     public async Task A_commit_whose_answer_is_lost_is_resolved_by_the_ledger_and_counted_once(
-        [Values(TdsMoment.BeforeCommit, TdsMoment.DuringCommit, TdsMoment.AfterCommit, TdsMoment.CommitAnswered)] TdsMoment moment, [Values] bool append)
+        [Values(TdsMoment.BeforeCommit, TdsMoment.DuringCommit, TdsMoment.AfterCommit, TdsMoment.CommitAnswered)] TdsMoment moment,
+        [Values] bool append)
     {
         await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
         Endpoint.FailNext(moment, TdsFault.Drop);

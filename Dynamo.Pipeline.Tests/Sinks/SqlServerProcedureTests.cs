@@ -46,7 +46,8 @@ public sealed class SqlServerProcedureTests
         });
     }
 
-    [TestCase("SELECT StagedFile, COUNT(*) - 1 AS Inserted, 0 AS Updated, 0 AS Unchanged FROM #StagedRow GROUP BY StagedFile", "account for each staged row")]
+    [TestCase("SELECT StagedFile, COUNT(*) - 1 AS Inserted, 0 AS Updated, 0 AS Unchanged FROM #StagedRow GROUP BY StagedFile",
+        "account for each staged row")]
     [TestCase("SELECT COUNT(*) AS Rows FROM #StagedRow", "must return one result with the columns StagedFile")]
     [CancelAfter(120_000)]
     public async Task Counts_that_do_not_balance_commit_nothing(string result, string said)

@@ -88,7 +88,8 @@ public sealed class SqlServerSilenceTests
     private static IEnumerable<object[]> Silences() =>
         from silence in new[]
         {
-            (TdsMoment.Request, 1), (TdsMoment.RequestDone, 1), (TdsMoment.BulkRows, 0), (TdsMoment.BulkEnd, 0), (TdsMoment.BulkEnd, 1), (TdsMoment.BeforeCommit, 0), (TdsMoment.AfterCommit, 0),
+            (TdsMoment.Request, 1), (TdsMoment.RequestDone, 1), (TdsMoment.BulkRows, 0), (TdsMoment.BulkEnd, 0), (TdsMoment.BulkEnd, 1),
+            (TdsMoment.BeforeCommit, 0), (TdsMoment.AfterCommit, 0),
         }
         from append in new[] { false, true }
         from cancelled in new[] { false, true }

@@ -20,11 +20,13 @@ public sealed class SqlServerTableShapeTests
     {
         // Not every server takes a closing bracket in a name.
         string close = _database.Takes("SELECT 1 AS [a]]b]") ? "]" : "";
-        string name = $"{Table} of [O'Brien{close} \"x\"", quoted = SqlServerText.Quote("dbo", name), sensor = $"sensor's [name{close}", logger = SqlServerText.Quote(sensor);
+        string name = $"{Table} of [O'Brien{close} \"x\"", quoted = SqlServerText.Quote("dbo", name), sensor = $"sensor's [name{close}",
+            logger = SqlServerText.Quote(sensor);
         RowMap<Reading> map = RowMap<Reading>.Table(name).Key(sensor, r => r.Logger).Key("At", r => r.TimestampUtc)
             .Column("Level", r => r.Value);
         _database.Execute($"""
-            CREATE TABLE {quoted} (Id bigint IDENTITY(1,1) NOT NULL, Level decimal(9,2) NOT NULL, [At] datetime2(0) NOT NULL, {logger} varchar(20) NOT NULL,
+            CREATE TABLE {quoted} (Id bigint IDENTITY(1,1) NOT NULL, Level decimal(9,2) NOT NULL, [At] datetime2(0) NOT NULL,
+                {logger} varchar(20) NOT NULL,
               Doubled AS (Level * 2), Site nvarchar(20) NOT NULL, Added int NOT NULL DEFAULT 7, PRIMARY KEY ({logger}, [At]))
             """);
         try
@@ -62,9 +64,12 @@ public sealed class SqlServerTableShapeTests
     private const string Good = "Logger nvarchar(50) NOT NULL, Channel nvarchar(50) NOT NULL, TimestampUtc datetime2(7) NOT NULL";
 
     [TestCase($"{Good}, Valu float NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc)", "no column Value", "did you mean Valu?")]
-    [TestCase($"{Good}, Value nvarchar(20) NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc)", "Value has another type: found nvarchar(20)", "such as float")]
-    [TestCase($"{Good}, Raw float NOT NULL, Value AS (Raw * 2), PRIMARY KEY (Logger, Channel, TimestampUtc)", "computed or an identity", "the row map must not")]
-    [TestCase($"{Good}, Value float NOT NULL, Site int NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc)", "Site must not be null and has no default", "Constants")]
+    [TestCase($"{Good}, Value nvarchar(20) NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc)",
+        "Value has another type: found nvarchar(20)", "such as float")]
+    [TestCase($"{Good}, Raw float NOT NULL, Value AS (Raw * 2), PRIMARY KEY (Logger, Channel, TimestampUtc)", "computed or an identity",
+        "the row map must not")]
+    [TestCase($"{Good}, Value float NOT NULL, Site int NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc)",
+        "Site must not be null and has no default", "Constants")]
     [TestCase($"{Good}, Value float NOT NULL", "has another key", "unique index over (Logger, Channel, TimestampUtc)")]
     [TestCase($"{Good}, Value float NOT NULL, PRIMARY KEY (Logger, TimestampUtc)", "has another key", "set Append")]
     [CancelAfter(60_000)]
@@ -100,7 +105,8 @@ public sealed class SqlServerTableShapeTests
             Assert.That(
                 Plan(bare with { Indexes = [key], Triggers = 1 }),
                 Is.EqualTo(
-                    (2, false, false, "2 writers: one stages its batch while the other merges; merges take turns, since a trigger may touch any row")));
+                    (2, false, false,
+                        "2 writers: one stages its batch while the other merges; merges take turns, since a trigger may touch any row")));
             Assert.That(Plan(bare with { Indexes = [key, other] }).Reason, Does.Contain("different keys may meet in the unique index UQ"));
             Assert.That(
                 Plan(bare with { Indexes = [key with { Kind = "NONCLUSTERED" }, store] }),
@@ -110,7 +116,9 @@ public sealed class SqlServerTableShapeTests
             Assert.That(
                 Plan(bare with { Indexes = [key] }, append),
                 Is.EqualTo(
-                    (4, false, false, "4 writers, appending under row locks: a lock of the table would make them take turns, since it has a clustered key")));
+                    (4, false, false,
+                        "4 writers, appending under row locks: a lock of the table would make them take turns, since it has a "
+                            + "clustered key")));
         });
     }
 

@@ -37,7 +37,8 @@ public sealed class SqlServerWritersTests
 
     [Test, CancelAfter(120_000)]
     public async Task What_many_writers_write_is_what_one_would_have_written_and_none_of_them_is_refused(
-        [Values(DuplicatePolicy.LastWins, DuplicatePolicy.FirstWins)] DuplicatePolicy policy, [Values(1, 4, 16)] int writers, [Values] bool append, CancellationToken token)
+        [Values(DuplicatePolicy.LastWins, DuplicatePolicy.FirstWins)] DuplicatePolicy policy, [Values(1, 4, 16)] int writers,
+        [Values] bool append, CancellationToken token)
     {
         await using SqlServerSink<Reading> sink = _database.NewSink(policy, o => o with { Writers = 16, Append = append });
         Dictionary<string, string> files = Files();

@@ -51,10 +51,14 @@ public sealed class SqliteFaultTests
         Refused(_database.Path, "newer version", "found schema 3, expected at most 2");
     }
 
-    [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, PRIMARY KEY (Logger, Channel, TimestampUtc))", "has no column Value", "expected REAL")]
-    [TestCase("CREATE TABLE Reading (Logger INTEGER, Channel TEXT, TimestampUtc TEXT, Value REAL, PRIMARY KEY (Logger, Channel, TimestampUtc))", "Reading.Logger", "found INTEGER, expected TEXT")]
-    [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, Value REAL, PRIMARY KEY (Logger, Channel))", "another key", "expected a primary key")]
-    [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, Value REAL, Unit TEXT NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc))", "Reading.Unit", "no default")]
+    [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, PRIMARY KEY (Logger, Channel, TimestampUtc))",
+        "has no column Value", "expected REAL")]
+    [TestCase("CREATE TABLE Reading (Logger INTEGER, Channel TEXT, TimestampUtc TEXT, Value REAL, PRIMARY KEY (Logger, Channel, "
+        + "TimestampUtc))", "Reading.Logger", "found INTEGER, expected TEXT")]
+    [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, Value REAL, PRIMARY KEY (Logger, Channel))",
+        "another key", "expected a primary key")]
+    [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, Value REAL, Unit TEXT NOT NULL, PRIMARY KEY "
+        + "(Logger, Channel, TimestampUtc))", "Reading.Unit", "no default")]
     [TestCase("CREATE VIEW Reading AS SELECT 1", "is a view", "expected a table")]
     [TestCase("CREATE TABLE ImportedFile (Name TEXT)", "ImportedFile is not ours", "column Source found nothing")]
     [CancelAfter(60_000)]

@@ -30,7 +30,8 @@ public sealed class SqliteSinkModelTests
     }
 
     private static async Task AgreesAsync(
-        DuplicatePolicy policy, bool withTrigger, Reading[][][] batches, SqliteTestDatabase database, Dictionary<(string, string, DateTime), double> model)
+        DuplicatePolicy policy, bool withTrigger, Reading[][][] batches, SqliteTestDatabase database,
+        Dictionary<(string, string, DateTime), double> model)
     {
         await using var sink = new SqliteSink<Reading>(
             database.Path, ReadingTable.Default, new SqliteSinkOptions { Duplicates = policy, Durable = false });

@@ -149,7 +149,8 @@ public sealed class SqliteSinkTests : BatchSinkContract
     /// <summary>SQLite cannot add a CHECK to a table: the table is made anew with it.</summary>
     protected override void RefuseValue(double value) => _database.Execute($"""
         ALTER TABLE Reading RENAME TO Old;
-        CREATE TABLE Reading (Logger TEXT NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL, Value REAL NOT NULL CHECK (Value <> {value.ToString(CultureInfo.InvariantCulture)}),
+        CREATE TABLE Reading (Logger TEXT NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL,
+            Value REAL NOT NULL CHECK (Value <> {value.ToString(CultureInfo.InvariantCulture)}),
           PRIMARY KEY (Logger, Channel, TimestampUtc)) WITHOUT ROWID;
         INSERT INTO Reading SELECT * FROM Old;
         DROP TABLE Old;

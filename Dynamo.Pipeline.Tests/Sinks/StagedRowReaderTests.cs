@@ -28,8 +28,10 @@ public sealed class StagedRowReaderTests
         await using var connection = new SqlConnection(endpoint.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         await connection.ExecuteAsync("""
-            CREATE TABLE #Stage (Name nvarchar(64) NOT NULL, Number bigint NOT NULL, Value float NOT NULL, [At] datetime2(7) NOT NULL, Note nvarchar(max) NULL, [Count] bigint NULL,
-                Level float NULL, Seen datetime2(7) NULL, StagedSequence bigint NOT NULL, StagedLine bigint NOT NULL, StagedFile int NOT NULL)
+            CREATE TABLE #Stage (Name nvarchar(64) NOT NULL, Number bigint NOT NULL, Value float NOT NULL, [At] datetime2(7) NOT NULL,
+                Note nvarchar(max) NULL, [Count] bigint NULL,
+                Level float NULL, Seen datetime2(7) NULL, StagedSequence bigint NOT NULL, StagedLine bigint NOT NULL,
+                    StagedFile int NOT NULL)
             """);
         var noon = new DateTime(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
         Sample full = new("flöw 😀", long.MaxValue, -1e300, noon.AddTicks(7), new string('n', 10_000), 5, 0.1, noon);

@@ -20,7 +20,8 @@ internal static partial class DynamoProcess
 
     /// <summary>Runs it to its end. Killed when it takes longer than a minute and a half, or when the test is cancelled.</summary>
     public static async Task<DynamoResult> RunAsync(
-        IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null, CancellationToken cancellationToken = default)
+        IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null,
+        CancellationToken cancellationToken = default)
     {
         using Process process = Begin(arguments, folder, environment);
         return await EndAsync(process, cancellationToken);
@@ -70,7 +71,8 @@ internal static partial class DynamoProcess
 
     private static async Task<DynamoResult> EndAsync(Process process, CancellationToken cancellationToken)
     {
-        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None), error = process.StandardError.ReadToEndAsync(CancellationToken.None);
+        Task<string> output = process.StandardOutput.ReadToEndAsync(CancellationToken.None),
+            error = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             await process.WaitForExitAsync(cancellationToken).WaitAsync(s_patience, cancellationToken);

@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// A real proftpd with mod_sftp, the second implementation: free loopback port, its own host key, and one virtual user with a password, who is no user of
-/// this machine and logs in to nothing else.
+/// A real proftpd with mod_sftp, the second implementation: free loopback port, its own host key, and one virtual user with a password,
+/// who is no user of this machine and logs in to nothing else.
 /// </summary>
 internal sealed class Proftpd : IDisposable
 {
@@ -105,7 +105,11 @@ internal sealed class Proftpd : IDisposable
             </Limit>
 
             """);
-        Process process = Process.Start(new ProcessStartInfo(Program, ["-n", "-q", "-c", config]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        Process process = Process.Start(new ProcessStartInfo(Program, ["-n", "-q", "-c", config])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        })!;
         process.BeginErrorReadLine();
         process.BeginOutputReadLine();
         long started = Stopwatch.GetTimestamp();
@@ -132,7 +136,11 @@ internal sealed class Proftpd : IDisposable
 
     private static string Hash(string password)
     {
-        using Process openssl = Process.Start(new ProcessStartInfo("openssl", ["passwd", "-6", "-stdin"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        using Process openssl = Process.Start(new ProcessStartInfo("openssl", ["passwd", "-6", "-stdin"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
         openssl.StandardInput.WriteLine(password);
         openssl.StandardInput.Close();
         return openssl.StandardOutput.ReadToEnd().Trim();

@@ -129,7 +129,8 @@ internal sealed class ScriptedServer(Stream input, Stream output)
         Send(SftpProtocol.Status, U32(id), U32((uint)code), Text(words), Text(""));
 
     public void Names(uint id, params byte[][] names) =>
-        Send(SftpProtocol.Name, [U32(id), U32((uint)names.Length), .. names.SelectMany(name => new[] { String(name), Text("long"), File(10) })]);
+        Send(SftpProtocol.Name,
+            [U32(id), U32((uint)names.Length), .. names.SelectMany(name => new[] { String(name), Text("long"), File(10) })]);
 
     /// <summary>Attributes of a regular file of some age.</summary>
     public static byte[] File(long size) =>

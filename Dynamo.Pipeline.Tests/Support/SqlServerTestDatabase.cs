@@ -101,7 +101,8 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
                     + "datetime2(7)))")!.EndsWith('1') ? 1 : TimeSpan.TicksPerMicrosecond);
 
     public List<Reading> Readings() =>
-        [.. Query<(string Logger, string Channel, DateTime At, double Value)>($"SELECT Logger, Channel, TimestampUtc, Value FROM {Map.Name}")
+        [.. Query<(string Logger, string Channel, DateTime At,
+            double Value)>($"SELECT Logger, Channel, TimestampUtc, Value FROM {Map.Name}")
             .Select(r => new Reading(r.Logger, r.Channel, DateTime.SpecifyKind(r.At, DateTimeKind.Utc), r.Value))];
 
     public List<(string Path, string Outcome)> Ledger() => Query<(string, string)>($"SELECT Path, Outcome FROM {Options.LedgerTable}");
@@ -111,7 +112,8 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
     public long Rejects(string path) => Scalar<int>($"SELECT COUNT(*) FROM {Options.RejectTable} WHERE Path = @path", new { path });
 
     public void RefuseValue(double value) =>
-        Execute(string.Create(CultureInfo.InvariantCulture, $"ALTER TABLE {Map.Name} ADD CONSTRAINT CK_{Map.Name} CHECK (Value <> {value})"));
+        Execute(string.Create(CultureInfo.InvariantCulture,
+            $"ALTER TABLE {Map.Name} ADD CONSTRAINT CK_{Map.Name} CHECK (Value <> {value})"));
 
     /// <summary>After a failure, what the endpoint was asked last.</summary>
     public void ShowWhenFailed()

@@ -3,7 +3,9 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>A real sshd of our own: free loopback port, keys and configuration in a temporary folder, run as whoever runs the tests.</summary>
+/// <summary>
+/// A real sshd of our own: free loopback port, keys and configuration in a temporary folder, run as whoever runs the tests.
+/// </summary>
 internal sealed class Sshd : IDisposable
 {
     /// <summary>For a login, which is several processes taking turns: a busy machine needs long for it.</summary>
@@ -77,10 +79,10 @@ internal sealed class Sshd : IDisposable
     {
         string config = Path.Combine(Folder, $"dynamo-{client}.json");
         string way = client == SshClientKind.Managed ? "\"client\": \"managed\"" : "\"sshConfigFile\": \"ssh_config\"";
-        if (!File.Exists(config))
-            File.WriteAllText(
-                config, $$"""{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "connectTimeout": "2min", {{way}} } }""");
-        return ["--config", config, "--source", string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
+        string settings = $$"""{ "identityFile": "user_key", "knownHostsFile": "known_hosts", "connectTimeout": "2min", {{way}} }""";
+        if (!File.Exists(config)) File.WriteAllText(config, $$"""{ "sftp": {{settings}} }""");
+        return ["--config", config, "--source",
+            string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
     }
 
     /// <summary>Makes the host key known for a port.</summary>
@@ -142,7 +144,8 @@ internal sealed class Sshd : IDisposable
     public static void MakeKey(string path, string passphrase, params string[] more)
     {
         var start = new ProcessStartInfo("ssh-keygen") { RedirectStandardOutput = true };
-        foreach (string argument in (string[])["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path, .. more]) start.ArgumentList.Add(argument);
+        foreach (string argument in (string[])["-q", "-t", "ed25519", "-N", passphrase, "-C", "test", "-f", path, .. more])
+            start.ArgumentList.Add(argument);
         using Process keygen = Process.Start(start)!;
         keygen.WaitForExit();
         Assert.That(keygen.ExitCode, Is.Zero, "ssh-keygen failed");

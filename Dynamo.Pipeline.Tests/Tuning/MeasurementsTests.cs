@@ -59,7 +59,8 @@ internal sealed class MeasurementsTests
     }
 
     [TestCase("logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\n", "line 1")]
-    [TestCase(Measurements.Header + "\nread,1,1,20000,1,1,1,200,200,1,1,0.5,2026-01-01T00:00:00Z\nread,x,1,20000,1,1,1,200,200,1,1,0.5,2026-01-01T00:00:00Z\n", "line 3")]
+    [TestCase(Measurements.Header + "\nread,1,1,20000,1,1,1,200,200,1,1,0.5,2026-01-01T00:00:00Z\n"
+        + "read,x,1,20000,1,1,1,200,200,1,1,0.5,2026-01-01T00:00:00Z\n", "line 3")]
     [TestCase(Measurements.Header + "\nread,1,1\n", "line 2")]
     public void A_file_of_something_else_is_refused_by_line_and_left_alone(string text, string where)
     {

@@ -162,7 +162,9 @@ internal sealed class StatisticsTests
     private static double[] Plus(double[] values, double more) => [.. values.Select(value => value + more)];
 
     private static double[] Normal(Random random, int count, double mean, double deviation) =>
-        [.. Enumerable.Range(0, count).Select(_ => mean + (deviation * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
+        [.. Enumerable.Range(0, count)
+            .Select(_ => mean
+            + (deviation * Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble())))];
 
     /// <summary>The same probability on another way: the density, summed up in small steps (its constant falls out).</summary>
     private static double ByIntegration(double[] a, double[] b)

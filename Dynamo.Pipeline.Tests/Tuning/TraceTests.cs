@@ -21,7 +21,8 @@ internal sealed class TraceTests
             files,
             Has.All.Matches<TraceEvent>(
                 file => chunks.Any(
-                    chunk => chunk.Number == file.Number && chunk.Lane == file.Lane && chunk.Start <= file.Start && file.End <= chunk.End)));
+                    chunk => chunk.Number == file.Number && chunk.Lane == file.Lane && chunk.Start <= file.Start
+                        && file.End <= chunk.End)));
         foreach (var lane in chunks.GroupBy(chunk => chunk.Lane))
             Assert.That(
                 lane.OrderBy(chunk => chunk.Start).Zip(lane.OrderBy(chunk => chunk.Start).Skip(1), (one, next) => one.End <= next.Start),
@@ -70,7 +71,8 @@ internal sealed class TraceTests
         Assert.That(
             complete,
             Has.All.Matches<JsonElement>(
-                span => span.GetProperty("ts").GetDouble() >= 0 && span.GetProperty("dur").GetDouble() >= 0 && span.GetProperty("pid").GetInt32() == 1));
+                span => span.GetProperty("ts").GetDouble() >= 0 && span.GetProperty("dur").GetDouble() >= 0
+                    && span.GetProperty("pid").GetInt32() == 1));
         int[] named = [
             .. events.Where(
                 span => span.GetProperty("name").GetString() == "thread_name").Select(span => span.GetProperty("tid").GetInt32())];

@@ -14,11 +14,15 @@ internal sealed partial class TuningReportTests
         <pre id="witness"></pre><script>
         const style = e => getComputedStyle(e), box = e => e.getBoundingClientRect();
         document.getElementById('witness').textContent = JSON.stringify({
-          cells: [...document.querySelectorAll('#cells td[data-mean]')].map(e => ({ row: e.parentElement.querySelector('th').textContent, mean: +e.dataset.mean, kind: e.className,
-            text: e.textContent, weight: +style(e).fontWeight, color: style(e).color, background: style(e).backgroundColor, width: box(e).width })),
-          pictures: [...document.querySelectorAll('svg')].map(e => ({ label: e.getAttribute('aria-label'), width: box(e).width, height: box(e).height, marks: e.querySelectorAll('rect,circle,path').length })),
+          cells: [...document.querySelectorAll('#cells td[data-mean]')].map(e => ({ row: e.parentElement.querySelector('th').textContent,
+              mean: +e.dataset.mean, kind: e.className,
+            text: e.textContent, weight: +style(e).fontWeight, color: style(e).color, background: style(e).backgroundColor,
+                width: box(e).width })),
+          pictures: [...document.querySelectorAll('svg')].map(e => ({ label: e.getAttribute('aria-label'), width: box(e).width,
+              height: box(e).height, marks: e.querySelectorAll('rect,circle,path').length })),
           page: style(document.body).backgroundColor, ink: style(document.body).color,
-          overflow: document.documentElement.scrollWidth - innerWidth, loaded: performance.getEntriesByType('resource').map(e => e.name).filter(name => !name.startsWith('data:')),
+          overflow: document.documentElement.scrollWidth - innerWidth,
+              loaded: performance.getEntriesByType('resource').map(e => e.name).filter(name => !name.startsWith('data:')),
           settings: document.getElementById('settings').textContent });
         </script>
         """;
@@ -59,7 +63,8 @@ internal sealed partial class TuningReportTests
         foreach (JsonElement page in (JsonElement[])[day, night])
         {
             Assert.That(page.GetProperty("pictures").EnumerateArray(), Has.All.Matches<JsonElement>(picture =>
-                picture.GetProperty("width").GetDouble() > 400 && picture.GetProperty("height").GetDouble() > 60 && picture.GetProperty("marks").GetInt32() > 1));
+                picture.GetProperty("width").GetDouble() > 400 && picture.GetProperty("height").GetDouble() > 60
+                    && picture.GetProperty("marks").GetInt32() > 1));
             Assert.That(
                 page.GetProperty("cells").EnumerateArray(),
                 Has.All.Matches<JsonElement>(

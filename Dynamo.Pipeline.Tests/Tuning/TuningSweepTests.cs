@@ -4,7 +4,14 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture, CancelAfter(60_000)]
 internal sealed class TuningSweepTests
 {
-    private static readonly TuningGrid s_grid = new() { Readers = [1, 2, null], Chunks = [1, 10], CurveReaders = [], Repeat = 2, Pause = TimeSpan.Zero };
+    private static readonly TuningGrid s_grid = new()
+    {
+        Readers = [1, 2, null],
+        Chunks = [1, 10],
+        CurveReaders = [],
+        Repeat = 2,
+        Pause = TimeSpan.Zero,
+    };
 
     private ScratchFolder _folder = null!;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.Tracing;
+using System.Globalization;
 
 namespace Dynamo.Pipeline.Benchmarks;
 
@@ -28,8 +29,10 @@ internal static class Allocations
         for (int i = 1; i <= repeat; i++) await RunAsync(folder, sink(i));
         double all = (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)repeat;
         Console.WriteLine(
-            FormattableString.Invariant(
-                $"{what}: {all / 1e6:F1} MB, {all / files:F0} bytes a file, {(GC.CollectionCount(0) - collections) / (double)repeat:F1} collections"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{what}: {all / 1e6:F1} MB, {all / files:F0} bytes a file, "
+                    + $"{(GC.CollectionCount(0) - collections) / (double)repeat:F1} collections"));
         long sampled = ticks.ByType.Values.Sum();
         foreach ((string type, long bytes) in ticks.ByType.OrderByDescending(pair => pair.Value).Take(Shown))
             Console.WriteLine(FormattableString.Invariant($"  {100.0 * bytes / sampled,5:F1} %  {type}"));
@@ -58,7 +61,8 @@ internal static class Allocations
 
         protected override void OnEventWritten(EventWrittenEventArgs eventData)
         {
-            if (eventData.EventName?.StartsWith("GCAllocationTick", StringComparison.Ordinal) != true || eventData.PayloadNames is not { } names)
+            if (eventData.EventName?.StartsWith("GCAllocationTick", StringComparison.Ordinal) != true
+                || eventData.PayloadNames is not { } names)
                 return;
             string type = eventData.Payload![names.IndexOf("TypeName")] as string ?? "unknown";
             ulong bytes = (ulong)eventData.Payload[names.IndexOf("AllocationAmount64")]!;

@@ -16,10 +16,17 @@ internal sealed record FormatCase(string Name, ReadingFormat Format, byte[] Byte
         Long("long (default)", ReadingFormat.Default, ','),
         Long("long, decimal comma", ReadingFormat.Default with { DecimalSeparator = ',', Text = new CsvText { Separator = ';' } }, ';'),
         Long("long, local time", ReadingFormat.Default with { Zone = "Europe/Brussels" }, ',', "yyyy-MM-ddTHH:mm:ss"),
-        Long("long, d/M/y pattern", ReadingFormat.Default with { Zone = "Europe/Brussels", TimestampFormats = ["dd/MM/yyyy HH:mm:ss"] }, ',',
+        Long("long, d/M/y pattern", ReadingFormat.Default with { Zone = "Europe/Brussels", TimestampFormats = ["dd/MM/yyyy HH:mm:ss"] },
+            ',',
             "dd'/'MM'/'yyyy HH:mm:ss"),
         Long("long, units and range",
-            ReadingFormat.Default with { Channels = new Dictionary<string, ChannelFormat> { ["flow"] = new() { Unit = "l/s", ToUnit = "m3/h", Min = 0, Max = 1e6 } } },
+            ReadingFormat.Default with
+            {
+                Channels = new Dictionary<string, ChannelFormat>
+                {
+                    ["flow"] = new() { Unit = "l/s", ToUnit = "m3/h", Min = 0, Max = 1e6 },
+                },
+            },
             ','),
         Long("long, nulls", ReadingFormat.Default with { NullTokens = ["", "NaN", "-9999"] }, ','),
         Wide("wide", s_local, '.'),

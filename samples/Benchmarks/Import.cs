@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Dynamo.Pipeline.Benchmarks;
 
@@ -13,8 +14,11 @@ internal static class Import
             long started = Stopwatch.GetTimestamp(), allocated = GC.GetTotalAllocatedBytes();
             TimeSpan cpu = Environment.CpuUsage.TotalTime, pauses = GC.GetTotalPauseDuration();
             PipelineResult result = await ImportAsync(folder, database);
-            Console.WriteLine(FormattableString.Invariant(
-                $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F3} s, CPU {(Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F3} s, allocated {(GC.GetTotalAllocatedBytes() - allocated) / 1e6:F1} MB, collector {(GC.GetTotalPauseDuration() - pauses).TotalMilliseconds:F0} ms; {result.Books}"));
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F3} s, CPU {(Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F3} "
+                    + $"s, allocated {(GC.GetTotalAllocatedBytes() - allocated) / 1e6:F1} MB, collector "
+                    + $"{(GC.GetTotalPauseDuration() - pauses).TotalMilliseconds:F0} ms; {result.Books}"));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Dynamo.Pipeline.Tests;
 
@@ -45,7 +46,9 @@ internal static class SftpComparison
         {
             $"url = \"sftp://127.0.0.1:{server.Port}{file}\"", $"output = \"{memory}/{Path.GetFileName(file)}\"",
         }), new UTF8Encoding(false));
-        string ours = $"{host} run --dry-run --quiet --config {server.WriteConfiguration()} --sink sqlite:{work}/none.db --source sftp://{Environment.UserName}@127.0.0.1";
+        string ours =
+            $"{host} run --dry-run --quiet --config {server.WriteConfiguration()} --sink sqlite:{work}/none.db --source "
+                + $"sftp://{Environment.UserName}@127.0.0.1";
         string managed = ours.Replace(server.WriteConfiguration(), server.WriteManagedConfiguration(), StringComparison.Ordinal);
         (string Name, string Command)[] clients =
         [
@@ -57,7 +60,8 @@ internal static class SftpComparison
             ("curl -Z --parallel-max 16",
                 $"curl -s -S -k -u {Environment.UserName}: --key {server.Key} --pubkey {server.Key}.pub -Z --parallel-max 16 -K {names}"),
             ("lftp mirror -P 4",
-                $"lftp -c \"set sftp:connect-program 'ssh {server.SshArguments}'; open -u {Environment.UserName},x sftp://127.0.0.1:{server.Port}; mirror -P 4 {folder} {memory}/lftp\""),
+                $"lftp -c \"set sftp:connect-program 'ssh {server.SshArguments}'; open -u {Environment.UserName},x "
+                    + $"sftp://127.0.0.1:{server.Port}; mirror -P 4 {folder} {memory}/lftp\""),
         ];
         await MeasureAsync("list and fetch everything, whole process", clients, memory, repeat);
     }
@@ -98,8 +102,11 @@ internal static class SftpComparison
         {
             List<Child.Figures> runs = figures[c];
             double ratio = Child.Median(runs.Zip(figures[0], (theirs, mine) => theirs.Seconds / mine.Seconds));
-            Console.WriteLine(FormattableString.Invariant(
-                $"  {commands[c].Name,-28} {Child.Median(runs.Select(r => r.Seconds)),7:F2} s  ({runs.Min(r => r.Seconds):F2}–{runs.Max(r => r.Seconds):F2})  {ratio,5:F2}× {commands[0].Name}  CPU {Child.Median(runs.Select(r => r.CpuSeconds)):F2} s  peak {runs.Max(r => r.PeakBytes) / 1048576.0:F0} MB"));
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"  {commands[c].Name,-28} {Child.Median(runs.Select(r => r.Seconds)),7:F2} s  "
+                    + $"({runs.Min(r => r.Seconds):F2}–{runs.Max(r => r.Seconds):F2})  {ratio,5:F2}× {commands[0].Name}  CPU "
+                    + $"{Child.Median(runs.Select(r => r.CpuSeconds)):F2} s  peak {runs.Max(r => r.PeakBytes) / 1048576.0:F0} MB"));
         }
     }
 }

@@ -51,7 +51,8 @@ internal sealed class SftpServer : IDisposable
     public string WriteConfiguration()
     {
         string path = Path.Combine(_folder, "dynamo.json");
-        File.WriteAllText(path, """{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "sshConfigFile": "ssh_config" } }""");
+        File.WriteAllText(path,
+            """{ "sftp": { "identityFile": "user_key", "knownHostsFile": "known_hosts", "sshConfigFile": "ssh_config" } }""");
         return path;
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Dynamo.Pipeline.Tests;
 
 namespace Dynamo.Pipeline.Benchmarks;
@@ -83,16 +84,20 @@ internal static class SqlServerBench
     private static void Print(List<Figure> figures)
     {
         Console.WriteLine(
-            FormattableString.Invariant(
-                $"{"medians of " + Repeat,-36} {"rows/s",10} {"of bare",8} {"CPU µs/row",11} {"of bare",8} {"bytes/row",10} {"of bare",8}"));
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{"medians of " + Repeat,-36} {"rows/s",10} {"of bare",8} {"CPU µs/row",11} {"of bare",8} {"bytes/row",10} "
+                    + $"{"of bare",8}"));
         Figure[] medians = [
             .. figures.GroupBy(f => f.Name).Select(
                 g => new Figure(
                     g.Key, Child.Median(g.Select(f => f.PerSecond)), Child.Median(g.Select(f => f.Cpu)),
                     Child.Median(g.Select(f => f.Bytes))))];
         foreach (Figure f in medians)
-            Console.WriteLine(FormattableString.Invariant(
-                $"{f.Name,-36} {f.PerSecond,10:N0} {f.PerSecond / medians[0].PerSecond,8:F2} {f.Cpu,11:F2} {f.Cpu / medians[0].Cpu,8:F2} {f.Bytes,10:F0} {f.Bytes / medians[0].Bytes,8:F2}"));
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{f.Name,-36} {f.PerSecond,10:N0} {f.PerSecond / medians[0].PerSecond,8:F2} {f.Cpu,11:F2} "
+                    + $"{f.Cpu / medians[0].Cpu,8:F2} {f.Bytes,10:F0} {f.Bytes / medians[0].Bytes,8:F2}"));
     }
 
     /// <summary>Readings of 500 loggers with two channels, in the order of their key.</summary>
@@ -100,7 +105,9 @@ internal static class SqlServerBench
     {
         var began = new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
         int each = Math.Max(1, count / 1000);
-        return [.. Enumerable.Range(0, count).Select(i => new Reading($"L{i / each / 2:D5}", i / each % 2 == 0 ? "flow" : "pressure", began.AddMinutes(15 * (i % each)), i + more))];
+        Reading Row(int i) =>
+            new($"L{i / each / 2:D5}", i / each % 2 == 0 ? "flow" : "pressure", began.AddMinutes(15 * (i % each)), i + more);
+        return [.. Enumerable.Range(0, count).Select(Row)];
     }
 
     private static Process Start() =>

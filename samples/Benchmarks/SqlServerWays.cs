@@ -9,7 +9,12 @@ internal sealed class SqlServerWays(string connection)
 {
     private const int RowsPerFile = 500, RowsPerBatch = 100_000;
 
-    private static readonly SqlServerSinkOptions s_names = new() { LedgerTable = "BenchmarkFile", RunTable = "BenchmarkRun", RejectTable = "BenchmarkReject" };
+    private static readonly SqlServerSinkOptions s_names = new()
+    {
+        LedgerTable = "BenchmarkFile",
+        RunTable = "BenchmarkRun",
+        RejectTable = "BenchmarkReject",
+    };
     private static readonly RowMap<Reading> s_table = ReadingTable.Named("BenchmarkReading");
 
     public int Rows => Execute($"SELECT COUNT(*) FROM {s_table.Name}");
@@ -42,7 +47,13 @@ internal sealed class SqlServerWays(string connection)
     {
         using var copy = new SqlBulkCopy(
             connection,
-            SqlBulkCopyOptions.UseInternalTransaction) { DestinationTableName = s_table.Name, BatchSize = RowsPerBatch, BulkCopyTimeout = 0, EnableStreaming = true };
+            SqlBulkCopyOptions.UseInternalTransaction)
+            {
+                DestinationTableName = s_table.Name,
+                BatchSize = RowsPerBatch,
+                BulkCopyTimeout = 0,
+                EnableStreaming = true,
+            };
         await using var reader = new HandWrittenReader(rows);
         for (int i = 0; i < reader.FieldCount; i++) copy.ColumnMappings.Add(reader.GetName(i), reader.GetName(i));
         if (blocking) copy.WriteToServer(reader);

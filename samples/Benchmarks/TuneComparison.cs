@@ -70,10 +70,13 @@ internal static class TuneComparison
         double worst = ours.Cells.Where(cell => cell.Cell.Readers is not null).Max(cell => cell.Seconds.Mean);
         text.Append(
             CultureInfo.InvariantCulture,
-            $"\n\nBest against best: {theirs.Best.Seconds.Mean / best:0.0} times as fast. Worst against worst: {theirs.Worst.Seconds.Mean / worst:0.0} times.\n");
+            $"\n\nBest against best: {theirs.Best.Seconds.Mean / best:0.0} times as fast. Worst against worst: "
+                + $"{theirs.Worst.Seconds.Mean / worst:0.0} times.\n");
         text.Append(
             CultureInfo.InvariantCulture,
-            $"Our 1 reader × 1 file ({plain:0.000} s) against their best ({Named(theirs.Best)}): {theirs.Best.Seconds.Mean / plain:0.0} times. Our worst cell ({worst:0.000} s) against it: {theirs.Best.Seconds.Mean / worst:0.0} times.\n");
+            $"Our 1 reader × 1 file ({plain:0.000} s) against their best ({Named(theirs.Best)}): "
+                + $"{theirs.Best.Seconds.Mean / plain:0.0} times. Our worst cell ({worst:0.000} s) against it: "
+                + $"{theirs.Best.Seconds.Mean / worst:0.0} times.\n");
         return text.ToString();
     }
 

@@ -66,12 +66,14 @@ public sealed class KnownHostsTests
     {
         KnownHosts known = KnownHosts.Parse($"h {Other.Line}\nh {Ed25519.Line}\nh {Rsa.Line}\n");
 
-        foreach (KnownHostKey key in (KnownHostKey[])[Ed25519, Other, Rsa]) Assert.That(known.Judge("h", 22, key), Is.EqualTo(HostKeyStanding.Known));
+        foreach (KnownHostKey key in (KnownHostKey[])[Ed25519, Other, Rsa])
+            Assert.That(known.Judge("h", 22, key), Is.EqualTo(HostKeyStanding.Known));
         Assert.That(known.KeysOf("h", 22), Has.Count.EqualTo(3));
     }
 
     [Test]
-    public void A_revoked_key_is_refused_even_where_it_is_known_and_whatever_the_port([Values(22, 2222)] int port, [Values] bool revokedFirst)
+    public void A_revoked_key_is_refused_even_where_it_is_known_and_whatever_the_port(
+        [Values(22, 2222)] int port, [Values] bool revokedFirst)
     {
         string revoked = $"@revoked h {Ed25519.Line}\n", trusted = $"{KnownHosts.NameOf("h", port)} {Ed25519.Line}\n";
 

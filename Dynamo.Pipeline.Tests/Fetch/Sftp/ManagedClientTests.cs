@@ -41,7 +41,8 @@ public sealed class ManagedClientTests
     public void RemoveInbox() => _inbox.Dispose();
 
     [Test]
-    public async Task The_type_of_key_that_is_known_is_the_one_that_is_asked_for([Values("ed25519", "rsa")] string type, [Values] bool hashed, CancellationToken token)
+    public async Task The_type_of_key_that_is_known_is_the_one_that_is_asked_for(
+        [Values("ed25519", "rsa")] string type, [Values] bool hashed, CancellationToken token)
     {
         Know(type == "rsa" ? _scratch["rsa_host_key"] : _sshd.HostKey);
         if (hashed) await External.RunAsync("ssh-keygen", "-q", "-H", "-f", _sshd.KnownHosts);
@@ -62,7 +63,8 @@ public sealed class ManagedClientTests
     {
         await File.AppendAllTextAsync(_sshd.KnownHosts, $"@revoked * {Public(_sshd.HostKey)}\n", token);
 
-        Assert.That(await FailsAsync(Options() with { AcceptNewHostKeys = acceptNew }, token), Does.Contain("revoked").And.Contain("SHA256:"));
+        Assert.That(await FailsAsync(Options() with { AcceptNewHostKeys = acceptNew }, token),
+            Does.Contain("revoked").And.Contain("SHA256:"));
     }
 
     [Test]
@@ -124,10 +126,13 @@ public sealed class ManagedClientTests
         await File.WriteAllTextAsync(hardware, HardwareKey(), token);
 
         Assert.That(await FailsAsync(Options() with { IdentityFile = _scratch["missing"] }, token), Does.Contain("does not exist"));
-        Assert.That(await FailsAsync(Options() with { IdentityFile = locked }, token), Does.Contain("is encrypted").And.Contain("Password"));
-        Assert.That(await FailsAsync(Options() with { IdentityFile = locked, Password = "wr0ng-pass" }, token), Does.Contain("passphrase").And.Not.Contain("wr0ng-pass"));
+        Assert.That(await FailsAsync(Options() with { IdentityFile = locked }, token),
+            Does.Contain("is encrypted").And.Contain("Password"));
+        Assert.That(await FailsAsync(Options() with { IdentityFile = locked, Password = "wr0ng-pass" }, token),
+            Does.Contain("passphrase").And.Not.Contain("wr0ng-pass"));
         Assert.That(await FailsAsync(Options() with { IdentityFile = garbage }, token), Does.Contain("no private key"));
-        Assert.That(await FailsAsync(Options() with { IdentityFile = hardware }, token), Does.Contain("hardware key").And.Contain("'openssh'"));
+        Assert.That(await FailsAsync(Options() with { IdentityFile = hardware }, token),
+            Does.Contain("hardware key").And.Contain("'openssh'"));
     }
 
     [TestCase(1, 1, "s3cret")]
@@ -153,7 +158,8 @@ public sealed class ManagedClientTests
     [Test]
     public void What_it_cannot_do_is_named_when_it_is_asked_for()
     {
-        Assert.That(() => new SftpSource(Options() with { SshConfigFile = "config" }), Throws.ArgumentException.With.Message.Contains("SshConfigFile"));
+        Assert.That(() => new SftpSource(Options() with { SshConfigFile = "config" }),
+            Throws.ArgumentException.With.Message.Contains("SshConfigFile"));
         Assert.That(() => new SftpSource(Options() with { SshConfigFile = "config", SshProgram = "ssh" }),
             Throws.ArgumentException.With.Message.Contains("SshConfigFile and SshProgram are"));
         Assert.That(() => new SftpSource(Options() with { Client = (SshClientKind)7 }), Throws.InstanceOf<ArgumentOutOfRangeException>());
@@ -168,11 +174,13 @@ public sealed class ManagedClientTests
 
         Assert.That((await with.ConnectAsync(token)).Client, Is.EqualTo(SshClientKind.OpenSsh));
         Assert.That((await without.ConnectAsync(token)).Client, Is.EqualTo(SshClientKind.Managed));
-        Assert.That(await FailsAsync(auto with { SshProgram = "no-such-ssh", SshConfigFile = _sshd.ConfigFile }, token), Does.Contain("SshConfigFile is set"));
+        Assert.That(await FailsAsync(auto with { SshProgram = "no-such-ssh", SshConfigFile = _sshd.ConfigFile }, token),
+            Does.Contain("SshConfigFile is set"));
     }
 
     [Test]
-    public async Task A_symbolic_link_is_read_where_files_are_kept_and_deferred_where_they_would_be_moved([Values] AfterCommit after, CancellationToken token)
+    public async Task A_symbolic_link_is_read_where_files_are_kept_and_deferred_where_they_would_be_moved(
+        [Values] AfterCommit after, CancellationToken token)
     {
         Put("real.txt", "12345");
         File.CreateSymbolicLink(_inbox["link.csv"], _inbox["real.txt"]);
@@ -220,7 +228,8 @@ public sealed class ManagedClientTests
     [Test]
     public async Task Names_that_are_no_utf8_keep_their_bytes(CancellationToken token)
     {
-        await External.RunAsync("sh", "-c", $"cd '{_inbox.Path}' && printf 12345 > \"$(printf 'gr\\374n.csv')\" && touch -d 2026-01-01T12:00:00Z *");
+        await External.RunAsync("sh", "-c",
+            $"cd '{_inbox.Path}' && printf 12345 > \"$(printf 'gr\\374n.csv')\" && touch -d 2026-01-01T12:00:00Z *");
         await using var utf8 = new SftpSource(Options());
         await using var latin1 = new SftpSource(Options() with { NameEncoding = Encoding.Latin1, AfterCommit = AfterCommit.Archive });
 
@@ -274,7 +283,8 @@ public sealed class ManagedClientTests
         using FileContent content = await source.OpenAsync(file, 1, token);
         await content.Stream!.ReadExactlyAsync(new byte[1000], token);
 
-        Assert.CatchAsync<OperationCanceledException>(async () => await source.OpenAsync(file, long.MaxValue, new CancellationToken(canceled: true)));
+        Assert.CatchAsync<OperationCanceledException>(async () => await source.OpenAsync(file, long.MaxValue,
+            new CancellationToken(canceled: true)));
         var rest = new MemoryStream();
         Assert.CatchAsync<OperationCanceledException>(async () =>
         {
@@ -324,13 +334,16 @@ public sealed class ManagedClientTests
     {
         byte[] type = ScriptedServer.Text("sk-ssh-ed25519@openssh.com");
         byte[] open = [.. type, .. ScriptedServer.String(new byte[32]), .. ScriptedServer.Text("ssh:")];
-        byte[] secret = [.. ScriptedServer.U32(1), .. ScriptedServer.U32(1), .. open, 1, .. ScriptedServer.Text("handle"), .. ScriptedServer.Text(""), .. ScriptedServer.Text("")];
+        byte[] secret = [.. ScriptedServer.U32(1), .. ScriptedServer.U32(1), .. open, 1, .. ScriptedServer.Text("handle"),
+            .. ScriptedServer.Text(""), .. ScriptedServer.Text("")];
         for (byte pad = 1; secret.Length % 8 != 0; pad++) secret = [.. secret, pad];
         byte[] file =
         [
-            .. "openssh-key-v1\0"u8, .. ScriptedServer.Text("none"), .. ScriptedServer.Text("none"), .. ScriptedServer.Text(""), .. ScriptedServer.U32(1),
+            .. "openssh-key-v1\0"u8, .. ScriptedServer.Text("none"), .. ScriptedServer.Text("none"), .. ScriptedServer.Text(""),
+            .. ScriptedServer.U32(1),
             .. ScriptedServer.String(open), .. ScriptedServer.String(secret),
         ];
-        return $"-----BEGIN OPENSSH PRIVATE KEY-----\n{Convert.ToBase64String(file, Base64FormattingOptions.InsertLineBreaks)}\n-----END OPENSSH PRIVATE KEY-----\n";
+        return $"-----BEGIN OPENSSH PRIVATE KEY-----\n{Convert.ToBase64String(file, Base64FormattingOptions.InsertLineBreaks)}\n"
+            + "-----END OPENSSH PRIVATE KEY-----\n";
     }
 }

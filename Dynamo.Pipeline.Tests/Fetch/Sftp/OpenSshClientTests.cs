@@ -47,7 +47,13 @@ public sealed class OpenSshClientTests
               IdentityFile {_sshd.UserKey}
               UserKnownHostsFile {_sshd.KnownHosts}
             """);
-        await using var source = new SftpSource(new SftpSourceOptions { Host = "waterworks", Path = _inbox.Path, SshConfigFile = _sshd.ConfigFile, SettleTime = TimeSpan.Zero });
+        await using var source = new SftpSource(new SftpSourceOptions
+        {
+            Host = "waterworks",
+            Path = _inbox.Path,
+            SshConfigFile = _sshd.ConfigFile,
+            SettleTime = TimeSpan.Zero,
+        });
 
         Assert.That(await source.ListAsync(cancellationToken).CountAsync(cancellationToken), Is.EqualTo(Files));
         Assert.That(File.Exists(proof));
@@ -57,7 +63,8 @@ public sealed class OpenSshClientTests
     public async Task A_key_of_the_agent_is_used(CancellationToken cancellationToken)
     {
         string socket = _scratch["agent"];
-        await External.RunAsync("sh", "-c", $"ssh-agent -a {socket} > {_scratch["agent.env"]}; SSH_AUTH_SOCK={socket} ssh-add -q {_sshd.UserKey}");
+        await External.RunAsync("sh", "-c",
+            $"ssh-agent -a {socket} > {_scratch["agent.env"]}; SSH_AUTH_SOCK={socket} ssh-add -q {_sshd.UserKey}");
         try
         {
             File.WriteAllText(_sshd.ConfigFile, $"IdentityAgent {socket}\nIdentityFile none\n");

@@ -11,14 +11,16 @@ public sealed class SftpConnectionTests
     [Test]
     public async Task A_server_that_says_something_else_is_named(CancellationToken cancellationToken)
     {
-        SftpConnectionException error = await FailsToStartAsync(server => server.Raw("Welcome! Last login: never\n"u8.ToArray()), cancellationToken);
+        SftpConnectionException error = await FailsToStartAsync(server => server.Raw("Welcome! Last login: never\n"u8.ToArray()),
+            cancellationToken);
         Assert.That(error.Message, Does.Contain("login script").And.Contain("Welcome"));
     }
 
     [Test]
     public async Task A_server_of_an_older_version_is_refused(CancellationToken cancellationToken)
     {
-        SftpConnectionException error = await FailsToStartAsync(server => server.Send(SftpProtocol.VersionReply, ScriptedServer.U32(2)), cancellationToken);
+        SftpConnectionException error = await FailsToStartAsync(server => server.Send(SftpProtocol.VersionReply, ScriptedServer.U32(2)),
+            cancellationToken);
         Assert.That(error.Message, Does.Contain("version 2"));
     }
 
@@ -34,7 +36,8 @@ public sealed class SftpConnectionTests
     {
         var clock = new WatchedTime(DateTimeOffset.UnixEpoch);
         using var ended = new ManualResetEventSlim();
-        Task<SftpConnection> starting = SftpConnection.StartAsync(new ScriptedTransport(_ => ended.Wait(cancellationToken)), Timing, clock, cancellationToken);
+        Task<SftpConnection> starting = SftpConnection.StartAsync(new ScriptedTransport(_ => ended.Wait(cancellationToken)), Timing, clock,
+            cancellationToken);
         clock.Advance(await clock.SomebodyWaitsAsync(Timing.Connect, cancellationToken));
         // Until its script ends, the transport cannot be closed.
         ended.Set();
@@ -61,12 +64,16 @@ public sealed class SftpConnectionTests
                 case "a lying length": server.Raw([0x7F, 0xFF, 0xFF, 0xFF, 101]); break;
                 case "a wrong type": server.Send(SftpProtocol.Data, ScriptedServer.U32(id), ScriptedServer.Text("x")); break;
                 case "a cut packet": server.Send(SftpProtocol.Attrs, ScriptedServer.U32(id), ScriptedServer.U32(1)); break;
-                case "a handle of 300 bytes": server.Send(SftpProtocol.Handle, ScriptedServer.U32(id), ScriptedServer.String(new byte[300])); break;
+                case "a handle of 300 bytes":
+                    server.Send(SftpProtocol.Handle, ScriptedServer.U32(id), ScriptedServer.String(new byte[300]));
+                    break;
                 default: server.Send(SftpProtocol.VersionReply, ScriptedServer.U32(3)); break;
             }
             server.Read();
         }, cancellationToken);
-        Task first = what.StartsWith("a handle", StringComparison.Ordinal) ? ListAsync(connection, cancellationToken) : connection.LstatAsync("a"u8.ToArray());
+        Task first = what.StartsWith("a handle", StringComparison.Ordinal)
+            ? ListAsync(connection, cancellationToken)
+            : connection.LstatAsync("a"u8.ToArray());
         Task second = connection.LstatAsync("b"u8.ToArray());
         if (what != "a second answer") Assert.That(() => first, Throws.TypeOf<SftpConnectionException>());
         Assert.That(() => second, Throws.TypeOf<SftpConnectionException>().With.Message.Contains("does not speak SFTP as it should"));
@@ -83,7 +90,8 @@ public sealed class SftpConnectionTests
         }, cancellationToken);
         Task[] pending = [.. Enumerable.Range(0, 100).Select(_ => connection.LstatAsync("a"u8.ToArray()))];
         foreach (Task request in pending)
-            Assert.That(Assert.ThrowsAsync<SftpConnectionException>(() => request.WaitAsync(cancellationToken)), Is.SameAs(connection.Cause));
+            Assert.That(Assert.ThrowsAsync<SftpConnectionException>(() => request.WaitAsync(cancellationToken)),
+                Is.SameAs(connection.Cause));
     }
 
     [Test]
@@ -92,7 +100,8 @@ public sealed class SftpConnectionTests
         await using SftpConnection connection = await StartAsync(server =>
         {
             var requests = Enumerable.Range(0, 50).Select(_ => server.Read()).Reverse().ToList();
-            foreach (var request in requests) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(int.Parse(request.Text, null)));
+            foreach (var request in requests)
+                server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(int.Parse(request.Text, null)));
             server.Read();
         }, cancellationToken);
         Task<SftpAttributes?>[] requests = [.. Enumerable.Range(0, 50).Select(i => connection.LstatAsync(Encoding.ASCII.GetBytes($"{i}")))];
@@ -100,7 +109,8 @@ public sealed class SftpConnectionTests
     }
 
     [Test]
-    public async Task A_request_left_unanswered_ends_the_session_at_its_deadline_while_others_are_answered(CancellationToken cancellationToken)
+    public async Task A_request_left_unanswered_ends_the_session_at_its_deadline_while_others_are_answered(
+        CancellationToken cancellationToken)
     {
         var clock = new WatchedTime(DateTimeOffset.UnixEpoch);
         await using SftpConnection connection = await StartAsync(server =>
@@ -117,7 +127,8 @@ public sealed class SftpConnectionTests
             await connection.LstatAsync("answered"u8.ToArray()).WaitAsync(cancellationToken);
             answered++;
         }
-        Assert.That(() => skipped, Throws.TypeOf<SftpConnectionException>().With.Message.Contains("unanswered for 20 s").And.Property("MayRecover").True);
+        Assert.That(() => skipped,
+            Throws.TypeOf<SftpConnectionException>().With.Message.Contains("unanswered for 20 s").And.Property("MayRecover").True);
         Assert.That(answered, Is.InRange(7, 10));
     }
 
@@ -160,7 +171,8 @@ public sealed class SftpConnectionTests
         await foreach (SftpEntry[] _ in connection.ListAsync("a"u8.ToArray(), cancellationToken)) { }
     }
 
-    private static async Task<SftpConnection> StartAsync(Action<ScriptedServer> script, CancellationToken cancellationToken, TimeProvider? clock = null) =>
+    private static async Task<SftpConnection> StartAsync(
+        Action<ScriptedServer> script, CancellationToken cancellationToken, TimeProvider? clock = null) =>
         await SftpConnection.StartAsync(new ScriptedTransport(server =>
         {
             server.Greet();
@@ -169,7 +181,9 @@ public sealed class SftpConnectionTests
 
     private static async Task<SftpConnectionException> FailsToStartAsync(Action<ScriptedServer> script, CancellationToken cancellationToken)
     {
-        Task<SftpConnection> starting = SftpConnection.StartAsync(new ScriptedTransport(script), Timing, TimeProvider.System, cancellationToken);
-        return (await Task.WhenAny(starting).WaitAsync(cancellationToken)).Exception?.InnerException as SftpConnectionException ?? throw new AssertionException("it started");
+        Task<SftpConnection> starting = SftpConnection.StartAsync(new ScriptedTransport(script), Timing, TimeProvider.System,
+            cancellationToken);
+        return (await Task.WhenAny(starting).WaitAsync(cancellationToken)).Exception?.InnerException as SftpConnectionException
+            ?? throw new AssertionException("it started");
     }
 }

@@ -42,7 +42,8 @@ public sealed class SftpQuarantineTests(SshClientKind client)
     }
 
     [Test]
-    public async Task A_missing_quarantine_is_empty(CancellationToken token) => Assert.That(await new SftpQuarantine(Source(AfterCommit.Keep)).ListAsync(token), Is.Empty);
+    public async Task A_missing_quarantine_is_empty(CancellationToken token) =>
+        Assert.That(await new SftpQuarantine(Source(AfterCommit.Keep)).ListAsync(token), Is.Empty);
 
     [Test]
     public async Task The_list_says_what_is_there_and_why([Values] AfterCommit after, CancellationToken token)
@@ -52,11 +53,13 @@ public sealed class SftpQuarantineTests(SshClientKind client)
 
         QuarantinedFile found = (await new SftpQuarantine(source).ListAsync(token)).Single();
 
-        Assert.That((found.Source, found.File, found.Location, found.Defect), Is.EqualTo((source.Name, file, _inbox["quarantine/sub/a.csv"], s_broken)));
+        Assert.That((found.Source, found.File, found.Location, found.Defect),
+            Is.EqualTo((source.Name, file, _inbox["quarantine/sub/a.csv"], s_broken)));
     }
 
     [Test]
-    public async Task Returned_files_are_listed_again_with_the_same_identity([Values] AfterCommit after, [Values] bool marked, CancellationToken token)
+    public async Task Returned_files_are_listed_again_with_the_same_identity(
+        [Values] AfterCommit after, [Values] bool marked, CancellationToken token)
     {
         SftpSource source = Source(after, marked ? ".done" : null);
         SourceFile file = await QuarantineAsync(source, "sub/a.csv", token);
@@ -101,7 +104,8 @@ public sealed class SftpQuarantineTests(SshClientKind client)
         await QuarantineAsync(source, "a.csv", token);
         File.Delete(_inbox["quarantine/a.csv"]);
 
-        Assert.That((await ReturnAsync(source, token)).Obstacle, Does.Contain("neither in the quarantine").And.Contain("a.csv.reason.json"));
+        Assert.That((await ReturnAsync(source, token)).Obstacle,
+            Does.Contain("neither in the quarantine").And.Contain("a.csv.reason.json"));
     }
 
     [Test]
@@ -110,7 +114,8 @@ public sealed class SftpQuarantineTests(SshClientKind client)
         SftpSource source = Source(AfterCommit.Archive);
         await QuarantineAsync(source, "a.csv", token);
         string reason = await File.ReadAllTextAsync(_inbox["quarantine/a.csv.reason.json"], token);
-        await File.WriteAllTextAsync(_inbox["quarantine/evil.csv.reason.json"], reason.Replace("\"path\": \"a.csv\"", "\"path\": \"../../etc/passwd\"", StringComparison.Ordinal), token);
+        await File.WriteAllTextAsync(_inbox["quarantine/evil.csv.reason.json"],
+            reason.Replace("\"path\": \"a.csv\"", "\"path\": \"../../etc/passwd\"", StringComparison.Ordinal), token);
         await File.WriteAllTextAsync(_inbox["quarantine/b.csv"], "b", token);
         await File.WriteAllTextAsync(_inbox["quarantine/b.csv.reason.json"], "{", token);
 
@@ -121,7 +126,8 @@ public sealed class SftpQuarantineTests(SshClientKind client)
 
     private SftpSource Source(AfterCommit after, string? marker = null)
     {
-        SftpSourceOptions server = _sshd?.Options(_inbox.Path, client: client) ?? new SftpSourceOptions { Host = "pipe", Path = _inbox.Path };
+        SftpSourceOptions server = _sshd?.Options(_inbox.Path, client: client)
+            ?? new SftpSourceOptions { Host = "pipe", Path = _inbox.Path };
         SftpSourceOptions options = server with
         {
             Recursive = true,

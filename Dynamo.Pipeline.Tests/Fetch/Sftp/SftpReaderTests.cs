@@ -24,7 +24,8 @@ public sealed class SftpReaderTests
     public void A_mutilated_listing_ends_in_a_value_or_a_protocol_error() =>
         Prop.ForAll(Gen.Choose(0, 200).Two().ToArbitrary(), mutilation =>
         {
-            byte[] listing = [.. ScriptedServer.U32(2), .. ScriptedServer.Text("a.csv"), .. ScriptedServer.Text("long"), .. ScriptedServer.File(1),
+            byte[] listing = [.. ScriptedServer.U32(2), .. ScriptedServer.Text("a.csv"), .. ScriptedServer.Text("long"),
+                .. ScriptedServer.File(1),
                 .. ScriptedServer.Text("b.csv"), .. ScriptedServer.Text("long"), .. ScriptedServer.File(2)];
             listing[mutilation.Item1 % listing.Length] ^= (byte)(1 + mutilation.Item2 % 255);
             try
@@ -58,7 +59,8 @@ public sealed class SftpReaderTests
     [TestCase(300_000u)]
     [TestCase(0xFFFF_FFFFu)]
     public void A_lying_packet_length_is_refused(uint length) =>
-        Assert.That(() => SftpReader.FrameLength(ScriptedServer.U32(length)), Throws.TypeOf<SftpProtocolException>().With.Message.Contains(length.ToString(null as IFormatProvider)));
+        Assert.That(() => SftpReader.FrameLength(ScriptedServer.U32(length)),
+            Throws.TypeOf<SftpProtocolException>().With.Message.Contains(length.ToString(null as IFormatProvider)));
 
     [TestCase("Welcome to the water works", "Welcome")]
     [TestCase("unlimited\n", "unlimited")]
@@ -73,7 +75,8 @@ public sealed class SftpReaderTests
 
     [Test]
     public void A_listing_that_claims_more_names_than_fit_is_refused() =>
-        Assert.That(() => new SftpEntriesCall().Answer(SftpProtocol.Name, new SftpReader(ScriptedServer.U32(0xFFFF_FFFF))), Throws.TypeOf<SftpProtocolException>());
+        Assert.That(() => new SftpEntriesCall().Answer(SftpProtocol.Name, new SftpReader(ScriptedServer.U32(0xFFFF_FFFF))),
+            Throws.TypeOf<SftpProtocolException>());
 
     private static readonly Action<byte[]>[] Decoders =
     [

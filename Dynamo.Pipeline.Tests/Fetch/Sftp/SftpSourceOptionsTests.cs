@@ -33,7 +33,8 @@ public sealed class SftpSourceOptionsTests
     [TestCase("sftp://ann:s3cret@-host/y")]
     [TestCase("sftp://ann:s3cret@host:99999/y")]
     public void A_password_in_an_address_is_refused_and_not_repeated(string url) =>
-        Assert.That(() => SftpSourceOptions.Parse(url), Throws.ArgumentException.With.Message.Not.Contains("s3cret").And.Message.Contains("password"));
+        Assert.That(() => SftpSourceOptions.Parse(url),
+            Throws.ArgumentException.With.Message.Not.Contains("s3cret").And.Message.Contains("password"));
 
     [TestCase("sftp://ann@example.org:2222/out/csv")]
     [TestCase("sftp://example.org/~/out")]
@@ -47,7 +48,8 @@ public sealed class SftpSourceOptionsTests
         Assert.That(() => options with { Host = "-h" }, Throws.ArgumentException.With.Message.Contains("Host"));
         Assert.That(() => options with { Pattern = "a/b" }, Throws.ArgumentException.With.Message.Contains("Pattern"));
         Assert.That(() => options with { Connections = 0 }, Throws.InstanceOf<ArgumentException>().With.Message.Contains("Connections"));
-        Assert.That(() => options with { Deadline = TimeSpan.Zero }, Throws.InstanceOf<ArgumentException>().With.Message.Contains("Deadline"));
+        Assert.That(() => options with { Deadline = TimeSpan.Zero },
+            Throws.InstanceOf<ArgumentException>().With.Message.Contains("Deadline"));
         Assert.That(() => options with { KnownHostsFile = "a\"b" }, Throws.ArgumentException.With.Message.Contains("KnownHostsFile"));
         Assert.That(() => options with { Path = "a\0" }, Throws.ArgumentException.With.Message.Contains("Path"));
         Assert.That(() => new SftpSource(options with { ArchiveFolder = "quarantine" }), Throws.ArgumentException);

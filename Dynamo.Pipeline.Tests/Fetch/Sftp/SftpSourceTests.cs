@@ -45,7 +45,8 @@ public sealed class SftpSourceTests
     }
 
     [Test]
-    public async Task A_server_with_few_handles_takes_many_bad_files_into_quarantine([Values] AfterCommit after, CancellationToken cancellationToken)
+    public async Task A_server_with_few_handles_takes_many_bad_files_into_quarantine(
+        [Values] AfterCommit after, CancellationToken cancellationToken)
     {
         for (int i = 0; i < 200; i++) File.WriteAllText(_inbox[$"{i}.csv"], $"content {i}");
         await using SftpSource source = new(Options() with { AfterCommit = after }, () => new SftpServerTransport(openFiles: 24));
@@ -67,7 +68,8 @@ public sealed class SftpSourceTests
             while (true)
             {
                 ScriptedServer.Request request = server.Read();
-                if (request.Type == SftpProtocol.Stat) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
+                if (request.Type == SftpProtocol.Stat)
+                    server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
                 else if (request.Type == SftpProtocol.Lstat) server.Status(request.Id, SftpCode.NoSuchFile);
                 else if (request.Type != SftpProtocol.Open) server.Status(request.Id, SftpCode.Ok);
                 else if (refusals-- > 0) server.Status(request.Id, SftpCode.Failure);
@@ -75,7 +77,8 @@ public sealed class SftpSourceTests
             }
         }, Options() with { AfterCommit = AfterCommit.Archive, TimeProvider = clock });
 
-        Task settling = source.CompleteAsync([new CompletedFile(new SourceFile("a.csv", 1, Listed), new Defect("broken"))], cancellationToken).AsTask();
+        Task settling = source.CompleteAsync([new CompletedFile(new SourceFile("a.csv", 1, Listed), new Defect("broken"))],
+            cancellationToken).AsTask();
         await clock.PassAsync(settling, s_longestWait, cancellationToken);
 
         await settling;
@@ -92,8 +95,10 @@ public sealed class SftpSourceTests
         await source.CompleteAsync([new CompletedFile(file, new Defect("broken"))], cancellationToken);
 
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
-        await using SftpSource moving = new(Options() with { AfterCommit = AfterCommit.Archive }, () => new SftpServerTransport(arguments: "-R"));
-        Assert.That(async () => await moving.CompleteAsync([new CompletedFile(file, new Defect("broken"))], cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("permission"));
+        await using SftpSource moving = new(Options() with { AfterCommit = AfterCommit.Archive },
+            () => new SftpServerTransport(arguments: "-R"));
+        Assert.That(async () => await moving.CompleteAsync([new CompletedFile(file, new Defect("broken"))], cancellationToken),
+            Throws.TypeOf<SourceException>().With.Message.Contains("permission"));
     }
 
     [Test, NonParallelizable]
@@ -106,7 +111,9 @@ public sealed class SftpSourceTests
         using FileContent content = await source.OpenAsync(file, 1000, cancellationToken);
         var buffer = new byte[1 << 16];
         long total = 0, most = 0;
-        for (int read; (read = synchronously ? content.Stream!.Read(buffer) : await content.Stream!.ReadAsync(buffer, cancellationToken)) > 0; total += read)
+        for (int read;
+            (read = synchronously ? content.Stream!.Read(buffer) : await content.Stream!.ReadAsync(buffer, cancellationToken)) > 0;
+            total += read)
             if (total % (1 << 26) < read) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
         Assert.That(total, Is.EqualTo(Size));
         Assert.That(most, Is.LessThan(64 << 20));
@@ -119,7 +126,8 @@ public sealed class SftpSourceTests
         foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv", "old.csv"]) File.WriteAllText(_inbox[name], "x");
         foreach (string name in (string[])["grows.csv", "still.csv", "goes.csv"]) File.SetLastWriteTimeUtc(_inbox[name], Listed);
         File.SetLastWriteTimeUtc(_inbox["old.csv"], Listed.AddMinutes(-2));
-        await using SftpSource source = new(Options() with { SettleTime = TimeSpan.FromSeconds(5), TimeProvider = clock }, () => new SftpServerTransport());
+        await using SftpSource source = new(Options() with { SettleTime = TimeSpan.FromSeconds(5), TimeProvider = clock },
+            () => new SftpServerTransport());
         await using IAsyncEnumerator<SourceFile> listing = source.ListAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         Assert.That(await listing.MoveNextAsync(), Is.True);
         Assert.That(listing.Current.Path, Is.EqualTo("old.csv"));
@@ -146,7 +154,8 @@ public sealed class SftpSourceTests
 
     [TestCase(SftpCode.PermissionDenied, "permission")]
     [TestCase(SftpCode.Failure, "not today")]
-    public async Task A_link_that_cannot_be_followed_is_deferred_and_costs_the_others_nothing(object code, string reason, CancellationToken cancellationToken)
+    public async Task A_link_that_cannot_be_followed_is_deferred_and_costs_the_others_nothing(
+        object code, string reason, CancellationToken cancellationToken)
     {
         await using SftpSource source = Scripted(server =>
         {
@@ -242,7 +251,8 @@ public sealed class SftpSourceTests
     }
 
     [Test]
-    public async Task Short_reads_and_answers_out_of_order_make_a_whole_file([Values(1, 1000, 100_000)] int size, [Values] bool streamed, CancellationToken cancellationToken)
+    public async Task Short_reads_and_answers_out_of_order_make_a_whole_file(
+        [Values(1, 1000, 100_000)] int size, [Values] bool streamed, CancellationToken cancellationToken)
     {
         byte[] content = new byte[size];
         new Random(size).NextBytes(content);
@@ -265,7 +275,8 @@ public sealed class SftpSourceTests
             while (true)
             {
                 var request = server.Read();
-                if (request.Type == SftpProtocol.Stat) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
+                if (request.Type == SftpProtocol.Stat)
+                    server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
                 else server.Status(request.Id, (SftpCode)code, "no");
             }
         });
@@ -278,10 +289,13 @@ public sealed class SftpSourceTests
         await using SftpSource source = Scripted(server =>
         {
             server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.Open).Id), ScriptedServer.Text("h"));
-            server.Send(SftpProtocol.Data, ScriptedServer.U32(server.ReadUntil(SftpProtocol.Read).Id), ScriptedServer.String(new byte[5000]));
+            server.Send(SftpProtocol.Data, ScriptedServer.U32(server.ReadUntil(SftpProtocol.Read).Id),
+                ScriptedServer.String(new byte[5000]));
             server.ReadUntil(255);
         });
-        var error = Assert.ThrowsAsync<SourceException>(async () => await source.OpenAsync(new SourceFile("a.csv", 10, Listed), 100, cancellationToken));
+        var error =
+            Assert.ThrowsAsync<SourceException>(async () => await source.OpenAsync(new SourceFile("a.csv", 10, Listed), 100,
+            cancellationToken));
         Assert.That(error!.Message, Does.Contain("5000 bytes"));
     }
 
@@ -333,7 +347,8 @@ public sealed class SftpSourceTests
             using var giveUp = new CancellationTokenSource();
             Task<FileContent> opening = source.OpenAsync(file, 10, giveUp.Token).AsTask();
             await giveUp.CancelAsync();
-            await opening.ContinueWith(static ended => { if (ended.IsCompletedSuccessfully) ended.Result.Dispose(); }, cancellationToken, TaskContinuationOptions.None, TaskScheduler.Default);
+            await opening.ContinueWith(static ended => { if (ended.IsCompletedSuccessfully) ended.Result.Dispose(); }, cancellationToken,
+                TaskContinuationOptions.None, TaskScheduler.Default);
         }
         using FileContent content = await source.OpenAsync(file, 10, cancellationToken);
         Assert.That(content.Bytes.Length, Is.EqualTo(5));
@@ -354,7 +369,8 @@ public sealed class SftpSourceTests
             ArchiveFolder = _inbox["link/sub/../old"],
         }, () => new SftpServerTransport());
 
-        await source.CompleteAsync([.. (await ListAsync(source, cancellationToken)).Select(file => new CompletedFile(file, null))], cancellationToken);
+        await source.CompleteAsync([.. (await ListAsync(source, cancellationToken)).Select(file => new CompletedFile(file, null))],
+            cancellationToken);
 
         Assert.That(_inbox.Files(), Does.Contain("real/old/a.csv").And.Contain("real/old/sub/b.csv"));
         Assert.That(await ListAsync(source, cancellationToken), Is.Empty);
@@ -374,7 +390,8 @@ public sealed class SftpSourceTests
 
     private SftpSource Real() => new(Options(), () => new SftpServerTransport());
 
-    private SftpSource Scripted(Action<ScriptedServer> script, SftpSourceOptions? options = null) => new((options ?? Options()) with { Reconnects = 0 }, () => new ScriptedTransport(server =>
+    private SftpSource Scripted(Action<ScriptedServer> script, SftpSourceOptions? options = null) =>
+        new((options ?? Options()) with { Reconnects = 0 }, () => new ScriptedTransport(server =>
     {
         server.Greet();
         script(server);
@@ -402,7 +419,8 @@ public sealed class SftpSourceTests
             else if (request.Type == SftpProtocol.ReadDir && listed < inEach)
             {
                 byte[] unique = [.. Encoding.ASCII.GetBytes($"{listed++}"), .. name];
-                server.Send(SftpProtocol.Name, ScriptedServer.U32(request.Id), ScriptedServer.U32(1), ScriptedServer.String(unique), ScriptedServer.Text("long"), ScriptedServer.Folder());
+                server.Send(SftpProtocol.Name, ScriptedServer.U32(request.Id), ScriptedServer.U32(1), ScriptedServer.String(unique),
+                    ScriptedServer.Text("long"), ScriptedServer.Folder());
             }
             else server.Status(request.Id, request.Type == SftpProtocol.ReadDir ? SftpCode.EndOfFile : SftpCode.Ok);
         }
@@ -431,7 +449,8 @@ public sealed class SftpSourceTests
 
     private static void Answer(ScriptedServer server, ScriptedServer.Request request, byte[] content, Random random)
     {
-        if (request.Type == SftpProtocol.Fstat) server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(content.Length));
+        if (request.Type == SftpProtocol.Fstat)
+            server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(content.Length));
         else if (request.Type == SftpProtocol.Close) server.Status(request.Id, SftpCode.Ok);
         else
         {
@@ -439,7 +458,9 @@ public sealed class SftpSourceTests
             fields.Bytes();
             int offset = (int)fields.UInt64(), length = (int)fields.UInt32(), left = Math.Min(length, content.Length - offset);
             if (left <= 0) server.Status(request.Id, SftpCode.EndOfFile);
-            else server.Send(SftpProtocol.Data, ScriptedServer.U32(request.Id), ScriptedServer.String(content[offset..(offset + random.Next(1, left + 1))]));
+            else
+                server.Send(SftpProtocol.Data, ScriptedServer.U32(request.Id),
+                    ScriptedServer.String(content[offset..(offset + random.Next(1, left + 1))]));
         }
     }
 

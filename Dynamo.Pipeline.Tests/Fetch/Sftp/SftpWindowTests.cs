@@ -42,7 +42,8 @@ public sealed class SftpWindowTests
 
     [TestCase(19ul, 15)]
     [TestCase(0ul, 2000)]
-    public async Task It_grows_with_every_success_but_not_beyond_what_the_server_says(ulong handles, int most, CancellationToken cancellationToken)
+    public async Task It_grows_with_every_success_but_not_beyond_what_the_server_says(
+        ulong handles, int most, CancellationToken cancellationToken)
     {
         var window = new SftpWindow(SftpWindow.Initial(TimeSpan.Zero, handles), SftpWindow.Most(handles));
         for (int i = 0; i < 130_000; i++)

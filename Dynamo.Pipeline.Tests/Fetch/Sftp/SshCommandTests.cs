@@ -9,7 +9,8 @@ public sealed class SshCommandTests
     {
         string[] arguments = [.. SshCommand.For(SftpSourceOptions.Parse("sftp://ann@example.org:2222/out")).ArgumentList];
         Assert.That(arguments[^4..], Is.EqualTo(new[] { "-s", "--", "example.org", "sftp" }));
-        Assert.That(arguments, Does.Contain("-lann").And.Contain("-p2222").And.Contain("-oStrictHostKeyChecking=yes").And.Contain("-oBatchMode=yes"));
+        Assert.That(arguments,
+            Does.Contain("-lann").And.Contain("-p2222").And.Contain("-oStrictHostKeyChecking=yes").And.Contain("-oBatchMode=yes"));
     }
 
     [Test]

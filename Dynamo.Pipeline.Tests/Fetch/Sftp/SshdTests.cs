@@ -134,7 +134,8 @@ public sealed class SshdTests(SshClientKind client)
     public async Task A_missing_folder_is_named(CancellationToken cancellationToken)
     {
         await using var source = new SftpSource(_sshd.Options("/no/such/folder", client: client));
-        Assert.That(async () => await FetchAllAsync(source, cancellationToken), Throws.TypeOf<SourceException>().With.Message.Contains("/no/such/folder"));
+        Assert.That(async () => await FetchAllAsync(source, cancellationToken),
+            Throws.TypeOf<SourceException>().With.Message.Contains("/no/such/folder"));
     }
 
     [Test]
@@ -221,7 +222,8 @@ public sealed class SshdTests(SshClientKind client)
         return Assert.ThrowsAsync<SourceException>(async () => await source.ConnectAsync(cancellationToken))!;
     }
 
-    private static async Task<Dictionary<string, string>> FetchAllAsync(SftpSource source, CancellationToken cancellationToken, Action? fetched = null)
+    private static async Task<Dictionary<string, string>> FetchAllAsync(
+        SftpSource source, CancellationToken cancellationToken, Action? fetched = null)
     {
         var files = new Dictionary<string, string>();
         var opening = new List<Task<(string, string)>>();

@@ -8,7 +8,8 @@ internal sealed record RpcRequest(string Procedure, List<SqlArgument> Arguments)
 
     /// <summary>The well-known procedures by number.</summary>
     private static readonly string[] ByNumber =
-        ["", "sp_cursor", "sp_cursoropen", "sp_cursorprepare", "sp_cursorexecute", "sp_cursorprepexec", "sp_cursorunprepare", "sp_cursorfetch", "sp_cursoroption", "sp_cursorclose",
+        ["", "sp_cursor", "sp_cursoropen", "sp_cursorprepare", "sp_cursorexecute", "sp_cursorprepexec", "sp_cursorunprepare",
+            "sp_cursorfetch", "sp_cursoroption", "sp_cursorclose",
             "sp_executesql", "sp_prepare", "sp_execute", "sp_prepexec", "sp_prepexecrpc", "sp_unprepare"];
 
     /// <summary>The statement's text where there is one, for faults that look for it.</summary>
@@ -44,7 +45,8 @@ internal sealed record RpcRequest(string Procedure, List<SqlArgument> Arguments)
             if (cell.IsNotANumber)
                 throw new ServerError(
                     8023,
-                    $"The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter {arguments.Count} (\"{argument}\"): The supplied value is not a valid instance of data type float.");
+                    "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol stream is incorrect. Parameter "
+                        + $"{arguments.Count} (\"{argument}\"): The supplied value is not a valid instance of data type float.");
             arguments.Add(new SqlArgument(argument, type, cell.ToObject(), (status & ByReference) != 0));
         }
         return new RpcRequest(name, arguments);

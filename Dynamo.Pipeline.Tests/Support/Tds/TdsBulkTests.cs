@@ -11,7 +11,8 @@ public sealed class TdsBulkTests
     private const string Create = """
         CREATE TABLE dbo.Sample (
             Id int NOT NULL CONSTRAINT PK_Sample PRIMARY KEY CLUSTERED, Big bigint NULL, Number float NULL, At datetime2(7) NULL,
-            Wide nvarchar(20) NULL, Narrow varchar(10) NULL, Flag bit NULL, Exact decimal(18, 4) NULL CONSTRAINT CK_Sample CHECK (Exact >= 0))
+            Wide nvarchar(20) NULL, Narrow varchar(10) NULL, Flag bit NULL,
+            Exact decimal(18, 4) NULL CONSTRAINT CK_Sample CHECK (Exact >= 0))
         """;
 
     private TdsEndpoint _endpoint = null!;
@@ -33,7 +34,17 @@ public sealed class TdsBulkTests
     {
         var table = new DataTable();
         foreach (
-            (string name, Type type) in new[] { ("Id", typeof(int)), ("Big", typeof(long)), ("Number", typeof(double)), ("At", typeof(DateTime)), ("Wide", typeof(string)), ("Narrow", typeof(string)), ("Flag", typeof(bool)), ("Exact", typeof(decimal)) })
+            (string name, Type type) in new[]
+            {
+                ("Id", typeof(int)),
+                ("Big", typeof(long)),
+                ("Number", typeof(double)),
+                ("At", typeof(DateTime)),
+                ("Wide", typeof(string)),
+                ("Narrow", typeof(string)),
+                ("Flag", typeof(bool)),
+                ("Exact", typeof(decimal)),
+            })
             table.Columns.Add(name, type);
         for (int i = from; i < from + count; i++)
             table.Rows.Add(

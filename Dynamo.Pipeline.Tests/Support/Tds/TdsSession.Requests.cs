@@ -43,7 +43,8 @@ internal sealed partial class TdsSession
             GiveUp(acknowledge: false);
         }
         catch (Exception error) when (
-            error is NullReferenceException or ArgumentException or InvalidCastException or FormatException or KeyNotFoundException or InvalidDataException)
+            error is NullReferenceException or ArgumentException or InvalidCastException or FormatException or KeyNotFoundException
+                or InvalidDataException)
         {
             // A statement beyond the subset, or a mistake of ours: the test shall see it where it asked.
             _message.Drain();

@@ -46,7 +46,8 @@ internal sealed partial class TdsSession : IDisposable
             while (_message.NextMessage()) Answer();
         }
         catch (Exception error) when (
-            error is IOException or ObjectDisposedException or ConnectionCutException or SocketException or AuthenticationException or InvalidOperationException or OperationCanceledException)
+            error is IOException or ObjectDisposedException or ConnectionCutException or SocketException or AuthenticationException
+                or InvalidOperationException or OperationCanceledException)
         {
             // The client is gone, or was cut off on order. What it left open is rolled back.
         }

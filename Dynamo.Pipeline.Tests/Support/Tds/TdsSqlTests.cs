@@ -16,11 +16,14 @@ public sealed class TdsSqlTests
         _connection = new SqlConnection(_endpoint.ConnectionString);
         await _connection.OpenAsync();
         await _connection.ExecuteAsync("""
-            CREATE TABLE dbo.Reading (Logger nvarchar(64) NOT NULL, Channel nvarchar(64) NOT NULL, TimestampUtc datetime2(7) NOT NULL, Value float NULL,
+            CREATE TABLE dbo.Reading (Logger nvarchar(64) NOT NULL, Channel nvarchar(64) NOT NULL, TimestampUtc datetime2(7) NOT NULL,
+                Value float NULL,
                 CONSTRAINT PK_Reading PRIMARY KEY CLUSTERED (Logger, Channel, TimestampUtc));
-            CREATE TABLE dbo.ImportedFile (Id bigint IDENTITY(1,1) NOT NULL PRIMARY KEY, Source nvarchar(200) NOT NULL, Path nvarchar(400) NOT NULL, Rows int NOT NULL DEFAULT 0,
+            CREATE TABLE dbo.ImportedFile (Id bigint IDENTITY(1,1) NOT NULL PRIMARY KEY, Source nvarchar(200) NOT NULL,
+                Path nvarchar(400) NOT NULL, Rows int NOT NULL DEFAULT 0,
                 CONSTRAINT UQ_ImportedFile UNIQUE (Source, Path));
-            CREATE TABLE #Stage (Logger nvarchar(64) NOT NULL, Channel nvarchar(64) NOT NULL, TimestampUtc datetime2(7) NOT NULL, Value float NULL, Line int NOT NULL);
+            CREATE TABLE #Stage (Logger nvarchar(64) NOT NULL, Channel nvarchar(64) NOT NULL, TimestampUtc datetime2(7) NOT NULL,
+                Value float NULL, Line int NOT NULL);
             """);
     }
 
@@ -50,12 +53,14 @@ public sealed class TdsSqlTests
         const string upsert = """
             SET NOCOUNT ON; SET XACT_ABORT ON;
             DECLARE @updated int, @inserted int;
-            UPDATE t SET t.Value = s.Value FROM dbo.Reading AS t WITH (UPDLOCK) INNER JOIN #Stage AS s ON t.Logger = s.Logger AND t.Channel = s.Channel AND t.TimestampUtc = s.TimestampUtc
+            UPDATE t SET t.Value = s.Value FROM dbo.Reading AS t WITH (UPDLOCK) INNER JOIN #Stage AS s ON t.Logger = s.Logger
+                AND t.Channel = s.Channel AND t.TimestampUtc = s.TimestampUtc
             WHERE t.Value <> s.Value OR t.Value IS NULL;
             SET @updated = @@ROWCOUNT;
             INSERT INTO dbo.Reading WITH (TABLOCK) (Logger, Channel, TimestampUtc, Value)
             SELECT s.Logger, s.Channel, s.TimestampUtc, s.Value FROM #Stage s
-            WHERE NOT EXISTS (SELECT 1 FROM dbo.Reading t WHERE t.Logger = s.Logger AND t.Channel = s.Channel AND t.TimestampUtc = s.TimestampUtc);
+            WHERE NOT EXISTS (SELECT 1 FROM dbo.Reading t WHERE t.Logger = s.Logger AND t.Channel = s.Channel
+                AND t.TimestampUtc = s.TimestampUtc);
             SET @inserted = @@ROWCOUNT
             SELECT @updated AS Updated, @inserted AS Inserted
             """;
@@ -72,7 +77,8 @@ public sealed class TdsSqlTests
     {
         await StageAsync(("A", 1, 1), ("A", 1, 2), ("B", 1, 3));
         IEnumerable<double> last = await _connection.QueryAsync<double>("""
-            WITH ranked AS (SELECT *, ROW_NUMBER() OVER (PARTITION BY Logger, Channel, TimestampUtc ORDER BY Line DESC, Value DESC) AS Place FROM #Stage)
+            WITH ranked AS (SELECT *, ROW_NUMBER() OVER (PARTITION BY Logger, Channel, TimestampUtc ORDER BY Line DESC,
+                Value DESC) AS Place FROM #Stage)
             SELECT Value FROM ranked WHERE Place = 1 ORDER BY Logger
             """);
         Assert.That(last, Is.EqualTo(new[] { 2.0, 3.0 }));
@@ -86,12 +92,23 @@ public sealed class TdsSqlTests
     {
         await StageAsync(("A", 1, 1));
         IDictionary<string, object> row = await _connection.QuerySingleAsync<dynamic>("""
-            SELECT TOP (1) COUNT(*) AS N, COUNT_BIG(*) AS B, MAX(TimestampUtc) AS Last, MIN(Value) AS Low, SUM(Line) AS Lines, CAST(1 AS bit) AS Yes, MAX(Logger) AS Name, SYSUTCDATETIME() AS Now FROM #Stage
+            SELECT TOP (1) COUNT(*) AS N, COUNT_BIG(*) AS B, MAX(TimestampUtc) AS Last, MIN(Value) AS Low, SUM(Line) AS Lines,
+                CAST(1 AS bit) AS Yes, MAX(Logger) AS Name, SYSUTCDATETIME() AS Now FROM #Stage
             """);
         Assert.That(
             row.Values.Select(v => v.GetType()),
             Is.EqualTo(
-                new[] { typeof(int), typeof(long), typeof(DateTime), typeof(double), typeof(int), typeof(bool), typeof(string), typeof(DateTime) }));
+                new[]
+                {
+                    typeof(int),
+                    typeof(long),
+                    typeof(DateTime),
+                    typeof(double),
+                    typeof(int),
+                    typeof(bool),
+                    typeof(string),
+                    typeof(DateTime),
+                }));
     }
 
     [Test]
@@ -138,7 +155,9 @@ public sealed class TdsSqlTests
     [Test]
     public async Task TRY_and_CATCH_handle_and_rethrow()
     {
-        const string guarded = "BEGIN TRY INSERT INTO ImportedFile (Source, Path) VALUES ('s', NULL); END TRY BEGIN CATCH IF ERROR_NUMBER() = 515 SELECT 'caught' AS Outcome ELSE THROW; END CATCH";
+        const string guarded =
+            "BEGIN TRY INSERT INTO ImportedFile (Source, Path) VALUES ('s', NULL); END TRY BEGIN CATCH IF ERROR_NUMBER() = 515 SELECT "
+                + "'caught' AS Outcome ELSE THROW; END CATCH";
         Assert.That(await _connection.ExecuteScalarAsync<string>(guarded), Is.EqualTo("caught"));
         Assert.That(
             Assert.ThrowsAsync<SqlException>(() => _connection.ExecuteAsync(guarded.Replace("515", "1", StringComparison.Ordinal)))!.Number,
@@ -160,8 +179,10 @@ public sealed class TdsSqlTests
                 new[] { ("Logger", "nvarchar", 128, false), ("Channel", "nvarchar", 128, false), (
                     "TimestampUtc", "datetime2", 8, false), ("Value", "float", 8, true) }));
         var keys = await _connection.QueryAsync<(string, string, bool, string)>("""
-            SELECT i.name, i.type_desc, i.is_primary_key, c.name FROM sys.indexes i JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
-            JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id WHERE i.object_id = OBJECT_ID('dbo.Reading') ORDER BY i.index_id, k.key_ordinal
+            SELECT i.name, i.type_desc, i.is_primary_key, c.name FROM sys.indexes i
+                JOIN sys.index_columns k ON k.object_id = i.object_id AND k.index_id = i.index_id
+            JOIN sys.columns c ON c.object_id = k.object_id AND c.column_id = k.column_id
+                WHERE i.object_id = OBJECT_ID('dbo.Reading') ORDER BY i.index_id, k.key_ordinal
             """);
         Assert.That(keys, Is.EqualTo(new[]
         {

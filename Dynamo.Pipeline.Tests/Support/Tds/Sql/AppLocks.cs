@@ -58,7 +58,8 @@ internal sealed class AppLocks
     private static bool GoTogether(string one, string other)
     {
         string both = string.Compare(one, other, StringComparison.OrdinalIgnoreCase) <= 0 ? $"{one} {other}" : $"{other} {one}";
-        return both.ToUpperInvariant() is "SHARED SHARED" or "SHARED UPDATE" or "INTENTSHARED SHARED" or "INTENTSHARED INTENTSHARED" or "INTENTSHARED UPDATE"
+        return both.ToUpperInvariant() is "SHARED SHARED" or "SHARED UPDATE" or "INTENTSHARED SHARED" or "INTENTSHARED INTENTSHARED"
+            or "INTENTSHARED UPDATE"
             or "INTENTEXCLUSIVE INTENTSHARED" or "INTENTEXCLUSIVE INTENTEXCLUSIVE";
     }
 }

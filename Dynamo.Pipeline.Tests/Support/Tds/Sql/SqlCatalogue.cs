@@ -57,16 +57,19 @@ internal static class SqlCatalogue
         store.Run("CREATE VIEW main.\"sys.tables\" AS SELECT * FROM \"sys.objects\" WHERE type = 'U '");
         store.Run("CREATE VIEW main.\"sys.all_columns\" AS SELECT * FROM \"sys.columns\"");
         store.Run(
-            "CREATE VIEW main.\"INFORMATION_SCHEMA.TABLES\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME, 'BASE TABLE' AS TABLE_TYPE " +
+            "CREATE VIEW main.\"INFORMATION_SCHEMA.TABLES\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS "
+                + "TABLE_NAME, 'BASE TABLE' AS TABLE_TYPE " +
             "FROM \"sys.objects\" o JOIN \"sys.schemas\" s ON s.schema_id = o.schema_id WHERE o.type = 'U '");
         store.Run(
-            "CREATE VIEW main.\"INFORMATION_SCHEMA.COLUMNS\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS TABLE_NAME, c.name AS COLUMN_NAME, " +
+            "CREATE VIEW main.\"INFORMATION_SCHEMA.COLUMNS\" AS SELECT 'test' AS TABLE_CATALOG, s.name AS TABLE_SCHEMA, o.name AS "
+                + "TABLE_NAME, c.name AS COLUMN_NAME, " +
             "c.column_id AS ORDINAL_POSITION, iif(c.is_nullable, 'YES', 'NO') AS IS_NULLABLE, t.name AS DATA_TYPE, " +
             "CASE WHEN t.name IN ('nchar', 'nvarchar') AND c.max_length > 0 THEN c.max_length / 2 WHEN t.name IN ('char', 'varchar', "
                 + "'nchar', 'nvarchar', 'binary', 'varbinary') THEN c.max_length END AS CHARACTER_MAXIMUM_LENGTH, " +
             "c.precision AS NUMERIC_PRECISION, c.scale AS NUMERIC_SCALE, c.scale AS DATETIME_PRECISION, c.collation_name AS "
                 + "COLLATION_NAME " +
-            "FROM \"sys.columns\" c JOIN \"sys.objects\" o ON o.object_id = c.object_id JOIN \"sys.schemas\" s ON s.schema_id = o.schema_id JOIN \"sys.types\" t ON t.user_type_id = c.user_type_id");
+            "FROM \"sys.columns\" c JOIN \"sys.objects\" o ON o.object_id = c.object_id JOIN \"sys.schemas\" s ON s.schema_id = "
+                + "o.schema_id JOIN \"sys.types\" t ON t.user_type_id = c.user_type_id");
     }
 
     public static void CreateTemporary(StoreConnection store)
@@ -87,7 +90,9 @@ internal static class SqlCatalogue
     public static List<SqlTableColumn> Columns(StoreConnection store, string flat)
     {
         int id = ObjectId(store, flat) ?? throw ServerError.InvalidObject(flat);
-        string sql = $"SELECT name, declared, is_nullable, is_identity, is_computed FROM \"{Prefix(flat)}sys.columns\" WHERE object_id = {id} ORDER BY column_id";
+        string sql =
+            $"SELECT name, declared, is_nullable, is_identity, is_computed FROM \"{Prefix(flat)}sys.columns\" WHERE object_id = {id} "
+                + "ORDER BY column_id";
         return [.. store.Rows(sql).Select(row => new SqlTableColumn((string)row[0]!, TdsType.Parse((string)row[1]!))
         {
             Nullable = (long)row[2]! != 0,
@@ -137,13 +142,15 @@ internal static class SqlCatalogue
             _ => (2, "NONCLUSTERED"),
         };
         store.Run(
-            $"INSERT INTO \"{sys}indexes\" VALUES ({id}, {index}, @name, {type}, '{description}', {Bit(key.Unique)}, {Bit(key.Primary)}, {Bit(key is { Constraint: true, Primary: false })}, 0, 0, {Bit(key.Filter is not null)}, @filter)",
+            $"INSERT INTO \"{sys}indexes\" VALUES ({id}, {index}, @name, {type}, '{description}', {Bit(key.Unique)}, "
+                + $"{Bit(key.Primary)}, {Bit(key is { Constraint: true, Primary: false })}, 0, 0, {Bit(key.Filter is not null)}, @filter)",
             ("@name", key.Name), ("@filter", key.Filter));
         if (key.Clustered) store.Run($"DELETE FROM \"{sys}indexes\" WHERE object_id = {id} AND index_id = 0");
         for (int i = 0; i < key.Columns.Count; i++)
         {
             store.Run(
-                $"INSERT INTO \"{sys}index_columns\" SELECT {id}, {index}, {i + 1}, column_id, {i + 1}, {Bit(key.Columns[i].Descending)}, 0 FROM \"{sys}columns\" WHERE object_id = {id} AND name = @name",
+                $"INSERT INTO \"{sys}index_columns\" SELECT {id}, {index}, {i + 1}, column_id, {i + 1}, "
+                    + $"{Bit(key.Columns[i].Descending)}, 0 FROM \"{sys}columns\" WHERE object_id = {id} AND name = @name",
                 ("@name", key.Columns[i].Column));
         }
     }
@@ -182,7 +189,9 @@ internal static class SqlCatalogue
         int typeId = Types.First(t => t.Kind == type.Kind).Id;
         string? collation = type.IsText ? column.Collation ?? "SQL_Latin1_General_CP1_CI_AS" : null;
         store.Run(
-            $"INSERT INTO \"{sys}columns\" VALUES ({id}, {ordinal}, @name, {typeId}, {typeId}, {type.Length}, {type.Precision}, {type.Scale}, @collation, {Bit(column.Nullable)}, {Bit(column.Identity)}, {Bit(column.Computed is not null)}, {Bit(column.Default is not null)}, @declared)",
+            $"INSERT INTO \"{sys}columns\" VALUES ({id}, {ordinal}, @name, {typeId}, {typeId}, {type.Length}, {type.Precision}, "
+                + $"{type.Scale}, @collation, {Bit(column.Nullable)}, {Bit(column.Identity)}, {Bit(column.Computed is not null)}, "
+                + $"{Bit(column.Default is not null)}, @declared)",
             ("@name", column.Name), ("@collation", collation), ("@declared", type.Declared));
         if (column.Identity) store.Run($"INSERT INTO \"{sys}identity_columns\" VALUES ({id}, {ordinal}, @name)", ("@name", column.Name));
         if (column.Computed is not null)
@@ -194,7 +203,9 @@ internal static class SqlCatalogue
     private static int NewId(StoreConnection store, string sys, bool temporary)
     {
         string next = temporary ? "ifnull(min(object_id), -1000) - 1" : "ifnull(max(object_id), 1000) + 1";
-        string all = $"SELECT object_id FROM \"{sys}objects\" UNION ALL SELECT object_id FROM \"{sys}check_constraints\" UNION ALL SELECT object_id FROM \"{sys}triggers\"";
+        string all =
+            $"SELECT object_id FROM \"{sys}objects\" UNION ALL SELECT object_id FROM \"{sys}check_constraints\" UNION ALL SELECT "
+                + $"object_id FROM \"{sys}triggers\"";
         return Convert.ToInt32(store.Scalar($"SELECT {next} FROM ({all})"), CultureInfo.InvariantCulture);
     }
 

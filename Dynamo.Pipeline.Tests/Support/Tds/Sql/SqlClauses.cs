@@ -4,7 +4,8 @@ namespace Dynamo.Pipeline.Tests;
 internal static class SqlClauses
 {
     private static readonly string[] TableHints =
-        ["NOLOCK", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "PAGLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "READPAST", "SERIALIZABLE", "READCOMMITTED", "READCOMMITTEDLOCK", "READUNCOMMITTED", "REPEATABLEREAD", "INDEX", "FORCESEEK"];
+        ["NOLOCK", "HOLDLOCK", "UPDLOCK", "ROWLOCK", "PAGLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "READPAST", "SERIALIZABLE", "READCOMMITTED",
+            "READCOMMITTEDLOCK", "READUNCOMMITTED", "REPEATABLEREAD", "INDEX", "FORCESEEK"];
 
     /// <summary>The index of the parenthesis that closes the one at <paramref name="open"/>.</summary>
     public static int Closing(IReadOnlyList<SqlToken> tokens, int open)

@@ -38,7 +38,8 @@ internal static class SqlJoinedChange
 
         Source target = Target(Sources(tokens[(from + 1)..where]), named);
         string join = SqlTranslator.Render(tokens[from..where]);
-        return $"DELETE FROM {SqlToken.Quote(target.Table)} WHERE rowid IN (SELECT {SqlToken.Quote(target.Alias)}.rowid {join} {Where([condition])}) {returning}";
+        return $"DELETE FROM {SqlToken.Quote(target.Table)} WHERE rowid IN (SELECT {SqlToken.Quote(target.Alias)}.rowid {join} "
+            + $"{Where([condition])}) {returning}";
     }
 
     private static string Where(IEnumerable<List<SqlToken>> conditions)

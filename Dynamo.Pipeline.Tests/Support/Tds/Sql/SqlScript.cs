@@ -22,7 +22,8 @@ internal sealed record SqlSimple(List<SqlToken> Tokens) : SqlStatement
 internal sealed class SqlScript
 {
     private static readonly HashSet<string> Starts = new(
-        ["ALTER", "BEGIN", "COMMIT", "CREATE", "DECLARE", "DELETE", "DROP", "ELSE", "END", "EXEC", "EXECUTE", "IF", "INSERT", "MERGE", "PRINT", "RAISERROR", "RETURN", "ROLLBACK",
+        ["ALTER", "BEGIN", "COMMIT", "CREATE", "DECLARE", "DELETE", "DROP", "ELSE", "END", "EXEC", "EXECUTE", "IF", "INSERT", "MERGE",
+            "PRINT", "RAISERROR", "RETURN", "ROLLBACK",
             "SAVE", "SELECT", "SET", "THROW", "TRUNCATE", "UPDATE", "USE", "WAITFOR", "WHILE"],
         StringComparer.OrdinalIgnoreCase);
 

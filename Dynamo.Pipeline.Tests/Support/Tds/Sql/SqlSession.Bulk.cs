@@ -15,7 +15,8 @@ internal sealed partial class SqlSession
     public bool TryDescribeForBulk(string sql, ISqlOutput output, CancellationToken cancellationToken)
     {
         _cancellation = cancellationToken;
-        if (!sql.Contains("SET FMTONLY ON", StringComparison.OrdinalIgnoreCase) || !sql.Contains("sp_tablecollations_100", StringComparison.OrdinalIgnoreCase))
+        if (!sql.Contains("SET FMTONLY ON", StringComparison.OrdinalIgnoreCase)
+            || !sql.Contains("sp_tablecollations_100", StringComparison.OrdinalIgnoreCase))
             return false;
         List<SqlToken> tokens = SqlTokenizer.Cut(sql);
         // The table's name stands in texts alone: OBJECT_ID('[dbo].[Reading]').
@@ -50,7 +51,8 @@ internal sealed partial class SqlSession
         {
             bool text = columns[i].Type.IsText;
             scope.Output.Row(
-                [(long)(i + 1), columns[i].Name, text ? TdsTypeInfo.Collation.ToArray() : null, text ? "SQL_Latin1_General_CP1_CI_AS" : null]);
+                [(long)(i + 1), columns[i].Name, text ? TdsTypeInfo.Collation.ToArray() : null,
+                    text ? "SQL_Latin1_General_CP1_CI_AS" : null]);
         }
         scope.Output.StatementDone(SqlCommandKind.Select, columns.Count);
         return 0;

@@ -69,7 +69,8 @@ internal sealed partial class SqlSession
             : column.Type.Kind == TdsKind.Decimal
             ? " COLLATE TDS_DECIMAL"
             : "";
-        return $"{name} {column.Type.Declared}{collation}{(column.Nullable ? "" : " NOT NULL")}{(column.Default is null ? "" : $" DEFAULT ({column.Default})")}";
+        string byDefault = column.Default is null ? "" : $" DEFAULT ({column.Default})";
+        return $"{name} {column.Type.Declared}{collation}{(column.Nullable ? "" : " NOT NULL")}{byDefault}";
     }
 
     /// <summary>An identity that is the whole primary key becomes SQLite's own row number.</summary>
@@ -86,7 +87,8 @@ internal sealed partial class SqlSession
         return column.Type.Kind switch
         {
             _ when column.Type.IsText && column.Type.Length > 0 =>
-                Check(StoreErrors.LengthCheck, $"length({name}) <= {column.Type.Characters / 2} OR tds_units({name}) <= {column.Type.Characters}"),
+                Check(StoreErrors.LengthCheck,
+                    $"length({name}) <= {column.Type.Characters / 2} OR tds_units({name}) <= {column.Type.Characters}"),
             TdsKind.TinyInt => Check(StoreErrors.TypeCheck, $"{name} BETWEEN 0 AND 255"),
             TdsKind.SmallInt => Check(StoreErrors.TypeCheck, $"{name} BETWEEN -32768 AND 32767"),
             TdsKind.Int => Check(StoreErrors.TypeCheck, $"{name} BETWEEN -2147483648 AND 2147483647"),
@@ -100,7 +102,9 @@ internal sealed partial class SqlSession
         string.Join(", ", key.Columns.Select(c => SqlToken.Quote(c.Column) + (c.Descending ? " DESC" : "")));
 
     private static string IndexSql(string table, SqlTableKey key) =>
-        $"CREATE {(key.Unique ? "UNIQUE " : "")}INDEX {(SqlNames.IsTemporary(table) ? "temp." : "")}{SqlToken.Quote($"{table}.{key.Name}")} ON {SqlToken.Quote(table)} ({KeySql(key)}) " +
+        $"CREATE {(key.Unique ? "UNIQUE " : "")}INDEX "
+            + $"{(SqlNames.IsTemporary(table) ? "temp." : "")}{SqlToken.Quote($"{table}.{key.Name}")} ON {SqlToken.Quote(table)} "
+            + $"({KeySql(key)}) " +
         (key.Filter is null ? "" : $"WHERE {key.Filter}");
 
     private void CreateIndex(List<SqlToken> tokens)
@@ -119,7 +123,8 @@ internal sealed partial class SqlSession
             : null;
         var key = new SqlTableKey(name, columns)
         {
-            Unique = words.Exists(t => t.Is("UNIQUE")), Clustered = words.Exists(t => t.Is("CLUSTERED")), Columnstore = columnstore, Filter = filter,
+            Unique = words.Exists(t => t.Is("UNIQUE")), Clustered = words.Exists(t => t.Is("CLUSTERED")), Columnstore = columnstore,
+            Filter = filter,
         };
         Guarded(table.Temporary, () =>
         {
@@ -148,7 +153,8 @@ internal sealed partial class SqlSession
             "\"inserted\"", $"(SELECT {row})", StringComparison.OrdinalIgnoreCase);
         string text = tokens.Skip(end).First(t => t.Kind == SqlTokenKind.Text).Value.Replace("'", "''", StringComparison.Ordinal);
         foreach (string action in tokens[at..body].Where(t => t.IsAny("INSERT", "UPDATE")).Select(t => t.Value))
-            Change($"CREATE TRIGGER {SqlToken.Quote($"{name}.{action}")} AFTER {action} ON {SqlToken.Quote(table)} WHEN tds_triggers() AND EXISTS {condition} BEGIN SELECT RAISE(ABORT, 'trigger:{text}'); END");
+            Change($"CREATE TRIGGER {SqlToken.Quote($"{name}.{action}")} AFTER {action} ON {SqlToken.Quote(table)} WHEN tds_triggers() "
+                + $"AND EXISTS {condition} BEGIN SELECT RAISE(ABORT, 'trigger:{text}'); END");
         int id = SqlCatalogue.ObjectId(_store, table)!.Value;
         Change($"INSERT INTO \"sys.triggers\" VALUES ({-id}, '{name}', {id}, 0, 0)");
     }

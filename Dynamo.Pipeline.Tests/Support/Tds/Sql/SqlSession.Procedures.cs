@@ -43,7 +43,8 @@ internal sealed partial class SqlSession
         for (int i = 0; i < parts.Count; i++)
         {
             if (arguments[i].Output)
-                Store(parts[i].First(t => t.Kind == SqlTokenKind.Variable && scope.Variables.ContainsKey(t.Value)), arguments[i].Result, scope);
+                Store(parts[i].First(t => t.Kind == SqlTokenKind.Variable && scope.Variables.ContainsKey(t.Value)), arguments[i].Result,
+                    scope);
         }
     }
 

@@ -87,7 +87,9 @@ internal sealed partial class SqlSession
             case "RETURN": scope.State.Returned = true; break;
             case "USE": break;
             case "SELECT" when IsAssignment(statement.Tokens): AssignFromSelect(statement.Tokens, scope); break;
-            case "SELECT" when SqlClauses.Find(statement.Tokens, 0, "INTO") < SqlClauses.Find(statement.Tokens, 0, "FROM"): SelectInto(statement.Tokens, scope); break;
+            case "SELECT" when SqlClauses.Find(statement.Tokens, 0, "INTO") < SqlClauses.Find(statement.Tokens, 0, "FROM"):
+                SelectInto(statement.Tokens, scope);
+                break;
             case "INSERT" when second.Is("BULK"): PrepareBulk(statement.Tokens, scope); break;
             case "SELECT" or "INSERT" or "UPDATE" or "DELETE" or "WITH": Query(statement.Tokens, scope); break;
             default: throw ServerError.Syntax(statement.First.Value);
@@ -155,7 +157,8 @@ internal sealed partial class SqlSession
     {
         static SqlToken Word(string word) => new(SqlTokenKind.Word, word);
         return Value(
-            [Word("CASE"), Word("WHEN"), .. condition, Word("THEN"), new(SqlTokenKind.Number, "1"), Word("ELSE"), new(SqlTokenKind.Number, "0"),
+            [Word("CASE"), Word("WHEN"), .. condition, Word("THEN"), new(SqlTokenKind.Number, "1"), Word("ELSE"),
+                new(SqlTokenKind.Number, "0"),
                 Word("END")],
             scope) is 1L;
     }

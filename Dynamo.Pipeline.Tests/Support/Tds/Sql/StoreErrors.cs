@@ -33,17 +33,21 @@ internal static class StoreErrors
         string key = string.Join(',', names.Select(n => n[(n.LastIndexOf('.') + 1)..]));
         string prefix = SqlCatalogue.Prefix(table);
         int? id = SqlCatalogue.ObjectId(store, table);
-        string list = $"(SELECT group_concat(c.name) FROM (SELECT * FROM \"{prefix}sys.index_columns\" WHERE object_id = i.object_id AND index_id = i.index_id ORDER BY key_ordinal) k " +
+        string list =
+            $"(SELECT group_concat(c.name) FROM (SELECT * FROM \"{prefix}sys.index_columns\" WHERE object_id = i.object_id AND "
+                + "index_id = i.index_id ORDER BY key_ordinal) k " +
             $"JOIN \"{prefix}sys.columns\" c ON c.object_id = k.object_id AND c.column_id = k.column_id)";
         List<object?[]> found = store.Rows(
-            $"SELECT i.name, i.is_primary_key, i.is_unique_constraint FROM \"{prefix}sys.indexes\" i WHERE i.object_id = {id} AND i.is_unique = 1 AND {list} = @key", ("@key", key));
+            $"SELECT i.name, i.is_primary_key, i.is_unique_constraint FROM \"{prefix}sys.indexes\" i WHERE i.object_id = {id} AND "
+                + $"i.is_unique = 1 AND {list} = @key", ("@key", key));
         string index = found.Count == 0 ? key : (string)found[0][0]!;
         bool primary = found.Count == 0 || (long)found[0][1]! != 0;
         bool constraint = primary || (long)found[0][2]! != 0;
         return constraint
             ? new ServerError(
                 2627,
-                $"Violation of {(primary ? "PRIMARY" : "UNIQUE")} KEY constraint '{index}'. Cannot insert duplicate key in object 'dbo.{table}'.",
+                $"Violation of {(primary ? "PRIMARY" : "UNIQUE")} KEY constraint '{index}'. Cannot insert duplicate key in object "
+                    + $"'dbo.{table}'.",
                 14)
             : new ServerError(2601, $"Cannot insert duplicate key row in object 'dbo.{table}' with unique index '{index}'.", 14);
     }
@@ -53,7 +57,8 @@ internal static class StoreErrors
         int dot = column.LastIndexOf('.');
         return new ServerError(
             515,
-            $"Cannot insert the value NULL into column '{column[(dot + 1)..]}', table 'test.dbo.{column[..dot]}'; column does not allow nulls. INSERT fails.",
+            $"Cannot insert the value NULL into column '{column[(dot + 1)..]}', table 'test.dbo.{column[..dot]}'; column does not "
+                + "allow nulls. INSERT fails.",
             16, 2);
     }
 
