@@ -31,21 +31,29 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
     private async Task<int> AddAsync(ParseResult parsed, CommandContext context)
     {
         SftpSourceOptions server = Server(Settings.Read(parsed), parsed.GetValue(_host)!);
-        var keys = new HostKeys(server);
-        IReadOnlyList<HostKey> shown = await keys.ScanAsync(context.Stopping);
-        IReadOnlyList<HostKey> known = await keys.KnownAsync(context.Stopping);
-        HostKey key = Chosen(shown, parsed.GetValue(_yes));
+        HostKeys keys = await HostKeys.OfAsync(server, context.Stopping);
+        KnownHostKey key = Chosen(await keys.ScanAsync(context.Stopping), parsed.GetValue(_yes));
         context.Out.WriteLine($"{server.Host} shows the key {key.Type} {key.Fingerprint}");
-        if (known.Any(other => other.Fingerprint == key.Fingerprint))
+        HostKeyVerdict verdict = keys.Judge(key);
+        switch (verdict.Standing)
         {
-            context.Out.WriteLine($"It is known already, in {Shown.Path(keys.KnownHostsFile)}.");
-            return (int)ExitCode.Ok;
+            case HostKeyStanding.Known:
+                context.Out.WriteLine($"It is known already, in {Shown.Path(verdict.Place!)}.");
+                return (int)ExitCode.Ok;
+            case HostKeyStanding.Revoked:
+                throw new SourceException(
+                    $"This key is marked as revoked, in {verdict.Place}: whoever shows it is not to be trusted. Nothing was added. "
+                    + "Ask the server's administrator.");
+            case HostKeyStanding.Changed:
+                throw new SourceException(
+                    $"Another key of this kind is known for {server.Host}: {verdict.Key!.Fingerprint}, in {verdict.Place}. "
+                    + "Either the server's key was replaced, or this is another server. Ask its administrator; only then remove the old "
+                    + "key, which is that line (or with ssh-keygen -R), and add the new one.");
+            case HostKeyStanding.OtherTypes:
+                context.Out.WriteLine(
+                    $"Known so far is another key of it: {verdict.Key!.Type} {verdict.Key.Fingerprint}, in {Shown.Path(verdict.Place!)}.");
+                break;
         }
-        if (known.FirstOrDefault(other => other.Type == key.Type) is { } old)
-            throw new SourceException(
-                $"Another key of this kind is known for {server.Host}: {old.Fingerprint}, in {keys.KnownHostsFile}. "
-                + "Either the server's key was replaced, or this is another server. "
-                + "Ask its administrator; only then remove the old key with ssh-keygen -R and add the new one.");
         if (parsed.GetValue(_yes) is null && !IsApproved(context))
         {
             context.Out.WriteLine(
@@ -57,7 +65,7 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
         return (int)ExitCode.Ok;
     }
 
-    private static HostKey Chosen(IReadOnlyList<HostKey> shown, string? fingerprint)
+    private static KnownHostKey Chosen(IReadOnlyList<KnownHostKey> shown, string? fingerprint)
     {
         if (fingerprint is null) return shown[0];
         string all = string.Join(", ", shown.Select(key => $"{key.Fingerprint} ({key.Type})"));
@@ -73,14 +81,14 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
         return Console.In.ReadLine()?.Trim() == "yes";
     }
 
-    /// <summary>Reads the address as a source would, so that no host can become an option of ssh's tools.</summary>
+    /// <summary>Reads the address as a source would, so that no host can become an option of ssh.</summary>
     private static SftpSourceOptions Server(HostSettings settings, string host)
     {
         try
         {
             bool isAddress = host.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
             SftpSourceOptions address = SftpSourceOptions.Parse(isAddress ? host : "sftp://" + host);
-            return settings.Sftp with { Host = address.Host, Port = address.Port };
+            return settings.Sftp with { Host = address.Host, User = address.User, Port = address.Port };
         }
         catch (ArgumentException error)
         {

@@ -13,7 +13,7 @@ internal static class Composition
             ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
         return Checked<IFileSource>(
             "source",
-            () => settings.Remote is { } remote ? new SftpSource(remote) : Folder(Path.GetFullPath(source), settings));
+            () => settings.Remote is { } remote ? Server(remote) : Folder(Path.GetFullPath(source), settings));
     }
 
     /// <summary>Where a source puts bad files.</summary>
@@ -65,6 +65,12 @@ internal static class Composition
         {
             throw new SettingsException(key, SettingProblem.Sentence(error));
         }
+    }
+
+    private static SftpSource Server(SftpSourceOptions remote)
+    {
+        SftpSettings.Check(remote);
+        return new SftpSource(remote);
     }
 
     private static FolderSource Folder(string full, HostSettings settings) =>

@@ -1,83 +1,101 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
-using System.Security.Cryptography;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>A key that a server showed. Nobody has confirmed it yet.</summary>
-/// <param name="Type">Its kind, such as <c>ssh-ed25519</c>.</param>
-/// <param name="Blob">The key itself, in base64.</param>
-/// <param name="Fingerprint"><c>SHA256:…</c>, as ssh and administrators write it.</param>
-internal sealed record HostKey(string Type, string Blob, string Fingerprint)
+/// <summary>
+/// The keys that a server shows, and what is known of them: in the files, and under the name, where the client that an import takes looks
+/// for them. Needs no program. Where the ssh client is taken, that one is asked what its configuration says about the name, which may be an
+/// alias.
+/// </summary>
+internal sealed class HostKeys
 {
-    /// <summary>Reads a line of ssh-keyscan or known_hosts; <see langword="null"/>: it is no key.</summary>
-    public static HostKey? Parse(string line)
+    private readonly SftpSourceOptions _server;
+    private readonly string _name;
+    private readonly int _port;
+    private readonly string[] _files;
+
+    private HostKeys(SftpSourceOptions server, ILookup<string, string> config)
     {
-        string[] parts = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (line.StartsWith('#') || line.StartsWith('@') || parts.Length < 3) return null;
-        byte[] blob = new byte[parts[2].Length];
-        return Convert.TryFromBase64String(parts[2], blob, out int length)
-            ? new HostKey(parts[1], parts[2], "SHA256:" + Convert.ToBase64String(SHA256.HashData(blob.AsSpan(0, length))).TrimEnd('='))
-            : null;
+        if ((One("proxyjump") ?? One("proxycommand")) is { } proxy && proxy != "none")
+            throw new SourceException(
+                $"{server.Host} is reached through {Shown.Name(proxy)}, where its key cannot be asked for. "
+                + $"Connect once with ssh {server.Host}, compare the fingerprint, and answer yes.");
+        _server = server with
+        {
+            Host = One("hostname") ?? server.Host,
+            Port = One("port") is { } port ? int.Parse(port, CultureInfo.InvariantCulture) : server.Port,
+        };
+        // ssh adds no port to an alias.
+        string? alias = One("hostkeyalias");
+        (_name, _port) = (alias ?? _server.Host, alias is null ? _server.Port ?? KnownHosts.DefaultPort : KnownHosts.DefaultPort);
+        string[] users = server.KnownHostsFile is { } named ? [named] : Files("userknownhostsfile"), machines = Files("globalknownhostsfile");
+        _files = users.Length > 0 ? [.. users, .. machines] : [.. SshNetLogin.KnownHostsFilesOf(server)];
+
+        string? One(string name) => config[name].FirstOrDefault();
+
+        string[] Files(string name) =>
+            [.. (One(name) ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Where(file => file != "none").Select(SshNetLogin.Home)];
     }
-}
 
-/// <summary>Asks a server for its keys, and looks up the keys that are known, with OpenSSH's own tools.</summary>
-internal sealed class HostKeys(SftpSourceOptions options)
-{
-    private const string Port = "22";
+    /// <summary>Where a key is added.</summary>
+    public string KnownHostsFile => _files[0];
 
-    // ssh's own order of preference. Only one key is ever added: an attacker in between could show a true key of one kind and a false one
-    // of another kind.
-    private static readonly string[] s_preferred =
-        ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512", "ssh-rsa"];
+    /// <summary>Finds out where the server is, and under which name its keys are known.</summary>
+    /// <exception cref="SourceException">ssh refuses its configuration, or reaches the server through another one.</exception>
+    /// <exception cref="SettingsException">What is set is not for the client that is taken.</exception>
+    public static async Task<HostKeys> OfAsync(SftpSourceOptions server, CancellationToken cancellationToken)
+    {
+        SftpSettings.Check(server);
+        // Where there is no ssh client there is no configuration of it either, unless one of the two is named.
+        bool asksSsh = SshCommand.ClientOf(server) == SshClientKind.OpenSsh
+            && (SshCommand.IsFound(server) || server.SshProgram is not null || server.SshConfigFile is not null);
+        string[] lines = asksSsh ? await ConfigurationAsync(server, cancellationToken) : [];
+        IEnumerable<string[]> pairs = lines.Select(line => line.Trim().Split(' ', 2)).Where(pair => pair.Length == 2);
+        return new HostKeys(server, pairs.ToLookup(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase));
+    }
 
-    private ILookup<string, string> _config = Array.Empty<string>().ToLookup(line => line);
-
-    /// <summary>Where known hosts are kept.</summary>
-    public string KnownHostsFile { get; private set; } = "";
-
-    /// <summary>The keys that the server shows, the preferred kind first.</summary>
+    /// <summary>
+    /// The keys that the server shows, the preferred type first. Only one is ever added: an attacker in between could show a true key of
+    /// one type and a false one of another.
+    /// </summary>
     /// <exception cref="SourceException">The server cannot be asked.</exception>
-    public async Task<IReadOnlyList<HostKey>> ScanAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<KnownHostKey>> ScanAsync(CancellationToken cancellationToken)
     {
-        await ReadConfigAsync(cancellationToken);
-        string timeout = Math.Ceiling(options.ConnectTimeout.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-        string[] arguments = ["-T", timeout, "-p", One("port") ?? Port, "--", One("hostname") ?? options.Host];
-        (string output, string error) = await RunAsync("ssh-keyscan", arguments, cancellationToken);
-        HostKey[] keys = [.. Parse(output).OrderBy(Preference)];
-        if (keys.Length > 0) return keys;
-        IEnumerable<string> lines = error.Split('\n').Select(line => line.Trim()).Where(line => line.Length > 0 && !line.StartsWith('#'));
-        string said = string.Join(" / ", lines.Distinct().Take(3));
-        throw new SourceException(
-            $"{options.Host} shows no host key{(said.Length > 0 ? $": ssh-keyscan says \"{Shown.Name(said)}\"" : "")}. "
-            + "Check host, port and firewall, and that an SSH server runs there.");
+        try
+        {
+            IReadOnlyList<KnownHostKey> keys = await SshNetLogin.ScanAsync(_server, cancellationToken);
+            if (keys.Count > 0) return keys;
+        }
+        catch (SftpConnectionException error)
+        {
+            throw new SourceException($"{_server.Host} shows no host key: {error.Message.TrimEnd('.')}.", error);
+        }
+        throw new SourceException($"{_server.Host} shows no host key of a known type. Connect once with ssh {_server.Host}.");
     }
 
-    /// <summary>The keys that are known for the server.</summary>
-    public async Task<IReadOnlyList<HostKey>> KnownAsync(CancellationToken cancellationToken)
+    /// <summary>What is known of a key that the server shows.</summary>
+    /// <exception cref="SourceException">The files cannot be read.</exception>
+    public HostKeyVerdict Judge(KnownHostKey key)
     {
-        if (!File.Exists(KnownHostsFile)) return [];
-        (string output, _) = await RunAsync("ssh-keygen", ["-F", KnownName(), "-f", KnownHostsFile], cancellationToken);
-        return [.. Parse(output)];
+        try
+        {
+            return KnownHosts.Read(_files).Judge(_name, _port, key);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SourceException($"The files of known hosts cannot be read: {error.Message}", error);
+        }
     }
 
     /// <summary>Adds a key that somebody has confirmed.</summary>
     /// <exception cref="SinkException">The file cannot be written.</exception>
-    public void Add(HostKey key)
+    public void Add(KnownHostKey key)
     {
         try
         {
-            string folder = Path.GetDirectoryName(Path.GetFullPath(KnownHostsFile))!;
-            if (OperatingSystem.IsWindows())
-                Directory.CreateDirectory(folder);
-            else
-                Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            using FileStream file = new(KnownHostsFile, FileMode.OpenOrCreate, FileAccess.ReadWrite);
-            bool isOpenLine = file.Length > 0 && LastByte(file) != '\n';
-            file.Seek(0, SeekOrigin.End);
-            file.Write(System.Text.Encoding.ASCII.GetBytes($"{(isOpenLine ? "\n" : "")}{KnownName()} {key.Type} {key.Blob}\n"));
+            KnownHosts.Add(KnownHostsFile, _name, _port, key);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -85,48 +103,14 @@ internal sealed class HostKeys(SftpSourceOptions options)
         }
     }
 
-    private static IEnumerable<HostKey> Parse(string output) => output.Split('\n').Select(HostKey.Parse).OfType<HostKey>();
-
-    private static int Preference(HostKey key) => Array.IndexOf(s_preferred, key.Type) is var place and >= 0 ? place : int.MaxValue;
-
-    private static int LastByte(FileStream file)
-    {
-        file.Seek(-1, SeekOrigin.End);
-        return file.ReadByte();
-    }
-
-    /// <summary>Asks ssh what its configuration says about the name: it may be an alias for another host and port.</summary>
-    private async Task ReadConfigAsync(CancellationToken cancellationToken)
+    /// <summary>What ssh's configuration comes to for this host, a keyword and its value on each line (ssh(1), -G).</summary>
+    private static async Task<string[]> ConfigurationAsync(SftpSourceOptions server, CancellationToken cancellationToken)
     {
         List<string> arguments = ["-G"];
-        if (options.SshConfigFile is { } config) arguments.Add($"-F{config}");
-        if (options.Port is { } port) arguments.Add($"-p{port.ToString(CultureInfo.InvariantCulture)}");
-        (string output, _) = await RunAsync("ssh", [.. arguments, "--", options.Host], cancellationToken);
-        IEnumerable<string[]> pairs = output.Split('\n').Select(line => line.Trim().Split(' ', 2)).Where(pair => pair.Length == 2);
-        _config = pairs.ToLookup(pair => pair[0], pair => pair[1], StringComparer.OrdinalIgnoreCase);
-        if ((One("proxyjump") ?? One("proxycommand")) is { } proxy && proxy != "none")
-            throw new SourceException(
-                $"{options.Host} is reached through {Shown.Name(proxy)}, where its key cannot be asked for. "
-                + $"Connect once with ssh {options.Host}, compare the fingerprint, and answer yes.");
-        KnownHostsFile = options.KnownHostsFile ?? Home((One("userknownhostsfile") ?? "~/.ssh/known_hosts").Split(' ')[0]);
-    }
-
-    /// <summary>The name under which ssh looks for the key.</summary>
-    private string KnownName()
-    {
-        string host = One("hostname") ?? options.Host, port = One("port") ?? Port;
-        return One("hostkeyalias") ?? (port == Port ? host : $"[{host}]:{port}");
-    }
-
-    private string? One(string name) => _config[name].FirstOrDefault();
-
-    private static string Home(string path) =>
-        path.StartsWith('~') ? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) + path[1..] : path;
-
-    private async Task<(string Output, string Error)> RunAsync(string tool, string[] arguments, CancellationToken cancellationToken)
-    {
-        string program = Tool(tool);
-        var start = new ProcessStartInfo(program, arguments)
+        if (server.SshConfigFile is { } config) arguments.Add($"-F{config}");
+        if (server.User is { } user) arguments.Add($"-l{user}");
+        if (server.Port is { } port) arguments.Add($"-p{port.ToString(CultureInfo.InvariantCulture)}");
+        var start = new ProcessStartInfo(SshCommand.ProgramOf(server), [.. arguments, "--", server.Host])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -140,21 +124,12 @@ internal sealed class HostKeys(SftpSourceOptions options)
             Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
             Task<string> error = process.StandardError.ReadToEndAsync(cancellationToken);
             await process.WaitForExitAsync(cancellationToken);
-            return (await output, await error);
+            if (process.ExitCode == 0) return (await output).Split('\n');
+            throw new SourceException($"{server.Host}: {SshDiagnosis.Explain(await error, process.ExitCode, null).Message.TrimEnd('.')}.");
         }
         catch (Win32Exception error)
         {
-            throw new SourceException($"'{program}' cannot be started ({error.Message}). It comes with the OpenSSH client.", error);
+            throw new SourceException($"{SshDiagnosis.Missing(start.FileName, error).Message}.", error);
         }
-    }
-
-    /// <summary>A tool's program: beside the client that is set, or where Windows has it, or on the path.</summary>
-    private string Tool(string name)
-    {
-        if (options.SshProgram is { } client && Path.GetDirectoryName(client) is { Length: > 0 } folder)
-            return name == "ssh" ? client : Path.Combine(folder, name + Path.GetExtension(client));
-        if (!OperatingSystem.IsWindows()) return name;
-        string shipped = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.System), "OpenSSH", name + ".exe");
-        return File.Exists(shipped) ? shipped : name + ".exe";
     }
 }

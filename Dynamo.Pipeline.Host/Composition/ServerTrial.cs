@@ -18,7 +18,7 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
     /// <exception cref="SourceException">The server cannot be reached or listed.</exception>
     public static async Task<ServerTrial> RunAsync(SftpSource source, CancellationToken cancellationToken)
     {
-        SftpServerInfo server = await source.ConnectAsync(cancellationToken);
+        SftpServerInfo server = await source.DescribeAsync(cancellationToken);
         long started = Stopwatch.GetTimestamp(), asked = 0;
         var opened = new List<Task<int?>>();
         await foreach (SourceFile file in source.ListAsync(cancellationToken))
@@ -39,8 +39,10 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
             ? $"{Shown.Count(open)} open files allowed"
             : "it does not say how many files may be open";
         string extensions = string.Join(", ", Server.Extensions.Keys.Order(StringComparer.Ordinal).Select(Shown.Name));
-        to.WriteLine($"server    {Milliseconds()} away; {handles}, {Shown.Count(Server.FilesInFlight, "file")} at once to begin with");
-        string none = Server.Client == SshClientKind.Managed ? "not told by the managed client" : "none";
+        bool isManaged = Server.Client == SshClientKind.Managed;
+        to.WriteLine($"server    {Milliseconds()} away, by {(isManaged ? "the managed client" : "the ssh client")}");
+        to.WriteLine($"          {handles}, {Shown.Count(Server.FilesInFlight, "file")} at once to begin with");
+        string none = isManaged ? "not told by the managed client" : "none";
         to.WriteLine($"          extensions: {(extensions.Length == 0 ? none : extensions)}");
         if (Files == 0) return;
         string fetched = $"{Shown.Count(Files, "file")} ({Shown.Count(Bytes)} bytes) in {Shown.Time(Elapsed)}";
@@ -50,6 +52,7 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
     public void WriteJson(Utf8JsonWriter json)
     {
         json.WriteStartObject("server");
+        json.WriteString("client", Server.Client == SshClientKind.Managed ? "managed" : "openssh");
         json.WriteNumber("roundTripMilliseconds", Math.Round(Server.RoundTrip.TotalMilliseconds, 2));
         if (Server.OpenHandles is { } open) json.WriteNumber("openHandles", open);
         json.WriteNumber("filesInFlight", Server.FilesInFlight);

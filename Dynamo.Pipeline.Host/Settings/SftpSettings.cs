@@ -49,6 +49,20 @@ internal static class SftpSettings
         One("nameEncoding", "an encoding such as utf-8 or iso-8859-1", (r, text) => r with { NameEncoding = Encoding.GetEncoding(text) }),
     ];
 
+    /// <summary>Refuses what is set and is not for the client that is taken.</summary>
+    /// <exception cref="SettingsException">There is such a setting.</exception>
+    public static void Check(SftpSourceOptions server)
+    {
+        if (SshCommand.ClientOf(server) != SshClientKind.Managed) return;
+        SettingProblem[] problems =
+        [
+            .. SshNetLogin.Unable(server).Select(unable => new SettingProblem(
+                $"sftp:{char.ToLowerInvariant(unable.Option[0])}{unable.Option[1..]}",
+                $"{unable.Why}. Remove it, or set sftp:client to 'openssh'.")),
+        ];
+        if (problems.Length > 0) throw new SettingsException(problems);
+    }
+
     private static Setting One(string name, string allowed, Func<SftpSourceOptions, string, SftpSourceOptions> apply) =>
         Setting.One("sftp:" + name, allowed, (s, text) => s with { Sftp = apply(s.Sftp, text) });
 

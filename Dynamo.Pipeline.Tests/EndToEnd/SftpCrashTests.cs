@@ -1,8 +1,9 @@
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The crash contract through ssh and a real sshd, with archive and quarantine on the server.</summary>
-[TestFixture]
-internal sealed class SftpCrashTests() : CrashContract(rounds: 8, landed: 20)
+/// <summary>The crash contract on a real sshd, by either client, with archive and quarantine on the server.</summary>
+[TestFixture(SshClientKind.OpenSsh)]
+[TestFixture(SshClientKind.Managed)]
+internal sealed class SftpCrashTests(SshClientKind client) : CrashContract(rounds: 8, landed: 20)
 {
     private ScratchFolder _scratch = null!;
     private Sshd _sshd = null!;
@@ -21,5 +22,5 @@ internal sealed class SftpCrashTests() : CrashContract(rounds: 8, landed: 20)
         _scratch?.Dispose();
     }
 
-    protected override string[] Source(string inbox) => _sshd.Arguments(inbox);
+    protected override string[] Source(string inbox) => _sshd.Arguments(inbox, client);
 }

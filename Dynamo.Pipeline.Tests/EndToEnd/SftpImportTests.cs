@@ -2,10 +2,14 @@ using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>27,000 files from a real sshd through the real process into SQLite.</summary>
-[TestFixture, Soak, CancelAfter(300_000)]
-internal sealed class SftpImportTests
+/// <summary>Thousands of files from a real sshd through the real process into SQLite, by either client.</summary>
+[TestFixture(SshClientKind.OpenSsh, 500)]
+[TestFixture(SshClientKind.Managed, 100)]
+[Soak, CancelAfter(300_000)]
+internal sealed class SftpImportTests(SshClientKind client, int loggers)
 {
+    private const int Steps = 54;
+
     private ScratchFolder _work = null!;
     private Sshd _sshd = null!;
     private ImportOracle _oracle = null!;
@@ -18,7 +22,7 @@ internal sealed class SftpImportTests
         _work = new ScratchFolder();
         _sshd = new Sshd(_work.Path);
         _inbox = _work["inbox"];
-        var files = new LoggerFiles(new GenerateOptions { To = _inbox, Loggers = 500, Steps = 54, Seed = 11, Bad = 0.005 });
+        var files = new LoggerFiles(new GenerateOptions { To = _inbox, Loggers = loggers, Steps = Steps, Seed = 11, Bad = 0.005 });
         files.Write();
         _oracle = new ImportOracle(files);
     }
@@ -41,7 +45,7 @@ internal sealed class SftpImportTests
         {
             Assert.That(first.ExitCode, Is.EqualTo(1), first.StandardError);
             Assert.That(second.ExitCode, Is.Zero, second.StandardError);
-            Assert.That(DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(27_000));
+            Assert.That(DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(loggers * Steps));
         });
         _oracle.AssertLoaded(_work["kept.db"], "kept");
     }
@@ -52,7 +56,7 @@ internal sealed class SftpImportTests
         int restarts = 0;
         DynamoResult run = await DynamoProcess.RunAsync(Arguments("moved.db", "archive"), async process =>
         {
-            foreach (int archived in (int[])[1, 10_000])
+            foreach (int archived in (int[])[1, loggers * Steps / 3])
             {
                 while (!process.HasExited && Archived() < archived) await Task.Delay(100, token);
                 if (process.HasExited) return;
@@ -71,5 +75,5 @@ internal sealed class SftpImportTests
         Directory.Exists(Path.Combine(_inbox, "archive")) ? Directory.EnumerateFiles(Path.Combine(_inbox, "archive")).Count() : 0;
 
     private string[] Arguments(string database, string after) =>
-        ["run", .. _sshd.Arguments(_inbox), "--sink", $"sqlite:{database}", "--after", after, "--json"];
+        ["run", .. _sshd.Arguments(_inbox, client), "--sink", $"sqlite:{database}", "--after", after, "--json"];
 }

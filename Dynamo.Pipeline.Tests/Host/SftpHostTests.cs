@@ -3,9 +3,11 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary><c>dynamo</c> against a real sshd.</summary>
+/// <summary><c>dynamo</c> against a real sshd, by either client.</summary>
+[TestFixture(SshClientKind.OpenSsh)]
+[TestFixture(SshClientKind.Managed)]
 [CancelAfter(120_000)]
-internal sealed class SftpHostTests
+internal sealed class SftpHostTests(SshClientKind client)
 {
     private const string Good = "L1,flow,2025-01-01T00:00:00Z,1.5";
 
@@ -40,12 +42,12 @@ internal sealed class SftpHostTests
             Assert.That(text.ExitCode, Is.Zero, text.StandardError);
             Assert.That(
                 text.StandardOutput,
-                Does.Contain(
-                    $"source    {Address}: 1 file like "
-                        + "*.csv").And.Contains("ms away").And.Contains("posix-rename@openssh.com").And.Contains("files a second"));
+                Does.Contain($"source    {Address}: 1 file like *.csv").And.Contains("ms away, by the").And.Contains("files a second"));
+            Assert.That(text.StandardOutput, Does.Contain(IsManaged ? "by the managed client" : "by the ssh client"));
+            Assert.That(server.GetProperty("client").GetString(), Is.EqualTo(IsManaged ? "managed" : "openssh"));
             Assert.That(server.GetProperty("trialFiles").GetInt32(), Is.EqualTo(1));
             Assert.That(server.GetProperty("roundTripMilliseconds").GetDouble(), Is.GreaterThan(0));
-            Assert.That(server.GetProperty("extensions").TryGetProperty("limits@openssh.com", out _));
+            Assert.That(server.GetProperty("extensions").TryGetProperty("limits@openssh.com", out _), Is.Not.EqualTo(IsManaged));
             Assert.That(File.Exists(_folder["readings.db"]), Is.False);
         });
     }
@@ -123,7 +125,7 @@ internal sealed class SftpHostTests
             Assert.That(
                 (refused.ExitCode, shown.ExitCode, wrong.ExitCode, added.ExitCode, again.ExitCode, run.ExitCode),
                 Is.EqualTo((3, 1, 3, 0, 0, 0)), added.StandardError + run.StandardError);
-            Assert.That(refused.StandardError, Does.Contain("Host key verification failed").And.Contains("dynamo hostkey"));
+            Assert.That(refused.StandardError, Does.Contain("host key is not known").And.Contains("dynamo hostkey"));
             Assert.That(wrong.StandardError, Does.Contain(fingerprint));
             Assert.That(untouched, Is.Empty);
             Assert.That(again.StandardOutput, Does.Contain("known already"));
@@ -131,8 +133,65 @@ internal sealed class SftpHostTests
     }
 
     [Test]
+    public async Task Hostkey_needs_no_program(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        string fingerprint = await FingerprintAsync(token);
+        await File.WriteAllTextAsync(_sshd.KnownHosts, "", token);
+        string[] host = ["hostkey", $"127.0.0.1:{_sshd.Port}", "--known-hosts", _sshd.KnownHosts];
+        var nothing = new Dictionary<string, string?> { ["PATH"] = "" };
+
+        DynamoResult shown = await _folder.RunAsync(nothing, token, host),
+            added = await _folder.RunAsync(nothing, token, [.. host, "--yes", fingerprint]),
+            again = await _folder.RunAsync(nothing, token, host), run = await RunAsync(token, "run");
+
+        Assert.That((shown.ExitCode, added.ExitCode, again.ExitCode, run.ExitCode), Is.EqualTo((1, 0, 0, 0)), added.StandardError);
+        Assert.That(shown.StandardOutput, Does.Contain($"ssh-ed25519 {fingerprint}").And.Contain("Nothing was added"));
+        Assert.That(again.StandardOutput, Does.Contain($"known already, in {Path.GetRelativePath(_folder.Path, _sshd.KnownHosts)}:1"));
+    }
+
+    [Test]
+    public async Task Hostkey_finds_a_hashed_name(CancellationToken token)
+    {
+        await External.RunAsync("ssh-keygen", "-q", "-H", "-f", _sshd.KnownHosts);
+
+        DynamoResult run = await HostKeyAsync(token);
+
+        Assert.That(run.ExitCode, Is.Zero, run.StandardError);
+        Assert.That(run.StandardOutput, Does.Contain("known already"));
+    }
+
+    [Test]
+    public async Task Hostkey_adds_no_revoked_key_and_takes_no_authority_for_a_key(CancellationToken token)
+    {
+        string fingerprint = await FingerprintAsync(token), key = string.Join(' ', (await File.ReadAllTextAsync(
+            _sshd.HostKey + ".pub", token)).Split(' ')[..2]);
+        await File.WriteAllTextAsync(_sshd.KnownHosts, $"@cert-authority * {key}\n", token);
+        DynamoResult authority = await HostKeyAsync(token);
+        await File.WriteAllTextAsync(_sshd.KnownHosts, $"@revoked * {key}\n", token);
+
+        DynamoResult revoked = await HostKeyAsync(token, "--yes", fingerprint);
+
+        Assert.That((authority.ExitCode, revoked.ExitCode), Is.EqualTo((1, 3)), authority.StandardError);
+        Assert.That(revoked.StandardError, Does.Contain("revoked").And.Contain(_sshd.KnownHosts + ":1"));
+        Assert.That(await File.ReadAllTextAsync(_sshd.KnownHosts, token), Is.EqualTo($"@revoked * {key}\n"));
+    }
+
+    [Test]
+    public async Task Hostkey_of_a_server_that_is_not_there_exits_3(CancellationToken token)
+    {
+        _sshd.Kill();
+
+        DynamoResult run = await HostKeyAsync(token);
+
+        Assert.That(run.ExitCode, Is.EqualTo(3));
+        Assert.That(run.StandardError, Does.Contain("shows no host key").And.Contain("Connection refused"));
+    }
+
+    [Test]
     public async Task Hostkey_adds_the_name_that_ssh_looks_for(CancellationToken token)
     {
+        if (IsManaged) Assert.Pass("the managed client knows no aliases");
         _folder.Put("a.csv", Good);
         await File.WriteAllTextAsync(_sshd.KnownHosts, "", token);
         await File.WriteAllTextAsync(_sshd.ConfigFile, "HostKeyAlias waterworks\n", token);
@@ -161,20 +220,10 @@ internal sealed class SftpHostTests
         Assert.Multiple(() =>
         {
             Assert.That((shown.ExitCode, run.ExitCode), Is.EqualTo((3, 3)));
-            Assert.That(run.StandardError, Does.Contain("Another key of this kind is known").And.Contains("ssh-keygen -R"));
+            Assert.That(run.StandardError, Does.Contain("Another key of this kind is known").And.Contains("ssh-keygen -R")
+                .And.Contains(_sshd.KnownHosts + ":1"));
             Assert.That(File.ReadAllText(_sshd.KnownHosts), Is.EqualTo(before));
         });
-    }
-
-    [TestCase("-oProxyCommand=touch")]
-    [TestCase("host;id")]
-    [TestCase("me:hunter2@host")]
-    public async Task Hostkey_takes_no_option_for_a_host(string host, CancellationToken token)
-    {
-        DynamoResult run = await _folder.RunAsync(token, "hostkey", "--", host);
-
-        Assert.That(run.ExitCode, Is.EqualTo(2), run.StandardError);
-        Assert.That(run.StandardError, Does.Not.Contain("hunter2"));
     }
 
     [Test]
@@ -185,7 +234,7 @@ internal sealed class SftpHostTests
         var environment = new Dictionary<string, string?> { ["DYNAMO__SFTP__ACCEPTNEWHOSTKEYS"] = "true" };
 
         DynamoResult run = await _folder.RunAsync(
-            environment, token, ["run", .. _sshd.Arguments(_folder["inbox"]), "--sink", "sqlite:readings.db"]);
+            environment, token, ["run", .. _sshd.Arguments(_folder["inbox"], client), "--sink", "sqlite:readings.db"]);
 
         Assert.That(run.ExitCode, Is.Zero, run.StandardError);
         Assert.That(await File.ReadAllTextAsync(_sshd.KnownHosts, token), Does.Contain("ssh-ed25519"));
@@ -202,52 +251,44 @@ internal sealed class SftpHostTests
         Assert.That(run.StandardError, Does.Contain("Connection refused").And.Contains("Check host and port"));
     }
 
-    [TestCase("sftp://me:hunter2@host/inbox", "with a password in it")]
-    [TestCase("sftp://-oProxyCommand=id/inbox", "Host is '-oProxyCommand=id'")]
-    [TestCase("sftp://host:99999/inbox", "not a server's address")]
-    [TestCase("ftp://me:hunter2@host/inbox", "allowed is a folder or sftp://user@host:port/path")]
-    public async Task A_wrong_address_is_refused_with_what_is_allowed(string address, string said, CancellationToken token)
-    {
-        DynamoResult run = await _folder.RunAsync(token, "run", "--source", address);
-
-        Assert.Multiple(() =>
-        {
-            Assert.That(run.ExitCode, Is.EqualTo(2));
-            Assert.That(run.StandardError, Does.Contain(said).And.Not.Contains("hunter2"));
-        });
-    }
-
     [Test]
-    public async Task Wrong_settings_of_a_server_are_named_and_a_password_is_not_shown(CancellationToken token)
+    public async Task A_run_whose_connections_are_cut_loads_and_archives_everything_once(CancellationToken token)
     {
-        await File.WriteAllTextAsync(_folder["dynamo.json"], """
-            { "sftp": { "password": "hunter2\n", "connections": 99, "deadline": "soon", "nameEncoding": "klingon",
-              "acceptNewHostKeys": "yes", "pasword": "hunter2" } }
-            """, token);
+        const int Files = 300;
+        for (int i = 0; i < Files; i++) _folder.Put($"{i}.csv", Good.Replace("L1", $"L{i}", StringComparison.Ordinal));
+        await using var proxy = new DelayProxy(_sshd.Port) { CutAfter = connection => connection < 3 ? 30_000 + (7_000 * connection) : null };
+        _sshd.Trust(proxy.Port);
 
-        DynamoResult run = await _folder.RunAsync(token, "run", "--config", "dynamo.json", "--source", "sftp://host/inbox");
+        DynamoResult run = await _folder.RunAsync(
+            token, ["run", .. _sshd.Arguments(_folder["inbox"], client, proxy.Port), "--sink", "sqlite:readings.db", "--after", "archive",
+                "--json"]);
 
-        Assert.Multiple(() =>
-        {
-            Assert.That(run.ExitCode, Is.EqualTo(2));
-            foreach (
-                string key in (string[])[
-                    "password: found ***", "connections: found '99', allowed is a whole number, 1 to 16", "deadline", "nameEncoding",
-                    "acceptNewHostKeys", "Did you mean dynamo.json: sftp:password?"])
-                Assert.That(run.StandardError, Does.Contain(key));
-            Assert.That(run.StandardError, Does.Not.Contain("hunter2"));
-        });
+        Assert.That(run.ExitCode, Is.Zero, run.StandardError);
+        Assert.That(proxy.Connections, Is.GreaterThan(3));
+        Assert.That(Sql.Rows(_folder["readings.db"], "select count(*) || ' ' || count(distinct Logger) from Reading"),
+            Is.EqualTo(new[] { $"{Files} {Files}" }));
+        Assert.That(Directory.GetFiles(_folder["inbox/archive"]), Has.Length.EqualTo(Files));
+        Assert.That(Directory.GetFiles(_folder["inbox"]), Is.Empty);
     }
+
+    private bool IsManaged => client == SshClientKind.Managed;
 
     private string Address =>
         string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{_sshd.Port}{_folder["inbox"]}");
 
     private Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
-        _folder.RunAsync(token, [arguments[0], .. _sshd.Arguments(_folder["inbox"]), "--sink", "sqlite:readings.db", .. arguments[1..]]);
+        _folder.RunAsync(token, [arguments[0], .. _sshd.Arguments(_folder["inbox"], client), "--sink", "sqlite:readings.db", .. arguments[1..]]);
 
     private Task<DynamoResult> HostKeyAsync(CancellationToken token, params string[] more) =>
         _folder.RunAsync(
             token,
-            ["hostkey", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_sshd.Port}"), "--config", _sshd.Arguments("/")[1],
+            ["hostkey", string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{_sshd.Port}"), "--config", _sshd.Arguments("/", client)[1],
                 .. more]);
+
+    /// <summary>As <c>ssh-keygen -l</c> tells it.</summary>
+    private async Task<string> FingerprintAsync(CancellationToken token)
+    {
+        string key = (await File.ReadAllTextAsync(_sshd.HostKey + ".pub", token)).Split(' ')[1];
+        return KnownHostKey.From(Convert.FromBase64String(key))!.Fingerprint;
+    }
 }

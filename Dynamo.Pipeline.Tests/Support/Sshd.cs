@@ -12,17 +12,24 @@ internal sealed class Sshd : IDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     public const string SftpServer = "/usr/lib/openssh/sftp-server";
-    private const string Program = "/usr/sbin/sshd";
+    private const string Program = "/usr/sbin/sshd", PamModule = "pam_exec.so";
     private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
+    private static readonly EnumerationOptions s_everywhere = new() { RecurseSubdirectories = true, IgnoreInaccessible = true };
 
     private readonly string _settings;
+    private readonly string _program = Program;
+    private readonly string? _pamService;
     private Process? _process;
 
     /// <param name="folder">A temporary folder for its keys; the caller removes it.</param>
     /// <param name="settings">Further lines of sshd_config.</param>
-    public Sshd(string folder, string settings = "")
+    /// <param name="password">
+    /// What whoever runs the tests answers to keyboard-interactive, which is then the only way to log in.
+    /// </param>
+    public Sshd(string folder, string settings = "", string? password = null)
     {
         Require();
+        if (password is not null) RequirePam();
         Folder = Directory.CreateDirectory(Path.Combine(folder, "sshd")).FullName;
         _settings = settings;
         Port = LoopbackPort.Next();
@@ -30,6 +37,7 @@ internal sealed class Sshd : IDisposable
         MakeKey(UserKey, "");
         File.Copy(UserKey + ".pub", Path.Combine(Folder, "authorized_keys"), overwrite: true);
         Trust(Port);
+        if (password is not null) (_program, _pamService) = AskFor(password);
         // Nothing of the machine's own ssh configuration may decide a test.
         File.WriteAllText(ConfigFile, "");
         Start();
@@ -51,6 +59,14 @@ internal sealed class Sshd : IDisposable
     public static void Require()
     {
         if (!File.Exists(Program) || !File.Exists(SftpServer)) External.Missing("needs sshd and sftp-server (Debian: openssh-server)");
+    }
+
+    /// <summary>Skips the test where PAM cannot be told to ask for a password of ours; in CI that is a failure.</summary>
+    public static void RequirePam()
+    {
+        Require();
+        if (!Environment.IsPrivilegedProcess || !Directory.EnumerateFiles("/lib", PamModule, s_everywhere).Any())
+            External.Missing($"keyboard-interactive needs root and {PamModule} (Debian: libpam-modules)");
     }
 
     /// <summary>Options that reach it.</summary>
@@ -75,14 +91,15 @@ internal sealed class Sshd : IDisposable
     /// <summary>Arguments that make <c>dynamo</c> import from it.</summary>
     /// <param name="path">The folder to list.</param>
     /// <param name="client">The client that is to reach it.</param>
-    public string[] Arguments(string path, SshClientKind client = SshClientKind.OpenSsh)
+    /// <param name="port">Another port, such as a proxy's.</param>
+    public string[] Arguments(string path, SshClientKind client = SshClientKind.OpenSsh, int? port = null)
     {
         string config = Path.Combine(Folder, $"dynamo-{client}.json");
         string way = client == SshClientKind.Managed ? "\"client\": \"managed\"" : "\"sshConfigFile\": \"ssh_config\"";
         string settings = $$"""{ "identityFile": "user_key", "knownHostsFile": "known_hosts", "connectTimeout": "2min", {{way}} }""";
         if (!File.Exists(config)) File.WriteAllText(config, $$"""{ "sftp": {{settings}} }""");
         return ["--config", config, "--source",
-            string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{Port}{path}")];
+            string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{port ?? Port}{path}")];
     }
 
     /// <summary>Makes the host key known for a port.</summary>
@@ -104,16 +121,17 @@ internal sealed class Sshd : IDisposable
             AuthorizedKeysFile {Path.Combine(Folder, "authorized_keys")}
             PidFile none
             StrictModes no
-            UsePAM no
+            UsePAM {(_pamService is null ? "no" : "yes")}
             PermitRootLogin yes
-            PasswordAuthentication yes
-            KbdInteractiveAuthentication no
+            PasswordAuthentication {(_pamService is null ? "yes" : "no")}
+            KbdInteractiveAuthentication {(_pamService is null ? "no" : "yes")}
+            PubkeyAuthentication {(_pamService is null ? "yes" : "no")}
             MaxStartups 100
             {_settings}
             {(_settings.Contains("Subsystem", StringComparison.Ordinal) ? "" : $"Subsystem sftp {SftpServer}")}
 
             """);
-        var start = new ProcessStartInfo(Program) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(_program) { RedirectStandardError = true };
         foreach (string argument in new[] { "-D", "-e", "-f", config }) start.ArgumentList.Add(argument);
         _process = Process.Start(start)!;
         var listening = new TaskCompletionSource();
@@ -138,7 +156,36 @@ internal sealed class Sshd : IDisposable
         _process = null;
     }
 
-    public void Dispose() => Kill();
+    public void Dispose()
+    {
+        Kill();
+        if (_pamService is not null) File.Delete(_pamService);
+    }
+
+    /// <summary>
+    /// sshd asks the PAM service of its own program's name. So it runs under a name that nothing else has, and no user of this machine and
+    /// none of its services change: the service shows a greeting, asks for a password, and compares it with ours.
+    /// </summary>
+    private (string Program, string Service) AskFor(string password)
+    {
+        string name = Path.GetFileName(Directory.CreateTempSubdirectory("dynamo-sshd-").FullName);
+        Directory.Delete(Path.Combine(Path.GetTempPath(), name));
+        string program = Path.Combine(Folder, name), compare = Path.Combine(Folder, "compare"), expected = Path.Combine(Folder, "expected");
+        File.CreateSymbolicLink(program, Program);
+        File.WriteAllText(expected, password);
+        // PAM ends the password with a NUL.
+        File.WriteAllText(compare, $"tr -d '\\000' | cmp -s - '{expected}'\n");
+        string service = Path.Combine("/etc/pam.d", name);
+        File.WriteAllText(service, $"""
+            auth optional pam_echo.so Welcome to the waterworks
+            auth requisite {PamModule} quiet expose_authtok /bin/sh {compare}
+            auth required pam_permit.so
+            account required pam_permit.so
+            session required pam_permit.so
+
+            """);
+        return (program, service);
+    }
 
     /// <param name="path">The file.</param>
     /// <param name="passphrase">Its passphrase, or nothing.</param>

@@ -79,6 +79,16 @@ internal interface ISftpSession : IAsyncDisposable
     Task<SftpStatus> SetTimeAsync(byte[] path, DateTime modifiedUtc);
 }
 
+/// <summary>What an SFTP server says about itself.</summary>
+/// <param name="Client">The client that reaches it, once <see cref="SshClientKind.Auto"/> is decided.</param>
+/// <param name="Extensions">The extensions it announces, with their versions; the server's own text. Empty with the managed client, which
+/// does not tell.</param>
+/// <param name="RoundTrip">The time of one small request and its answer.</param>
+/// <param name="OpenHandles">How many files it lets one connection hold open, or <see langword="null"/> when it does not say.</param>
+/// <param name="FilesInFlight">How many files are fetched at once on a connection, to begin with.</param>
+internal sealed record SftpServerInfo(
+    SshClientKind Client, IReadOnlyDictionary<string, string> Extensions, TimeSpan RoundTrip, long? OpenHandles, int FilesInFlight);
+
 /// <summary>How long a session waits.</summary>
 /// <param name="Connect">From the start until the server has said what it can do.</param>
 /// <param name="Deadline">For the answer to the oldest request.</param>

@@ -24,6 +24,12 @@ internal enum HostKeyStanding
     Revoked,
 }
 
+/// <summary>What the files of known hosts say about a key that a server shows, and where.</summary>
+/// <param name="Standing">What they say.</param>
+/// <param name="Key">The key they have: the same one, the other one, or one of another type. None for an unknown host.</param>
+/// <param name="Place">The file and line of that key.</param>
+internal readonly record struct HostKeyVerdict(HostKeyStanding Standing, KnownHostKey? Key = null, string? Place = null);
+
 /// <summary>A public key of a server.</summary>
 /// <param name="Type">Its type, such as <c>ssh-ed25519</c>.</param>
 /// <param name="Blob">The key in its wire form (RFC 4253, section 6.6), of which the type is the first string.</param>
@@ -57,7 +63,7 @@ internal sealed record KnownHostKey(string Type, ReadOnlyMemory<byte> Blob)
 internal sealed class KnownHosts
 {
     /// <summary>The port that is not written down.</summary>
-    private const int DefaultPort = 22;
+    public const int DefaultPort = 22;
 
     private static readonly Lock s_writing = new();
 
@@ -72,10 +78,12 @@ internal sealed class KnownHosts
     /// <exception cref="IOException">A file is there and cannot be read.</exception>
     /// <exception cref="UnauthorizedAccessException">A file is there and cannot be read.</exception>
     public static KnownHosts Read(IEnumerable<string> files) =>
-        new(files.Where(File.Exists).SelectMany(File.ReadLines).Select(Entry.Parse).OfType<Entry>());
+        new(files.Where(File.Exists).SelectMany(file => File.ReadLines(file).Select((line, above) => Entry.Parse(line, file, above + 1)))
+            .OfType<Entry>());
 
     /// <summary>Reads lines.</summary>
-    public static KnownHosts Parse(string text) => new(text.Split('\n').Select(Entry.Parse).OfType<Entry>());
+    public static KnownHosts Parse(string text) =>
+        new(text.Split('\n').Select((line, above) => Entry.Parse(line, "known_hosts", above + 1)).OfType<Entry>());
 
     /// <summary>The name under which a host and port are looked for.</summary>
     public static string NameOf(string host, int port) =>
@@ -87,24 +95,28 @@ internal sealed class KnownHosts
     /// </summary>
     public IReadOnlyList<KnownHostKey> KeysOf(string host, int port)
     {
-        KnownHostKey[] keys = Keys(NameOf(host, port), Marker.None);
-        return keys.Length > 0 || port == DefaultPort ? keys : Keys(host, Marker.None);
+        Entry[] entries = [.. For(NameOf(host, port), Marker.None)];
+        if (entries.Length == 0 && port != DefaultPort) entries = [.. For(host, Marker.None)];
+        return [.. entries.Select(entry => entry.Key)];
     }
 
     /// <summary>Whether the files trust this host by a certificate authority's key.</summary>
-    public bool TrustsAuthority(string host, int port) => Keys(NameOf(host, port), Marker.Authority).Length > 0;
+    public bool TrustsAuthority(string host, int port) => For(NameOf(host, port), Marker.Authority).Any();
 
     /// <summary>What the files say about a key that a server shows.</summary>
-    public HostKeyStanding Judge(string host, int port, KnownHostKey shown)
+    public HostKeyVerdict Judge(string host, int port, KnownHostKey shown)
     {
         string name = NameOf(host, port);
-        if (Keys(name, Marker.Revoked).Concat(Keys(host, Marker.Revoked)).Any(shown.IsSame)) return HostKeyStanding.Revoked;
-        KnownHostKey[] known = Keys(name, Marker.None);
-        if (known.Any(shown.IsSame)) return HostKeyStanding.Known;
-        if (known.Any(key => key.Type == shown.Type)) return HostKeyStanding.Changed;
-        if (known.Length > 0) return HostKeyStanding.OtherTypes;
+        if (Same(For(name, Marker.Revoked).Concat(For(host, Marker.Revoked))) is { } revoked) return revoked.Says(HostKeyStanding.Revoked);
+        Entry[] known = [.. For(name, Marker.None)];
+        if (Same(known) is { } same) return same.Says(HostKeyStanding.Known);
+        if (known.FirstOrDefault(entry => entry.Key.Type == shown.Type) is { } other) return other.Says(HostKeyStanding.Changed);
+        if (known.Length > 0) return known[0].Says(HostKeyStanding.OtherTypes);
         // As ssh does: a key of the host without its port counts if it is that key, and says nothing if it is another one.
-        return port != DefaultPort && Keys(host, Marker.None).Any(shown.IsSame) ? HostKeyStanding.Known : HostKeyStanding.Unknown;
+        if (port != DefaultPort && Same(For(host, Marker.None)) is { } portless) return portless.Says(HostKeyStanding.Known);
+        return new HostKeyVerdict(HostKeyStanding.Unknown);
+
+        Entry? Same(IEnumerable<Entry> entries) => entries.FirstOrDefault(entry => shown.IsSame(entry.Key));
     }
 
     /// <summary>
@@ -117,7 +129,7 @@ internal sealed class KnownHosts
         // Several connections of one source meet an unknown host at the same time.
         lock (s_writing)
         {
-            if (Read([file]).Keys(NameOf(host, port), Marker.None).Any(key.IsSame)) return;
+            if (Read([file]).For(NameOf(host, port), Marker.None).Any(entry => key.IsSame(entry.Key))) return;
             string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
             if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
             else Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -141,8 +153,7 @@ internal sealed class KnownHosts
         return stream.ReadByte() == '\n';
     }
 
-    private KnownHostKey[] Keys(string name, Marker marker) =>
-        [.. _entries.Where(entry => entry.Marker == marker && entry.IsFor(name)).Select(entry => entry.Key)];
+    private IEnumerable<Entry> For(string name, Marker marker) => _entries.Where(entry => entry.Marker == marker && entry.IsFor(name));
 
     private enum Marker
     {
@@ -152,9 +163,12 @@ internal sealed class KnownHosts
     }
 
     /// <summary>One line: a marker, the hosts it is about, and a key.</summary>
-    private sealed record Entry(Marker Marker, string Hosts, KnownHostKey Key)
+    private sealed record Entry(Marker Marker, string Hosts, KnownHostKey Key, string File, int Line)
     {
-        public static Entry? Parse(string line)
+        public HostKeyVerdict Says(HostKeyStanding standing) =>
+            new(standing, Key, string.Create(CultureInfo.InvariantCulture, $"{File}:{Line}"));
+
+        public static Entry? Parse(string line, string file, int number)
         {
             string[] fields = line.TrimStart('\uFEFF').Split([' ', '\t', '\r'], StringSplitOptions.RemoveEmptyEntries);
             if (fields.Length == 0 || fields[0].StartsWith('#')) return null;
@@ -171,7 +185,7 @@ internal sealed class KnownHosts
             if (!Convert.TryFromBase64String(fields[hosts + 2], blob, out int length)) return null;
             // A key that is not of the type that stands before it is a damaged line.
             return KnownHostKey.From(blob.AsMemory(0, length)) is { } key && key.Type == fields[hosts + 1]
-                ? new Entry(marker.Value, fields[hosts], key) : null;
+                ? new Entry(marker.Value, fields[hosts], key, file, number) : null;
         }
 
         public bool IsFor(string name)

@@ -85,7 +85,7 @@ internal sealed class SftpConnection : ISftpSession
         get
         {
             long? handles = Limits.OpenHandles is > 0 and < long.MaxValue and var most ? (long)most : null;
-            return new SftpServerInfo(Extensions, RoundTrip, handles, ReadLength, Files.Limit);
+            return new SftpServerInfo(SshClientKind.OpenSsh, Extensions, RoundTrip, handles, Files.Limit);
         }
     }
 

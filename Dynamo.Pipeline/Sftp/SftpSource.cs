@@ -36,18 +36,14 @@ public sealed class SftpSource : IFileSource
     internal SftpSource(SftpSourceOptions options, Func<SftpTransport>? connect)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Client == SshClientKind.Managed && SshNetLogin.Unable(options) is { } unable)
+        if (options.Client == SshClientKind.Managed && SshNetLogin.Refusal(options) is { } unable)
             throw new ArgumentException(unable, nameof(options));
         Options = options;
         Name = options.ToString();
         _place = new SftpPlace(options);
         _completion = new SftpCompletion(Name, _place, options);
         _askPass = new Lazy<SshAskPass?>(() => options.HasPassword ? new SshAskPass() : null);
-        _isManaged = new Lazy<bool>(() => options.Client switch
-        {
-            SshClientKind.Auto => !SshCommand.IsFound(options),
-            SshClientKind kind => kind == SshClientKind.Managed,
-        });
+        _isManaged = new Lazy<bool>(() => SshCommand.ClientOf(options) == SshClientKind.Managed);
         _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
             Name, options.Reconnects, options.TimeProvider, token => ConnectAsync(connect, token)));
         _opening = new SftpOpening(_lines, options);
@@ -69,17 +65,18 @@ public sealed class SftpSource : IFileSource
     public int OpensInFlight => Options.OpensInFlight;
 
     /// <summary>
-    /// Connects, unless that is done, and tells what the server is like. Call it early to have the connection made while other things
-    /// start.
+    /// Connects, unless that is done. Call it early to have the connection made while other things start, or to learn whether the server
+    /// can be reached.
     /// </summary>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>What the server says about itself.</returns>
+    /// <returns>A task that ends when the connection stands.</returns>
     /// <exception cref="SourceException">The server cannot be reached, is not known, or denies the login.</exception>
-    public async ValueTask<SftpServerInfo> ConnectAsync(CancellationToken cancellationToken = default)
-    {
-        ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
-        return session.Server;
-    }
+    public async ValueTask ConnectAsync(CancellationToken cancellationToken = default) =>
+        await DescribeAsync(cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Connects, unless that is done, and tells what the server is like.</summary>
+    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken) =>
+        (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
 
     /// <inheritdoc/>
     public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
@@ -150,18 +147,4 @@ public sealed class SftpSource : IFileSource
         SftpTransport transport = connect?.Invoke() ?? SshProcess.Start(Options, _askPass.Value);
         return await SftpConnection.StartAsync(transport, timing, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
     }
-}
-
-/// <summary>What an SFTP server says about itself.</summary>
-/// <param name="Extensions">The extensions it announces, with their versions; the server's own text. Empty with the managed client, which
-/// does not tell.</param>
-/// <param name="RoundTrip">The time of one small request and its answer.</param>
-/// <param name="OpenHandles">How many files it lets one connection hold open, or <see langword="null"/> when it does not say.</param>
-/// <param name="ReadLength">How many bytes are asked for in one request.</param>
-/// <param name="FilesInFlight">How many files are fetched at once on a connection, to begin with.</param>
-public sealed record SftpServerInfo(
-    IReadOnlyDictionary<string, string> Extensions, TimeSpan RoundTrip, long? OpenHandles, int ReadLength, int FilesInFlight)
-{
-    /// <summary>The client that is used, once <see cref="SshClientKind.Auto"/> is decided.</summary>
-    public SshClientKind Client { get; init; }
 }

@@ -13,9 +13,11 @@ namespace Dynamo.Pipeline.Sftp;
 /// </summary>
 internal sealed class SshNetLogin
 {
-    private const int DefaultPort = 22;
-
     private const string OtherClient = "the ssh client can ('openssh')";
+
+    /// <summary>Whoever cannot be reached may be meant by another name, or be reached by a way that ssh's configuration describes.</summary>
+    private const string Elsewhere = "Check host and port, the network, and that an SSH server runs there. The managed client reads no "
+        + $"~/.ssh/config, neither aliases nor ProxyJump; {OtherClient}";
 
     /// <summary>What OpenSSH's client does not offer by itself any more, because it is broken or about to be.</summary>
     private static readonly string[] s_weak =
@@ -37,27 +39,26 @@ internal sealed class SshNetLogin
 
     private string Host => _options.Host;
 
-    private int Port => _options.Port ?? DefaultPort;
+    private int Port => _options.Port ?? KnownHosts.DefaultPort;
 
     /// <summary>A login with these options, not yet begun.</summary>
     internal static SshNetLogin For(SftpSourceOptions options) => new(options);
 
-    /// <summary>
-    /// What is asked for that the managed client cannot do, with a remedy; <see langword="null"/> when it can do all of it.
-    /// </summary>
-    public static string? Unable(SftpSourceOptions options)
+    /// <summary>The options that are set and that the managed client cannot follow, each with the reason. Empty when it can do all.</summary>
+    public static IEnumerable<(string Option, string Why)> Unable(SftpSourceOptions options)
     {
-        string[] asked = [.. Asked()];
-        if (asked.Length == 0) return null;
-        return $"The managed client reads no ssh configuration and runs no program, and {string.Join(" and ", asked)} "
-            + $"{(asked.Length == 1 ? "is" : "are")} set. Leave out what is set, or set Client to OpenSsh";
+        if (options.SshConfigFile is not null)
+            yield return (nameof(options.SshConfigFile), "the managed client reads no ssh configuration");
+        // What to look for may be said also where it is not found.
+        if (options.SshProgram is not null && options.Client == SshClientKind.Managed)
+            yield return (nameof(options.SshProgram), "the managed client runs no program");
+    }
 
-        IEnumerable<string> Asked()
-        {
-            if (options.SshConfigFile is not null) yield return nameof(options.SshConfigFile);
-            // What to look for may be said also where it is not found.
-            if (options.SshProgram is not null && options.Client == SshClientKind.Managed) yield return nameof(options.SshProgram);
-        }
+    /// <summary>The same as a sentence with the remedy; <see langword="null"/> when the managed client can do all of it.</summary>
+    public static string? Refusal(SftpSourceOptions options)
+    {
+        string[] asked = [.. Unable(options).Select(asked => $"{asked.Option} is set, and {asked.Why}")];
+        return asked.Length == 0 ? null : $"{string.Join("; ", asked)}. Leave out what is set, or set Client to OpenSsh";
     }
 
     /// <summary>Where keys of servers are known: the user's files, or the one that was named, and the machine's.</summary>
@@ -65,9 +66,11 @@ internal sealed class SshNetLogin
     {
         yield return KnownHostsFileOf(options);
         if (options.KnownHostsFile is null) yield return Home("~/.ssh/known_hosts2");
-        yield return OperatingSystem.IsWindows()
-            ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), "ssh", "ssh_known_hosts")
-            : "/etc/ssh/ssh_known_hosts";
+        string machine = OperatingSystem.IsWindows()
+            ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.CommonApplicationData), "ssh")
+            : "/etc/ssh";
+        yield return Path.Combine(machine, "ssh_known_hosts");
+        yield return Path.Combine(machine, "ssh_known_hosts2");
     }
 
     /// <summary>Where a key is added.</summary>
@@ -77,15 +80,13 @@ internal sealed class SshNetLogin
     /// <exception cref="SftpConnectionException">There is none to be had.</exception>
     public static async Task<SftpClient> ConnectAsync(SftpSourceOptions options, TimeSpan patience, CancellationToken cancellationToken)
     {
-        if (Unable(options) is { } unable) throw new SftpConnectionException(unable, mayRecover: false);
+        if (Refusal(options) is { } unable) throw new SftpConnectionException(unable, mayRecover: false);
         var login = new SshNetLogin(options);
         var client = new SftpClient(login.Connection());
         client.HostKeyReceived += login.Judge;
         try
         {
-            // SSH.NET waits on its own threads, and now and then without an end.
-            await Task.Run(() => client.ConnectAsync(cancellationToken), cancellationToken)
-                .WaitAsync(options.ConnectTimeout, options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            await login.ConnectAsync(client, cancellationToken).ConfigureAwait(false);
             client.OperationTimeout = patience;
             return client;
         }
@@ -93,7 +94,7 @@ internal sealed class SshNetLogin
         {
             _ = Abandon(client);
             if (e is OperationCanceledException && cancellationToken.IsCancellationRequested) throw;
-            throw login.Explain(e);
+            throw login.Explain(e, Elsewhere);
         }
     }
 
@@ -111,51 +112,63 @@ internal sealed class SshNetLogin
         }
     });
 
-    /// <summary>Asks a server for its keys, of each type one.</summary>
+    /// <summary>
+    /// Asks a server for its keys, one of each type, in ssh's own order of preference. Nobody logs in, and nothing is trusted: this shows
+    /// what somebody is to confirm. So it also takes the old algorithms that a login does without.
+    /// </summary>
     /// <exception cref="SftpConnectionException">It cannot be asked.</exception>
     public static async Task<IReadOnlyList<KnownHostKey>> ScanAsync(SftpSourceOptions options, CancellationToken cancellationToken)
     {
         List<KnownHostKey> keys = [];
-        foreach (string[] algorithms in (string[][])
-            [["ssh-ed25519"], ["ecdsa-sha2-nistp256"], ["ecdsa-sha2-nistp384"], ["ecdsa-sha2-nistp521"], ["rsa-sha2-512", "rsa-sha2-256"]])
-        {
-            var login = new SshNetLogin(options);
-            ConnectionInfo connection = login.Anonymous();
-            foreach (string other in connection.HostKeyAlgorithms.Keys.Except(algorithms).ToArray())
-                connection.HostKeyAlgorithms.Remove(other);
-            var client = new SftpClient(connection);
-            KnownHostKey? shown = null;
-            client.HostKeyReceived += (_, key) =>
-            {
-                // Nobody logs in: the key is all that is wanted.
-                key.CanTrust = false;
-                shown = KnownHostKey.From(key.HostKey);
-            };
-            try
-            {
-                await Task.Run(() => client.ConnectAsync(cancellationToken), cancellationToken)
-                    .WaitAsync(options.ConnectTimeout, options.TimeProvider, cancellationToken).ConfigureAwait(false);
-            }
-            catch (SshConnectionException e) when (e.DisconnectReason == DisconnectReason.KeyExchangeFailed)
-            {
-                // Refused, as it should be, or the server has no key of this type.
-            }
-            catch (Exception e) when (shown is null && !cancellationToken.IsCancellationRequested)
-            {
-                throw login.Explain(e);
-            }
-            catch (Exception) when (shown is not null)
-            {
-                // Refused in another way.
-            }
-            finally
-            {
-                _ = Abandon(client);
-            }
-            if (shown is not null) keys.Add(shown);
-        }
+        foreach (string[] type in (string[][])
+        [
+            ["ssh-ed25519"], ["ecdsa-sha2-nistp256"], ["ecdsa-sha2-nistp384"], ["ecdsa-sha2-nistp521"],
+            ["rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"],
+        ])
+            if (await new SshNetLogin(options).AskAsync(type, cancellationToken).ConfigureAwait(false) is { } key) keys.Add(key);
         return keys;
     }
+
+    /// <summary>The server's key of one type; <see langword="null"/> when it has none.</summary>
+    private async Task<KnownHostKey?> AskAsync(string[] type, CancellationToken cancellationToken)
+    {
+        string user = _options.User ?? Environment.UserName;
+        var connection = new ConnectionInfo(Host, Port, user, new NoneAuthenticationMethod(user)) { Timeout = _options.ConnectTimeout };
+        foreach (string other in connection.HostKeyAlgorithms.Keys.Except(type).ToArray()) connection.HostKeyAlgorithms.Remove(other);
+        var client = new SftpClient(connection);
+        KnownHostKey? shown = null;
+        client.HostKeyReceived += (_, key) =>
+        {
+            key.CanTrust = false;
+            shown = KnownHostKey.From(key.HostKey);
+        };
+        try
+        {
+            await ConnectAsync(client, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception) when (shown is not null)
+        {
+            // The key was refused, as it should be.
+        }
+        catch (SshConnectionException e) when (e.DisconnectReason == DisconnectReason.KeyExchangeFailed)
+        {
+            // No key of this type.
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Explain(e, elsewhere: null);
+        }
+        finally
+        {
+            _ = Abandon(client);
+        }
+        return shown;
+    }
+
+    /// <summary>SSH.NET waits on its own threads, and now and then without an end.</summary>
+    private Task ConnectAsync(SftpClient client, CancellationToken cancellationToken) =>
+        Task.Run(() => client.ConnectAsync(cancellationToken), cancellationToken)
+            .WaitAsync(_options.ConnectTimeout, _options.TimeProvider, cancellationToken);
 
     private ConnectionInfo Connection()
     {
@@ -177,12 +190,6 @@ internal sealed class SshNetLogin
                 + $"~/.ssh, and no password is set. The managed client asks no agent and reads no ~/.ssh/config; {OtherClient}",
                 mayRecover: false);
         return Strict(new ConnectionInfo(Host, Port, user, [.. methods]));
-    }
-
-    private ConnectionInfo Anonymous()
-    {
-        string user = _options.User ?? Environment.UserName;
-        return Strict(new ConnectionInfo(Host, Port, user, new NoneAuthenticationMethod(user)));
     }
 
     /// <summary>
@@ -249,6 +256,11 @@ internal sealed class SshNetLogin
         {
             throw new SftpConnectionException($"the private key {file} is encrypted. Set Password to its passphrase", mayRecover: false, e);
         }
+        catch (Exception e) when (e is not OutOfMemoryException && Path.GetExtension(file) == ".pub")
+        {
+            string why = $"{file} is a public key: its private key would be asked of an agent, which the managed client cannot; {OtherClient}";
+            throw new SftpConnectionException(why, mayRecover: false, e);
+        }
         catch (Exception e) when (e.Message.Contains("'sk-", StringComparison.Ordinal))
         {
             string why = $"the private key {file} lives in a hardware key, which the managed client cannot use; {OtherClient}";
@@ -309,19 +321,20 @@ internal sealed class SshNetLogin
         if (shown is null) return new SftpConnectionException("the server shows a host key that is none", mayRecover: false);
         KnownHosts known = Known();
         string key = $"{shown.Type} {shown.Fingerprint}", file = KnownHostsFileOf(_options);
-        switch (known.Judge(Host, Port, shown))
+        HostKeyVerdict verdict = known.Judge(Host, Port, shown);
+        switch (verdict.Standing)
         {
             case HostKeyStanding.Known:
                 return null;
             case HostKeyStanding.Revoked:
-                return new SftpConnectionException($"the server's host key is revoked: it shows {key}, which is marked @revoked in {file} "
-                    + "or in the machine's file. Do not log in there; ask its administrator", mayRecover: false);
+                return new SftpConnectionException($"the server's host key is revoked: it shows {key}, which is marked @revoked in "
+                    + $"{verdict.Place}. Do not log in there; ask its administrator", mayRecover: false);
             case HostKeyStanding.Changed:
-                return SshDiagnosis.As(
-                    "REMOTE HOST IDENTIFICATION HAS CHANGED", $": it shows {key}, and {file} or the machine's file has another one");
+                return SshDiagnosis.As("REMOTE HOST IDENTIFICATION HAS CHANGED",
+                    $": it shows {key}, and {verdict.Place} has {verdict.Key!.Fingerprint}");
             case HostKeyStanding.OtherTypes:
                 string types = string.Join(", ", known.KeysOf(Host, Port).Select(other => other.Type).Distinct());
-                return SshDiagnosis.As("Host key verification failed", $": it shows {key}, and only {types} is known of it");
+                return SshDiagnosis.As("Host key verification failed", $": it shows {key}, and only {types} is known of it ({verdict.Place})");
             case HostKeyStanding.Unknown when _options.AcceptNewHostKeys:
                 KnownHosts.Add(file, Host, Port, shown);
                 return null;
@@ -332,16 +345,19 @@ internal sealed class SshNetLogin
         }
     }
 
-    private SftpConnectionException Explain(Exception error) => error switch
+    /// <param name="error">What SSH.NET met.</param>
+    /// <param name="elsewhere">What to do where a server cannot be reached, when there is more to say than usual.</param>
+    private SftpConnectionException Explain(Exception error, string? elsewhere) => error switch
     {
         _ when _refusal is { } refusal => refusal,
         SftpConnectionException known => known,
         TimeoutException or SshOperationTimeoutException or OperationCanceledException => new SftpConnectionException(
-            $"no SFTP server answered within {_options.ConnectTimeout.TotalSeconds:0.###} s", mayRecover: true, error),
+            $"no server answered within {_options.ConnectTimeout.TotalSeconds:0.###} s{(elsewhere is null ? "" : ". " + elsewhere)}",
+            mayRecover: true, error),
         SshAuthenticationException => SshDiagnosis.As("Permission denied", Said(error), error,
             "Check the user, the private key (IdentityFile) and the password. The managed client asks no agent, reads no ~/.ssh/config "
             + $"and uses no hardware key; {OtherClient}"),
-        SocketException socket => Explain(socket),
+        SocketException socket => Explain(socket, elsewhere),
         SshException when error.Message.Contains("Subsystem", StringComparison.Ordinal) =>
             SshDiagnosis.As("subsystem request failed", Said(error), error),
         SshException when error.Message.StartsWith("No matching", StringComparison.Ordinal) =>
@@ -349,21 +365,22 @@ internal sealed class SshNetLogin
         _ => new SftpConnectionException($"the connection ended{Said(error)}", mayRecover: true, error),
     };
 
-    private SftpConnectionException Explain(SocketException error) => error.SocketErrorCode switch
+    private SftpConnectionException Explain(SocketException error, string? elsewhere) => error.SocketErrorCode switch
     {
-        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery => SshDiagnosis.As(
-            "Could not resolve hostname", Said(error), error,
-            "Check the host's name and the network. The managed client knows no aliases of ~/.ssh/config"),
-        SocketError.ConnectionRefused => SshDiagnosis.As("Connection refused", Said(error), error),
-        SocketError.TimedOut => SshDiagnosis.As("Connection timed out", Said(error), error),
-        SocketError.HostUnreachable or SocketError.HostDown => SshDiagnosis.As("No route to host", Said(error), error),
-        SocketError.NetworkUnreachable or SocketError.NetworkDown => SshDiagnosis.As("Network is unreachable", Said(error), error),
+        SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain or SocketError.NoRecovery =>
+            SshDiagnosis.As("Could not resolve hostname", Said(error), error, elsewhere),
+        SocketError.ConnectionRefused => SshDiagnosis.As("Connection refused", Said(error), error, elsewhere),
+        SocketError.TimedOut => SshDiagnosis.As("Connection timed out", Said(error), error, elsewhere),
+        SocketError.HostUnreachable or SocketError.HostDown => SshDiagnosis.As("No route to host", Said(error), error, elsewhere),
+        SocketError.NetworkUnreachable or SocketError.NetworkDown =>
+            SshDiagnosis.As("Network is unreachable", Said(error), error, elsewhere),
         _ => new SftpConnectionException($"the connection ended{Said(error)}", mayRecover: true, error),
     };
 
     private string Said(Exception error) => SshDiagnosis.Quote("SSH.NET", error.Message, _options.Password).TrimEnd('.');
 
-    private static string Home(string path) => path.StartsWith("~/", StringComparison.Ordinal) || path == "~"
+    /// <summary>A path, with the user's home for a leading <c>~</c>.</summary>
+    public static string Home(string path) => path.StartsWith("~/", StringComparison.Ordinal) || path == "~"
         ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path.Length > 2 ? path[2..] : "")
         : path;
 }

@@ -78,10 +78,7 @@ internal sealed class SshNetSession : ISftpSession
 
     public SftpWindow Files { get; private set; } = new(1);
 
-    public SftpServerInfo Server => new(new Dictionary<string, string>(), RoundTrip, null, LongestRead, Files.Limit)
-    {
-        Client = SshClientKind.Managed,
-    };
+    public SftpServerInfo Server => new(SshClientKind.Managed, new Dictionary<string, string>(), RoundTrip, null, Files.Limit);
 
     /// <summary>SSH.NET's plain RENAME leaves it to the server, and OpenSSH refuses then.</summary>
     public bool ReplacesOnRename => false;

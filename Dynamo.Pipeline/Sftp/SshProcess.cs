@@ -147,7 +147,7 @@ internal static class SshCommand
     /// <returns>A start info without a password in it.</returns>
     public static ProcessStartInfo For(SftpSourceOptions options)
     {
-        var start = new ProcessStartInfo(options.SshProgram ?? Find())
+        var start = new ProcessStartInfo(ProgramOf(options))
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -197,10 +197,17 @@ internal static class SshCommand
     private static string Seconds(TimeSpan time) =>
         Math.Max(1, (int)Math.Ceiling(time.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>The client that is taken: the one that is set, or for <see cref="SshClientKind.Auto"/> what there is.</summary>
+    public static SshClientKind ClientOf(SftpSourceOptions options) =>
+        options.Client != SshClientKind.Auto ? options.Client : IsFound(options) ? SshClientKind.OpenSsh : SshClientKind.Managed;
+
+    /// <summary>The program to run, a name or a path.</summary>
+    public static string ProgramOf(SftpSourceOptions options) => options.SshProgram ?? Find();
+
     /// <summary>Whether there is a client to run.</summary>
     public static bool IsFound(SftpSourceOptions options)
     {
-        string program = options.SshProgram ?? Find();
+        string program = ProgramOf(options);
         if (program.AsSpan().IndexOfAny(Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar) >= 0) return File.Exists(program);
         string path = Environment.GetEnvironmentVariable("PATH") ?? "";
         return path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)

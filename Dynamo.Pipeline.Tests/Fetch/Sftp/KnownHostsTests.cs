@@ -34,7 +34,7 @@ public sealed class KnownHostsTests
     {
         KnownHosts known = KnownHosts.Parse($"{pattern} {Ed25519.Line} a comment\n");
 
-        Assert.That(known.Judge(host, port, Ed25519), Is.EqualTo(found ? HostKeyStanding.Known : HostKeyStanding.Unknown));
+        Assert.That(known.Judge(host, port, Ed25519).Standing, Is.EqualTo(found ? HostKeyStanding.Known : HostKeyStanding.Unknown));
     }
 
     [TestCase("Example.org", 22)]
@@ -47,9 +47,9 @@ public sealed class KnownHostsTests
         await External.RunAsync("ssh-keygen", "-q", "-H", "-f", file);
 
         Assert.That(await File.ReadAllTextAsync(file), Does.StartWith("|1|").And.Not.Contain("example"));
-        Assert.That(KnownHosts.Read([file]).Judge(host, port, Ed25519), Is.EqualTo(HostKeyStanding.Known));
-        Assert.That(KnownHosts.Read([file]).Judge(host, port, Other), Is.EqualTo(HostKeyStanding.Changed));
-        Assert.That(KnownHosts.Read([file]).Judge("another", port, Ed25519), Is.EqualTo(HostKeyStanding.Unknown));
+        Assert.That(KnownHosts.Read([file]).Judge(host, port, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Known));
+        Assert.That(KnownHosts.Read([file]).Judge(host, port, Other).Standing, Is.EqualTo(HostKeyStanding.Changed));
+        Assert.That(KnownHosts.Read([file]).Judge("another", port, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Unknown));
     }
 
     [Test]
@@ -57,8 +57,24 @@ public sealed class KnownHostsTests
     {
         KnownHosts known = KnownHosts.Parse($"h {Ed25519.Line}\n");
 
-        Assert.That(known.Judge("h", 22, Other), Is.EqualTo(HostKeyStanding.Changed));
-        Assert.That(known.Judge("h", 22, Rsa), Is.EqualTo(HostKeyStanding.OtherTypes));
+        Assert.That(known.Judge("h", 22, Other).Standing, Is.EqualTo(HostKeyStanding.Changed));
+        Assert.That(known.Judge("h", 22, Rsa).Standing, Is.EqualTo(HostKeyStanding.OtherTypes));
+    }
+
+    [Test]
+    public void A_verdict_names_the_key_it_rests_on_with_file_and_line()
+    {
+        using var scratch = new ScratchFolder();
+        File.WriteAllText(scratch["mine"], $"# mine\n\nh {Ed25519.Line}\n");
+        File.WriteAllText(scratch["machine"], $"other {Other.Line}\n@revoked * {Rsa.Line}\n");
+        KnownHosts known = KnownHosts.Read([scratch["mine"], scratch["none"], scratch["machine"]]);
+
+        HostKeyVerdict same = known.Judge("h", 22, Ed25519), changed = known.Judge("h", 22, Other), revoked = known.Judge("h", 22, Rsa);
+
+        Assert.That((same.Place, changed.Place, revoked.Place), Is.EqualTo((scratch["mine"] + ":3", scratch["mine"] + ":3",
+            scratch["machine"] + ":2")));
+        Assert.That((changed.Standing, changed.Key!.IsSame(Ed25519)), Is.EqualTo((HostKeyStanding.Changed, true)));
+        Assert.That(known.Judge("unknown", 22, Other), Is.EqualTo(new HostKeyVerdict(HostKeyStanding.Unknown)));
     }
 
     [Test]
@@ -67,7 +83,7 @@ public sealed class KnownHostsTests
         KnownHosts known = KnownHosts.Parse($"h {Other.Line}\nh {Ed25519.Line}\nh {Rsa.Line}\n");
 
         foreach (KnownHostKey key in (KnownHostKey[])[Ed25519, Other, Rsa])
-            Assert.That(known.Judge("h", 22, key), Is.EqualTo(HostKeyStanding.Known));
+            Assert.That(known.Judge("h", 22, key).Standing, Is.EqualTo(HostKeyStanding.Known));
         Assert.That(known.KeysOf("h", 22), Has.Count.EqualTo(3));
     }
 
@@ -79,8 +95,8 @@ public sealed class KnownHostsTests
 
         KnownHosts known = KnownHosts.Parse(revokedFirst ? revoked + trusted : trusted + revoked);
 
-        Assert.That(known.Judge("h", port, Ed25519), Is.EqualTo(HostKeyStanding.Revoked));
-        Assert.That(known.Judge("h", port, Other), Is.Not.EqualTo(HostKeyStanding.Revoked));
+        Assert.That(known.Judge("h", port, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Revoked));
+        Assert.That(known.Judge("h", port, Other).Standing, Is.Not.EqualTo(HostKeyStanding.Revoked));
     }
 
     [Test]
@@ -88,7 +104,7 @@ public sealed class KnownHostsTests
     {
         KnownHosts known = KnownHosts.Parse($"@cert-authority *.example.org {Ed25519.Line}\n");
 
-        Assert.That(known.Judge("www.example.org", 22, Ed25519), Is.EqualTo(HostKeyStanding.Unknown));
+        Assert.That(known.Judge("www.example.org", 22, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Unknown));
         Assert.That(known.TrustsAuthority("www.example.org", 22));
         Assert.That(known.TrustsAuthority("example.com", 22), Is.False);
     }
@@ -109,8 +125,8 @@ public sealed class KnownHostsTests
 
         KnownHosts known = KnownHosts.Parse($"\uFEFF{line}\r\n\t h2  {Ed25519.Line}\r\n");
 
-        Assert.That(known.Judge("h", 22, Ed25519), Is.EqualTo(HostKeyStanding.Unknown));
-        Assert.That(known.Judge("h2", 22, Ed25519), Is.EqualTo(HostKeyStanding.Known));
+        Assert.That(known.Judge("h", 22, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Unknown));
+        Assert.That(known.Judge("h2", 22, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Known));
     }
 
     [Test]
@@ -135,7 +151,7 @@ public sealed class KnownHostsTests
 
         KnownHosts.Add(file, "h", 22, Ed25519);
 
-        Assert.That(KnownHosts.Read([scratch["missing"], file]).Judge("h", 22, Ed25519), Is.EqualTo(HostKeyStanding.Known));
+        Assert.That(KnownHosts.Read([scratch["missing"], file]).Judge("h", 22, Ed25519).Standing, Is.EqualTo(HostKeyStanding.Known));
         if (OperatingSystem.IsWindows()) return;
         Assert.That(File.GetUnixFileMode(file) & (UnixFileMode)0x3F, Is.EqualTo(UnixFileMode.None));
         Assert.That(File.GetUnixFileMode(scratch["ssh"]) & (UnixFileMode)0x3F, Is.EqualTo(UnixFileMode.None));

@@ -133,6 +133,15 @@ public sealed class ManagedClientTests
         Assert.That(await FailsAsync(Options() with { IdentityFile = garbage }, token), Does.Contain("no private key"));
         Assert.That(await FailsAsync(Options() with { IdentityFile = hardware }, token),
             Does.Contain("hardware key").And.Contain("'openssh'"));
+        Assert.That(await FailsAsync(Options() with { IdentityFile = _sshd.UserKey + ".pub" }, token),
+            Does.Contain("public key").And.Contain("agent").And.Contain("'openssh'"));
+    }
+
+    [Test]
+    public async Task A_server_that_is_not_reached_may_be_an_alias_or_behind_a_jump_which_is_named(CancellationToken token)
+    {
+        Assert.That(await FailsAsync(Options() with { Host = "no-such-host.invalid", Reconnects = 0 }, token),
+            Does.Contain("name is not known").And.Contain("neither aliases nor ProxyJump").And.Contain("'openssh'"));
     }
 
     [TestCase(1, 1, "s3cret")]
@@ -161,7 +170,8 @@ public sealed class ManagedClientTests
         Assert.That(() => new SftpSource(Options() with { SshConfigFile = "config" }),
             Throws.ArgumentException.With.Message.Contains("SshConfigFile"));
         Assert.That(() => new SftpSource(Options() with { SshConfigFile = "config", SshProgram = "ssh" }),
-            Throws.ArgumentException.With.Message.Contains("SshConfigFile and SshProgram are"));
+            Throws.ArgumentException.With.Message.Contains("SshConfigFile is set").And.Message.Contains("SshProgram is set, and the")
+                .And.Message.Contains("set Client to OpenSsh"));
         Assert.That(() => new SftpSource(Options() with { Client = (SshClientKind)7 }), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
@@ -172,8 +182,8 @@ public sealed class ManagedClientTests
         await using var with = new SftpSource(auto with { SshConfigFile = _sshd.ConfigFile });
         await using var without = new SftpSource(auto with { SshProgram = "/no/such/ssh" });
 
-        Assert.That((await with.ConnectAsync(token)).Client, Is.EqualTo(SshClientKind.OpenSsh));
-        Assert.That((await without.ConnectAsync(token)).Client, Is.EqualTo(SshClientKind.Managed));
+        Assert.That((await with.DescribeAsync(token)).Client, Is.EqualTo(SshClientKind.OpenSsh));
+        Assert.That((await without.DescribeAsync(token)).Client, Is.EqualTo(SshClientKind.Managed));
         Assert.That(await FailsAsync(auto with { SshProgram = "no-such-ssh", SshConfigFile = _sshd.ConfigFile }, token),
             Does.Contain("SshConfigFile is set"));
     }
@@ -313,7 +323,7 @@ public sealed class ManagedClientTests
     private static async Task ConnectsAsync(SftpSourceOptions options, CancellationToken token)
     {
         await using var source = new SftpSource(options);
-        Assert.That((await source.ConnectAsync(token)).Client, Is.EqualTo(SshClientKind.Managed));
+        Assert.That((await source.DescribeAsync(token)).Client, Is.EqualTo(SshClientKind.Managed));
     }
 
     private static async Task<string> FailsAsync(SftpSourceOptions options, CancellationToken token)

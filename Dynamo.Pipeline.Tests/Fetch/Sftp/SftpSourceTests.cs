@@ -380,7 +380,7 @@ public sealed class SftpSourceTests
     public async Task The_server_is_described(CancellationToken cancellationToken)
     {
         await using SftpSource source = Real();
-        SftpServerInfo info = await source.ConnectAsync(cancellationToken);
+        SftpServerInfo info = await source.DescribeAsync(cancellationToken);
         Assert.That(info.Extensions, Does.ContainKey("posix-rename@openssh.com"));
         Assert.That(info.OpenHandles, Is.GreaterThan(0));
         Assert.That(info.RoundTrip, Is.GreaterThan(TimeSpan.Zero));

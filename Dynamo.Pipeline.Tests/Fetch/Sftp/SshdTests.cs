@@ -106,7 +106,7 @@ public sealed class SshdTests(SshClientKind client)
         File.Copy(key + ".pub", Path.Combine(_sshd.Folder, "authorized_keys"), overwrite: true);
         File.WriteAllText(_sshd.ConfigFile, "IdentitiesOnly yes\n");
         await using var source = new SftpSource(Options() with { IdentityFile = key, Password = "the $ecret \"phrase\"" });
-        Assert.That((await source.ConnectAsync(cancellationToken)).Client, Is.EqualTo(client));
+        Assert.That((await source.DescribeAsync(cancellationToken)).Client, Is.EqualTo(client));
         await using var without = new SftpSource(Options() with { IdentityFile = key });
         Assert.That(async () => await without.ConnectAsync(cancellationToken), Throws.TypeOf<SourceException>());
         await using var wrong = new SftpSource(Options() with { IdentityFile = key, Password = "wr0ng-pass" });
