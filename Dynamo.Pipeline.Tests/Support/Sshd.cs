@@ -168,8 +168,8 @@ internal sealed class Sshd : IDisposable
     /// </summary>
     private (string Program, string Service) AskFor(string password)
     {
-        string name = Path.GetFileName(Directory.CreateTempSubdirectory("dynamo-sshd-").FullName);
-        Directory.Delete(Path.Combine(Path.GetTempPath(), name));
+        // PAM knows services by their names in lower case only.
+        string name = $"dynamo-sshd-{Guid.NewGuid():N}";
         string program = Path.Combine(Folder, name), compare = Path.Combine(Folder, "compare"), expected = Path.Combine(Folder, "expected");
         File.CreateSymbolicLink(program, Program);
         File.WriteAllText(expected, password);
