@@ -51,6 +51,7 @@ internal sealed class SshNetSession : ISftpSession
     private readonly ConcurrentDictionary<string, string> _folders = new(StringComparer.Ordinal);
     private readonly ITimer _watch;
     private readonly Lock _opening = new();
+    private readonly WaitingThreads _threads = new(Widest);
 
     private readonly Lock _gate = new();
     private readonly HashSet<long> _pending = [];
@@ -165,10 +166,7 @@ internal sealed class SshNetSession : ISftpSession
 
     public async Task<SftpAttributes?> StatAsync(byte[] path)
     {
-        if (await LookAsync(Text(path)).ConfigureAwait(false) is not { } found) return null;
-        // A server that does not follow links when it is asked for a real path: then nothing that SSH.NET has does.
-        if (found.Attributes.IsSymbolicLink) throw Unable("it cannot tell what a symbolic link leads to on this server");
-        return Attributes(found);
+        return await LookAsync(Text(path)).ConfigureAwait(false) is { } found ? Followed(found) : null;
     }
 
     public async Task<SftpAttributes?> LstatAsync(byte[] path)
@@ -243,6 +241,13 @@ internal sealed class SshNetSession : ISftpSession
         return new SftpAttributes(told.Size >= 0 ? told.Size : null, mode, modified);
     }
 
+    private static SftpAttributes Followed(RenciFile found)
+    {
+        // A server that does not follow links when it is asked for a real path: then nothing that SSH.NET has does.
+        if (found.Attributes.IsSymbolicLink) throw Unable("it cannot tell what a symbolic link leads to on this server");
+        return Attributes(found);
+    }
+
     private static SftpEntry Entry(RenciFile file, string prefix)
     {
         // SSH.NET's own Name is what follows the last slash, and hides a name with a slash in it.
@@ -289,6 +294,19 @@ internal sealed class SshNetSession : ISftpSession
         try
         {
             return await DoAsync(() => _client.GetAsync(path, CancellationToken.None)).ConfigureAwait(false);
+        }
+        catch (SftpStatusException e) when (e.Status.Code == SftpCode.NoSuchFile)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>As <see cref="StatAsync"/>, on a thread that waits.</summary>
+    private SftpAttributes? Stat(string path)
+    {
+        try
+        {
+            return Followed(Call(() => _client.Get(path)));
         }
         catch (SftpStatusException e) when (e.Status.Code == SftpCode.NoSuchFile)
         {
@@ -377,6 +395,51 @@ internal sealed class SshNetSession : ISftpSession
         })).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Opens a file to read all of it. A READ of just its size is one request; a longer one makes SSH.NET ask once more for the rest.
+    /// Others open files at the same time, so this may open with another one's buffer: then it takes more requests.
+    /// </summary>
+    private RenciStream Open(string path, long size)
+    {
+        _client.BufferSize = (uint)Math.Max(Math.Min(size, LongestRead) + Overhead, SmallestBuffer);
+        return _client.Open(path, FileMode.Open, FileAccess.Read);
+    }
+
+    /// <summary>Closes what was opened, on a thread that waits for it. It never fails.</summary>
+    private void Close(RenciStream opened)
+    {
+        try
+        {
+            Call(() =>
+            {
+                opened.Dispose();
+                return true;
+            });
+        }
+        catch (Exception e) when (e is SftpStatusException or SftpConnectionException)
+        {
+            // What it says about the connection, the next operation finds out.
+        }
+    }
+
+    /// <summary>One of SSH.NET's calls that hold a thread.</summary>
+    private T Call<T>(Func<T> call)
+    {
+        long id = Begin();
+        try
+        {
+            return call();
+        }
+        catch (Exception e)
+        {
+            throw Translate(e);
+        }
+        finally
+        {
+            lock (_gate) _pending.Remove(id);
+        }
+    }
+
     private async Task DoAsync(Func<Task> start) => await DoAsync(async () =>
     {
         await start().ConfigureAwait(false);
@@ -389,20 +452,31 @@ internal sealed class SshNetSession : ISftpSession
     private async Task<T> DoAsync<T>(Func<Task<T>> start, Action<T>? late = null)
     {
         long id = Begin();
-        Task<T>? operation = null;
         try
         {
-            operation = start();
-            return await operation.WaitAsync(_ended.Token).ConfigureAwait(false);
+            return await UntilOverAsync(start(), late).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            if (operation is { IsCompleted: false }) _ = ForgetAsync(operation, late);
             throw Translate(e);
         }
         finally
         {
             lock (_gate) _pending.Remove(id);
+        }
+    }
+
+    /// <summary>Waits for an operation, or for the end of the session, which is an error then.</summary>
+    private async Task<T> UntilOverAsync<T>(Task<T> operation, Action<T>? late)
+    {
+        try
+        {
+            return await operation.WaitAsync(_ended.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_ended.IsCancellationRequested)
+        {
+            if (!operation.IsCompleted) _ = ForgetAsync(operation, late);
+            throw Cause!;
         }
     }
 
@@ -456,6 +530,7 @@ internal sealed class SshNetSession : ISftpSession
             _cause = cause;
             _dying = SshNetLogin.Abandon(_client);
         }
+        _threads.End();
         // On other threads: who waits must not go on inside SSH.NET's own.
         _ = _ended.CancelAsync();
     }
@@ -494,34 +569,21 @@ internal sealed class SshNetSession : ISftpSession
     }
 
     /// <summary>
-    /// Fetches one file whole: SSH.NET's OPEN and FSTAT, then one READ of a byte more than listed, and a CLOSE nobody waits for. A file
-    /// that may be written right now gets a last look, by its path.
+    /// Fetches one file whole, on a thread that waits: SSH.NET's OPEN and FSTAT, one READ of what is listed, a last FSTAT that notices a file
+    /// that grew, and CLOSE. A file that may be being written is looked at by its path instead, which tells the time as well.
     /// </summary>
     private sealed class WholeFile(
         ReconnectingConnection line, SshNetSession session, SourceFile file, byte[] path, long weight, bool lastLook)
         : FileFetch(session, file, path, weight)
     {
-        protected override void Begin() => _ = Task.Run(FetchAsync);
+        protected override void Begin() => _ = FetchAsync();
 
         private async Task FetchAsync()
         {
-            RenciStream stream;
             try
             {
-                int length = (int)Math.Min(File.Size + 1, LongestRead);
-                stream = await session.OpenAsync(Text(Path), length, FileMode.Open, FileAccess.Read).ConfigureAwait(false);
-            }
-            catch (Exception e)
-            {
-                if (e is SftpStatusException { Status.Code: SftpCode.Failure }) OthersWereOpen = session.Files.LeaveRefused(Weight);
-                else session.Files.Leave(Weight, opened: false);
-                Fails(e);
-                return;
-            }
-            session.Files.Opened();
-            try
-            {
-                Complete(await ReadAsync(stream).ConfigureAwait(false));
+                // The session's end does not wait for the thread.
+                Complete(await session.UntilOverAsync(session._threads.RunAsync(Fetch), late => late.Dispose()).ConfigureAwait(false));
                 line.Progressed();
             }
             catch (FileChangedException e)
@@ -532,27 +594,124 @@ internal sealed class SshNetSession : ISftpSession
             {
                 Fails(e);
             }
-            await session.CloseAsync(stream).ConfigureAwait(false);
-            session.Files.Leave(Weight, opened: true);
         }
 
-        private async Task<FileContent> ReadAsync(RenciStream stream)
+        private FileContent Fetch()
+        {
+            RenciStream stream;
+            try
+            {
+                stream = session.Call(() => session.Open(Text(Path), File.Size));
+            }
+            catch (SftpStatusException e) when (e.Status.Code == SftpCode.Failure)
+            {
+                OthersWereOpen = session.Files.LeaveRefused(Weight);
+                throw;
+            }
+            catch
+            {
+                session.Files.Leave(Weight, opened: false);
+                throw;
+            }
+            session.Files.Opened();
+            try
+            {
+                return Read(stream);
+            }
+            finally
+            {
+                session.Close(stream);
+                session.Files.Leave(Weight, opened: true);
+            }
+        }
+
+        private FileContent Read(RenciStream stream)
         {
             int size = (int)File.Size, received = 0;
-            // Given back only if all went well: an operation that was given up may still write into it.
-            byte[] buffer = ArrayPool<byte>.Shared.Rent(size + 1);
-            while (received <= size)
+            byte[] buffer = ArrayPool<byte>.Shared.Rent(size);
+            try
             {
-                Memory<byte> free = buffer.AsMemory(received, size + 1 - received);
-                int read = await session.DoAsync(() => stream.ReadAsync(free).AsTask()).ConfigureAwait(false);
-                received += read;
-                // A READ of more than there is that brought exactly what was listed has found the end.
-                if (read == 0 || received == size) break;
+                for (int read = -1; received < size && read != 0; received += read)
+                    read = session.Call(() => stream.Read(buffer, received, size - received));
+                FileStat unchanged = new(FileKind.Regular, File.Size, File.ModifiedUtc);
+                FileStat found = lastLook || !stream.CanSeek
+                    ? session.Stat(Text(Path))?.AsDisk(File) ?? unchanged
+                    : unchanged with { Size = session.Call(() => stream.Length) };
+                FileChange.Check(File, found, received);
+                return FileContent.Rented(buffer, size);
             }
-            SftpAttributes? now = lastLook || received != size ? await session.StatAsync(Path).ConfigureAwait(false) : null;
-            FileStat found = now?.AsDisk(File) ?? new FileStat(FileKind.Regular, File.Size, File.ModifiedUtc);
-            FileChange.Check(File, found, received);
-            return FileContent.Rented(buffer, size);
+            catch
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Threads that wait in SSH.NET's calls: each of its asynchronous requests costs three waits of the thread pool and their wake-ups, more
+    /// than all the rest of a small file. Started when they are needed; they end with the session, or when SSH.NET lets go of them.
+    /// </summary>
+    private sealed class WaitingThreads(int most)
+    {
+        private const int StackSize = 256 * 1024;
+
+        private readonly object _gate = new();
+        private readonly Queue<Action> _work = new();
+        private int _started;
+        private int _idle;
+        private bool _isOver;
+
+        public Task<T> RunAsync<T>(Func<T> call)
+        {
+            var completion = new TaskCompletionSource<T>();
+            lock (_gate)
+            {
+                _work.Enqueue(Run);
+                if (_idle >= _work.Count) Monitor.Pulse(_gate);
+                else if (_started < most) new Thread(Work, StackSize) { IsBackground = true, Name = $"SFTP file {++_started}" }.Start();
+            }
+            return completion.Task;
+
+            void Run()
+            {
+                try
+                {
+                    completion.SetResult(call());
+                }
+                catch (Exception e)
+                {
+                    completion.SetException(e);
+                }
+            }
+        }
+
+        /// <summary>The threads end when nothing is left to do; then every call fails at once.</summary>
+        public void End()
+        {
+            lock (_gate)
+            {
+                _isOver = true;
+                Monitor.PulseAll(_gate);
+            }
+        }
+
+        private void Work()
+        {
+            while (Next() is { } next) next();
+        }
+
+        private Action? Next()
+        {
+            lock (_gate)
+            {
+                _idle++;
+                Action? next;
+                while (!_work.TryDequeue(out next) && !_isOver) Monitor.Wait(_gate);
+                _idle--;
+                if (next is null) _started--;
+                return next;
+            }
         }
     }
 
