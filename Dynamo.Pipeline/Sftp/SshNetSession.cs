@@ -576,44 +576,37 @@ internal sealed class SshNetSession : ISftpSession
         ReconnectingConnection line, SshNetSession session, SourceFile file, byte[] path, long weight, bool lastLook)
         : FileFetch(session, file, path, weight)
     {
+        private volatile bool _isOpen;
+
         protected override void Begin() => _ = FetchAsync();
 
         private async Task FetchAsync()
         {
             try
             {
-                // The session's end does not wait for the thread.
-                Complete(await session.UntilOverAsync(session._threads.RunAsync(Fetch), late => late.Dispose()).ConfigureAwait(false));
+                // A thread may wait for ever: whoever waits for a place, or for this file, must not.
+                FileContent content = await session.UntilOverAsync(session._threads.RunAsync(Fetch), late => late.Dispose())
+                    .ConfigureAwait(false);
+                session.Files.Leave(Weight, opened: true);
+                Complete(content);
                 line.Progressed();
-            }
-            catch (FileChangedException e)
-            {
-                Fault(e);
             }
             catch (Exception e)
             {
-                Fails(e);
+                if (!_isOpen && e is SftpStatusException { Status.Code: SftpCode.Failure })
+                    OthersWereOpen = session.Files.LeaveRefused(Weight);
+                else
+                    session.Files.Leave(Weight, _isOpen);
+                if (e is FileChangedException) Fault(e);
+                else Fails(e);
             }
         }
 
         private FileContent Fetch()
         {
-            RenciStream stream;
-            try
-            {
-                stream = session.Call(() => session.Open(Text(Path), File.Size));
-            }
-            catch (SftpStatusException e) when (e.Status.Code == SftpCode.Failure)
-            {
-                OthersWereOpen = session.Files.LeaveRefused(Weight);
-                throw;
-            }
-            catch
-            {
-                session.Files.Leave(Weight, opened: false);
-                throw;
-            }
+            RenciStream stream = session.Call(() => session.Open(Text(Path), File.Size));
             session.Files.Opened();
+            _isOpen = true;
             try
             {
                 return Read(stream);
@@ -621,7 +614,6 @@ internal sealed class SshNetSession : ISftpSession
             finally
             {
                 session.Close(stream);
-                session.Files.Leave(Weight, opened: true);
             }
         }
 
