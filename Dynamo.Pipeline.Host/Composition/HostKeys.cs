@@ -30,8 +30,10 @@ internal sealed class HostKeys
         // ssh adds no port to an alias.
         string? alias = One("hostkeyalias");
         (_name, _port) = (alias ?? _server.Host, alias is null ? _server.Port ?? KnownHosts.DefaultPort : KnownHosts.DefaultPort);
-        string[] users = server.KnownHostsFile is { } named ? [named] : Files("userknownhostsfile"), machines = Files("globalknownhostsfile");
-        _files = users.Length > 0 ? [.. users, .. machines] : [.. SshNetLogin.KnownHostsFilesOf(server)];
+        string[] users = server.KnownHostsFile is { } named ? [SshNetLogin.Home(named)] : Files("userknownhostsfile");
+        _files = config.Count > 0 && users.Length > 0
+            ? [.. users, .. Files("globalknownhostsfile")]
+            : [.. SshNetLogin.KnownHostsFilesOf(server)];
 
         string? One(string name) => config[name].FirstOrDefault();
 

@@ -45,7 +45,8 @@ internal sealed class SftpImportTests(SshClientKind client, int loggers)
         {
             Assert.That(first.ExitCode, Is.EqualTo(1), first.StandardError);
             Assert.That(second.ExitCode, Is.Zero, second.StandardError);
-            Assert.That(DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(loggers * Steps));
+            Assert.That(
+                DynamoFolder.Json(second).GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(loggers * Steps));
         });
         _oracle.AssertLoaded(_work["kept.db"], "kept");
     }

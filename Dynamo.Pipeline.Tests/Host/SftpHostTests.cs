@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary><c>dynamo</c> against a real sshd, by either client.</summary>
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
-[CancelAfter(120_000)]
+[CancelAfter(120_000), Order(1)]
 internal sealed class SftpHostTests(SshClientKind client)
 {
     private const string Good = "L1,flow,2025-01-01T00:00:00Z,1.5";
@@ -256,7 +256,7 @@ internal sealed class SftpHostTests(SshClientKind client)
     {
         const int Files = 300;
         for (int i = 0; i < Files; i++) _folder.Put($"{i}.csv", Good.Replace("L1", $"L{i}", StringComparison.Ordinal));
-        await using var proxy = new DelayProxy(_sshd.Port) { CutAfter = connection => connection < 3 ? 30_000 + (7_000 * connection) : null };
+        await using var proxy = new DelayProxy(_sshd.Port) { CutAfter = nth => nth < 3 ? 30_000 + (7_000 * nth) : null };
         _sshd.Trust(proxy.Port);
 
         DynamoResult run = await _folder.RunAsync(
@@ -276,8 +276,8 @@ internal sealed class SftpHostTests(SshClientKind client)
     private string Address =>
         string.Create(CultureInfo.InvariantCulture, $"sftp://{Environment.UserName}@127.0.0.1:{_sshd.Port}{_folder["inbox"]}");
 
-    private Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
-        _folder.RunAsync(token, [arguments[0], .. _sshd.Arguments(_folder["inbox"], client), "--sink", "sqlite:readings.db", .. arguments[1..]]);
+    private Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) => _folder.RunAsync(
+        token, [arguments[0], .. _sshd.Arguments(_folder["inbox"], client), "--sink", "sqlite:readings.db", .. arguments[1..]]);
 
     private Task<DynamoResult> HostKeyAsync(CancellationToken token, params string[] more) =>
         _folder.RunAsync(

@@ -15,7 +15,7 @@ internal sealed class SshNetLogin
 {
     private const string OtherClient = "the ssh client can ('openssh')";
 
-    /// <summary>Whoever cannot be reached may be meant by another name, or be reached by a way that ssh's configuration describes.</summary>
+    /// <summary>A server that cannot be reached may be an alias of ssh's configuration, or behind a jump that it describes.</summary>
     private const string Elsewhere = "Check host and port, the network, and that an SSH server runs there. The managed client reads no "
         + $"~/.ssh/config, neither aliases nor ProxyJump; {OtherClient}";
 
@@ -44,7 +44,7 @@ internal sealed class SshNetLogin
     /// <summary>A login with these options, not yet begun.</summary>
     internal static SshNetLogin For(SftpSourceOptions options) => new(options);
 
-    /// <summary>The options that are set and that the managed client cannot follow, each with the reason. Empty when it can do all.</summary>
+    /// <summary>The options that are set and that the managed client cannot follow, each with the reason.</summary>
     public static IEnumerable<(string Option, string Why)> Unable(SftpSourceOptions options)
     {
         if (options.SshConfigFile is not null)
@@ -258,8 +258,9 @@ internal sealed class SshNetLogin
         }
         catch (Exception e) when (e is not OutOfMemoryException && Path.GetExtension(file) == ".pub")
         {
-            string why = $"{file} is a public key: its private key would be asked of an agent, which the managed client cannot; {OtherClient}";
-            throw new SftpConnectionException(why, mayRecover: false, e);
+            throw new SftpConnectionException(
+                $"{file} is a public key: an agent would have its private key, and the managed client asks none; {OtherClient}",
+                mayRecover: false, e);
         }
         catch (Exception e) when (e.Message.Contains("'sk-", StringComparison.Ordinal))
         {
@@ -334,7 +335,8 @@ internal sealed class SshNetLogin
                     $": it shows {key}, and {verdict.Place} has {verdict.Key!.Fingerprint}");
             case HostKeyStanding.OtherTypes:
                 string types = string.Join(", ", known.KeysOf(Host, Port).Select(other => other.Type).Distinct());
-                return SshDiagnosis.As("Host key verification failed", $": it shows {key}, and only {types} is known of it ({verdict.Place})");
+                return SshDiagnosis.As(
+                    "Host key verification failed", $": it shows {key}, and only {types} is known of it ({verdict.Place})");
             case HostKeyStanding.Unknown when _options.AcceptNewHostKeys:
                 KnownHosts.Add(file, Host, Port, shown);
                 return null;

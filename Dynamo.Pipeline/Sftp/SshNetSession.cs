@@ -27,7 +27,7 @@ namespace Dynamo.Pipeline.Sftp;
 /// </summary>
 internal sealed class SshNetSession : ISftpSession
 {
-    // Near, more in flight only cost SSH.NET's waits more; far away, each file takes three round trips.
+    // Files in flight, each of which holds a thread; far away, each takes four round trips.
     private const int Narrowest = 64, Widest = 256, PerMillisecond = 13;
 
     /// <summary>Renames and the like exist only as calls that hold a thread.</summary>
@@ -569,8 +569,8 @@ internal sealed class SshNetSession : ISftpSession
     }
 
     /// <summary>
-    /// Fetches one file whole, on a thread that waits: SSH.NET's OPEN and FSTAT, one READ of what is listed, a last FSTAT that notices a file
-    /// that grew, and CLOSE. A file that may be being written is looked at by its path instead, which tells the time as well.
+    /// Fetches one file whole, on a thread that waits: SSH.NET's OPEN and FSTAT, one READ of what is listed, a last FSTAT that notices a
+    /// file that grew, and CLOSE. A file that may be being written is looked at by its path instead, which tells the time as well.
     /// </summary>
     private sealed class WholeFile(
         ReconnectingConnection line, SshNetSession session, SourceFile file, byte[] path, long weight, bool lastLook)
@@ -641,8 +641,8 @@ internal sealed class SshNetSession : ISftpSession
     }
 
     /// <summary>
-    /// Threads that wait in SSH.NET's calls: each of its asynchronous requests costs three waits of the thread pool and their wake-ups, more
-    /// than all the rest of a small file. Started when they are needed; they end with the session, or when SSH.NET lets go of them.
+    /// Threads that wait in SSH.NET's calls: each of its asynchronous requests costs three waits of the thread pool and their wake-ups,
+    /// more than all the rest of a small file. Started when they are needed; they end with the session, or when SSH.NET lets go of them.
     /// </summary>
     private sealed class WaitingThreads(int most)
     {
