@@ -60,6 +60,27 @@ public sealed class SqlServerDialectTests
         Assert.That((database.Readings().Count, database.Ledger().Count), Is.EqualTo((10, 2)));
     }
 
+    [Test, CancelAfter(60_000)]
+    public async Task Only_an_error_that_may_mean_a_missing_table_makes_the_ledger_ask_for_it()
+    {
+        await using var database = new SqlServerTestDatabase(endpointOnly: true);
+        var ledger = new SqlServerLedger(database.ConnectionString, database.Options);
+
+        SinkException denied = Fail(TdsFault.Error(229)), missing = Fail(TdsFault.Error(208));
+        SinkException onBabelfish = Fail(TdsFault.Error(new ServerError(33557097, "relation \"importrun\" does not exist")));
+
+        Assert.That(denied.Message, Does.Contain("Grant"));
+        Assert.That(new[] { missing.Message, onBabelfish.Message }, Is.All.Contains("has no tables of an import"));
+        string[] asked = [.. database.Endpoint!.Counts.Statements.Where(sql => sql.Contains("OBJECT_ID", StringComparison.Ordinal))];
+        Assert.That(asked, Has.Length.EqualTo(2));
+
+        SinkException Fail(TdsFault fault)
+        {
+            database.Endpoint!.FailNext(TdsMoment.Request, fault, database.Options.RunTable);
+            return Assert.ThrowsAsync<SinkException>(() => ledger.RunsAsync(10))!;
+        }
+    }
+
     private static async Task<string[]> RunAsync(
         SqlServerTestDatabase database, bool append, string logger, CancellationToken token, string? path = null)
     {

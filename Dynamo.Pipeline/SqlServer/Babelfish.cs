@@ -8,6 +8,9 @@ namespace Dynamo.Pipeline.SqlServer;
 /// </summary>
 internal sealed class Babelfish : TdsDialect
 {
+    /// <summary>The number of all errors for which it has none of SQL Server's. A missing table is one of them.</summary>
+    public const int NoNumber = 33557097;
+
     private Babelfish()
     {
     }

@@ -131,9 +131,9 @@ public sealed class SqlServerLedger : ILedger
         {
             return await _db.RetryAsync("reading its status", read, cancellationToken).ConfigureAwait(false);
         }
-        catch (SinkException error) when (error is { IsTransient: false, InnerException: SqlException })
+        catch (SinkException error) when (error.InnerException is SqlException sql && TdsDialect.MayMissTable(sql.Number))
         {
-            // Servers do not agree on the error for a table that is not there.
+            // Another table may be missing, for example the row table.
             if (await HasTablesAsync(cancellationToken).ConfigureAwait(false)) throw;
             throw new SinkException($"{_db.Name} has no tables of an import in the schema {_db.Options.Schema} yet. "
                 + "Run an import first, or name another database, schema or tables.", error);

@@ -12,6 +12,9 @@ internal class TdsDialect
     /// <summary>What to select in a statement that is sent anyway, for <see cref="Of"/>.</summary>
     public const string Question = "CAST(SERVERPROPERTY('Babelfish') AS int)";
 
+    /// <summary>SQL Server's error for a table that is missing.</summary>
+    private const int InvalidObject = 208;
+
     protected TdsDialect()
     {
     }
@@ -20,6 +23,11 @@ internal class TdsDialect
 
     /// <param name="answer">What the server answered to <see cref="Question"/>: null, unless it is Babelfish.</param>
     public static TdsDialect Of(int? answer) => answer == 1 ? Babelfish.Instance : SqlServer;
+
+    /// <summary>
+    /// Whether an error of any dialect may mean that a table is missing, so that asking for it is worth a statement.
+    /// </summary>
+    public static bool MayMissTable(int number) => number is InvalidObject or Babelfish.NoNumber;
 
     /// <summary>
     /// The table with its columns spelled as a query names them, because <c>SqlBulkCopy</c> knows a column by no other spelling.
