@@ -98,7 +98,7 @@ internal sealed class PipelineProperties
         .Select(s => new Shape(s.Item1.Item1.Item1, s.Item1.Item1.Item2, s.Item1.Item2, s.Item2));
 
     private static void Check<T>(Gen<T> inputs, int count, Func<T, bool> holds) =>
-        FsCheck.Check.One(Config.QuickThrowOnFailure.WithMaxTest(count).WithEndSize(40), Prop.ForAll(inputs.ToArbitrary(), holds));
+        FsCheck.Check.One(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? count : count / 3).WithEndSize(40), Prop.ForAll(inputs.ToArbitrary(), holds));
 
     private sealed record Shape(int Readers, int Chunk, int BatchRows, bool Streamed)
     {

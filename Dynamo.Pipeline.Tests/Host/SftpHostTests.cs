@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary><c>dynamo</c> against a real sshd.</summary>
-[CancelAfter(120_000)]
+[CancelAfter(120_000), Order(1)]
 internal sealed class SftpHostTests
 {
     private const string Good = "L1,flow,2025-01-01T00:00:00Z,1.5";

@@ -4,7 +4,7 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary><c>dynamo</c> with SQL Server as its sink.</summary>
-[CancelAfter(120_000)]
+[CancelAfter(120_000), Order(1)]
 internal sealed class SqlServerHostTests
 {
     private const string Good = "L1,flow,2025-01-01T00:00:00Z,1.5";

@@ -158,5 +158,5 @@ public sealed class CsvProperties
         name.AsSpan().ContainsAny("\",") || name.Length % 2 == 0 ? '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"' : name;
 
     private static void Check<T>(Gen<T> inputs, int count, Func<T, bool> holds) =>
-        FsCheck.Check.One(Config.QuickThrowOnFailure.WithMaxTest(count), Prop.ForAll(inputs.ToArbitrary(), holds));
+        FsCheck.Check.One(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? count : count / 3), Prop.ForAll(inputs.ToArbitrary(), holds));
 }

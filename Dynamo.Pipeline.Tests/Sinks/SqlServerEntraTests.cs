@@ -4,7 +4,7 @@ using Asked = Microsoft.Data.SqlClient.SqlAuthenticationParameters;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>A login with a token, as far as it can be tried without Azure: the token comes from the test instead of from Entra.</summary>
-[NonParallelizable]
+[Order(1)]
 public sealed class SqlServerEntraTests
 {
     private const SqlAuthenticationMethod Method = SqlAuthenticationMethod.ActiveDirectoryManagedIdentity;

@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Tests;
 /// A server that falls silent on one connection and lives on: the batch ends, the server's locks are given back, and the next
 /// attempt gets through.
 /// </summary>
-[FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.Children)]
+[FixtureLifeCycle(LifeCycle.InstancePerTestCase), Parallelizable(ParallelScope.All), Order(1)]
 public sealed class SqlServerSilenceTests
 {
     private static readonly DateTime s_noon = new(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);

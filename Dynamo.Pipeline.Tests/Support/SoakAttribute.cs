@@ -19,6 +19,7 @@ internal sealed class SoakAttribute : NUnitAttribute, IApplyToTest
         test.Properties.Set(PropertyNames.SkipReason, "a long round; DYNAMO_TEST_SOAK=1 runs it");
     }
 
-    private static bool IsWanted =>
+    /// <summary>Whether long rounds run. A property tries more inputs then.</summary>
+    public static bool IsWanted =>
         Environment.GetEnvironmentVariable("CI") == "true" || Environment.GetEnvironmentVariable("DYNAMO_TEST_SOAK") == "1";
 }

@@ -96,7 +96,9 @@ internal sealed class Sshd : IDisposable
     {
         if (Environment.UserName == "root") Directory.CreateDirectory("/run/sshd");
         string config = Path.Combine(Folder, "sshd_config");
+        // Debian's bash reads the user's .bashrc for every session of sshd unless it believes to be inside another shell.
         File.WriteAllText(config, $"""
+            SetEnv SHLVL=2
             ListenAddress 127.0.0.1:{Port}
             HostKey {HostKey}
             AuthorizedKeysFile {Path.Combine(Folder, "authorized_keys")}

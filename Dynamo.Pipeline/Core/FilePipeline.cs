@@ -123,36 +123,43 @@ public sealed partial class FilePipeline<TRow>
 
     /// <summary>
     /// Links your own block after the commit, such as an analysis. Every linked block gets every batch that this run commits,
-    /// and the run waits for all blocks. This is best effort: if the process crashes, the block may not get the last committed
-    /// batches. Code that must see every reading should read the database.
+    /// and the run waits for all blocks.
     /// </summary>
     /// <param name="block">
     /// Creates the block. It is called once per run. Give the options to the block, because they limit its queue and have the run's
     /// cancellation.
     /// </param>
+    /// <param name="delivery">What a crash leaves out.</param>
     /// <returns>The pipeline with the block.</returns>
     /// <exception cref="ArgumentNullException">There is no <paramref name="block"/>.</exception>
-    public FilePipeline<TRow> AfterCommit(Func<ExecutionDataflowBlockOptions, ITargetBlock<CommittedBatch<TRow>>> block) =>
-        new(_source, _format, _through, _sink, _options, [.. _afterCommit, block ?? throw new ArgumentNullException(nameof(block))]);
+    /// <exception cref="ArgumentOutOfRangeException">The <paramref name="delivery"/> is none of the enumeration.</exception>
+    public FilePipeline<TRow> AfterCommit(
+        Func<ExecutionDataflowBlockOptions, ITargetBlock<CommittedBatch<TRow>>> block, Delivery delivery = Delivery.BestEffort)
+    {
+        ArgumentNullException.ThrowIfNull(block);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(delivery, Delivery.BestEffort);
+        return new(_source, _format, _through, _sink, _options, [.. _afterCommit, block]);
+    }
 
     /// <summary>
     /// Calls your own function after each commit, for one batch at a time. An exception in it ends the run; what is committed stays.
-    /// This is best effort: if the process crashes, the function may not get the last committed batches.
     /// </summary>
     /// <param name="action">Gets each batch.</param>
+    /// <param name="delivery">What a crash leaves out.</param>
     /// <returns>The pipeline with the function.</returns>
     /// <exception cref="ArgumentNullException">There is no function.</exception>
-    public FilePipeline<TRow> AfterCommit(Action<CommittedBatch<TRow>> action)
+    /// <exception cref="ArgumentOutOfRangeException">The <paramref name="delivery"/> is none of the enumeration.</exception>
+    public FilePipeline<TRow> AfterCommit(Action<CommittedBatch<TRow>> action, Delivery delivery = Delivery.BestEffort)
     {
         ArgumentNullException.ThrowIfNull(action);
-        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options));
+        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options), delivery);
     }
 
-    /// <inheritdoc cref="AfterCommit(Action{CommittedBatch{TRow}})"/>
-    public FilePipeline<TRow> AfterCommit(Func<CommittedBatch<TRow>, Task> action)
+    /// <inheritdoc cref="AfterCommit(Action{CommittedBatch{TRow}}, Delivery)"/>
+    public FilePipeline<TRow> AfterCommit(Func<CommittedBatch<TRow>, Task> action, Delivery delivery = Delivery.BestEffort)
     {
         ArgumentNullException.ThrowIfNull(action);
-        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options));
+        return AfterCommit(options => new ActionBlock<CommittedBatch<TRow>>(action, options), delivery);
     }
 
     /// <summary>

@@ -23,7 +23,9 @@ internal sealed class SftpServer : IDisposable
         Trust(Port);
         Directory.CreateDirectory("/run/sshd");
         string config = Path.Combine(folder, "sshd_config");
+        // Debian's bash reads the user's .bashrc for every session of sshd unless it believes to be inside another shell.
         File.WriteAllText(config, $"""
+            SetEnv SHLVL=2
             ListenAddress 127.0.0.1:{Port}
             HostKey {folder}/host_key
             AuthorizedKeysFile {folder}/authorized_keys

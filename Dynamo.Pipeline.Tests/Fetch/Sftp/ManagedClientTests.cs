@@ -4,7 +4,7 @@ using Renci.SshNet.Common;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The managed client against a real sshd: whom it trusts, how it logs in, and what it says it cannot do.</summary>
-[CancelAfter(120_000)]
+[CancelAfter(120_000), Order(1)]
 public sealed class ManagedClientTests
 {
     private static readonly DateTime s_time = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);

@@ -3,6 +3,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>The contract on a real sshd, through the ssh client and through the managed one.</summary>
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
+[Order(1)]
 public sealed class SftpOverSshContractTests(SshClientKind client) : FileSourceContract
 {
     private ScratchFolder _scratch = null!;

@@ -102,10 +102,11 @@ public sealed class SftpSourceTests
     }
 
     [Test, NonParallelizable]
-    public async Task A_gigabyte_is_streamed_in_constant_memory([Values] bool synchronously, CancellationToken cancellationToken)
+    public async Task A_large_file_is_streamed_in_constant_memory([Values] bool synchronously, CancellationToken cancellationToken)
     {
-        const long Size = 1L << 30;
-        using (FileStream sparse = File.Create(_inbox["large.csv"])) sparse.SetLength(Size);
+        // Several times the limit below.
+        long size = SoakAttribute.IsWanted ? 1L << 30 : 1L << 28;
+        using (FileStream sparse = File.Create(_inbox["large.csv"])) sparse.SetLength(size);
         await using SftpSource source = Real();
         SourceFile file = (await ListAsync(source, cancellationToken)).Single();
         using FileContent content = await source.OpenAsync(file, 1000, cancellationToken);
@@ -115,7 +116,7 @@ public sealed class SftpSourceTests
             (read = synchronously ? content.Stream!.Read(buffer) : await content.Stream!.ReadAsync(buffer, cancellationToken)) > 0;
             total += read)
             if (total % (1 << 26) < read) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
-        Assert.That(total, Is.EqualTo(Size));
+        Assert.That(total, Is.EqualTo(size));
         Assert.That(most, Is.LessThan(64 << 20));
     }
 

@@ -28,3 +28,13 @@ public sealed record CommittedBatch<TRow>(IReadOnlyList<FileRows<TRow>> Files, I
         ? "a batch without files"
         : $"a batch of {Files.Count} files, the first {Files[0].File.Path}";
 }
+
+/// <summary>What a crash leaves out of the batches that a block after the commit gets.</summary>
+public enum Delivery
+{
+    /// <summary>
+    /// Each batch at most once. A process that crashes may have committed batches that the block never got, and no later run hands
+    /// them over. Code that must see every reading reads the database.
+    /// </summary>
+    BestEffort,
+}
