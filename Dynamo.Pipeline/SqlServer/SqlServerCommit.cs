@@ -88,7 +88,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
 /// <summary>Begins and ends transactions. The end never hides an earlier error.</summary>
 internal static class SqlServerTransaction
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_longestCommit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_longestCommit = TimeSpan.FromSeconds(30);
 
     public static async Task<SqlTransaction> BeginAsync(SqlConnection connection, CancellationToken cancellationToken) =>
         (SqlTransaction)await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
@@ -109,17 +109,18 @@ internal static class SqlServerTransaction
     }
 
     /// <summary>
-    /// Rolls back, unless the server has ended the transaction, or the connection was given up: its owner closes it. Never throws,
-    /// and waits for <see cref="s_patience"/> at most.
+    /// Rolls back, unless the transaction has ended, or the connection was given up: its owner closes it. Never throws. SqlClient 7.1.1
+    /// can only block a thread for this, and breaks the connection if the server does not answer within <c>Connect Timeout</c>. It is
+    /// waited for, because nobody else may use the connection before that.
     /// </summary>
     public static Task UndoAsync(SqlTransaction transaction, bool isAbandoned = false) =>
-        isAbandoned ? Task.CompletedTask : Task.WhenAny(Task.Run(() => Undo(transaction)), Task.Delay(s_patience));
+        isAbandoned || transaction.Connection is null ? Task.CompletedTask : Task.Run(() => Undo(transaction));
 
     private static void Undo(SqlTransaction transaction)
     {
         try
         {
-            if (transaction.Connection is not null) transaction.Rollback();
+            transaction.Rollback();
             transaction.Dispose();
         }
 #pragma warning disable CA1031 // The transaction is gone, the connection broke, or SqlClient fails. The server rolls back in any case.
