@@ -34,7 +34,7 @@ internal sealed class SqlServerStaging<TRow>(
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
-    private Task CreateAsync(SqlServerWriting<TRow> writing) =>
+    private Task<int> CreateAsync(SqlServerWriting<TRow> writing) =>
         db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation);
 
     private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
