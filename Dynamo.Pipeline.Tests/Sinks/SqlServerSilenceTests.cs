@@ -33,12 +33,13 @@ public sealed class SqlServerSilenceTests
         return new FileRows<Reading>(new SourceFile("a.csv", 100, s_noon), batch);
     }
 
-    private async Task<SqlServerSink<Reading>> PreparedAsync(bool append, string? connection = null, int commandSeconds = 1)
+    private async Task<SqlServerSink<Reading>> PreparedAsync(
+        bool append, string? connection = null, int commandSeconds = 1, int maxBadRows = 100)
     {
         var sink = new SqlServerSink<Reading>(
             connection ?? _database.ConnectionString, _database.Map,
             _database.Options with { Append = append, StallTimeout = s_second, CommandTimeout = commandSeconds * s_second });
-        await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), default);
+        await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", maxBadRows), default);
         return sink;
     }
 
@@ -94,6 +95,21 @@ public sealed class SqlServerSilenceTests
         from append in new[] { false, true }
         from cancelled in new[] { false, true }
         select new object[] { silence.Item1, silence.Item2, append, cancelled };
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_roll_back_that_is_not_answered_keeps_nobody_waiting()
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: true, maxBadRows: 0);
+        // Its file turns out to be bad when its rows are in the table: they are rolled back, and the batch is staged.
+        FileRows<Reading> bad = File(name: "bad");
+        bad.Batch.Add(new Reading("bad", new string('x', 300), s_noon, 1), 300);
+        Endpoint.FailNext(TdsMoment.RollBack, TdsFault.NoAnswer);
+
+        FileResult[] results = await WriteAsync(sink, bad);
+
+        Assert.That((results[0].Outcome, Endpoint.Faults.Pending), Is.EqualTo((FileOutcome.Quarantined, 0)));
+        Assert.That(_database.Readings(), Is.Empty);
+    }
 
     [Test, CancelAfter(120_000)]
     public async Task A_server_that_takes_no_more_rows_is_given_up_and_the_rows_are_written_when_its_connection_is_gone()

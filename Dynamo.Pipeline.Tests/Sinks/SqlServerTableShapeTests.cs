@@ -124,7 +124,8 @@ public sealed class SqlServerTableShapeTests
 
     private (int Writers, bool SideBySide, bool LocksTable, string Reason) Plan(SqlServerTable table, SqlServerSinkOptions? options = null)
     {
-        SqlServerPlan plan = new SqlServerTarget<Reading>(_database.Map, table, options ?? new SqlServerSinkOptions()).Plan;
+        var target = new SqlServerTarget<Reading>(_database.Map, table, options ?? new SqlServerSinkOptions(), TdsDialect.SqlServer);
+        SqlServerPlan plan = target.Plan;
         return (plan.Writers, plan.MergesSideBySide, plan.LocksTable, plan.Reasons[0]);
     }
 

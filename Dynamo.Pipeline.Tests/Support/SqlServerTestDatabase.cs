@@ -16,11 +16,13 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
     private readonly string _suffix = string.Create(
         CultureInfo.InvariantCulture, $"_{Environment.ProcessId}_{Interlocked.Increment(ref s_last)}");
 
-    public SqlServerTestDatabase(bool endpointOnly = false)
+    /// <param name="endpointOnly">Whether a real server does not count.</param>
+    /// <param name="babelfish">Whether the endpoint plays Babelfish; then a real server does not count either.</param>
+    public SqlServerTestDatabase(bool endpointOnly = false, bool babelfish = false)
     {
-        if (!endpointOnly && Environment.GetEnvironmentVariable("DYNAMO_TEST_SQLSERVER") is { Length: > 0 } server)
-            ConnectionString = server;
-        else ConnectionString = (Endpoint = new TdsEndpoint()).ConnectionString;
+        string? server = Environment.GetEnvironmentVariable("DYNAMO_TEST_SQLSERVER");
+        if (!endpointOnly && !babelfish && server is { Length: > 0 }) ConnectionString = server;
+        else ConnectionString = (Endpoint = new TdsEndpoint(babelfish)).ConnectionString;
         Options = new SqlServerSinkOptions
         {
             LedgerTable = "ImportedFile"

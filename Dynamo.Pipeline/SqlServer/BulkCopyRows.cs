@@ -10,28 +10,26 @@ namespace Dynamo.Pipeline.SqlServer;
 /// <summary>Rows of one file that are in memory.</summary>
 /// <param name="File">The file's place in the batch.</param>
 /// <param name="Rows">The rows.</param>
-/// <param name="Before">Rows of the file before these.</param>
+/// <param name="Before">How many rows of the file came before these.</param>
 internal readonly record struct StagedPiece<TRow>(int File, RowBatch<TRow> Rows, long Before);
 
 /// <summary>
-/// The rows of a batch on their way into bulk copies, those that do not fit left out and counted. One bulk copy takes what is in
-/// memory: all files that are, or a piece of a
-/// streamed one. So no bulk copy waits for a source, and no error of a source passes through SqlClient. Rows of a file come in one
-/// stretch, in
-/// the order of the files' names, which keeps a logger's together: the server then writes its indexes in order. Which row counts as
-/// the last one is said by its place.
+/// The rows of a batch on their way into bulk copies. Rows that do not fit are left out and counted. One bulk copy takes rows that
+/// are in memory: all files that are, or a piece of a streamed one. So no bulk copy waits for a source, and no error of a source
+/// passes through SqlClient. The files come in the order of their names, each in one piece, which keeps the rows of a logger
+/// together: the server then writes its indexes in order. Which of two rows counts as the later one follows from their places.
 /// </summary>
 internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServerTarget<TRow> target)
 {
     private readonly FileWork<TRow>[] _works = writing.Ordered;
 
-    /// <summary>The parts of the keys that were admitted.</summary>
+    /// <summary>The parts of the keys of the admitted rows.</summary>
     public int Parts { get; private set; }
 
-    /// <summary>
-    /// What one bulk copy takes, after the other; the one before is over when the next is asked for. Not by name where a trigger
-    /// sees the rows as they come.
-    /// </summary>
+    /// <summary>Yields what each bulk copy takes. The copy before must be over when the next one is asked for.</summary>
+    /// <param name="byName">
+    /// Whether the files come in the order of their names. Not if a trigger sees the rows in the order in which they come.
+    /// </param>
     public async IAsyncEnumerable<IReadOnlyList<StagedPiece<TRow>>> ReadAsync(bool byName)
     {
         var held = new List<StagedPiece<TRow>>();
@@ -68,7 +66,8 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
     }
 
     /// <summary>
-    /// Gathers the portions of a streamed file: each bulk copy costs two round trips, and a columnstore wants many rows at once.
+    /// Collects the portions of a streamed file, because each bulk copy costs two round trips, and a columnstore needs many rows at
+    /// once.
     /// </summary>
     private async IAsyncEnumerable<StagedPiece<TRow>> StreamAsync(int file)
     {
@@ -99,7 +98,7 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
         if (work.IsLoading && rows.Count > 0) yield return new(file, rows, before);
     }
 
-    /// <summary>An error of the source, unless another one is on its way, which it must not hide.</summary>
+    /// <summary>Closes the source. Its error is thrown only if reading was fine: it must not hide an earlier error.</summary>
     private static async ValueTask CloseAsync(IAsyncEnumerator<RowBatch<TRow>> portions, bool isRead)
     {
         try
@@ -118,7 +117,7 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
             work.Count(reject);
     }
 
-    /// <summary>Whatever was staged counts as new until the server has said otherwise.</summary>
+    /// <summary>Until the server says otherwise, every staged row counts as new.</summary>
     private void Judge(FileWork<TRow> work)
     {
         if (!work.IsLoading) return;
@@ -148,20 +147,20 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
     }
 }
 
-/// <summary>Carries an error of a source past everything that would take it for one of the server.</summary>
+/// <summary>Carries an error of a source, so that nothing on its way takes it for an error of the server.</summary>
 internal sealed class SourceFaultException(ExceptionDispatchInfo fault) : Exception(fault.SourceException.Message, fault.SourceException)
 {
     public void Rethrow() => fault.Throw();
 }
 
 /// <summary>
-/// Rows on their way into a table, as the reader that <c>SqlBulkCopy</c> asks: first the map's columns, then the row's
-/// <see cref="StagedPlace"/>, which keeps the order, its
-/// line, and its file's place in the batch; what of it is not mapped is not asked for. For one bulk copy, by one thread at a time.
+/// The reader from which <c>SqlBulkCopy</c> takes the rows. It has the map's columns, then the row's <see cref="StagedPlace"/>, which
+/// keeps the order, its line, and its file's place in the batch. <c>SqlBulkCopy</c> asks only for mapped columns. For one bulk copy,
+/// used by one thread at a time.
 /// </summary>
-/// <param name="columns">The map's columns, with their values found fit for the table beforehand.</param>
+/// <param name="columns">The map's columns.</param>
 /// <param name="pieces">The rows.</param>
-/// <param name="admits">Says of a row (its file, itself, its line) whether it is to be sent; what it throws ends the reading.</param>
+/// <param name="admits">Decides whether a row is sent, from its file, the row and its line. An exception ends the reading.</param>
 internal sealed class StagedRowReader<TRow>(
     IReadOnlyList<RowColumn<TRow>> columns, IReadOnlyList<StagedPiece<TRow>> pieces, Func<int, TRow, long, bool> admits) : DbDataReader
 {
@@ -173,8 +172,8 @@ internal sealed class StagedRowReader<TRow>(
     private int _at = -1, _next;
     private bool _closed;
 
-    // SqlBulkCopy knows values as objects only. Each box is filled anew for the next row: it is copied into the packet before the
-    // next row is asked for.
+    // SqlBulkCopy takes values as objects only. It copies a value into the packet before it asks for the next row, so one box for
+    // each column is enough.
     private readonly ReusedBox<int> _file = new();
     private readonly ReusedBox<long> _line = new();
     private readonly ReusedBox<long> _sequence = new();
@@ -307,7 +306,7 @@ internal sealed class StagedRowReader<TRow>(
     public override IEnumerator GetEnumerator() => throw new NotSupportedException();
 }
 
-/// <summary>Takes one column's value out of a row as the object that a bulk copy wants, without a new object per number or time.</summary>
+/// <summary>Gets a column's value from a row as an object, without a new object for each number or time.</summary>
 internal abstract class StagedValue<TRow>
 {
     public abstract object Of(TRow row);
@@ -350,7 +349,7 @@ internal abstract class StagedValue<TRow>
     }
 }
 
-/// <summary>One box for one value after the other. Whoever got it must be done with it before the next value comes.</summary>
+/// <summary>One box for all values of a column. A caller must be done with a value before it asks for the next.</summary>
 internal sealed class ReusedBox<T> where T : struct
 {
     private readonly object _box = default(T);
@@ -363,8 +362,8 @@ internal sealed class ReusedBox<T> where T : struct
 }
 
 /// <summary>
-/// The number of a staged row: the place of its file in the batch, and its own in the file, so that neither needs a column of its
-/// own on the wire.
+/// The number of a staged row. It holds the place of the file in the batch and the place of the row in the file, so that one column
+/// on the wire is enough for both.
 /// </summary>
 internal static class StagedPlace
 {
@@ -376,6 +375,6 @@ internal static class StagedPlace
 
     public static long RowOf(long place) => place & ((1L << RowBits) - 1);
 
-    /// <summary>The file's place, of a number in this column.</summary>
+    /// <summary>The SQL expression for the file's place, if this column has the number.</summary>
     public static string FileSql(string column) => FormattableString.Invariant($"CAST({column} / CAST({1L << RowBits} AS bigint) AS int)");
 }

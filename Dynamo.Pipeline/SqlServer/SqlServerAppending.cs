@@ -2,12 +2,12 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>Copies a batch straight into the table, in one transaction with its entries. Safe for concurrent use.</summary>
+/// <summary>Copies a batch directly into the table, in one transaction with its ledger entries. Safe for concurrent use.</summary>
 internal sealed class SqlServerAppending<TRow>(
     WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit, SqlServerStaging<TRow> staging)
 {
     /// <returns>
-    /// False when nothing is written and the batch has to be staged: a row was refused, or a file turned out bad or known.
+    /// False if nothing was written and the batch must be staged: a row was refused, or a file turned out to be bad or known.
     /// </returns>
     public async Task<bool> TryAsync(SqlServerWriting<TRow> writing)
     {
@@ -19,7 +19,7 @@ internal sealed class SqlServerAppending<TRow>(
         {
             return false;
         }
-        // A streamed file that turned out bad is not read again: only its entry and rejects are written.
+        // A streamed file that turned out to be bad is not read again. Only its entry and its rejects are written.
         return writing.Works is [{ Rows.IsStreamed: true, Outcome: not FileOutcome.Loaded }]
             && !writing.IsOvertaken
             && await staging.CondemnAsync(writing).ConfigureAwait(false);
@@ -33,7 +33,7 @@ internal sealed class SqlServerAppending<TRow>(
             await turns.AppendAsync(writing.Connection, transaction, writing.Cancellation).ConfigureAwait(false);
             await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
             if (writing.Ordered.Any(w => w.IsLoading)) await copy.AppendAsync(writing, transaction).ConfigureAwait(false);
-            // What is in the table already cannot be taken out of it file by file.
+            // Rows that are already in the table cannot be removed file by file.
             return !writing.Ordered.Any(w => w.Ordinal > 0 && !w.IsLoading)
                 && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
         }

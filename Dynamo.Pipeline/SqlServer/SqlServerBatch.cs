@@ -3,12 +3,13 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>Writes batches, each attempt on one connection. Safe for concurrent use.</summary>
+/// <summary>Writes batches. Each attempt uses one connection. Safe for concurrent use.</summary>
 internal sealed class SqlServerBatch<TRow>
 {
     private const int MostResolutions = 3;
 
     private readonly SqlServerDb _db;
+    private readonly TdsDialect _dialect;
     private readonly SqlServerCommit<TRow> _commit;
     private readonly SqlServerStaging<TRow> _staging;
     private readonly SqlServerAppending<TRow> _appending;
@@ -16,7 +17,7 @@ internal sealed class SqlServerBatch<TRow>
 
     public SqlServerBatch(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, int maxBadRows)
     {
-        (_db, _maxBadRows) = (db, maxBadRows);
+        (_db, _dialect, _maxBadRows) = (db, target.Dialect, maxBadRows);
         var copy = new SqlServerCopy<TRow>(db, target);
         var turns = new WriteLocks<TRow>(db, target);
         _commit = new SqlServerCommit<TRow>(db, ledger, copy);
@@ -43,14 +44,14 @@ internal sealed class SqlServerBatch<TRow>
             }
             catch (SinkException) when (resolutions < MostResolutions && _commit.IsInDoubt(files.Select(f => f.File)))
             {
-                // The commit's answer is lost: the next attempt begins with asking the ledger.
+                // The answer to the commit is lost. The next attempt begins by asking the ledger.
             }
         }
     }
 
     /// <summary>
-    /// One connection's worth of attempts; null when rows that were to be appended must be staged, or another run entered one of
-    /// the files.
+    /// One attempt on one connection. Null if rows that could not be appended must be staged, or if another run entered one of the
+    /// files: then another attempt follows.
     /// </summary>
     private async Task<FileResult[]?> AttemptAsync(
         FileWork<TRow>[] works, bool append, bool isContested, CancellationToken cancellationToken)
@@ -64,14 +65,13 @@ internal sealed class SqlServerBatch<TRow>
             writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
             if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
                 return [.. works.Select(w => w.Result())];
-            // The server refused a bulk copy; some take no other one from that connection.
-            SqlConnection.ClearPool(connection);
+            if (!_dialect.SurvivesRefusal) SqlConnection.ClearPool(connection);
             return null;
         }
         catch (Exception error) when (
             error is SqlException or InvalidOperationException or StalledConnectionException or OperationCanceledException)
         {
-            // The next attempt is not to get this connection out of the pool.
+            // The next attempt must not get this connection from the pool.
             SqlConnection.ClearPool(connection);
             throw;
         }
@@ -83,8 +83,7 @@ internal sealed class SqlServerBatch<TRow>
 }
 
 /// <summary>
-/// What one attempt at a batch works on: its files, in the order in which they count as written, on one connection. For one thread
-/// at a time.
+/// The state of one attempt at a batch: its files and its connection. Used by one thread at a time.
 /// </summary>
 internal sealed class SqlServerWriting<TRow>
 {
@@ -105,10 +104,13 @@ internal sealed class SqlServerWriting<TRow>
 
     public FileWork<TRow>[] Works { get; }
 
-    /// <summary>The staged rows have a file's place here. <see cref="FileWork{TRow}.Ordinal"/> counts the rows it has staged.</summary>
+    /// <summary>
+    /// The files in the order in which they count as written. A staged row has its file's place in this list.
+    /// <see cref="FileWork{TRow}.Ordinal"/> counts the staged rows of a file.
+    /// </summary>
     public FileWork<TRow>[] Ordered { get; }
 
-    /// <summary>Files that came twice; the second time they are known.</summary>
+    /// <summary>Files that are in the batch twice. The second one counts as known.</summary>
     public HashSet<FileWork<TRow>> Twins { get; }
 
     public SqlConnection Connection { get; }
@@ -117,33 +119,33 @@ internal sealed class SqlServerWriting<TRow>
 
     public int MaxBadRows { get; }
 
-    /// <summary>The parts of the keys that are staged.</summary>
+    /// <summary>The parts of the keys of the staged rows.</summary>
     public int Parts { get; set; }
 
-    /// <summary>Whether the rows are in: from then on nothing is a row's fault.</summary>
+    /// <summary>Whether all rows are in the table. From then on, no error is the fault of a row.</summary>
     public bool IsCommitting { get; set; }
 
-    /// <summary>Whether another run may have entered one of the files since they were looked up.</summary>
+    /// <summary>Whether another run may have entered one of the files after they were looked up.</summary>
     public bool IsContested { get; }
 
     /// <summary>Whether another run entered one of the files during this attempt.</summary>
     public bool IsOvertaken { get; set; }
 
-    /// <summary>A bulk copy that the server does not let go on or end: the connection is its own until it ends.</summary>
+    /// <summary>A bulk copy that was given up because the server is silent. Nobody else uses the connection until it ends.</summary>
     public Task? Abandoned { get; set; }
 
-    /// <summary>For whoever still sends rows: is there anybody who wants them?</summary>
+    /// <summary>Stops a bulk copy that still sends rows although nobody wants them any more.</summary>
     public void ThrowIfOver()
     {
         Cancellation.ThrowIfCancellationRequested();
         if (Abandoned is not null) throw new OperationCanceledException("The copy was given up.");
     }
 
-    /// <summary>Refusals for which no row was found.</summary>
+    /// <summary>How often the server refused the batch, but none of its rows alone.</summary>
     public int Fruitless { get; set; }
 
     public long Staged => Ordered.Where(w => w.IsLoading).Sum(w => w.Ordinal);
 
-    /// <summary>The places of these files among <see cref="Ordered"/>.</summary>
+    /// <summary>The places of these files in <see cref="Ordered"/>.</summary>
     public int[] Places(Func<FileWork<TRow>, bool> of) => [.. Enumerable.Range(0, Ordered.Length).Where(i => of(Ordered[i]))];
 }

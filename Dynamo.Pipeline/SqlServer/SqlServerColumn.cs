@@ -4,9 +4,8 @@ using System.Globalization;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// A column of the map with the table's column it goes to: finds the values that do not fit before they are sent. The server would
-/// truncate, round or refuse them without
-/// saying which row it was. Safe for concurrent use.
+/// A column of the map and the column of the table that it fills. It finds values that do not fit before they are sent: the server
+/// would truncate, round or refuse them without saying in which row. Safe for concurrent use.
 /// </summary>
 internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerTableColumn target)
 {
@@ -14,10 +13,10 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
 
     public SqlServerTableColumn Target { get; } = target;
 
-    /// <summary>What is wrong with the row's value, or null when it fits.</summary>
+    /// <summary>What is wrong with the row's value, or null if it fits.</summary>
     public abstract Misfit? Judge(TRow row);
 
-    /// <summary>The value for a person, as the other sinks show it.</summary>
+    /// <summary>The value as a person reads it, and as the other sinks show it.</summary>
     public string? Show(TRow row) => Shown(StagedValue<TRow>.For(Column).Of(row));
 
     public static string? Shown(object? value) => value switch
@@ -52,7 +51,7 @@ internal abstract class SqlServerColumn<TRow>(RowColumn<TRow> column, SqlServerT
     {
         private readonly Func<string, Misfit?> _fit = SqlServerFit.Text(target);
 
-        /// <summary>The last text that fitted. Names come many times in a row; whoever races here asks once more than needed.</summary>
+        /// <summary>The last text that fitted, because names come many times in a row. A race costs one check more.</summary>
         private string? _fits;
 
         public override Misfit? Judge(TRow row)
@@ -89,14 +88,14 @@ internal sealed record Misfit(string Problem, string? Expected = null)
     public static Misfit Null { get; } = new("the value is missing", "a value: the column must not be null");
 }
 
-/// <summary>The checks by type. Each is made once a column and called once a row.</summary>
+/// <summary>The checks by type. A check is made once for a column, and called for each row.</summary>
 internal static class SqlServerFit
 {
-    /// <summary>SQL Server's first datetime, and its step of a 300th of a second.</summary>
+    /// <summary>The first <c>datetime</c>, and the range of <c>smalldatetime</c>.</summary>
     private static readonly DateTime s_firstDateTime = SqlDateTime.MinValue.Value;
     private static readonly DateTime s_firstSmall = new(1900, 1, 1), s_lastSmall = new(2079, 6, 6, 23, 59, 0);
 
-    /// <summary>For types of which the column keeps every value.</summary>
+    /// <summary>For types whose every value the column keeps.</summary>
     public static Misfit? Any<T>(T value) => null;
 
     public static Func<string, Misfit?> Text(SqlServerTableColumn target)
@@ -168,7 +167,7 @@ internal static class SqlServerFit
             : (step > 1 && time.Ticks % step != 0) || (old && new SqlDateTime(time).Value.Ticks != time.Ticks) ? fine : null;
     }
 
-    /// <summary>Decimals of a .NET <see cref="decimal"/>, which has up to 29 digits before the point and up to 28 behind it.</summary>
+    /// <summary>A .NET <see cref="decimal"/> has up to 29 digits before the point and up to 28 after it.</summary>
     public static Func<decimal, Misfit?> Exact(SqlServerTableColumn target)
     {
         const int MostDecimals = 28;

@@ -5,24 +5,23 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// The ledger's part of a batch: which of its files are known, their entries, the commit, and what became of a commit that was not
-/// answered. The ledger's unique key decides
-/// about every file, whoever writes it. Safe for concurrent use.
+/// The ledger's part of a batch: which of its files are known, their entries, the commit, and the result of a commit that was not
+/// answered. The unique key of the ledger decides about every file, whoever writes it. Safe for concurrent use.
 /// </summary>
 internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable ledger, SqlServerCopy<TRow> copy)
 {
     private const int DuplicateKey = 2627, DuplicateIndex = 2601;
 
-    /// <summary>Files whose commit was not answered, with what they became if it happened.</summary>
+    /// <summary>Files whose commit was not answered, with their results in case it happened.</summary>
     private readonly ConcurrentDictionary<SourceFile, FileResult> _inDoubt = new();
 
-    /// <summary>Whether a new attempt can find out what became of the last one.</summary>
+    /// <summary>Whether a commit of these files was not answered, so that the next attempt must ask the ledger.</summary>
     public bool IsInDoubt(IEnumerable<SourceFile> files) => files.Any(_inDoubt.ContainsKey);
 
     /// <summary>
-    /// Marks the files that are in the ledger, and waits for those that another transaction is about to enter. Only where there is
-    /// reason to ask: whoever lists files has asked
-    /// already, and should one have been entered since, the ledger's key refuses it.
+    /// Marks the files that are in the ledger, and waits for entries that another transaction is about to commit. It asks only if
+    /// another run may have entered one: the files were looked up when they were listed, and if another run entered one after that,
+    /// the key of the ledger refuses it.
     /// </summary>
     public async Task FindKnownAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
     {
@@ -35,7 +34,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     }
 
     /// <returns>
-    /// False when another transaction was faster to enter one of the files: nothing is committed, and the next attempt finds it.
+    /// False if another transaction entered one of the files first. Then nothing is committed, and the next attempt finds the entry.
     /// </returns>
     public async Task<bool> CommitAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
     {
@@ -60,9 +59,9 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     }
 
     /// <summary>
-    /// What became of the files if a commit that was not answered happened; null when it did not. The question waits for the
-    /// entries' locks: a commit that is still under way is
-    /// waited for, and one that has not happened by then cannot happen any more, for its locks were held until the server gave it up.
+    /// The results of the files if a commit that was not answered happened; null if it did not. The query waits for the locks of the
+    /// entries. So it waits for a commit that is still running, and a commit that has not happened by then cannot happen any more:
+    /// the server held its locks until it gave the transaction up.
     /// </summary>
     public async Task<FileResult[]?> ResolveAsync(SqlConnection connection, SourceFile[] files, CancellationToken cancellationToken)
     {
@@ -75,7 +74,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
             var remembered = new FileResult?[files.Length];
             for (int i = 0; i < files.Length; i++)
                 _inDoubt.TryRemove(files[i], out remembered[i]);
-            // It was one transaction: one entry of its files stands for all.
+            // It was one transaction, so one entry proves them all.
             bool happened = found.Keys.Any(i => remembered[i] is not null);
             return happened ? [.. files.Select((f, i) => remembered[i] ?? new FileResult(f, FileOutcome.AlreadyLoaded))] : null;
         }
@@ -86,19 +85,19 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     }
 }
 
-/// <summary>Transactions whose end never hides the first error.</summary>
+/// <summary>Begins and ends transactions. The end never hides an earlier error.</summary>
 internal static class SqlServerTransaction
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_longestCommit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_longestCommit = TimeSpan.FromSeconds(30);
 
     public static async Task<SqlTransaction> BeginAsync(SqlConnection connection, CancellationToken cancellationToken) =>
         (SqlTransaction)await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
 
     /// <summary>
-    /// Commits by a statement, which is told to stop when no answer comes, and leaves a connection that can be closed. SqlClient's
-    /// own commit then keeps the socket, and with it the server's locks (7.1.1 as 6.1.5: the next batch is not through in 30 s when a
-    /// server is silent before a commit). Not to be cancelled, since that is one more commit in doubt; so it is not waited for as long
-    /// as a merge may be.
+    /// Commits with a statement. If the server does not answer, a statement is told to stop, and the connection can be closed after
+    /// that. <c>SqlTransaction.Commit</c> keeps the socket instead, and with it the locks on the server (SqlClient 7.1.1, as 6.1.5: if
+    /// a server is silent before a commit, the next batch is not written in 30 s). It cannot be cancelled, because that would leave
+    /// one more commit in doubt. So it may not take as long as a merge may.
     /// </summary>
     public static async Task CommitAsync(SqlServerDb db, SqlTransaction transaction)
     {
@@ -110,20 +109,21 @@ internal static class SqlServerTransaction
     }
 
     /// <summary>
-    /// Rolls back what the server has not rolled back itself, but on a connection that was given up: it is closed by its owner.
-    /// Never throws, and waits only so long.
+    /// Rolls back, unless the transaction has ended, or the connection was given up: its owner closes it. Never throws. SqlClient 7.1.1
+    /// can only block a thread for this, and breaks the connection if the server does not answer within <c>Connect Timeout</c>. It is
+    /// waited for, because nobody else may use the connection before that.
     /// </summary>
     public static Task UndoAsync(SqlTransaction transaction, bool isAbandoned = false) =>
-        isAbandoned ? Task.CompletedTask : Task.WhenAny(Task.Run(() => Undo(transaction)), Task.Delay(s_patience));
+        isAbandoned || transaction.Connection is null ? Task.CompletedTask : Task.Run(() => Undo(transaction));
 
     private static void Undo(SqlTransaction transaction)
     {
         try
         {
-            if (transaction.Connection is not null) transaction.Rollback();
+            transaction.Rollback();
             transaction.Dispose();
         }
-#pragma warning disable CA1031 // The transaction is gone, the connection is broken, or SqlClient fails: the server rolls back in any case.
+#pragma warning disable CA1031 // The transaction is gone, the connection broke, or SqlClient fails. The server rolls back in any case.
         catch (Exception)
 #pragma warning restore CA1031
         {

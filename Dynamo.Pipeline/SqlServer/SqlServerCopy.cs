@@ -4,36 +4,35 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// The server did not answer in time. Whatever is asked of the connection would wait for that answer: it is closed without anybody
-/// waiting for it.
+/// The server did not answer in time. Everything else on the connection would wait for that answer, so it is closed later, and nobody
+/// waits for that.
 /// </summary>
 internal sealed class StalledConnectionException() : TimeoutException("The server did not answer.");
 
 /// <summary>
-/// Bulk copies, mapped by name, and bounded by progress instead of time: the server is to answer for each
-/// <see cref="SqlServerPlan.RowsAtOnce"/> rows within the stall time. They block a
-/// thread of their own: asynchronously, SqlClient makes two tasks a row, which cost as much as all the rest, and waits for the
-/// server's answer on a thread all the same.
+/// Bulk copies, with columns mapped by name. Their progress is limited, not their whole time: the server must answer for each
+/// <see cref="SqlServerPlan.RowsAtOnce"/> rows within the stall time. Each blocks a thread of its own. Asynchronously, SqlClient makes
+/// two tasks for each row, which cost as much as all the rest, and still blocks a thread while it waits for the server's answer.
 /// </summary>
 internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
 {
     /// <summary>
-    /// How long a copy may take to hear a cancellation between two rows, and SqlClient to tell the server of its own time-out and
-    /// hear its answer (5 s).
+    /// How long a copy may take to notice a cancellation between two rows; and how long SqlClient may take to cancel at the server
+    /// after its own time-out (5 s), with a margin.
     /// </summary>
     private static readonly TimeSpan s_hearing = TimeSpan.FromSeconds(2), s_attention = TimeSpan.FromSeconds(10);
 
-    /// <summary>Copies a batch's rows into the staging table of the session, or into one of its shape in a transaction.</summary>
-    /// <returns>The parts of the keys it touches.</returns>
+    /// <summary>Copies a batch's rows into the staging table of the session, or into another table like it.</summary>
+    /// <returns>The parts of the keys that the rows touch.</returns>
     public Task<int> StageAsync(
         SqlServerWriting<TRow> writing, SqlTransaction? transaction = null, string table = SqlServerMergeSql<TRow>.Staging) =>
         CopyAsync(writing, transaction, table, staged: true);
 
-    /// <summary>Copies a batch's rows into the table itself, checks and triggers included.</summary>
+    /// <summary>Copies a batch's rows into the table itself. Constraints are checked and triggers fire.</summary>
     public Task AppendAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction) =>
         CopyAsync(writing, transaction, target.Name, staged: false);
 
-    /// <summary>A few rows of our own, for the ledger and the rejects.</summary>
+    /// <summary>Copies rows of the ledger or the rejects.</summary>
     public async Task WriteAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction, string table, DataTable rows)
     {
         if (rows.Rows.Count == 0) return;
@@ -51,9 +50,8 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         await UseAsync(writing, Bulk(writing, How(staged), transaction, table), async copy =>
         {
             Map(copy, writing, staged);
-            await foreach (
-                IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(
-                    byName: staged || target.Table.Triggers == 0).ConfigureAwait(false))
+            bool byName = staged || target.Triggers == 0;
+            await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(byName).ConfigureAwait(false))
             {
                 using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit);
                 await RunAsync(writing, copy, () => copy.WriteToServer(reader)).ConfigureAwait(false);
@@ -62,7 +60,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         return feed.Parts;
     }
 
-    /// <summary>A copy that was given up needs all it has until it ends, or the connection cannot be closed then.</summary>
+    /// <summary>A copy that was given up is not disposed: it still runs, and the connection could not be closed after it.</summary>
     private static async Task UseAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Func<SqlBulkCopy, Task> use)
     {
         try
@@ -76,13 +74,13 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     }
 
     /// <summary>
-    /// SqlClient bounds how long it waits for an answer, but hears no cancellation then: its source of 7.1 reads the answer in a
-    /// blocking call in every mode, under a lock that closing the connection needs. And it sends rows for ever to a server that takes
-    /// none. In both cases the connection is given up.
+    /// SqlClient limits how long it waits for an answer, but it notices no cancellation while it waits: in version 7.1 it reads the
+    /// answer with a blocking call in every mode, and holds a lock that closing the connection needs. And it waits for ever when the
+    /// server takes no more rows. In both cases the connection is given up.
     /// </summary>
     private async Task RunAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Action write)
     {
-        // Between two notices are an answer, the next request and its rows, each of which SqlClient allows the stall time.
+        // Between two notices are an answer, the next request and its rows. SqlClient allows the stall time for each.
         TimeSpan longest = (3 * db.Options.StallTimeout) + s_attention;
         using var quiet = new CancellationTokenSource(longest, db.Options.TimeProvider);
         copy.SqlRowsCopied += Restart;
@@ -103,13 +101,16 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         void Restart(object? sender, SqlRowsCopiedEventArgs e) => quiet.CancelAfter(longest);
     }
 
-    private SqlBulkCopyOptions How(bool staged) => staged ? SqlBulkCopyOptions.TableLock
-        : SqlBulkCopyOptions.CheckConstraints | SqlBulkCopyOptions.FireTriggers | (
-            target.Plan.LocksTable ? SqlBulkCopyOptions.TableLock : SqlBulkCopyOptions.Default);
+    private SqlBulkCopyOptions How(bool staged)
+    {
+        if (staged) return SqlBulkCopyOptions.TableLock;
+        SqlBulkCopyOptions options = SqlBulkCopyOptions.CheckConstraints | SqlBulkCopyOptions.FireTriggers;
+        return target.Plan.LocksTable ? options | SqlBulkCopyOptions.TableLock : options;
+    }
 
     /// <summary>
-    /// Every column on the wire costs. A row's line is known here unless its file is streamed, its file is known in any case; only
-    /// a procedure asks for both.
+    /// Every column on the wire costs time. The line of a row is known here unless its file is streamed, and its file is always known.
+    /// Only a procedure needs both columns.
     /// </summary>
     private void Map(SqlBulkCopy copy, SqlServerWriting<TRow> writing, bool staged)
     {
@@ -123,15 +124,15 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     }
 
     /// <summary>
-    /// Rows stream without <c>EnableStreaming</c> as well: that is about single values too long for memory, and asks of each
-    /// whether it is null.
+    /// Rows stream without <c>EnableStreaming</c> too. That option is for single values that are too long for memory, and asks for each
+    /// value whether it is null.
     /// </summary>
     private SqlBulkCopy Bulk(SqlServerWriting<TRow> writing, SqlBulkCopyOptions options, SqlTransaction? transaction, string table) =>
         new(writing.Connection, options, transaction)
-    {
-        DestinationTableName = table,
-        BatchSize = target.Plan.RowsAtOnce,
-        NotifyAfter = target.Plan.RowsAtOnce,
-        BulkCopyTimeout = SqlServerText.Seconds(db.Options.StallTimeout),
-    };
+        {
+            DestinationTableName = table,
+            BatchSize = target.Plan.RowsAtOnce,
+            NotifyAfter = target.Plan.RowsAtOnce,
+            BulkCopyTimeout = SqlServerText.Seconds(db.Options.StallTimeout),
+        };
 }

@@ -12,10 +12,10 @@ using Dynamo.Pipeline.SqlServer;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// The base of the commands that Dapper.AOT writes: it brings the token. Dapper.AOT itself takes one out of the parameters only where the
-/// statement is a constant, and ours name tables that are settings.
+/// The base class of the commands that Dapper.AOT generates. It passes the cancellation token on. Dapper.AOT itself takes a token from
+/// the parameters only if the statement is a constant, and the names of our tables are settings.
 /// </summary>
-#pragma warning disable CA1852 // The commands that are derived from it are generated.
+#pragma warning disable CA1852 // The generated commands derive from it.
 internal class CancellableCommand<T> : CommandFactory<T>
 #pragma warning restore CA1852
 {
@@ -28,12 +28,12 @@ internal sealed record RunRow : RunColumns;
 /// <summary>A quarantined file.</summary>
 internal sealed record QuarantineRow : QuarantineColumns;
 
-/// <summary>A question about the ledger, or any that takes no values.</summary>
+/// <summary>The parameters of a query of the ledger, or of a query without parameters.</summary>
 /// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
 /// <param name="Most">How many rows at most.</param>
 internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
 
-/// <summary>A file by the hash that is the ledger's primary key. Its rejects are found by the path.</summary>
+/// <summary>A file: its entry is found by the hash, the primary key of the ledger, and its rejects by the path.</summary>
 internal sealed record LedgerFile(string Source, string Path, FileHash Key) : SqlArguments;
 
 /// <summary>The newest time of a table.</summary>
@@ -43,22 +43,29 @@ internal sealed record NewestTime(DateTime? Utc);
 /// <param name="Name">Its quoted name with its schema.</param>
 internal sealed record NamedObject(string Name) : SqlArguments;
 
-/// <summary>A time as a parameter and as a column has it. By default it would be sent as <c>datetime</c>, which loses digits.</summary>
+/// <summary>The objects of a run, by their quoted names with their schema.</summary>
+/// <param name="Rows">The row table, or the procedure that takes the rows.</param>
+/// <param name="Ledger">The table of imported files.</param>
+/// <param name="Runs">The table of runs.</param>
+/// <param name="Rejects">The table of rejected rows.</param>
+internal sealed record RunObjects(string Rows, string Ledger, string Runs, string Rejects) : SqlArguments;
+
+/// <summary>A time as a parameter and in a column. By default it would be sent as <c>datetime</c>, which loses digits.</summary>
 internal sealed class UtcTime : DbValueHandler<DateTime>
 {
     protected override void Configure(DbParameter parameter) => parameter.DbType = DbType.DateTime2;
 
     protected override void SetValueCore(DbParameter parameter, DateTime value) => parameter.Value = value;
 
-    /// <summary>A column of a table that is not ours may be a <c>datetimeoffset</c>.</summary>
+    /// <summary>In a table of somebody else, the column may be a <c>datetimeoffset</c>.</summary>
     protected override DateTime Parse(object? value) => value is DateTimeOffset time ? time.UtcDateTime : LedgerTime.Utc((DateTime)value!);
 }
 
-/// <summary>The ledger's primary key. Dapper would take an array of bytes for a list of values.</summary>
+/// <summary>The ledger's primary key. Dapper would treat a plain array of bytes as a list of values.</summary>
 /// <param name="Bytes">32 bytes.</param>
 internal readonly record struct FileHash(byte[] Bytes);
 
-/// <summary>The ledger's primary key as a parameter; it is never read.</summary>
+/// <summary>The ledger's primary key as a parameter. It is never read.</summary>
 internal sealed class FileHashValue : DbValueHandler<FileHash>
 {
     protected override void Configure(DbParameter parameter) => (parameter.DbType, parameter.Size) = (DbType.Binary, 32);

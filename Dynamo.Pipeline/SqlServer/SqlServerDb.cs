@@ -8,11 +8,12 @@ using Polly.Retry;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>Opens connections and turns what SqlClient throws into errors that say what to do. Safe for concurrent use.</summary>
+/// <summary>Opens connections, and turns SqlClient's exceptions into errors that say what to do. Safe for concurrent use.</summary>
 internal sealed class SqlServerDb
 {
     /// <summary>
-    /// Twice SqlClient's own: each packet costs this side as much as some forty rows. An encrypted connection takes at most 16,383.
+    /// Twice SqlClient's default, because a packet costs the client as much as about forty rows. An encrypted connection takes 16,383
+    /// at most.
     /// </summary>
     private const int PacketSize = 16_000;
 
@@ -25,13 +26,13 @@ internal sealed class SqlServerDb
         Options = options;
         var builder = new SqlConnectionStringBuilder(connectionString)
         {
-            // A connection that comes back by itself has lost its temporary tables and locks: a new attempt must know.
+            // A connection that reconnects by itself loses its temporary tables and locks without anybody noticing.
             ConnectRetryCount = 0,
             Enlist = false,
             PersistSecurityInfo = false,
         };
         if (!builder.ShouldSerialize("Packet Size")) builder.PacketSize = PacketSize;
-        // Else the pool answers for five seconds with the last error, and what is tried again within them was never tried.
+        // Otherwise the pool repeats the last error for five seconds, and an attempt in that time asks no server.
         if (!builder.ShouldSerialize("Pool Blocking Period")) builder.PoolBlockingPeriod = PoolBlockingPeriod.NeverBlock;
         if (!builder.ShouldSerialize("Application Name")) builder.ApplicationName = "dynamo";
         SaysHow = builder.IntegratedSecurity || builder.Authentication != SqlAuthenticationMethod.NotSpecified;
@@ -56,7 +57,7 @@ internal sealed class SqlServerDb
 
     public SqlServerSinkOptions Options { get; }
 
-    /// <summary>Server and database, without user or password.</summary>
+    /// <summary>The server and the database, without user or password.</summary>
     public string Name { get; }
 
     /// <summary>Whether the connection string says how to log in.</summary>
@@ -64,7 +65,7 @@ internal sealed class SqlServerDb
 
     public int CommandSeconds => SqlServerText.Seconds(Options.CommandTimeout);
 
-    /// <summary>An open connection. A lasting one is not pooled: its session ends with it.</summary>
+    /// <summary>Opens a connection. A lasting one is not pooled, so that its session ends when it is closed.</summary>
     public async Task<SqlConnection> OpenAsync(bool lasting, CancellationToken cancellationToken)
     {
         var connection = new SqlConnection(lasting ? _alone : _connection) { AccessTokenCallback = Options.BoundedCallback };
@@ -82,8 +83,8 @@ internal sealed class SqlServerDb
     }
 
     /// <summary>
-    /// Closes a connection; one that somebody is still writing to is closed when he is done, for SqlClient closes no socket that it
-    /// is waiting at.
+    /// Closes a connection. If somebody still uses it, it is closed after that, because SqlClient cannot close a connection while it
+    /// waits for an answer.
     /// </summary>
     public static ValueTask CloseAsync(SqlConnection connection, Task? abandoned)
     {
@@ -96,7 +97,7 @@ internal sealed class SqlServerDb
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Runs an idempotent step on a connection of its own, again after transient errors.</summary>
+    /// <summary>Runs an idempotent step on a connection of its own, and again after a transient error.</summary>
     public async Task<T> RetryAsync<T>(
         string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken) =>
         await _retry.ExecuteAsync(async token => await GuardAsync(doing, async () =>
@@ -104,8 +105,8 @@ internal sealed class SqlServerDb
             SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                // Dapper comes back to the caller's context after each answer. On the thread pool there is none, so that a caller
-                // may block his own.
+                // Dapper returns to the caller's context after each answer. On the thread pool there is none, so a caller may block
+                // its own.
                 await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
                 return await step(connection, token).ConfigureAwait(false);
             }
@@ -123,7 +124,7 @@ internal sealed class SqlServerDb
         }
     }
 
-    /// <summary>What an error of SqlClient means, or null for one that is not SqlClient's.</summary>
+    /// <summary>What an exception of SqlClient means, or null if it is not SqlClient's.</summary>
     public Exception? Translated(Exception error, string doing, CancellationToken cancellationToken) => error switch
     {
         // SqlClient reports our own cancellation as an error of the server.
@@ -133,7 +134,7 @@ internal sealed class SqlServerDb
         SqlException sql => SqlServerFault.Of(sql, Name, doing),
         OperationCanceledException or TimeoutException =>
             new SinkException($"{Name} made no progress while {doing}. The same batch can be written again.", error) { IsTransient = true },
-        // A closed connection, an exhausted pool, and on a connection that broke now and then a null reference in SqlClient itself.
+        // A closed connection, an exhausted pool, or, sometimes when a connection broke, a null reference inside SqlClient.
         InvalidOperationException or IOException or ObjectDisposedException or NullReferenceException =>
             new SinkException($"The connection to {Name} broke while {doing}: {error.Message}", error) { IsTransient = true },
         _ => null,
@@ -143,7 +144,7 @@ internal sealed class SqlServerDb
         SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
 }
 
-/// <summary>Short queries and commands of the row path; those beside it go through Dapper.</summary>
+/// <summary>Short queries and commands of the row path. All others go through Dapper.</summary>
 internal static class SqlServerQueries
 {
     /// <summary>All rows of a query.</summary>
@@ -184,25 +185,17 @@ internal static class SqlServerQueries
         return command;
     }
 
-    /// <summary>A whole number of whichever size: servers do not agree on those of the catalogue, and a count is an <c>int</c>.</summary>
-    public static long Whole(SqlDataReader row, int at) => Convert.ToInt64(row.GetValue(at), CultureInfo.InvariantCulture);
-
-    public static bool Truth(SqlDataReader row, int at) =>
-        !row.IsDBNull(at) && Convert.ToBoolean(row.GetValue(at), CultureInfo.InvariantCulture);
-
-    public static DateTime Utc(SqlDataReader row, int at) => DateTime.SpecifyKind(row.GetDateTime(at), DateTimeKind.Utc);
-
-    /// <summary>Without saying so, a time would be sent as <c>datetime</c> and lose digits.</summary>
+    /// <summary>Without its type, a time would be sent as <c>datetime</c> and lose digits.</summary>
     private static SqlParameter Parameter(string name, object? value) =>
         value is DateTime time
             ? new SqlParameter(name, SqlDbType.DateTime2) { Value = time }
             : new SqlParameter(name, value ?? DBNull.Value);
 }
 
-/// <summary>Names, literals and numbers on their way into T-SQL and SqlClient.</summary>
+/// <summary>Writes names, literals and numbers for T-SQL and SqlClient.</summary>
 internal static class SqlServerText
 {
-    /// <summary>A binary collation: what differs is another key, as in the files.</summary>
+    /// <summary>A binary collation: texts that differ are different keys, as in the files.</summary>
     public const string Exact = "Latin1_General_100_BIN2";
 
     public static string Quote(string name) => $"[{name.Replace("]", "]]", StringComparison.Ordinal)}]";
@@ -211,17 +204,17 @@ internal static class SqlServerText
 
     public static string Literal(string text) => $"N'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
-    /// <summary>SqlClient counts whole seconds, and 0 means for ever.</summary>
+    /// <summary>SqlClient takes whole seconds, and 0 means no limit.</summary>
     public static int Seconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
 
-    /// <summary>A file's identity: paths are longer than any index key may be.</summary>
-    public static byte[] FileKey(string source, SourceFile file) =>
-        SHA256.HashData(
-            Encoding.UTF8.GetBytes(
-                string.Create(
-                    System.Globalization.CultureInfo.InvariantCulture, $"{source}\0{file.Path}\0{file.Size}\0{file.ModifiedUtc.Ticks}")));
+    /// <summary>The key of a file in the ledger. It is a hash, because a path may be longer than an index key.</summary>
+    public static byte[] FileKey(string source, SourceFile file)
+    {
+        string all = string.Create(CultureInfo.InvariantCulture, $"{source}\0{file.Path}\0{file.Size}\0{file.ModifiedUtc.Ticks}");
+        return SHA256.HashData(Encoding.UTF8.GetBytes(all));
+    }
 
-    /// <summary>The name of a lock: short enough for the server, and without anything a path may hold.</summary>
+    /// <summary>The name of a lock. It is a hash, because a path may be too long and have any characters.</summary>
     public static string LockName(string kind, string what) =>
         $"dynamo:{kind}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(what)))}";
 }

@@ -2,7 +2,7 @@ using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>The definition of the tables a <see cref="SqlServerSink{TRow}"/> writes to, for those who create tables themselves.</summary>
+/// <summary>The definitions of the tables that a <see cref="SqlServerSink{TRow}"/> writes to, if you create tables yourself.</summary>
 public static class SqlServerDdl
 {
     /// <summary>The statements that create all tables in a database without them, ready for <c>sqlcmd</c>. Connects to nothing.</summary>
@@ -33,17 +33,17 @@ public static class SqlServerDdl
 /// <summary>The tables' definitions.</summary>
 internal static class SqlServerSchema
 {
-    /// <summary>The bytes that a clustered key may have.</summary>
+    /// <summary>How many bytes a clustered key may have.</summary>
     private const int KeyBytes = 900;
 
     private const int LongestKeyText = 200, LongestText = 4000;
 
-    /// <summary>A decimal's type in a table of ours: every digit that one of .NET has before the point, and the rest behind it.</summary>
+    /// <summary>A decimal in our tables: room for all digits that .NET has before the point, and the rest for those after it.</summary>
     public const int DecimalPrecision = 38, DecimalScale = 9;
 
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqlServerSinkOptions options) =>
     [
-        // A procedure knows its tables itself.
+        // A procedure writes to tables of its own.
         .. options.Procedure is null ? [(map.Name, Rows(map, options))] : Array.Empty<(string, string)>(),
         (options.LedgerTable, Ledger(options)),
         (options.RunTable, Runs(options)),
@@ -79,7 +79,7 @@ internal static class SqlServerSchema
         _ => "datetime2(7)",
     };
 
-    /// <summary>What a value that is no text takes in a key.</summary>
+    /// <summary>How many bytes a value takes in a key, if it is not a text.</summary>
     private static int BytesOf(ColumnKind kind) => kind switch
     {
         ColumnKind.Text => 0,
@@ -89,7 +89,7 @@ internal static class SqlServerSchema
         _ => 8,
     };
 
-    /// <summary>Its key is a hash of source, path, size and time, which together are longer than an index key may be.</summary>
+    /// <summary>Its key is a hash of source, path, size and time, because these together may be longer than an index key.</summary>
     private static string Ledger(SqlServerSinkOptions options) => $"""
         CREATE TABLE {SqlServerText.Quote(options.Schema, options.LedgerTable)} (
           FileKey binary(32) NOT NULL,

@@ -8,26 +8,26 @@ internal enum SqlServerVerdict
     /// <summary>The same batch may succeed on a new connection: deadlock, time-out, throttling, fail-over, broken connection.</summary>
     Transient,
 
-    /// <summary>A value of some row is to blame: find it by bisection, leave it out, commit the rest.</summary>
+    /// <summary>A row is the reason: find it by bisection, leave it out, commit the rest.</summary>
     RowRefused,
 
-    /// <summary>Neither another attempt nor fewer rows can help: rights, missing objects, a full disk, a defect of ours.</summary>
+    /// <summary>Neither another attempt nor fewer rows can help: missing rights or objects, a full disk, a defect of ours.</summary>
     Permanent,
 }
 
 /// <summary>
-/// Judges errors of SQL Server. The numbers are those of the documentation: "Troubleshoot transient connection errors" of Azure
-/// SQL, and the Database Engine's
-/// events and errors. Pure, safe for concurrent use.
+/// Judges errors of SQL Server. The numbers come from the documentation: "Troubleshoot transient connection errors" of Azure SQL, and
+/// "Database Engine events and errors". Pure, safe for concurrent use.
 /// </summary>
 internal static class SqlServerFault
 {
-    /// <summary>From this severity on the server ends the connection.</summary>
+    /// <summary>From this severity on, the server ends the connection.</summary>
     private const int Fatal = 20;
 
     public static SqlServerVerdict Judge(SqlException error)
     {
-        // One exception carries all errors of its batch, follow-ups included ("the statement has been terminated"): the worst one decides.
+        // One exception has all errors of its batch, also those that follow from others ("the statement has been terminated"). The
+        // worst one decides.
         SqlServerVerdict worst = SqlServerVerdict.RowRefused;
         bool judged = false;
         foreach (SqlError single in error.Errors)
@@ -41,44 +41,44 @@ internal static class SqlServerFault
     }
 
     /// <param name="number">
-    /// The error's number; negative numbers and those below 300 with a fatal class come from the client and the network.
+    /// The error's number. Negative numbers, and numbers below 300 with a fatal class, come from the client and the network.
     /// </param>
     /// <param name="severity">The error's class.</param>
-    /// <returns>The verdict, or null for a message that says nothing by itself.</returns>
+    /// <returns>The verdict, or null for a message that only follows another error.</returns>
     public static SqlServerVerdict? Judge(int number, int severity) => number switch
     {
         // "The statement has been terminated." follows the error that matters.
         3621 => null,
-        // Deadlock victim; lock request timed out; snapshot conflict; the parallel plan's own deadlock; lock resources.
+        // Deadlock victim; lock request timed out; snapshot conflict; deadlock within a parallel plan; no memory for locks.
         1205 or 1222 or 3960 or 8651 or 1204 => SqlServerVerdict.Transient,
-        // The client's time-out and a broken or refused connection, on Windows and on Linux.
+        // A time-out of the client, or a broken or refused connection, on Windows and on Linux.
         -2 or -1 or 2 or 20 or 53 or 64 or 121 or 233 or 258 or 997 or 1225 or 10053 or 10054 or 10060 or 10061 or 11001 =>
             SqlServerVerdict.Transient,
         // Azure SQL: throttled, busy, moved, being reconfigured, out of sessions or workers.
         4060 or 4221 or 10928 or 10929 or 10936 or 40143 or 40197 or 40501 or 40540 or 40613 or 42108 or 42109 or 49918 or 49919 or 49920 =>
             SqlServerVerdict.Transient,
-        // Fail-over: not the primary any more, in recovery, shutting down, connections refused, logins disabled; resources for a
-        // query not to be had in time.
+        // Fail-over: no longer the primary, in recovery, shutting down, connections refused, logins disabled. Or no memory for a
+        // query in time.
         596 or 601 or 617 or 669 or 921 or 978 or 983 or 988 or 3906 or 6005 or 8628 or 8645 or 17142 or 17197 or 18401
             or 41301 or 41302 or 41305 or 41325 or 41839 =>
             SqlServerVerdict.Transient,
-        // Null, check or foreign key, unique index, unique key; truncated, out of range, not convertible; a length or value bulk
-        // copy does not take; NaN.
+        // Null, check or foreign key, unique index, unique key; truncated, out of range, not convertible; a length or value that
+        // bulk copy does not take; NaN.
         515 or 547 or 2601 or 2627 or 2628 or 8152 or 220 or 232 or 241 or 242 or 245 or 295 or 296 or 8114 or 8115 or 8023
             or 4815 or 4816 or 4863 or 4864 or 4867 or 7339 =>
             SqlServerVerdict.RowRefused,
-        // A trigger or procedure that throws, with a number of its own or none.
+        // A trigger or a procedure throws, with a number of its own or without.
         >= 50000 when severity is > 10 and < Fatal => SqlServerVerdict.RowRefused,
-        // The transaction was ended by a trigger's ROLLBACK; the batch was aborted there.
+        // A trigger rolled the transaction back, which ends the batch.
         3609 => SqlServerVerdict.RowRefused,
         _ when severity >= Fatal => SqlServerVerdict.Transient,
         _ => SqlServerVerdict.Permanent,
     };
 
-    /// <summary>The exception for the run, with the server's own words and what to do.</summary>
-    /// <param name="error">The first error, never one of the roll-back after it.</param>
-    /// <param name="sink">The sink's name, free of secrets.</param>
-    /// <param name="doing">What was under way, such as "copying rows".</param>
+    /// <summary>The exception for the run, with the server's words and what to do.</summary>
+    /// <param name="error">The first error, never an error of the roll-back after it.</param>
+    /// <param name="sink">The sink's name, without secrets.</param>
+    /// <param name="doing">What the sink was doing, such as "copying rows".</param>
     public static SinkException Of(SqlException error, string sink, string doing)
     {
         SqlServerVerdict verdict = Judge(error);

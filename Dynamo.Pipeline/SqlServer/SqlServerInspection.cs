@@ -3,9 +3,8 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Looks at a database as a run would, and changes nothing in it: would its tables take the rows, how would they be written, and
-/// which files does its ledger have?
-/// Safe for concurrent use.
+/// Looks at a database as a run would, and changes nothing in it: do its tables take the rows, how would they be written, and which
+/// files does its ledger have? Safe for concurrent use.
 /// </summary>
 /// <typeparam name="TRow">The row.</typeparam>
 internal sealed class SqlServerInspection<TRow>
@@ -19,8 +18,7 @@ internal sealed class SqlServerInspection<TRow>
     /// <param name="options">As the run will have them; the defaults when null.</param>
     /// <exception cref="ArgumentException">
     /// The connection string cannot be read, or says how to log in although there is an
-    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>;
-    /// or two tables have the same name.
+    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>, or two tables have the same name.
     /// </exception>
     public SqlServerInspection(string connectionString, RowMap<TRow> map, SqlServerSinkOptions? options = null)
     {
@@ -37,17 +35,22 @@ internal sealed class SqlServerInspection<TRow>
 
     /// <summary>Connects, and compares the tables with the row map.</summary>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>How rows would be written, or <see langword="null"/> when the first run creates the row table.</returns>
+    /// <returns>How rows would be written, or <see langword="null"/> if the first run will create the row table.</returns>
     /// <exception cref="SinkException">A run would fail: no connection, no login, or a table that does not fit.</exception>
-    public Task<SqlServerPlan?> CheckAsync(CancellationToken cancellationToken) =>
-        _db.RetryAsync("checking its tables", async (connection, token) =>
-        (await new SqlServerSchemaCheck<TRow>(_db, _map).CheckAsync(connection, token).ConfigureAwait(false))?.Plan, cancellationToken);
+    public Task<SqlServerPlan?> CheckAsync(CancellationToken cancellationToken) => _db.RetryAsync(
+        "checking its tables",
+        async (connection, token) =>
+        {
+            var check = new SqlServerSchemaCheck<TRow>(_db, _map);
+            return (await check.CheckAsync(connection, token).ConfigureAwait(false))?.Plan;
+        },
+        cancellationToken);
 
-    /// <summary>Asks the ledger which of these files are done. A database without a ledger has none.</summary>
+    /// <summary>Asks the ledger which of these files are done. Without a ledger, none is.</summary>
     /// <param name="source">The source's <see cref="IFileSource.Name"/>.</param>
     /// <param name="files">The files.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>In step with <paramref name="files"/>: the entry, or <see langword="null"/>.</returns>
+    /// <returns>For each of <paramref name="files"/>, in the same order, its entry or <see langword="null"/>.</returns>
     /// <exception cref="SinkException">The database cannot be read.</exception>
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
@@ -56,11 +59,11 @@ internal sealed class SqlServerInspection<TRow>
             "reading the ledger", (connection, token) => LookUpAsync(connection, source, files, token), cancellationToken);
     }
 
-    /// <summary>Keeps runs of a source from beginning until the result is disposed, for maintenance.</summary>
+    /// <summary>For maintenance: no run of this source can begin until the result is disposed.</summary>
     /// <param name="source">The source's <see cref="IFileSource.Name"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>The claim.</returns>
-    /// <exception cref="AlreadyRunningException">A run holds this source and database.</exception>
+    /// <returns>The lease.</returns>
+    /// <exception cref="AlreadyRunningException">A run has the lease of this source and database.</exception>
     /// <exception cref="SinkException">The database cannot be reached.</exception>
     public async Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) =>
         await _db.GuardAsync(
@@ -73,31 +76,31 @@ internal sealed class SqlServerInspection<TRow>
         string table = SqlServerText.Quote(_db.Options.Schema, _db.Options.LedgerTable);
         if (!await _db.HasAsync(connection, table, cancellationToken).ConfigureAwait(false)) return entries;
         var ledger = new SqlServerLedgerTable(_db.Options, source, runId: 0);
-        foreach (
-            (int at, LedgerEntry entry) in await ledger.FindAsync(_db, connection, null, files, cancellationToken).ConfigureAwait(false))
-            entries[at] = entry;
+        Dictionary<int, LedgerEntry> found =
+            await ledger.FindAsync(_db, connection, null, files, cancellationToken).ConfigureAwait(false);
+        foreach ((int at, LedgerEntry entry) in found) entries[at] = entry;
         return entries;
     }
 }
 
-/// <summary>How a table is written, decided from what the catalogue says about it. Immutable.</summary>
-/// <param name="Writers">Batches at once.</param>
-/// <param name="MergesSideBySide">Whether batches with different keys are merged at once; else merges take turns.</param>
-/// <param name="LocksTable">Whether rows that are appended take a lock of the whole table.</param>
-/// <param name="BatchRows">Rows a batch should have, if they come that fast.</param>
-/// <param name="Reasons">Why, and what else somebody who tunes the import should know; one sentence each.</param>
+/// <summary>How a table is written. The catalogue decides. Immutable.</summary>
+/// <param name="Writers">How many batches are written at once.</param>
+/// <param name="MergesSideBySide">Whether batches with different keys are merged at the same time. Otherwise merges take turns.</param>
+/// <param name="LocksTable">Whether appended rows take a lock of the whole table.</param>
+/// <param name="BatchRows">How many rows a batch should have, if they come that fast.</param>
+/// <param name="Reasons">The reasons, and what else helps to tune the import. One sentence each.</param>
 internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool LocksTable, int BatchRows, IReadOnlyList<string> Reasons)
 {
-    /// <summary>Fewer rows at once go to a columnstore's row store first and are compressed later.</summary>
+    /// <summary>Fewer rows at once go to the row store of a columnstore first, and are compressed later.</summary>
     public const int CompressedRows = 102_400;
 
-    /// <summary>Rows of a batch that the server takes, and answers for, at once.</summary>
+    /// <summary>After how many rows of a bulk copy the server answers.</summary>
     public int RowsAtOnce { get; private init; }
 
     /// <param name="table">What the catalogue says.</param>
     /// <param name="key">The map's key columns.</param>
-    /// <param name="divided">The column by which keys can be told apart, or null.</param>
-    /// <param name="options">What is wanted.</param>
+    /// <param name="divided">The column that divides the keys among writers, or null.</param>
+    /// <param name="options">The options of the sink.</param>
     public static SqlServerPlan For(SqlServerTable table, IReadOnlyCollection<string> key, string? divided, SqlServerSinkOptions options)
     {
         bool columnstore = table.Indexes.Any(i => i.IsColumnstore), clustered = table.Indexes.Any(i => i.IsClustered && !i.IsColumnstore);
@@ -130,7 +133,7 @@ internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lo
         return new SqlServerPlan(writers, turns is null && !options.Append, locks, CompressedRows, reasons) { RowsAtOnce = rows };
     }
 
-    /// <summary>What could make two merges wait for each other although their keys differ; null where nothing can.</summary>
+    /// <summary>Why two merges could wait for each other although their keys differ. Null if they cannot.</summary>
     private static string? WhyInTurns(SqlServerTable table, IReadOnlyCollection<string> key, string? divided, SqlServerSinkOptions options)
     {
         if (options.Procedure is { } procedure) return $"the procedure {procedure} may touch any row";

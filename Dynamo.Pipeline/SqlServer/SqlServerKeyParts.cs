@@ -3,17 +3,17 @@ using System.Numerics;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Divides a table's keys into parts by their first text, whole number or GUID, so that writers know without asking that they cannot meet:
-/// whatever the table takes for the same key is in the same part, on every machine. Pure, safe for concurrent use.
+/// Divides the keys of a table into parts by their first text, whole number or GUID. Keys that are the same for the table are in the
+/// same part, on every machine. So two writers with different parts never meet in a key. Pure, safe for concurrent use.
 /// </summary>
 internal sealed class SqlServerKeyParts<TRow>
 {
     public const int Count = 16;
 
-    /// <summary>A set of parts is a bit for each.</summary>
+    /// <summary>A set of parts has a bit for each. This one has all.</summary>
     public const int All = (1 << Count) - 1;
 
-    /// <summary>FNV-1a (Fowler, Noll, Vo), which is the same on every machine.</summary>
+    /// <summary>The hash is FNV-1a (Fowler, Noll, Vo), which gives the same result on every machine.</summary>
     private const uint Basis = 2166136261, Prime = 16777619;
 
     private readonly Func<TRow, string?>? _text;
@@ -37,17 +37,17 @@ internal sealed class SqlServerKeyParts<TRow>
         }
     }
 
-    /// <summary>The column that divides the keys; null when nothing does, and every row could be of any part.</summary>
+    /// <summary>The column that divides the keys. Null if no column does; then every row may belong to any part.</summary>
     public string? Column { get; }
 
-    /// <summary>The part of a row, or all of them where it could be any.</summary>
+    /// <summary>The part of a row, or all parts if it may belong to any.</summary>
     public int Of(TRow row) =>
         _text is not null ? OfLast(_text(row) ?? "")
         : _number is not null ? Part((uint)_number(row).GetHashCode())
         : _id is not null ? Of(_id(row))
         : All;
 
-    /// <summary>Loggers come many times in a row.</summary>
+    /// <summary>Remembers the last text, because many rows of one logger come one after the other.</summary>
     private int OfLast(string text)
     {
         Known last = _last;
@@ -56,17 +56,18 @@ internal sealed class SqlServerKeyParts<TRow>
     }
 
     /// <param name="text">A key's text.</param>
-    /// <param name="exact">Whether the table tells all letters apart.</param>
+    /// <param name="exact">Whether the table distinguishes all letters.</param>
     public static int Of(string text, bool exact)
     {
         uint hash = Basis;
-        // Blanks at the end count nowhere on SQL Server.
+        // SQL Server ignores blanks at the end of a text.
         foreach (char letter in text.AsSpan().TrimEnd(' '))
         {
             char same = letter;
             if (!exact)
             {
-                // Who ignores case, accents or width may take a letter beyond ASCII for any within; a hyphen or apostrophe weighs little.
+                // A collation that ignores case, accents or width may treat a letter outside ASCII like one inside. Hyphens and
+                // apostrophes may not count.
                 if (letter is < ' ' or > '~') return All;
                 if (letter is '-' or '\'') continue;
                 same = char.ToUpperInvariant(letter);
@@ -76,7 +77,7 @@ internal sealed class SqlServerKeyParts<TRow>
         return Part(hash);
     }
 
-    /// <summary>By all bytes, since some GUIDs differ in a few of them only.</summary>
+    /// <summary>Uses all bytes, because some GUIDs differ in a few of them only.</summary>
     private static int Of(Guid id)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -87,18 +88,18 @@ internal sealed class SqlServerKeyParts<TRow>
         return Part(hash);
     }
 
-    /// <summary>The lane, out of so many, that takes this part: never two for one.</summary>
+    /// <summary>The lane of this part. A part has one lane only.</summary>
     public static int Lane(int parts, int lanes) => BitOperations.TrailingZeroCount(parts) % lanes;
 
     private static int Part(uint hash) => 1 << (int)((hash ^ (hash >> 16)) % Count);
 
     private static bool IsExact(string? collation) => collation?.Contains("_BIN", StringComparison.OrdinalIgnoreCase) == true;
 
-    /// <summary>Others have pairs of letters that count as one, or as another pair.</summary>
+    /// <summary>In other collations, a pair of letters may count as one letter, or as another pair.</summary>
     private static bool IsKnown(string? collation) => IsExact(collation)
         || collation?.StartsWith("Latin1_General", StringComparison.OrdinalIgnoreCase) == true
             || collation?.StartsWith("SQL_Latin1_General", StringComparison.OrdinalIgnoreCase) == true;
 
-    /// <summary>One object, so that writers that race here never see one's text with another's part.</summary>
+    /// <summary>One object, so that a race never combines one text with the part of another.</summary>
     private sealed record Known(string Text, int Parts);
 }

@@ -4,13 +4,13 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// The right to import one source into one database: an application lock of a session that nothing else uses, which the server
-/// releases when the connection ends, however it
-/// ends. Should it be lost in the middle of a run, two runs at once are still safe: the ledger's key decides about every file.
+/// The right to import one source into one database: an application lock of a session that is used for nothing else. The server
+/// releases it when the connection ends, for whatever reason. If it is lost during a run, two runs at once are still safe: the key of
+/// the ledger decides about every file.
 /// </summary>
 internal sealed class SqlServerLease : IAsyncDisposable
 {
-    /// <summary>The server needs a moment to see that a killed run is gone.</summary>
+    /// <summary>How long to wait, because the server needs a moment to notice that a killed run is gone.</summary>
     private const int PatienceMilliseconds = 1000;
 
     private readonly SqlConnection _connection;

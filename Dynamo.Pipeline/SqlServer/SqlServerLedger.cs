@@ -5,8 +5,8 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Looks into the tables that a <see cref="SqlServerSink{TRow}"/> keeps. Every call opens a connection, and is tried again after a
-/// transient error. Safe for concurrent use, while a run writes or not.
+/// Reads the tables that a <see cref="SqlServerSink{TRow}"/> keeps. Every call opens a connection, and is tried again after a transient
+/// error. Safe for concurrent use, also during a run.
 /// </summary>
 public sealed class SqlServerLedger : ILedger
 {
@@ -52,14 +52,14 @@ public sealed class SqlServerLedger : ILedger
         cancellationToken);
 
     /// <summary>
-    /// The newest time in the row table: how far behind the data is. Reads an index, or the whole table where none begins with the time.
+    /// The newest time in the row table: it shows how far behind the data is. Reads an index, or the whole table if no index begins with
+    /// the time.
     /// </summary>
     /// <typeparam name="TRow">The row.</typeparam>
-    /// <param name="map">The row table. The first time in its key is meant.</param>
+    /// <param name="map">The row table. The first time in its key is used.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>
-    /// The time in UTC, or <see langword="null"/> where there is none: an empty table, a key without a time, or a procedure that takes the
-    /// rows.
+    /// The time in UTC, or <see langword="null"/> if there is none: the table is empty, its key has no time, or a procedure takes the rows.
     /// </returns>
     /// <exception cref="SinkException">The database cannot be read, or has no such table.</exception>
     public Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken = default)
@@ -111,7 +111,7 @@ public sealed class SqlServerLedger : ILedger
                 var hash = new FileHash(SqlServerText.FileKey(source, file));
                 var key = new LedgerFile(source, file.Path, hash) { Cancellation = cancellationToken };
                 await connection.ExecuteAsync(_sql.ForgetRejects, key, transaction, _db.CommandSeconds).ConfigureAwait(false);
-                // Counted by what the statement returns: the transaction does not count rows.
+                // The statement returns a row for each entry, so that no number of affected rows is needed.
                 IEnumerable<long> runs = await connection.QueryAsync<long>(
                     _sql.ForgetFile, key, transaction, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
                 forgotten += runs.Count();
@@ -131,9 +131,9 @@ public sealed class SqlServerLedger : ILedger
         {
             return await _db.RetryAsync("reading its status", read, cancellationToken).ConfigureAwait(false);
         }
-        catch (SinkException error) when (error is { IsTransient: false, InnerException: SqlException })
+        catch (SinkException error) when (error.InnerException is SqlException sql && TdsDialect.MayMissTable(sql.Number))
         {
-            // Servers do not agree on the error for a table that is not there.
+            // Another table may be missing, for example the row table.
             if (await HasTablesAsync(cancellationToken).ConfigureAwait(false)) throw;
             throw new SinkException($"{_db.Name} has no tables of an import in the schema {_db.Options.Schema} yet. "
                 + "Run an import first, or name another database, schema or tables.", error);

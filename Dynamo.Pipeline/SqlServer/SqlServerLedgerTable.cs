@@ -13,7 +13,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// </summary>
 internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string source, long runId)
 {
-    /// <summary>Few shapes of a question, so that the server keeps a plan for each.</summary>
+    /// <summary>A query has one of two sizes, so that the server keeps the plan of each.</summary>
     private const int Few = 100, Many = 1000;
 
     /// <summary>The longest text the tables hold.</summary>
@@ -26,7 +26,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
     /// <param name="transaction">
-    /// The transaction: then entries that another one is about to commit are waited for, also where readers are served snapshots.
+    /// The transaction, or null. In a transaction, the query waits for entries that another one is about to commit, also if readers
+    /// get snapshots.
     /// </param>
     /// <param name="files">The files.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -41,7 +42,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         return found;
     }
 
-    /// <summary>Whether there is no entry of this source at all.</summary>
+    /// <summary>Whether the ledger has no entry of this source.</summary>
     public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
     {
         string sql = $"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source";
@@ -172,7 +173,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     {
         var table = new DataTable { Locale = CultureInfo.InvariantCulture };
         foreach ((string name, SqlDbType type) in columns)
-            // Each type by its name, for a program that is compiled ahead and keeps only what it can see.
+            // Each type by its name, because a program that is compiled ahead keeps only types that are named.
             table.Columns.Add(type switch
             {
                 SqlDbType.Binary => new DataColumn(name, typeof(byte[])),

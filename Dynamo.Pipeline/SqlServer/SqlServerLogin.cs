@@ -3,19 +3,19 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Logins with a token: <see cref="SqlServerSinkOptions.AccessTokenCallback"/> as SqlClient needs it, and what its errors
+/// Logins with a token: makes the <see cref="SqlServerSinkOptions.AccessTokenCallback"/> fit for SqlClient, and says what its errors
 /// mean. Safe for concurrent use.
 /// </summary>
 internal static class SqlServerLogin
 {
     private const string MayPass = "DYNAMO_TRANSIENT";
 
-    /// <summary>How long a callback may take to hear its cancellation, and to stop what it has begun.</summary>
+    /// <summary>How long a callback may take to notice its cancellation, and to stop what it began.</summary>
     private static readonly TimeSpan s_hearing = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// The same callback, given up when it does not hear its cancellation, since SqlClient would wait for ever; and with an exception whose
-    /// words SqlClient hands on: it drops exceptions of every other type.
+    /// The same callback with two differences. It is given up if it does not notice its cancellation, because SqlClient would wait for
+    /// ever. And its exceptions have the one type whose message SqlClient passes on.
     /// </summary>
     public static Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>> Bounded(
         Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>> callback) => async (asked, cancellation) =>
@@ -38,12 +38,12 @@ internal static class SqlServerLogin
             }
         };
 
-    /// <summary>What it means that nobody got a token; null for any other error.</summary>
-    /// <param name="error">What opening a connection ended with.</param>
-    /// <param name="sink">The sink's name, free of secrets.</param>
+    /// <summary>The exception for a login without a token; null for any other error.</summary>
+    /// <param name="error">The exception from opening a connection.</param>
+    /// <param name="sink">The sink's name, without secrets.</param>
     public static SinkException? Fault(Exception error, string sink) => error switch
     {
-        // SqlClient knows no provider for this kind of authentication. It says so before anything is sent.
+        // SqlClient has no provider for this kind of authentication, and says so before it sends anything.
         ArgumentException => new SinkException(
             $"Nobody gets a token to log in to {sink} with: {FirstLine(error.Message)} Take Authentication out of the connection string "
             + "and set AccessTokenCallback, or register a provider with SqlAuthenticationProvider.SetProvider.", error),
@@ -56,11 +56,11 @@ internal static class SqlServerLogin
         _ => null,
     };
 
-    /// <summary>SqlClient writes the way of logging in where a server's error has its procedure.</summary>
+    /// <summary>Such an error has the authentication method in the place of a procedure's name.</summary>
     private static bool IsOfToken(SqlException error) =>
         error.Errors[0].Number == 0 && Enum.TryParse(error.Errors[0].Procedure, out SqlAuthenticationMethod _);
 
-    /// <summary>Whoever gets tokens writes pages of text.</summary>
+    /// <summary>Programs that get tokens write pages of text.</summary>
     private static string FirstLine(string text)
     {
         string line = text.Split('\n', 2)[0].TrimEnd();

@@ -4,17 +4,17 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>What a merge found, by file.</summary>
-/// <param name="Inserted">Rows that were new, of all files.</param>
-/// <param name="Met">Rows that met another one, by file and kind; see <see cref="SqlServerMergeSql{TRow}.Merge"/>.</param>
-/// <param name="Duplicates">Under the reject policy, the rows themselves.</param>
+/// <summary>The result of a merge.</summary>
+/// <param name="Inserted">How many rows of all files were new.</param>
+/// <param name="Met">How many rows met another row, by file and kind; see <see cref="SqlServerMergeSql{TRow}.Merge"/>.</param>
+/// <param name="Duplicates">These rows themselves, under the reject policy.</param>
 internal sealed record SqlServerMerged(
     long Inserted, IReadOnlyDictionary<(int File, int Kind), long> Met, IReadOnlyList<(int File, int Kind, Defect Defect)> Duplicates)
 {
     public long MetBy(int file, int kind) => Met.GetValueOrDefault((file, kind));
 }
 
-/// <summary>Runs the merge inside a transaction, or a part of it in one that is undone, to find the rows that the server refuses.</summary>
+/// <summary>Merges the staged rows in a transaction, or merges some of them and rolls back, to find rows that the server refuses.</summary>
 internal sealed class SqlServerMerge<TRow>(
     SqlServerDb db, SqlServerTarget<TRow> target, SqlServerMergeSql<TRow> sql, WriteLocks<TRow> turns)
 {
@@ -32,8 +32,8 @@ internal sealed class SqlServerMerge<TRow>(
         }
     }
 
-    /// <summary>Merges only these rows and takes them back.</summary>
-    /// <returns>The refusal, or null when they are fine.</returns>
+    /// <summary>Merges only these rows, and rolls back.</summary>
+    /// <returns>Why the server refused them, or null if it did not.</returns>
     public async Task<SqlException?> TryAsync(SqlServerWriting<TRow> writing, long from, long to)
     {
         (SqlConnection connection, CancellationToken cancellationToken) = (writing.Connection, writing.Cancellation);
@@ -55,19 +55,21 @@ internal sealed class SqlServerMerge<TRow>(
         }
     }
 
-    /// <summary>A staged row as the defect it is.</summary>
-    public async Task<Defect> DescribeAsync(SqlServerWriting<TRow> writing, long place, SqlException error) =>
-        (await db.QueryAsync(writing.Connection, null, sql.Row(place), row => new Defect($"the database refused the row: {error.Message}")
+    /// <summary>Describes a staged row that the server refused.</summary>
+    public async Task<Defect> DescribeAsync(SqlServerWriting<TRow> writing, long place, SqlException error)
+    {
+        List<Defect> found = await db.QueryAsync(
+            writing.Connection, null, sql.Row(place), Describe, writing.Cancellation).ConfigureAwait(false);
+        return found[0];
+
+        Defect Describe(SqlDataReader row) => new($"the database refused the row: {error.Message}")
         {
             Line = LineOf(writing, place, row, 0),
-            Column = target.Columns.FirstOrDefault(c => Names(error.Message, c.Target.Name))?.Column.Name,
+            Column = target.Columns.FirstOrDefault(c => target.Dialect.Names(error.Message, c.Target.Name))?.Column.Name,
             RawText = Show(row, 1, keysOnly: false),
             Remedy = "Correct the row, or the table's constraint or trigger, and retry the file",
-        }, writing.Cancellation).ConfigureAwait(false))[0];
-
-    private static bool Names(string message, string column) =>
-        message.Contains($"'{column}'", StringComparison.OrdinalIgnoreCase)
-            || message.Contains($"\"{column}\"", StringComparison.OrdinalIgnoreCase);
+        };
+    }
 
     private async Task<SqlServerMerged> ReadAsync(SqlServerWriting<TRow> writing, DbDataReader reader)
     {
@@ -79,14 +81,14 @@ internal sealed class SqlServerMerge<TRow>(
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             met[(reader.GetInt32(0), reader.GetInt32(1))] = Convert.ToInt64(reader.GetValue(2), CultureInfo.InvariantCulture);
         var duplicates = new List<(int, int, Defect)>();
-        // The last result, and any error behind it, must be read to the end.
+        // The last result must be read to its end, because an error may follow it.
         if (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                 duplicates.Add((StagedPlace.FileOf(reader.GetInt64(0)), reader.GetInt32(1), Duplicate(writing, reader)));
         return new SqlServerMerged(inserted, met, duplicates);
     }
 
-    /// <summary>What a procedure says it did, as if a merge had found it.</summary>
+    /// <summary>The result of a procedure, as if it were the result of a merge.</summary>
     private async Task<SqlServerMerged> ReadFilesAsync(DbDataReader reader, CancellationToken cancellationToken)
     {
         if (reader.FieldCount != 4)
@@ -101,7 +103,7 @@ internal sealed class SqlServerMerge<TRow>(
             inserted += Whole(reader, 1);
             (met[(file, 1)], met[(file, 0)]) = (Whole(reader, 2), Whole(reader, 3));
         }
-        // An error behind the result must be read as well.
+        // An error may follow the result.
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
         return new SqlServerMerged(inserted, met, []);
     }
@@ -110,26 +112,28 @@ internal sealed class SqlServerMerge<TRow>(
 
     private Defect Duplicate(SqlServerWriting<TRow> writing, DbDataReader reader) => new("a row with the same key is there already")
     {
-        Line = LineOf(
-            writing, reader.GetInt64(0), reader,
-            2), Found = Show(reader, 3, keysOnly: true), Expected = "a new key", RawText = Show(reader, 3, keysOnly: false),
+        Line = LineOf(writing, reader.GetInt64(0), reader, 2),
+        Found = Show(reader, 3, keysOnly: true),
+        Expected = "a new key",
+        RawText = Show(reader, 3, keysOnly: false),
     };
 
-    /// <summary>The line of a row in memory is known; only that of a streamed one was staged with it.</summary>
+    /// <summary>The line of a row that is in memory is known. The line of a streamed row was staged with it.</summary>
     private static long LineOf(SqlServerWriting<TRow> writing, long place, DbDataReader reader, int at) =>
         reader.IsDBNull(at)
             ? writing.Ordered[StagedPlace.FileOf(place)].Rows.Batch.LineSpan[(int)StagedPlace.RowOf(place)]
             : reader.GetInt64(at);
 
-    private string Show(DbDataReader reader, int first, bool keysOnly) => string.Join(", ",
-        target.Columns.Select((c, i) => (c, i)).Where(c => c.c.Column.IsKey || !keysOnly).Select(
-            c => SqlServerColumn<TRow>.Shown(reader.GetValue(first + c.i)) ?? "NULL"));
+    private string Show(DbDataReader reader, int first, bool keysOnly)
+    {
+        IEnumerable<(int At, SqlServerColumn<TRow> Column)> shown = target.Columns.Index().Where(c => c.Item.Column.IsKey || !keysOnly);
+        return string.Join(", ", shown.Select(c => SqlServerColumn<TRow>.Shown(reader.GetValue(first + c.At)) ?? "NULL"));
+    }
 }
 
 /// <summary>
-/// The statements that take the staged rows into the table. They stage in the types of the map (text under the table's own
-/// collation) and are plain enough for SQL Server 2016,
-/// Azure SQL and other servers that speak TDS: no MERGE.
+/// The statements that move the staged rows into the table. The staging table has the types of the map, and texts have the table's own
+/// collation. The statements are plain enough for SQL Server 2016, Azure SQL and other servers that speak TDS: no MERGE.
 /// </summary>
 internal sealed class SqlServerMergeSql<TRow>
 {
@@ -149,7 +153,7 @@ internal sealed class SqlServerMergeSql<TRow>
         (_target, _options) = (target, options);
         _keys = [.. target.Keys];
         _values = [.. target.Columns.Where(c => !c.Column.IsKey)];
-        _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}{SameHour(c)}"));
+        _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}{AlsoEqual(c)}"));
         _partition = $"PARTITION BY {string.Join(", ", _keys.Select(Own))} ORDER BY {Sequence}";
         Merge = options.Procedure is { } procedure ? $"EXEC {SqlServerText.Quote(options.Schema, procedure)}"
             : _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert}; SET @inserted = @@ROWCOUNT; {Report()}"
@@ -157,25 +161,23 @@ internal sealed class SqlServerMergeSql<TRow>
     }
 
     /// <summary>
-    /// Both tables, for the session. They are filled outside any transaction: a transaction that is undone leaves the rows there
-    /// for the next attempt. Answers how many of their
-    /// columns the catalogue lists; see <see cref="SqlServerLanding{TRow}"/>.
+    /// Creates both temporary tables of the session. Rows are staged outside any transaction, so they are still there for the next
+    /// attempt when a transaction is rolled back.
     /// </summary>
     public string Create => $"""
         {CreateLike(Staging)};
-        CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, Kind int NOT NULL, PRIMARY KEY ({Sequence}, Kind));
-        SELECT COUNT(*) FROM tempdb.sys.columns WHERE object_id = OBJECT_ID('tempdb..{Staging}')
+        CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, Kind int NOT NULL, PRIMARY KEY ({Sequence}, Kind))
         """;
 
-    /// <summary>A table of the staging table's shape.</summary>
+    /// <summary>Creates a table with the columns of the staging table.</summary>
     public string CreateLike(string name) =>
         $"CREATE TABLE {name} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, "
         + $"{Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL)";
 
     /// <summary>
-    /// Merges what is staged. First result: the rows that were new. Second: by file, the rows that met another one, by kind (last
-    /// wins: 0 same values, 1 other values; otherwise:
-    /// 0 in the table, 1 in the batch). Third, under the reject policy: those rows. A procedure has a result of its own, by file.
+    /// Merges the staged rows. First result: how many rows were new. Second result: how many rows met another one, by file and kind
+    /// (if the last one wins: 0 same values, 1 other values; otherwise: 0 in the table, 1 in the batch). Third result, under the reject
+    /// policy: these rows. A procedure has a result of its own, by file.
     /// </summary>
     public string Merge { get; }
 
@@ -208,23 +210,22 @@ internal sealed class SqlServerMergeSql<TRow>
         + $"FROM {Meetings}{which} GROUP BY {s_file}, {kind};";
 
     /// <summary>
-    /// The table's side of a join. Where merges go side by side, rows are looked up and locked one by one, whatever the
-    /// optimiser prefers: a scan, or a lock of a page, would wait for rows of another writer, which may wait for ours.
+    /// The table's side of a join. If merges run side by side, rows must be looked up and locked one by one, whatever the optimiser
+    /// prefers: a scan, or a lock of a page, would wait for rows of another writer, which may wait for ours.
     /// </summary>
     private string Met(string hint = "") => _target.Plan.MergesSideBySide
         ? $"INNER LOOP JOIN {_target.Name} AS t{hint} ON {_same}"
         : $"INNER JOIN {_target.Name} AS t ON {_same}";
 
     /// <summary>
-    /// Kinds 0 and 1: the first of its key in the batch met the table. 2 and 3: it met one before it in the batch. 4: it did both,
-    /// for the insert to know.
+    /// Kinds 0 and 1: the first row of its key in the batch met the table. 2 and 3: the row met an earlier one in the batch. 4: it did
+    /// both, which only the insert needs to know.
     /// </summary>
     private string LastWins()
     {
         string before = string.Concat(_values.Select((c, i) => $", {Own(c)}, LAG({Own(c)}) OVER ({_partition}) AS Before{i}"));
-        string changed = Any(
-            _values.Select((c, i) => Differs(c, $"d.{Own(c)}", $"d.Before{i}"))), differs = Any(
-                _values.Select(c => Differs(c, $"t.{Table(c)}", Staged(c))));
+        string changed = Any(_values.Select((c, i) => Differs(c, $"d.{Own(c)}", $"d.Before{i}")));
+        string differs = Any(_values.Select(c => Differs(c, $"t.{Table(c)}", Staged(c))));
         string update = _values.Length == 0 ? "" : $"""
             IF @met > 0
               UPDATE t SET {string.Join(", ", _values.Select(c => $"t.{Table(c)} = {Staged(c)}"))}
@@ -272,7 +273,7 @@ internal sealed class SqlServerMergeSql<TRow>
 
     private static string Table(SqlServerColumn<TRow> column) => SqlServerText.Quote(column.Target.Name);
 
-    /// <summary>The staged value as the table's type, so that both sides of a comparison are the same.</summary>
+    /// <summary>The staged value in the table's type, so that both sides of a comparison have the same type.</summary>
     private static string Staged(SqlServerColumn<TRow> column)
     {
         bool isSame = column.Column.Kind == ColumnKind.Decimal
@@ -281,14 +282,8 @@ internal sealed class SqlServerMergeSql<TRow>
         return isSame ? $"s.{Own(column)}" : $"CAST(s.{Own(column)} AS {column.Target.Declared})";
     }
 
-    /// <summary>
-    /// For a server that finds equal whole numbers by their hash, but not equal times. Minutes of all the years that a
-    /// <c>datetime2</c> has are more than an <c>int</c> holds.
-    /// </summary>
-    private string SameHour(SqlServerColumn<TRow> column) =>
-        _target.Table.HashesTimes || column.Target.Type != "datetime2"
-            ? ""
-            : $" AND DATEDIFF(hour, '20000101', t.{Table(column)}) = DATEDIFF(hour, '20000101', {Staged(column)})";
+    private string AlsoEqual(SqlServerColumn<TRow> column) =>
+        _target.Dialect.AlsoEqual(column.Target.Type, $"t.{Table(column)}", Staged(column));
 
     private static string StagedType(SqlServerColumn<TRow> column) => column.Column.Kind switch
     {
@@ -298,7 +293,7 @@ internal sealed class SqlServerMergeSql<TRow>
         ColumnKind.WholeNumber => "bigint",
         ColumnKind.Number => "float",
         ColumnKind.Boolean => "bit",
-        // The values were found to fit: with other digits than the table's, the staging table would round them.
+        // The values fit into the table's column. With fewer digits, the staging table would round them.
         ColumnKind.Decimal => column.Target.Declared,
         ColumnKind.Guid => "uniqueidentifier",
         _ => "datetime2(7)",
@@ -309,7 +304,7 @@ internal sealed class SqlServerMergeSql<TRow>
 
     private static string Any(IEnumerable<string> conditions) => string.Join(" OR ", conditions);
 
-    /// <summary>Texts differ when any character does, whatever the table's collation takes for the same.</summary>
+    /// <summary>Texts differ if any character differs, even if they are the same under the table's collation.</summary>
     private static string Differs(SqlServerColumn<TRow> column, string one, string other)
     {
         string exact = column.Column.Kind == ColumnKind.Text ? $" COLLATE {SqlServerText.Exact}" : "";

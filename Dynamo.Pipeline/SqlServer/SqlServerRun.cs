@@ -4,14 +4,14 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>The run's row.</summary>
+/// <summary>The row of a run in the run table.</summary>
 internal static class SqlServerRun
 {
     private static readonly string s_counts = string.Join(", ", RunColumns.Counts.Select(count => $"{count.Name} = @{count.Name}"));
 
     /// <summary>
-    /// Opens a row and returns its number. Rows that a killed run left open are closed as <c>interrupted</c>: we hold the lease, so it
-    /// cannot be under way.
+    /// Inserts the row and returns its number. Open rows of killed runs are closed as <c>interrupted</c>: we have the lease, so no other
+    /// run of this source is running.
     /// </summary>
     public static Task<long> StartAsync(SqlServerDb db, SqlConnection connection, RunStart run, CancellationToken cancellationToken)
     {
@@ -32,7 +32,7 @@ internal static class SqlServerRun
         return connection.QuerySingleAsync<long>(sql, row, commandTimeout: db.CommandSeconds);
     }
 
-    /// <summary>Closes the row with the books.</summary>
+    /// <summary>Closes the row with the final counts.</summary>
     public static Task EndAsync(
         SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {

@@ -1,56 +1,77 @@
+using Dapper;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>Creates what is missing and refuses what does not fit, before the first row.</summary>
+/// <summary>Creates missing tables and refuses tables that do not fit, before the first row.</summary>
 internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> map)
 {
-    /// <summary>The server's error for a table that somebody else created meanwhile.</summary>
+    /// <summary>The server's error for a table that another run created in the meantime.</summary>
     private const int ExistsAlready = 2714;
 
     private readonly SqlServerSinkOptions _options = db.Options;
 
-    /// <summary>Creates the missing tables where that is configured, and describes the row table.</summary>
+    /// <summary>Creates the missing tables if the options allow it, and describes the row table.</summary>
     public async Task<SqlServerTarget<TRow>> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
+        SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options))
         {
-            if ((await SqlServerTable.ColumnsAsync(db, connection, Quoted(table), cancellationToken).ConfigureAwait(false)).Count > 0)
-                continue;
+            if (Exists(found, table)) continue;
             if (!_options.CreateTables)
                 throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
             await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
             if (table == _options.RejectTable)
                 await CreateAsync(connection, SqlServerSchema.RejectIndex(_options), cancellationToken).ConfigureAwait(false);
         }
-        return await CheckAsync(connection, cancellationToken).ConfigureAwait(false)
+        return await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false)
             ?? throw Misfit($"the table {_options.Schema}.{map.Name} is missing");
     }
 
-    /// <summary>Compares without creating anything: null when the row table is missing and would be created.</summary>
+    /// <summary>Compares without creating anything. Null if the row table is missing and a run would create it.</summary>
     public async Task<SqlServerTarget<TRow>?> CheckAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
+        SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
+        return await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false);
+    }
+
+    private Task<SqlServerCatalogue.ObjectsRow> FindAsync(SqlConnection connection, CancellationToken cancellationToken)
+    {
+        var objects = new RunObjects(
+            Quoted(_options.Procedure ?? map.Name), Quoted(_options.LedgerTable), Quoted(_options.RunTable), Quoted(_options.RejectTable))
+        {
+            Cancellation = cancellationToken,
+        };
+        return connection.QuerySingleAsync<SqlServerCatalogue.ObjectsRow>(
+            SqlServerCatalogue.Objects, objects, commandTimeout: db.CommandSeconds);
+    }
+
+    private bool Exists(SqlServerCatalogue.ObjectsRow found, string table) =>
+        (table == _options.LedgerTable ? found.Ledger
+        : table == _options.RunTable ? found.Runs
+        : table == _options.RejectTable ? found.Rejects
+        : found.Rows) is not null;
+
+    private async Task<SqlServerTarget<TRow>?> CompareAsync(
+        SqlConnection connection, SqlServerCatalogue.ObjectsRow found, CancellationToken cancellationToken)
+    {
+        TdsDialect dialect = TdsDialect.Of(found.Answer);
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Where(t => t.Table != map.Name))
             await CheckOwnAsync(connection, table, sql, cancellationToken).ConfigureAwait(false);
-        if (_options.Procedure is { } procedure) return await CheckAsync(connection, procedure, cancellationToken).ConfigureAwait(false);
+        if (_options.Procedure is { } procedure)
+            return found.Rows is not null
+                ? new SqlServerTarget<TRow>(map, SqlServerTable.Of(map), _options, dialect)
+                : throw Misfit($"the procedure {Quoted(procedure)} is missing, or this user may not see it");
         if (await SqlServerTable.ReadAsync(db, connection, Quoted(map.Name), cancellationToken).ConfigureAwait(false) is not { } rows)
             return _options.CreateTables
                 ? null
                 : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
-        rows = await rows.SpelledAsync(db, connection, Quoted(map.Name), cancellationToken).ConfigureAwait(false);
+        rows = await dialect.SpelledAsync(db, connection, Quoted(map.Name), rows, cancellationToken).ConfigureAwait(false);
         foreach (RowColumn<TRow> column in map.Columns)
             CheckColumn(column, rows);
         CheckOthers(rows);
         CheckKey(rows);
-        return new SqlServerTarget<TRow>(map, rows, _options);
-    }
-
-    private async Task<SqlServerTarget<TRow>> CheckAsync(SqlConnection connection, string procedure, CancellationToken cancellationToken)
-    {
-        string name = Quoted(procedure);
-        return await db.HasAsync(connection, name, cancellationToken).ConfigureAwait(false) ? new SqlServerTarget<TRow>(
-            map, SqlServerTable.Of(map), _options)
-            : throw Misfit($"the procedure {name} is missing, or this user may not see it");
+        return new SqlServerTarget<TRow>(map, rows, _options, dialect);
     }
 
     private string Quoted(string name) => SqlServerText.Quote(_options.Schema, name);
@@ -63,7 +84,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         }
         catch (SqlException error) when (error.Number == ExistsAlready)
         {
-            // Another run was faster.
+            // Another run created it first.
         }
     }
 
@@ -99,7 +120,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     }
 
     /// <summary>
-    /// Without a unique index over the key, another program could make two rows of one key, and the merge would take long.
+    /// Without a unique index over the key, another program could write two rows with one key, and a merge would be slow.
     /// </summary>
     private void CheckKey(SqlServerTable rows)
     {
@@ -121,11 +142,13 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             if (_options.CreateTables) return;
             throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
         }
-        foreach (
-            string line in sql.Split('\n').Skip(1).Select(l => l.Trim()).Where(
-                l => l.Length > 1 && !l.StartsWith("CONSTRAINT", StringComparison.Ordinal)))
-            if (!found.Any(c => c.Name.Equals(line.Split(' ')[0], StringComparison.OrdinalIgnoreCase)))
-                throw Misfit($"the table {table} is not ours: it has no column {line.Split(' ')[0]}. Name another table in the options");
+        IEnumerable<string> lines = sql.Split('\n').Skip(1).Select(line => line.Trim());
+        foreach (string line in lines.Where(line => line.Length > 1 && !line.StartsWith("CONSTRAINT", StringComparison.Ordinal)))
+        {
+            string column = line.Split(' ')[0];
+            if (!found.Any(c => c.Name.Equals(column, StringComparison.OrdinalIgnoreCase)))
+                throw Misfit($"the table {table} is not ours: it has no column {column}. Name another table in the options");
+        }
     }
 
     private static bool Takes(string type, ColumnKind kind) => kind switch

@@ -2,11 +2,11 @@ using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>Everything one run holds. Made by <see cref="OpenAsync"/>, which leaves nothing open when it fails.</summary>
+/// <summary>Everything that one run holds. <see cref="OpenAsync"/> makes it, and leaves nothing open if it fails.</summary>
 internal sealed class SqlServerSession<TRow> : IAsyncDisposable
 {
     private readonly SqlServerDb _db;
-    private readonly SqlServerLease _claim;
+    private readonly SqlServerLease _lease;
     private readonly SqlServerLedgerTable _ledger;
     private readonly SqlServerBatch<TRow> _batch;
     private readonly SqlServerKeyParts<TRow> _parts;
@@ -17,21 +17,21 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
     public SqlServerPlan Plan { get; }
 
     private SqlServerSession(
-        SqlServerDb db, SqlServerLease claim, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, long runId, int maxBadRows,
+        SqlServerDb db, SqlServerLease lease, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, long runId, int maxBadRows,
         bool isEmpty)
     {
-        (_db, _claim, _ledger, _runId, _parts) = (db, claim, ledger, runId, target.Parts);
+        (_db, _lease, _ledger, _runId, _parts) = (db, lease, ledger, runId, target.Parts);
         Plan = target.Plan;
         _batch = new SqlServerBatch<TRow>(db, target, ledger, maxBadRows);
-        // The holder of the claim alone enters files of its source. Should the claim be lost, a file that another run entered is
-        // found when it is written.
+        // Only the run with the lease enters files of its source. If the lease is lost, and another run enters a file in the
+        // meantime, this run notices when it writes the file.
         if (isEmpty) _filter = new LedgerFilter();
     }
 
     public static async Task<SqlServerSession<TRow>> OpenAsync(
         SqlServerDb db, RowMap<TRow> map, RunStart run, CancellationToken cancellationToken)
     {
-        SqlServerLease claim = await db.RetryAsync(
+        SqlServerLease lease = await db.RetryAsync(
             "claiming the source", (_, token) => SqlServerLease.TakeAsync(db, run.Source, token), cancellationToken).ConfigureAwait(false);
         try
         {
@@ -42,12 +42,12 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
                 long runId = await SqlServerRun.StartAsync(db, connection, run, token).ConfigureAwait(false);
                 var ledger = new SqlServerLedgerTable(db.Options, run.Source, runId);
                 bool isEmpty = await ledger.IsEmptyAsync(db, connection, token).ConfigureAwait(false);
-                return new SqlServerSession<TRow>(db, claim, target, ledger, runId, run.MaxBadRows, isEmpty);
+                return new SqlServerSession<TRow>(db, lease, target, ledger, runId, run.MaxBadRows, isEmpty);
             }, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            await claim.DisposeAsync().ConfigureAwait(false);
+            await lease.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -66,7 +66,10 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         return entries;
     }
 
-    /// <summary>Files of one key, and so of one logger, are written one after the other; whatever has no rows yet goes anywhere.</summary>
+    /// <summary>
+    /// Files of one key part, and so of one logger, have the same lane: they are written one after the other. A file whose rows are
+    /// not known yet goes to any lane.
+    /// </summary>
     public int LaneOf(FileRows<TRow> file, int lanes)
     {
         ReadOnlySpan<TRow> rows = file.Batch.RowSpan;
@@ -85,10 +88,10 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
 
     public Task EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
         _db.RetryAsync("closing the run", async (connection, token) =>
-    {
-        await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, token).ConfigureAwait(false);
-        return true;
-    }, cancellationToken);
+        {
+            await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, token).ConfigureAwait(false);
+            return true;
+        }, cancellationToken);
 
-    public ValueTask DisposeAsync() => _claim.DisposeAsync();
+    public ValueTask DisposeAsync() => _lease.DisposeAsync();
 }

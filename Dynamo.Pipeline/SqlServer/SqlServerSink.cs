@@ -2,11 +2,9 @@ namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
 /// Writes rows into a table of SQL Server or Azure SQL, together with the ledger of imported files, the runs and the rejected rows.
-/// A batch streams by bulk copy into a
-/// staging table of the session; one transaction then updates and inserts, and writes ledger and rejects, or does nothing at all. A
-/// commit whose answer is lost is resolved by
-/// asking the ledger. Rows that the server refuses are found by bisection and left out by name. Several writers, processes and
-/// hosts can write at once.
+/// A batch streams by bulk copy into a temporary table of the session. Then one transaction updates and inserts, and writes ledger and
+/// rejects, or does nothing at all. If the answer to a commit is lost, the sink asks the ledger what happened. Rows that the server
+/// refuses are found by bisection, left out and reported. Several writers, processes and machines can write at the same time.
 /// <code>
 /// await using var sink = new SqlServerSink&lt;Reading&gt;("Server=db1;Database=Water;Integrated Security=true", ReadingTable.Default);
 /// </code>
@@ -21,15 +19,15 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
 
     /// <summary>Names server and database. Nothing is opened before <see cref="PrepareAsync"/>.</summary>
     /// <param name="connectionString">
-    /// A connection string of Microsoft.Data.SqlClient, with whatever authentication it knows. Encryption is on unless it says
+    /// A connection string of Microsoft.Data.SqlClient, with any authentication that it supports. Encryption is on unless it says
     /// otherwise.
     /// </param>
     /// <param name="map">The table and its columns.</param>
     /// <param name="options">How to write; the defaults when null.</param>
     /// <exception cref="ArgumentException">
     /// The connection string cannot be read, or says how to log in although the options have an
-    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>;
-    /// the map has no key although rows are not only appended; or two tables have the same name.
+    /// <see cref="SqlServerSinkOptions.AccessTokenCallback"/>; the map has no key, but rows are not only appended; or two tables have
+    /// the same name.
     /// </exception>
     public SqlServerSink(string connectionString, RowMap<TRow> map, SqlServerSinkOptions? options = null)
     {
@@ -50,7 +48,9 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     /// <summary>The server and the database, such as <c>sqlserver:db1/Water</c>: no user, no password.</summary>
     public string Name => _db.Name;
 
-    /// <summary>As <see cref="SqlServerSinkOptions.Writers"/> says, or once prepared as many as the table's indexes allow.</summary>
+    /// <summary>
+    /// <see cref="SqlServerSinkOptions.Writers"/>. Once the sink is prepared, it may be fewer, because of the table's indexes and triggers.
+    /// </summary>
     public int MaxWriters => _session?.Plan.Writers ?? _db.Options.Writers;
 
     /// <inheritdoc/>
@@ -86,7 +86,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken) =>
         await Session.WriteAsync(files, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>By the first key of its first row, as the locks of the table tell keys apart.</summary>
+    /// <summary>Chooses the writer by the first key of the file's first row, as the locks of the table do.</summary>
     /// <param name="file">The file.</param>
     /// <param name="lanes">How many writers there are.</param>
     /// <returns>The writer, from 0 on.</returns>
@@ -106,7 +106,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
         }
     }
 
-    /// <summary>Releases the claim. A run that was not ended counts as interrupted.</summary>
+    /// <summary>Releases the lease. A run that was not ended counts as interrupted.</summary>
     /// <returns>A task that completes when the connection is closed.</returns>
     public async ValueTask DisposeAsync()
     {
@@ -116,7 +116,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     }
 }
 
-/// <summary>Reads a connection string without ever showing it.</summary>
+/// <summary>Reads a connection string, and never shows any of it.</summary>
 internal static class SqlServerConnectionText
 {
     public static SqlServerDb Read(string connectionString, SqlServerSinkOptions options)
@@ -128,8 +128,8 @@ internal static class SqlServerConnectionText
         }
         catch (Exception error) when (error is ArgumentException or FormatException or KeyNotFoundException)
         {
-            // SqlClient's message may quote a part of the text: a password with a semicolon in it, for one.
-#pragma warning disable CA2208 // The parameter is the sink's.
+            // SqlClient's message may quote a part of the text, for example the end of a password with a semicolon in it.
+#pragma warning disable CA2208 // The sink's constructor has this parameter.
             throw new ArgumentException(
                 "The connection string of SQL Server cannot be read. "
                 + "Check its keywords, and put values that hold a semicolon or quotes into quotes.",

@@ -3,12 +3,12 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>How a <see cref="SqlServerSink{TRow}"/> writes. Immutable; a value out of range is refused by name when it is set.</summary>
+/// <summary>How a <see cref="SqlServerSink{TRow}"/> writes. Immutable. A value out of range is refused by name when it is set.</summary>
 public sealed record SqlServerSinkOptions
 {
     private const int MostWriters = 16;
 
-    /// <summary>What happens to a row whose key is there already. Default: <see cref="DuplicatePolicy.LastWins"/>.</summary>
+    /// <summary>What happens to a row whose key the table already has. Default: <see cref="DuplicatePolicy.LastWins"/>.</summary>
     public DuplicatePolicy Duplicates
     {
         get;
@@ -19,15 +19,15 @@ public sealed record SqlServerSinkOptions
     }
 
     /// <summary>
-    /// Whether rows are expected to be new: they are copied straight into the table, without a staging table, and a row that meets
-    /// another costs its batch a second,
-    /// staged attempt under <see cref="Duplicates"/>. Default: false. A map without a key needs true; then every row is new.
+    /// Whether rows are expected to be new. Then they are copied directly into the table, without a staging table. If the table already
+    /// has a key of the batch, the batch is staged in a second attempt, under <see cref="Duplicates"/>. Default: false. A map without a
+    /// key needs true; then every row is new.
     /// </summary>
     public bool Append { get; init; }
 
     /// <summary>
-    /// Whether missing tables are created. Default: true, which needs the right to create tables. When false, a missing table is
-    /// refused with the statement that creates it.
+    /// Whether missing tables are created. Default: true, which needs the right to create tables. If false, a missing table is an error
+    /// that shows the statement to create it.
     /// </summary>
     public bool CreateTables { get; init; } = true;
 
@@ -35,7 +35,7 @@ public sealed record SqlServerSinkOptions
     public string Schema { get; init => field = SqlName.Checked(value); } = "dbo";
 
     /// <summary>
-    /// Columns of an existing table that the row map does not fill, and the value that each new row gets there, as text that the
+    /// Columns of an existing table that the row map does not fill, with the value that each new row gets there, as text that the
     /// server converts. Default: none.
     /// </summary>
     public IReadOnlyDictionary<string, string> Constants
@@ -47,30 +47,27 @@ public sealed record SqlServerSinkOptions
     } = new Dictionary<string, string>();
 
     /// <summary>
-    /// A stored procedure in <see cref="Schema"/> that takes the staged rows in the place of the sink's own statements, for tables
-    /// that a map cannot describe. Default: none. It finds
-    /// them in <c>#StagedRow</c>: the map's columns, and <c>StagedFile</c> (a number), <c>StagedLine</c> and <c>StagedSequence</c>
-    /// (their order). It runs inside the batch's
-    /// transaction, which it neither commits nor rolls back, decides about duplicates itself, raises an error for a row it refuses,
-    /// and returns one result with a row for each file:
-    /// <c>StagedFile, Inserted, Updated, Unchanged</c>, which together are the file's rows. Not together with <see cref="Append"/>.
+    /// A stored procedure in <see cref="Schema"/> that takes the staged rows instead of the sink's own statements, for tables that a map
+    /// cannot describe. Default: none. The rows are in <c>#StagedRow</c>: the map's columns, <c>StagedFile</c> (a number),
+    /// <c>StagedLine</c> and <c>StagedSequence</c> (their order). The procedure runs inside the batch's transaction and must neither
+    /// commit it nor roll it back. It decides about duplicates itself, and raises an error for a row that it refuses. It returns one
+    /// result with a row for each file: <c>StagedFile, Inserted, Updated, Unchanged</c>. The three counts of a file must add up to its
+    /// rows. Not together with <see cref="Append"/>.
     /// </summary>
     public string? Procedure { get; init => field = value is null ? null : SqlName.Checked(value); }
 
     /// <summary>
-    /// Batches that may be written at once. Default: 4. Each writer gets keys of its own, so that two never meet in a key. A table
-    /// with triggers, with another unique index or with a
-    /// columnstore takes fewer; <c>dynamo check</c> says why.
+    /// How many batches may be written at the same time. Default: 4. Each writer gets keys of its own, so that two never meet in a key.
+    /// With triggers, another unique index or a columnstore, fewer are used; <c>dynamo check</c> says why.
     /// </summary>
     public int Writers { get; init => field = value is >= 1 and <= MostWriters ? value : throw new ArgumentOutOfRangeException(
         nameof(Writers), value, $"Writers must be between 1 and {MostWriters}."); } = 4;
 
     /// <summary>
-    /// Yields the token of Entra that logs in, where the connection string says neither <c>Authentication</c> nor <c>Integrated
-    /// Security</c>.
-    /// Default: none. It is handed what the server asks for (the resource, such as <c>https://database.windows.net/</c>, and the
-    /// authority, the
-    /// tenant's login page), and the user and password of the connection string, if there are any. With Azure.Identity:
+    /// Returns the token of Entra for the login, if the connection string has neither <c>Authentication</c> nor <c>Integrated
+    /// Security</c>. Default: none. It gets what the server asks for (the resource, such as <c>https://database.windows.net/</c>, and
+    /// the authority, the tenant's login page), and the user and password of the connection string, if it has them. With
+    /// Azure.Identity:
     /// <code>
     /// var credential = new ManagedIdentityCredential(ManagedIdentityId.SystemAssigned);
     /// var options = new SqlServerSinkOptions
@@ -85,16 +82,13 @@ public sealed record SqlServerSinkOptions
     /// </code>
     /// </summary>
     /// <remarks>
-    /// Called when a connection logs in, not when one comes out of the pool. SqlClient keeps the token for the pool, asks again
-    /// from 45 minutes before
-    /// it expires on, and for every login from 10 minutes before. A run holds one connection outside the pool, which asks for
-    /// itself. Calls may come
-    /// from several threads at once. Each is waited for as long as the connection string's <c>Connect Timeout</c> (15 s), then
-    /// cancelled and given up.
-    /// What it throws ends the run with its message; a <see cref="TimeoutException"/>, <see cref="IOException"/>,
-    /// <see cref="HttpRequestException"/>
-    /// or cancellation of its own is tried again before, as errors of the network are. It must yield tokens of one user: the pool
-    /// shares connections.
+    /// Called when a connection logs in, not when one comes from the pool. SqlClient keeps the token for the pool. It may ask again
+    /// when the token expires in less than 45 minutes, and asks for every login when it expires in less than 10. A run has one
+    /// connection outside the pool, which asks for itself. Several threads may call at the same time. Each call may take as long as the
+    /// <c>Connect Timeout</c> of the connection string (15 s). Then it is cancelled and given up. An exception ends the run with its
+    /// message; but a <see cref="TimeoutException"/>, <see cref="IOException"/>, <see cref="HttpRequestException"/> or a cancellation of
+    /// its own is tried again first, like an error of the network. All tokens must be for one user, because the pool shares
+    /// connections.
     /// </remarks>
     public Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>>? AccessTokenCallback
     {
@@ -106,7 +100,10 @@ public sealed record SqlServerSinkOptions
         }
     }
 
-    /// <summary><see cref="AccessTokenCallback"/> for SqlClient. One delegate for all connections: each has a pool of its own.</summary>
+    /// <summary>
+    /// <see cref="AccessTokenCallback"/> for SqlClient. All connections must share one delegate, because each delegate has a pool of its
+    /// own.
+    /// </summary>
     internal Func<SqlAuthenticationParameters, CancellationToken, Task<SqlAuthenticationToken>>? BoundedCallback { get; private init; }
 
     /// <summary>
@@ -115,15 +112,14 @@ public sealed record SqlServerSinkOptions
     public TimeSpan CommandTimeout { get; init => field = Bounded(value); } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How long the server may take over each 10,000 rows of a bulk copy, 102,400 where the table is a columnstore. Default: 2 min.
-    /// As a whole it may take any time; the time it waits
-    /// for rows of a source does not count.
+    /// How long the server may take for each 10,000 rows of a bulk copy, or for each 102,400 rows if the table is a columnstore.
+    /// Default: 2 min. The whole copy may take any time. Waiting for rows of the source does not count.
     /// </summary>
     public TimeSpan StallTimeout { get; init => field = Bounded(value); } = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// How often opening, looking up and closing a run are tried again after a transient error. Default: 5. Batches are tried again
-    /// by the pipeline.
+    /// How often opening a run, looking files up and closing the run are tried again after a transient error. Default: 5. The pipeline
+    /// itself tries batches again.
     /// </summary>
     public int Retries { get; init => field = value >= 0 ? value : throw new ArgumentOutOfRangeException(
         nameof(Retries), value, "Retries must not be negative."); } = 5;
@@ -134,13 +130,13 @@ public sealed record SqlServerSinkOptions
     /// <summary>The table of imported files, the ledger. Default: <c>ImportedFile</c>.</summary>
     public string LedgerTable { get; init => field = SqlName.Checked(value); } = "ImportedFile";
 
-    /// <summary>The table with a row a run. Default: <c>ImportRun</c>.</summary>
+    /// <summary>The table with a row for each run. Default: <c>ImportRun</c>.</summary>
     public string RunTable { get; init => field = SqlName.Checked(value); } = "ImportRun";
 
     /// <summary>The table of rejected rows. Default: <c>RejectedRow</c>.</summary>
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
-    /// <summary>Where the time comes from, for the ledger and the waiting. Default: the system's clock.</summary>
+    /// <summary>The clock for the times in the ledger and for waiting. Default: the system's clock.</summary>
     public TimeProvider TimeProvider
     {
         get;

@@ -4,9 +4,9 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Stages a batch outside any transaction; one transaction then merges it and writes its entries. It is undone and made again
-/// without what it found to be bad, on the rows that
-/// are still staged, until nothing bad is left. Safe for concurrent use.
+/// Stages a batch outside any transaction. Then one transaction merges it and writes its ledger entries. If that finds something bad,
+/// it is rolled back, the bad rows and files are left out, and the next transaction uses the rows that are still staged, until nothing
+/// bad is left. Safe for concurrent use.
 /// </summary>
 internal sealed class SqlServerStaging<TRow>(
     SqlServerDb db, SqlServerTarget<TRow> target, WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit)
@@ -17,18 +17,16 @@ internal sealed class SqlServerStaging<TRow>(
 
     private SqlServerMerge<TRow> Merge => new(db, target, _sql, turns);
 
-    private SqlServerLanding<TRow> Landing => new(db, _sql, copy);
-
-    /// <returns>False when another run was faster to enter one of the files: nothing is written, and the next attempt asks which.</returns>
+    /// <returns>False if another run entered one of the files first. Then nothing is written, and the next attempt asks which.</returns>
     public async Task<bool> WriteAsync(SqlServerWriting<TRow> writing)
     {
-        bool isListed = await CreateAsync(writing).ConfigureAwait(false);
+        await CreateAsync(writing).ConfigureAwait(false);
         if (writing.Ordered.Any(w => w.IsLoading))
-            writing.Parts = await (isListed ? copy.StageAsync(writing) : Landing.StageAsync(writing)).ConfigureAwait(false);
+            writing.Parts = await target.Dialect.StageAsync(db, _sql, copy, writing).ConfigureAwait(false);
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
-    /// <summary>Writes the entries of files none of which is to be loaded.</summary>
+    /// <summary>Writes the ledger entries of files of which none is loaded.</summary>
     /// <returns>As <see cref="WriteAsync"/>.</returns>
     public async Task<bool> CondemnAsync(SqlServerWriting<TRow> writing)
     {
@@ -36,10 +34,8 @@ internal sealed class SqlServerStaging<TRow>(
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
-    /// <returns>Whether the catalogue lists the staging table.</returns>
-    private async Task<bool> CreateAsync(SqlServerWriting<TRow> writing) =>
-        (await db.QueryAsync(writing.Connection, null, _sql.Create, r => SqlServerQueries.Whole(r, 0), writing.Cancellation)
-            .ConfigureAwait(false))[0] > 0;
+    private Task<int> CreateAsync(SqlServerWriting<TRow> writing) =>
+        db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation);
 
     private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
     {
@@ -53,7 +49,7 @@ internal sealed class SqlServerStaging<TRow>(
             $"{db.Name} refused a batch again and again, but none of its rows alone. Look at the triggers of {target.Name}.");
     }
 
-    /// <summary>One transaction: true when it is committed, false when it has to be made again with what was learnt.</summary>
+    /// <summary>One transaction: true if it is committed, false if another one must follow.</summary>
     private async Task<bool> TryMergeAsync(SqlServerWriting<TRow> writing)
     {
         SqlException refusal;
@@ -62,9 +58,7 @@ internal sealed class SqlServerStaging<TRow>(
         {
             await turns.MergeAsync(writing.Connection, transaction, writing.Parts, writing.Cancellation).ConfigureAwait(false);
             await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
-            foreach (int[] known in writing.Places(w => w is { IsKnown: true, Ordinal: > 0 }).Chunk(MostInAList))
-                await db.ExecuteAsync(
-                    writing.Connection, transaction, SqlServerMergeSql<TRow>.DropFiles(known), writing.Cancellation).ConfigureAwait(false);
+            await DropFilesAsync(writing, transaction, writing.Places(w => w is { IsKnown: true, Ordinal: > 0 })).ConfigureAwait(false);
             return (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false))
                 && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
         }
@@ -94,7 +88,7 @@ internal sealed class SqlServerStaging<TRow>(
         : new SinkException($"The rows of {target.Name} changed while {db.Name} merged a batch into them.") { IsTransient = true };
 
     /// <summary>
-    /// Leaves the refused rows out; false when there are none, for what another program did to the table meanwhile was the reason.
+    /// Leaves the refused rows out. False if there are none: then another program changed the table in the meantime.
     /// </summary>
     private async Task<bool> LeaveOutAsync(SqlServerWriting<TRow> writing)
     {
@@ -120,33 +114,38 @@ internal sealed class SqlServerStaging<TRow>(
         return search.Found.Count > 0;
     }
 
-    /// <summary>Files that turned out bad have no staged rows any more.</summary>
+    /// <summary>Removes the staged rows of files that turned out to be bad.</summary>
     private async Task DropBadFilesAsync(SqlServerWriting<TRow> writing)
     {
         int[] bad = writing.Places(w => w is { Outcome: not FileOutcome.Loaded, Ordinal: > 0 });
-        foreach (int[] some in bad.Chunk(MostInAList))
-            await db.ExecuteAsync(
-                writing.Connection, null, SqlServerMergeSql<TRow>.DropFiles(some), writing.Cancellation).ConfigureAwait(false);
-        foreach (int i in bad)
-            writing.Ordered[i].Ordinal = 0;
+        await DropFilesAsync(writing, null, bad).ConfigureAwait(false);
+        foreach (int i in bad) writing.Ordered[i].Ordinal = 0;
+    }
+
+    private async Task DropFilesAsync(SqlServerWriting<TRow> writing, SqlTransaction? transaction, int[] files)
+    {
+        foreach (int[] some in files.Chunk(MostInAList))
+        {
+            string drop = SqlServerMergeSql<TRow>.DropFiles(some);
+            await db.ExecuteAsync(writing.Connection, transaction, drop, writing.Cancellation).ConfigureAwait(false);
+        }
     }
 }
 
 /// <summary>
-/// Finds the rows that the server refuses: it tells which constraint, but not which row. The rows are staged already, so each probe
-/// is one merge that is undone. A stretch that
-/// fails is halved; two halves that pass alone and fail together have a row that meets one of the other half, which the shortest
-/// failing beginning ends with.
+/// Finds the rows that the server refuses, because the server says which constraint, but not which row. The rows are staged already,
+/// so each probe is one merge that is rolled back. A range that fails is halved. If both halves pass alone but fail together, a row of
+/// the second half conflicts with one of the first. It is the last row of the shortest beginning that fails.
 /// </summary>
 internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlServerWriting<TRow> writing)
 {
     private readonly Dictionary<int, int> _foundBy = [];
 
-    /// <summary>The places of the refused rows, with the refusal.</summary>
+    /// <summary>The places of the refused rows, with the reasons.</summary>
     public Dictionary<long, SqlException> Found { get; } = [];
 
     /// <param name="rows">The places of all staged rows, in order.</param>
-    /// <param name="error">Why they are refused as a whole.</param>
+    /// <param name="error">Why the server refused all of them together.</param>
     public async Task SearchAsync(IReadOnlyList<long> rows, SqlException error)
     {
         if (rows.Count == 0 || IsLost(rows)) return;
@@ -180,7 +179,7 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
 
     private Task<SqlException?> TryAsync(long[] rows) => merge.TryAsync(writing, rows[0], rows[^1]);
 
-    /// <summary>A file with more refused rows than it may have is lost anyhow.</summary>
+    /// <summary>Whether all rows are of one file that already has more refused rows than it may have.</summary>
     private bool IsLost(IReadOnlyList<long> rows) =>
         StagedPlace.FileOf(rows[0]) == StagedPlace.FileOf(rows[^1])
             && _foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])) > writing.MaxBadRows;
@@ -193,18 +192,18 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
 }
 
 /// <summary>
-/// What a merge means for each file of its batch. Pure. A file that is bad by itself is condemned with all others of that kind; a
-/// file that is bad only for rows that met rows of
-/// the same batch is condemned alone, for without it the next may be good: as if the files had come one after the other.
+/// What a merge means for each file of its batch. Pure. All files that are bad by themselves are condemned together. A file that is bad
+/// only because its rows met rows of the same batch is condemned alone, because the next file may be good without it. So the result is
+/// the same as if the files had come one after the other.
 /// </summary>
 internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerMerged merged, DuplicatePolicy policy, int maxBadRows)
 {
-    /// <summary>Kinds of meetings under <see cref="DuplicatePolicy.LastWins"/>, and otherwise.</summary>
+    /// <summary>The kinds under <see cref="DuplicatePolicy.LastWins"/>, and the first kind under the other policies.</summary>
     private const int Same = 0, Changed = 1, InTable = 0;
 
     private readonly ILookup<int, (int Kind, Defect Defect)> _duplicates = merged.Duplicates.ToLookup(d => d.File, d => (d.Kind, d.Defect));
 
-    /// <summary>True when the merge can be kept: the files then have their counts. False when a file was condemned.</summary>
+    /// <summary>True if the merge can be committed. Then the files have their counts. False if a file was condemned.</summary>
     public bool Apply()
     {
         if (policy == DuplicatePolicy.Reject && (CondemnAll() || CondemnFirst())) return false;
@@ -233,7 +232,7 @@ internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerM
     private bool IsBad(int file, long rejected)
     {
         FileWork<TRow> work = files[file];
-        return work.IsLoading && rejected > 0 && (work.Rejected + rejected > maxBadRows || rejected == work.Ordinal);
+        return work.IsLoading && rejected > 0 && BadRows.AreTooMany(work.Ordinal - rejected, work.Rejected + rejected, maxBadRows);
     }
 
     private bool Condemn(int file)

@@ -3,20 +3,20 @@ using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>A column as the catalogue has it.</summary>
-/// <param name="Name">Its name, in the catalogue's own spelling.</param>
+/// <summary>A column, as the catalogue describes it.</summary>
+/// <param name="Name">Its name, as the server spells it.</param>
 /// <param name="Type">The type's name.</param>
 /// <param name="Bytes">The length in bytes, -1 for <c>max</c>.</param>
-/// <param name="Precision">Digits in all.</param>
-/// <param name="Scale">Digits behind the point, also of seconds.</param>
+/// <param name="Precision">All digits.</param>
+/// <param name="Scale">The digits after the point, also of seconds.</param>
 /// <param name="IsNullable">Whether it may be null.</param>
-/// <param name="IsFilled">Whether the server fills it: identity, computed, or with a default.</param>
-/// <param name="IsReadOnly">Whether nobody else may.</param>
-/// <param name="Collation">The collation of a text.</param>
+/// <param name="IsFilled">Whether the server fills it: it is an identity, computed, or has a default.</param>
+/// <param name="IsReadOnly">Whether only the server can fill it.</param>
+/// <param name="Collation">The collation of a text column.</param>
 internal sealed record SqlServerTableColumn(
     string Name, string Type, int Bytes, int Precision, int Scale, bool IsNullable, bool IsFilled, bool IsReadOnly, string? Collation)
 {
-    /// <summary>The longest text it takes, in UTF-16 units (of <c>nvarchar</c>) or bytes (of <c>varchar</c>).</summary>
+    /// <summary>The longest text, in UTF-16 units (<c>nvarchar</c>) or bytes (<c>varchar</c>).</summary>
     public int Length => Bytes < 0 ? int.MaxValue : Type.StartsWith('n') ? Bytes / 2 : Bytes;
 
     public string Declared => Type switch
@@ -39,13 +39,7 @@ internal sealed record SqlServerIndex(string Name, string Kind, bool IsUnique, b
 /// <summary>What the catalogue says about a table.</summary>
 internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Columns, IReadOnlyList<SqlServerIndex> Indexes, int Triggers)
 {
-    /// <summary>
-    /// Whether the server can find equal times by their hash. Babelfish cannot: left to itself it joins by the other columns of a key and
-    /// compares every time with every other.
-    /// </summary>
-    public bool HashesTimes { get; private init; } = true;
-
-    /// <summary>Reads it, or null when there is no such table.</summary>
+    /// <summary>Reads the catalogue. Null if there is no such table.</summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
     /// <param name="table">The quoted name with its schema.</param>
@@ -60,16 +54,16 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
             SqlServerCatalogue.Indexes, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false)];
         IEnumerable<SqlServerCatalogue.IndexRow> columnstores = await connection.QueryAsync<SqlServerCatalogue.IndexRow>(
             SqlServerCatalogue.Columnstores, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
-        SqlServerCatalogue.TriggerRow triggers = await connection.QuerySingleAsync<SqlServerCatalogue.TriggerRow>(
+        int triggers = await connection.ExecuteScalarAsync<int>(
             SqlServerCatalogue.Triggers, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         IEnumerable<SqlServerIndex> indexes = rows.GroupBy(row => row.Id)
             .Select(index => index.First().ToIndex([.. index.Select(row => row.ColumnName!)]));
         IEnumerable<SqlServerIndex> others = columnstores.Where(index => rows.All(row => row.Id != index.Id))
             .Select(index => index.ToIndex([]));
-        return new SqlServerTable(columns, [.. indexes, .. others], triggers.Triggers) { HashesTimes = triggers.Babelfish != 1 };
+        return new SqlServerTable(columns, [.. indexes, .. others], triggers);
     }
 
-    /// <summary>The columns alone; none when there is no such table.</summary>
+    /// <summary>Reads the columns only. None if there is no such table.</summary>
     public static async Task<List<SqlServerTableColumn>> ColumnsAsync(
         SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
     {
@@ -79,30 +73,7 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
         return [.. rows.Select(row => row.ToColumn())];
     }
 
-    /// <summary>
-    /// The same with its columns as a query names them: <c>SqlBulkCopy</c> knows a column by no other spelling, and not every server's
-    /// catalogue keeps it.
-    /// </summary>
-    /// <param name="db">The database.</param>
-    /// <param name="connection">An open connection.</param>
-    /// <param name="table">The quoted name with its schema.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public async Task<SqlServerTable> SpelledAsync(
-        SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
-    {
-        SqlCommand command = db.Command(connection, null, $"SELECT TOP (0) * FROM {table}");
-        await using (command.ConfigureAwait(false))
-        {
-            SqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                string[] names = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.GetName)];
-                return this with { Columns = [.. Columns.Select(column => column with { Name = Spelled(column.Name, names) })] };
-            }
-        }
-    }
-
-    /// <summary>As wide as a map allows: what a procedure is handed.</summary>
+    /// <summary>A table that takes every value of the map. A procedure gets its rows in such a table.</summary>
     public static SqlServerTable Of<TRow>(RowMap<TRow> map) => new([.. map.Columns.Select(c => c.Kind switch
     {
         ColumnKind.Text => new SqlServerTableColumn(c.Name, "nvarchar", 8000, 0, 0, c.IsNullable, false, false, SqlServerText.Exact),
@@ -117,14 +88,9 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
 
     public SqlServerTableColumn? Find(string name) =>
         Columns.FirstOrDefault(c => c.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
-
-    private static string Spelled(string name, string[] names) =>
-        names.Contains(name) ? name : names.FirstOrDefault(other => other.Equals(name, StringComparison.OrdinalIgnoreCase), name);
 }
 
-/// <summary>
-/// The queries of the catalogue. Servers do not agree on the sizes of its numbers, and leave flags null: what is read takes any.
-/// </summary>
+/// <summary>The queries of the catalogue.</summary>
 internal static class SqlServerCatalogue
 {
     public const string Columns = """
@@ -142,18 +108,19 @@ internal static class SqlServerCatalogue
         WHERE i.object_id = OBJECT_ID(@Name) AND k.is_included_column = 0 ORDER BY i.index_id, k.key_ordinal
         """;
 
-    /// <summary>A columnstore over all columns has none of its own.</summary>
+    /// <summary>A columnstore index over all columns has no rows in <c>sys.index_columns</c>.</summary>
     public const string Columnstores = """
         SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind FROM sys.indexes AS i
         WHERE i.object_id = OBJECT_ID(@Name) AND i.type_desc LIKE '%COLUMNSTORE%'
         """;
 
-#pragma warning disable DAP244 // The second column is the same for all rows, and the server takes it beside the sum.
-    public const string Triggers = """
-        SELECT COUNT(*) AS Triggers, CAST(SERVERPROPERTY('Babelfish') AS int) AS Babelfish
-        FROM sys.triggers WHERE parent_id = OBJECT_ID(@Name) AND is_disabled = 0
+    public const string Triggers = "SELECT COUNT(*) FROM sys.triggers WHERE parent_id = OBJECT_ID(@Name) AND is_disabled = 0";
+
+    /// <summary>Which objects of a run exist, and which dialect the server speaks: the first statement of a session.</summary>
+    public const string Objects = $"""
+        SELECT OBJECT_ID(@Rows) AS Rows, OBJECT_ID(@Ledger) AS Ledger, OBJECT_ID(@Runs) AS Runs, OBJECT_ID(@Rejects) AS Rejects,
+          {TdsDialect.Question} AS Answer
         """;
-#pragma warning restore DAP244
 
     /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
     public static async Task<bool> HasAsync(
@@ -182,5 +149,6 @@ internal static class SqlServerCatalogue
             new(Name ?? "", Kind, IsUnique == true, IsFiltered == true, columns);
     }
 
-    internal sealed record TriggerRow(int Triggers, int? Babelfish);
+    /// <summary>The ids of the objects, null for those that are missing or hidden from this user.</summary>
+    internal sealed record ObjectsRow(int? Rows, int? Ledger, int? Runs, int? Rejects, int? Answer);
 }

@@ -1,25 +1,28 @@
 namespace Dynamo.Pipeline.SqlServer;
 
-/// <summary>The map and the table it goes to, found to fit each other: what the statements are made of. Immutable.</summary>
+/// <summary>A row map and the table that fits it. The statements are made from both. Immutable.</summary>
 internal sealed class SqlServerTarget<TRow>
 {
-    public SqlServerTarget(RowMap<TRow> map, SqlServerTable table, SqlServerSinkOptions options)
+    public SqlServerTarget(RowMap<TRow> map, SqlServerTable table, SqlServerSinkOptions options, TdsDialect dialect)
     {
-        Map = map;
+        (Map, Dialect) = (map, dialect);
         Name = SqlServerText.Quote(options.Schema, map.Name);
         Columns = [.. map.Columns.Select(c => SqlServerColumn<TRow>.For(c, table.Find(c.Name)!))];
-        Table = table;
+        Triggers = table.Triggers;
         Parts = new SqlServerKeyParts<TRow>(Keys);
         Plan = SqlServerPlan.For(table, [.. Keys.Select(c => c.Target.Name)], Parts.Column, options);
     }
 
     public RowMap<TRow> Map { get; }
 
-    public SqlServerTable Table { get; }
+    public TdsDialect Dialect { get; }
+
+    /// <summary>How many enabled triggers the table has.</summary>
+    public int Triggers { get; }
 
     public SqlServerPlan Plan { get; }
 
-    /// <summary>Quoted, with its schema.</summary>
+    /// <summary>The table's name, quoted and with its schema.</summary>
     public string Name { get; }
 
     public SqlServerColumn<TRow>[] Columns { get; }
@@ -28,7 +31,7 @@ internal sealed class SqlServerTarget<TRow>
 
     public SqlServerKeyParts<TRow> Parts { get; }
 
-    /// <summary>A row that does not fit, with its coordinates; null for one that does.</summary>
+    /// <summary>What is wrong with a row that does not fit, with its line and column; null for a row that fits.</summary>
     public Defect? Judge(TRow row, long line)
     {
         foreach (SqlServerColumn<TRow> column in Columns)

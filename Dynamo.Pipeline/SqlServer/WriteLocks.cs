@@ -6,18 +6,16 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Who may write to a table, by application locks that end with their transaction. A merge announces itself to the table and locks
-/// the parts of the keys it touches; one that
-/// touches most of them locks the table. They are taken before any row's, the parts in their order: so nobody waits for one who
-/// waits for him. Appends go side by side, but
-/// not beside merges.
+/// Decides who may write to a table, with application locks that end with their transaction. A merge takes an intent lock of the table
+/// and locks the parts of the keys that it touches. If it touches most parts, it locks the table. The locks are taken before any lock
+/// of a row, and the parts in their order, so that no two writers wait for each other. Appends run side by side, but not beside merges.
 /// </summary>
 internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
 {
-    /// <summary>From so many parts on, one lock of the table costs less.</summary>
+    /// <summary>A merge of more parts locks the table, which costs less than so many locks.</summary>
     private const int Most = SqlServerKeyParts<TRow>.Count / 2;
 
-    /// <summary>Any error ends the whole transaction, whichever kind it is: half a statement is never kept.</summary>
+    /// <summary>With these, every error ends the whole transaction. No part of it is ever kept.</summary>
     private const string Settings = "SET XACT_ABORT ON; SET NOCOUNT ON;";
 
     private readonly string _lock = SqlServerText.LockName("write", target.Name);
@@ -46,8 +44,8 @@ internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> tar
     private async Task TakeAsync(
         SqlConnection connection, SqlTransaction transaction, string statements, CancellationToken cancellationToken)
     {
-        List<long> got = await db.QueryAsync(
-            connection, transaction, $"{Settings} DECLARE @got int; {statements} SELECT @got", r => SqlServerQueries.Whole(r, 0),
+        List<int> got = await db.QueryAsync(
+            connection, transaction, $"{Settings} DECLARE @got int; {statements} SELECT @got", row => row.GetInt32(0),
             cancellationToken).ConfigureAwait(false);
         if (got[0] < 0)
             throw new SinkException(

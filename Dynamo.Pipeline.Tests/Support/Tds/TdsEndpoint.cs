@@ -9,8 +9,8 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
 /// A server on the loopback that the real SqlClient talks to: it speaks enough of [MS-TDS] and of T-SQL for a bulk-copy sink, keeps
-/// its tables in a store of its own, and fails
-/// on command. Safe for concurrent use.
+/// its tables in a store of its own, and fails on command. It can play Babelfish: then it lacks what Babelfish lacks and a sink may
+/// stumble over. Safe for concurrent use.
 /// </summary>
 internal sealed class TdsEndpoint : IAsyncDisposable
 {
@@ -20,8 +20,9 @@ internal sealed class TdsEndpoint : IAsyncDisposable
     private readonly Task _accepting;
     private int _lastId = 50;
 
-    public TdsEndpoint()
+    public TdsEndpoint(bool babelfish = false)
     {
+        Store = new TdsStore(babelfish);
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();
@@ -36,7 +37,7 @@ internal sealed class TdsEndpoint : IAsyncDisposable
 
     public string Password { get; } = "S3cret-Pässword";
 
-    public TdsStore Store { get; } = new();
+    public TdsStore Store { get; }
 
     public TdsCounts Counts { get; } = new();
 

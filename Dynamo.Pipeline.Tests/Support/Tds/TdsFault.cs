@@ -18,6 +18,9 @@ public enum TdsMoment
     /// <summary>All rows of a bulk load have been stored; nothing has been answered.</summary>
     BulkEnd,
 
+    /// <summary>A roll-back has been asked for; nothing of it has run.</summary>
+    RollBack,
+
     /// <summary>A commit has been asked for. Nothing is committed; a dropped connection rolls back.</summary>
     BeforeCommit,
 

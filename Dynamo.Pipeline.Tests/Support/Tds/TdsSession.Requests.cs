@@ -118,7 +118,7 @@ internal sealed partial class TdsSession
             {
                 long descriptor = (long)_message.UInt64();
                 _message.Skip(length - 14);
-                if (descriptor != _sql.Transaction)
+                if (descriptor != _sql.Transaction && !_endpoint.Store.IsBabelfish)
                     throw new ServerError(
                         3971,
                         "The server failed to resume the transaction. Desc:" + descriptor.ToString(
@@ -138,7 +138,8 @@ internal sealed partial class TdsSession
         Strike(TdsMoment.Request, sql);
         if (sql == "COMMIT TRANSACTION")
         {
-            Commit(response);
+            // Babelfish tells the client about a commit only if it was a request.
+            Commit(response, _endpoint.Store.IsBabelfish ? null : response);
             return;
         }
         if (!_sql.TryDescribeForBulk(sql, response, Cancellation))
@@ -219,9 +220,10 @@ internal sealed partial class TdsSession
                 _sql.Begin(response);
                 break;
             case 7:
-                Commit(response);
+                Commit(response, response);
                 return;
             case 8:
+                Strike(TdsMoment.RollBack);
                 _endpoint.Counts.AddRollback();
                 _sql.Rollback(response);
                 break;
@@ -231,11 +233,11 @@ internal sealed partial class TdsSession
         response.End();
     }
 
-    private void Commit(Response response)
+    private void Commit(Response response, ISqlOutput? told)
     {
         Strike(TdsMoment.BeforeCommit);
         Strike(TdsMoment.DuringCommit);
-        _sql.Commit(response);
+        _sql.Commit(told);
         _endpoint.Counts.AddCommit();
         Strike(TdsMoment.AfterCommit);
         response.End();

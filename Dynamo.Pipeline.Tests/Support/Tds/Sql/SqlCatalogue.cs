@@ -19,7 +19,7 @@ internal static class SqlCatalogue
         ("sys.columns",
             $"object_id int, column_id int, name {Text}, system_type_id tinyint, user_type_id int, max_length smallint, precision "
                 + "tinyint, scale tinyint, " +
-            $"collation_name {Text}, is_nullable bit, is_identity bit, is_computed bit, default_object_id int, declared {Text}"),
+            $"collation_name {Text}, is_nullable bit, is_identity bit, is_computed bit, default_object_id int, declared {Text}, spelled {Text}"),
         ("sys.indexes",
             $"object_id int, index_id int, name {Text}, type tinyint, type_desc {Text}, is_unique bit, is_primary_key bit, "
                 + "is_unique_constraint bit, " +
@@ -91,7 +91,7 @@ internal static class SqlCatalogue
     {
         int id = ObjectId(store, flat) ?? throw ServerError.InvalidObject(flat);
         string sql =
-            $"SELECT name, declared, is_nullable, is_identity, is_computed FROM \"{Prefix(flat)}sys.columns\" WHERE object_id = {id} "
+            $"SELECT spelled, declared, is_nullable, is_identity, is_computed FROM \"{Prefix(flat)}sys.columns\" WHERE object_id = {id} "
                 + "ORDER BY column_id";
         return [.. store.Rows(sql).Select(row => new SqlTableColumn((string)row[0]!, TdsType.Parse((string)row[1]!))
         {
@@ -191,8 +191,9 @@ internal static class SqlCatalogue
         store.Run(
             $"INSERT INTO \"{sys}columns\" VALUES ({id}, {ordinal}, @name, {typeId}, {typeId}, {type.Length}, {type.Precision}, "
                 + $"{type.Scale}, @collation, {Bit(column.Nullable)}, {Bit(column.Identity)}, {Bit(column.Computed is not null)}, "
-                + $"{Bit(column.Default is not null)}, @declared)",
-            ("@name", column.Name), ("@collation", collation), ("@declared", type.Declared));
+                + $"{Bit(column.Default is not null)}, @declared, @spelled)",
+            ("@name", store.IsBabelfish ? column.Name.ToLowerInvariant() : column.Name), ("@collation", collation),
+            ("@declared", type.Declared), ("@spelled", column.Name));
         if (column.Identity) store.Run($"INSERT INTO \"{sys}identity_columns\" VALUES ({id}, {ordinal}, @name)", ("@name", column.Name));
         if (column.Computed is not null)
             store.Run(

@@ -28,7 +28,8 @@ internal sealed partial class SqlSession
         output.StatementDone(SqlCommandKind.Select, 1);
         output.Columns([.. Described(table).Select(c => c.ToColumn())]);
         output.StatementDone(SqlCommandKind.Select, 0);
-        TableCollations(table, new Scope([], output));
+        // Babelfish's catalogue lists no temporary tables.
+        TableCollations(table, new Scope([], output), isListed: !(_shared.IsBabelfish && SqlNames.IsTemporary(table)));
         output.Columns([new("Canonical_Column_Name", TdsType.SysName), new("Aliased_Column_Name", TdsType.SysName)]);
         output.StatementDone(SqlCommandKind.Select, 0);
         return true;
@@ -41,9 +42,9 @@ internal sealed partial class SqlSession
         return SqlCatalogue.Columns(_store, table);
     }
 
-    private int TableCollations(string table, Scope scope)
+    private int TableCollations(string table, Scope scope, bool isListed = true)
     {
-        List<SqlTableColumn> columns = Described(SqlNames.Flat(table));
+        List<SqlTableColumn> columns = isListed ? Described(SqlNames.Flat(table)) : [];
         scope.Output.Columns(
             [new("colid", TdsType.Int), new("name", TdsType.SysName), new("tds_collation", new TdsType(TdsKind.Binary, 5)),
                 new("collation", TdsType.SysName)]);

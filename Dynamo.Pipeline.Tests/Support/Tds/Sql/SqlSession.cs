@@ -56,7 +56,8 @@ internal sealed partial class SqlSession : IDisposable
         output.Began(Transaction);
     }
 
-    public void Commit(ISqlOutput output)
+    /// <param name="output">Who is told that the transaction has ended.</param>
+    public void Commit(ISqlOutput? output)
     {
         if (TransactionDepth == 0) throw new ServerError(3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.");
         if (TransactionDepth > 1)
@@ -66,7 +67,7 @@ internal sealed partial class SqlSession : IDisposable
         }
         _store.Run("COMMIT");
         long ended = EndTransaction();
-        output.Committed(ended);
+        output?.Committed(ended);
     }
 
     public void Rollback(ISqlOutput? output)

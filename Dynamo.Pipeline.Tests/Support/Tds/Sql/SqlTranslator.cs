@@ -91,6 +91,7 @@ internal static class SqlTranslator
             if (Hints(tokens, ref i)) continue;
             if (Conversion(tokens, ref i, sql)) continue;
             if (Collation(tokens, ref i, sql)) continue;
+            if (DatePart(tokens, ref i, sql)) continue;
             if (Name(tokens, ref i, sql)) continue;
             sql.Append(token.Is("+") && JoinsText(tokens, i) ? "||" : token.Sqlite).Append(' ');
             i++;
@@ -155,6 +156,15 @@ internal static class SqlTranslator
         if (!tokens[i].Is("COLLATE") || i + 1 >= tokens.Count) return false;
         sql.Append($"COLLATE {StoreFunctions.Collation(tokens[i + 1].Value)} ");
         i += 2;
+        return true;
+    }
+
+    /// <summary>DATEDIFF(hour, …): a function of ours gets the part as a text.</summary>
+    private static bool DatePart(IReadOnlyList<SqlToken> tokens, ref int i, StringBuilder sql)
+    {
+        if (i < 2 || !tokens[i - 1].Is("(") || !tokens[i - 2].Is("DATEDIFF")) return false;
+        sql.Append($"'{tokens[i].Value}' ");
+        i++;
         return true;
     }
 

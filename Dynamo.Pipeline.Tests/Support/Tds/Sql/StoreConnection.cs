@@ -22,13 +22,16 @@ internal sealed class StoreConnection : IDisposable
     private bool _touchesBase;
     private bool _writes;
 
-    public StoreConnection(string path)
+    /// <param name="path">The store.</param>
+    /// <param name="babelfish">Whether the catalogue has names in lower case.</param>
+    public StoreConnection(string path, bool babelfish)
     {
+        IsBabelfish = babelfish;
         _connection = new SqliteConnection(
             new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ConnectionString);
         _connection.Open();
         Handle = _connection.Handle!;
-        StoreFunctions.Register(_connection);
+        StoreFunctions.Register(_connection, babelfish);
         _connection.CreateFunction("tds_triggers", () => FiresTriggers);
         raw.sqlite3_busy_timeout(Handle, 10_000);
         // SQL Server finds columns only; SQLite would read an unknown quoted name as a text.
@@ -41,6 +44,8 @@ internal sealed class StoreConnection : IDisposable
         _authorizer = Authorize;
         raw.sqlite3_set_authorizer(Handle, _authorizer, null);
     }
+
+    public bool IsBabelfish { get; }
 
     public sqlite3 Handle { get; }
 

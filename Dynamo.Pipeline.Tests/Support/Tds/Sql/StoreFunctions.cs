@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>Functions and collations of SQL Server that SQLite lacks.</summary>
 internal static class StoreFunctions
 {
-    public static void Register(SqliteConnection connection)
+    public static void Register(SqliteConnection connection, bool babelfish)
     {
         // Case-insensitive, and trailing blanks do not count, as under SQL_Latin1_General_CP1_CI_AS.
         connection.CreateCollation(
@@ -30,7 +30,8 @@ internal static class StoreFunctions
         connection.CreateFunction("SCHEMA_ID", (string name) => SqlCatalogue.SchemaId(name));
         connection.CreateFunction("SCHEMA_NAME", (int id) => id switch { 4 => "sys", 5 => "ops", 6 => "staging", _ => "dbo" });
         connection.CreateFunction("TYPE_NAME", (int id) => id.ToString(CultureInfo.InvariantCulture));
-        connection.CreateFunction("SERVERPROPERTY", (string name) => Property(name));
+        connection.CreateFunction("SERVERPROPERTY", (string name) => Property(name, babelfish));
+        connection.CreateFunction("DATEDIFF", (string part, string? from, string? to) => Hours(part, from, to), true);
         connection.CreateFunction(
             "CHARINDEX",
             (string? part, string? text) =>
@@ -87,14 +88,27 @@ internal static class StoreFunctions
         }
     }
 
-    private static string? Property(string name) => name.ToUpperInvariant() switch
+    private static string? Property(string name, bool babelfish) => name.ToUpperInvariant() switch
     {
+        "BABELFISH" when babelfish => "1",
         "PRODUCTVERSION" => "16.0.1000.6",
         "PRODUCTMAJORVERSION" => "16",
         "EDITION" => "Developer Edition (64-bit)",
         "ENGINEEDITION" => "3",
         _ => null,
     };
+
+    /// <summary>How many times an hour begins between the two.</summary>
+    private static long? Hours(string part, string? from, string? to)
+    {
+        if (!part.Equals("hour", StringComparison.OrdinalIgnoreCase)) throw new SqliteException($"DATEDIFF({part}) is not known here.", 1);
+        return from is null || to is null ? null : Hour(to) - Hour(from);
+
+        static long Hour(string time) => (DateTime.TryParseExact(
+            time, "yyyyMMdd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime day)
+                ? day
+                : DateTime.Parse(time, CultureInfo.InvariantCulture)).Ticks / TimeSpan.TicksPerHour;
+    }
 
     private static int? Length(object? value) => value switch
     {

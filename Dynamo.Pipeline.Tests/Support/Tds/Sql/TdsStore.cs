@@ -13,11 +13,15 @@ internal sealed class TdsStore : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("dynamo-tds-").FullName;
     private long _transactions = 0x1000;
 
-    public TdsStore()
+    /// <param name="babelfish">Whether it behaves like Babelfish.</param>
+    public TdsStore(bool babelfish)
     {
+        IsBabelfish = babelfish;
         using StoreConnection store = Open();
         SqlCatalogue.CreateMain(store);
     }
+
+    public bool IsBabelfish { get; }
 
     public SemaphoreSlim Writer { get; } = new(1, 1);
 
@@ -28,7 +32,7 @@ internal sealed class TdsStore : IDisposable
 
     public long NextTransaction() => Interlocked.Increment(ref _transactions);
 
-    public StoreConnection Open() => new(Path.Combine(_folder, "store.db"));
+    public StoreConnection Open() => new(Path.Combine(_folder, "store.db"), IsBabelfish);
 
     public void Dispose()
     {
