@@ -12,6 +12,7 @@ internal sealed class SftpCrashTests(SshClientKind client)
     [OneTimeSetUp]
     public void StartServer()
     {
+        if (client == SshClientKind.Managed) SoakAttribute.Require();
         _scratch = new ScratchFolder();
         _sshd = new Sshd(_scratch.Path);
     }

@@ -31,7 +31,7 @@ internal sealed class RoomsTests
     private static readonly string s_core = Path.Join(Repository.Root, "Dynamo.Pipeline", "Core");
 
     [Test]
-    public void A_room_names_only_the_rooms_below_it() => Assert.That(Offences(Sources()), Is.Empty);
+    public void A_room_names_only_the_rooms_below_it() => Assert.That(Offences(Sources(), [.. Sources()]), Is.Empty);
 
     [Test]
     public void Every_folder_is_a_room_with_its_rule() =>
@@ -53,7 +53,7 @@ internal sealed class RoomsTests
 
         int declared = Array.FindIndex(
             File.ReadAllLines(Path.Join(s_core, "Folder", "FolderMove.cs")), line => line.Contains("class FolderMove"));
-        Assert.That(Offences([.. Sources(), intruder]), Is.EquivalentTo(new[]
+        Assert.That(Offences([.. Sources(), intruder], intruder), Is.EquivalentTo(new[]
         {
             "Run/Intruder.cs(1): Run may not name Folder: using Dynamo.Pipeline.Folder;",
             "Run/Intruder.cs(7): Run may not name Folder: public FolderMove? Move { get; } "
@@ -69,8 +69,8 @@ internal sealed class RoomsTests
             .Select(path => (path, File.ReadAllText(path))),
     ];
 
-    /// <summary>Every place that names a room it may not name.</summary>
-    private static List<string> Offences(IReadOnlyList<(string Path, string Text)> sources)
+    /// <summary>Every place in some of the sources that names a room it may not name.</summary>
+    private static List<string> Offences(IReadOnlyList<(string Path, string Text)> sources, params (string Path, string Text)[] looked)
     {
         var options = new CSharpParseOptions(LanguageVersion.Preview);
         SyntaxTree[] trees = [.. sources.Select(source => CSharpSyntaxTree.ParseText(source.Text, options, source.Path))];
@@ -80,7 +80,7 @@ internal sealed class RoomsTests
                 .Where(path => !Path.GetFileName(path).StartsWith("Dynamo.Pipeline", StringComparison.Ordinal))
                 .Select(path => MetadataReference.CreateFromFile(path)));
         var found = new List<string>();
-        foreach (SyntaxTree tree in trees)
+        foreach (SyntaxTree tree in trees.Where(tree => looked.Any(source => source.Path == tree.FilePath)))
         {
             string room = RoomOf(tree.FilePath);
             SemanticModel model = compilation.GetSemanticModel(tree);

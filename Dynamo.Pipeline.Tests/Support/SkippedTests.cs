@@ -9,6 +9,8 @@ namespace Dynamo.Pipeline.Tests;
 [SetUpFixture]
 internal sealed class SkippedTests
 {
+    private const int MostNames = 4;
+
     private const string OfItsFixture = "OneTimeSetUp: ";
 
     [OneTimeTearDown]
@@ -21,8 +23,12 @@ internal sealed class SkippedTests
         foreach (IGrouping<string, ITestResult> reason in skipped.GroupBy(Reason).OrderByDescending(reason => reason.Count()))
         {
             text.Append(CultureInfo.InvariantCulture, $"  {reason.Key}\n");
-            foreach (ITestResult test in reason)
-                text.Append(CultureInfo.InvariantCulture, $"    {test.Test.ClassName?.Split('.')[^1]}.{test.Name}\n");
+            foreach (IGrouping<string?, ITestResult> fixture in reason.GroupBy(test => test.Test.ClassName?.Split('.')[^1]))
+            {
+                string[] names = [.. fixture.Select(test => test.Name)];
+                text.Append(CultureInfo.InvariantCulture, $"    {fixture.Key}: ");
+                text.Append(names.Length > MostNames ? $"{names.Length} tests\n" : string.Join(", ", names) + "\n");
+            }
         }
         // The error stream is the one that is shown.
         TestContext.Error.WriteLine(text);

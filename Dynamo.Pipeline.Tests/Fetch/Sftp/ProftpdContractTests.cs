@@ -3,7 +3,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>The contract on proftpd, logged in with a password: another implementation, with other handles, listings and words.</summary>
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
-[Order(1)]
+[Soak, Order(1)]
 public sealed class ProftpdContractTests(SshClientKind client) : FileSourceContract
 {
     private ScratchFolder _scratch = null!;
