@@ -1,5 +1,4 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
@@ -8,52 +7,38 @@ namespace Dynamo.Pipeline.Sqlite;
 /// <c>WHERE</c> calls a function of ours, <see cref="Function"/>: SQLite calls it only for a row whose key is there already, with whether
 /// the values differ.
 /// </summary>
-internal sealed unsafe class ConflictProbe : IDisposable
+internal sealed class ConflictProbe : IDisposable
 {
     public const string Function = "dynamo_conflict";
 
-    private const int Utf8 = 1;
-
     private readonly SqliteDb _db;
-    private Outcome* _last = (Outcome*)NativeMemory.AllocZeroed((nuint)sizeof(Outcome));
 
     public ConflictProbe(SqliteDb db)
     {
         _db = db;
-        if (SqliteNative.CreateFunction(db.Handle, Function, 1, Utf8, (nint)_last, &Note, 0, 0, 0) != SqliteNative.Ok)
+        if (raw.sqlite3_create_function(db.Handle, Function, 1, raw.SQLITE_UTF8, null, Note) != raw.SQLITE_OK)
             throw db.Fault("preparing a function");
     }
 
-    private enum Outcome
-    {
-        NoConflict,
-        SameValues,
-        OtherValues,
-    }
-
     /// <summary>Whether the last statement found a row with its key.</summary>
-    public bool HasConflict => *_last != Outcome.NoConflict;
+    public bool HasConflict { get; private set; }
 
     /// <summary>Whether that row has other values.</summary>
-    public bool Differs => *_last == Outcome.OtherValues;
+    public bool Differs { get; private set; }
 
     /// <summary>To be called before each statement.</summary>
-    public void Forget() => *_last = Outcome.NoConflict;
+    public void Forget() => HasConflict = Differs = false;
 
-    /// <summary>Takes the function away first: SQLite must not call into memory that is gone.</summary>
+    /// <summary>Takes the function away.</summary>
     public void Dispose()
     {
-        if (_last is null) return;
-        if (_db.Handle != 0) _ = SqliteNative.CreateFunction(_db.Handle, Function, 1, Utf8, 0, null, 0, 0, 0);
-        NativeMemory.Free(_last);
-        _last = null;
+        if (_db.IsOpen) _ = raw.sqlite3_create_function(_db.Handle, Function, 1, raw.SQLITE_UTF8, null, (delegate_function_scalar?)null);
     }
 
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static void Note(nint context, int count, nint* arguments)
+    private void Note(sqlite3_context context, object state, sqlite3_value[] arguments)
     {
-        int differs = SqliteNative.ValueInt(arguments[0]);
-        *(Outcome*)SqliteNative.UserData(context) = differs != 0 ? Outcome.OtherValues : Outcome.SameValues;
-        SqliteNative.ResultInt(context, differs);
+        int differs = raw.sqlite3_value_int(arguments[0]);
+        (HasConflict, Differs) = (true, differs != 0);
+        raw.sqlite3_result_int(context, differs);
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
@@ -41,18 +42,17 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
     private sealed class TextBinder(RowColumn<TRow, string?> column) : SqliteBinder<TRow>(column)
     {
-        public override unsafe string? Bind(SqliteStatement statement, int index, TRow row)
+        public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
             if (column.Get(row) is not { } text)
             {
                 if (!column.IsNullable) return "the key is missing";
-                _ = SqliteNative.BindNull(statement.Handle, index);
+                _ = statement.BindNull(index);
                 return null;
             }
             if (text.Contains('\0')) return "the text holds a NUL character";
-            byte* utf8 = statement.Buffer.TryAdd(text, out int bytes);
-            if (utf8 is null) return "the text is not valid Unicode";
-            return SqliteNative.BindText(statement.Handle, index, utf8, bytes, 0) == SqliteNative.Ok ? null : "the text is too long";
+            if (!statement.Buffer.TryOf(text, out ReadOnlySpan<byte> utf8)) return "the text is not valid Unicode";
+            return statement.BindText(index, utf8) == raw.SQLITE_OK ? null : "the text is too long";
         }
 
         public override string? Show(TRow row) => column.Get(row);
@@ -64,7 +64,7 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
     {
         public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
-            _ = SqliteNative.BindInt64(statement.Handle, index, column.Get(row));
+            _ = statement.BindInt64(index, column.Get(row));
             return null;
         }
 
@@ -79,7 +79,7 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         {
             double value = column.Get(row);
             if (!double.IsFinite(value)) return "the value is not a finite number";
-            _ = SqliteNative.BindDouble(statement.Handle, index, value);
+            _ = statement.BindDouble(index, value);
             return null;
         }
 
@@ -91,12 +91,11 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
     private sealed class TimeBinder(RowColumn<TRow, DateTime> column) : SqliteBinder<TRow>(column)
     {
-        public override unsafe string? Bind(SqliteStatement statement, int index, TRow row)
+        public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
             DateTime time = column.Get(row);
             if (time.Kind != DateTimeKind.Utc) return "the time is not in UTC";
-            byte* text = statement.Buffer.Add(time, out int bytes);
-            _ = SqliteNative.BindText(statement.Handle, index, text, bytes, 0);
+            _ = statement.BindText(index, statement.Buffer.Of(time));
             return null;
         }
 
@@ -110,7 +109,7 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
     {
         public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
-            _ = SqliteNative.BindInt64(statement.Handle, index, column.Get(row) ? 1 : 0);
+            _ = statement.BindInt64(index, column.Get(row) ? 1 : 0);
             return null;
         }
 
@@ -121,10 +120,9 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
     private sealed class DecimalBinder(RowColumn<TRow, decimal> column) : SqliteBinder<TRow>(column)
     {
-        public override unsafe string? Bind(SqliteStatement statement, int index, TRow row)
+        public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
-            byte* text = statement.Buffer.Add(column.Get(row), out int bytes);
-            _ = SqliteNative.BindText(statement.Handle, index, text, bytes, 0);
+            _ = statement.BindText(index, statement.Buffer.Of(column.Get(row)));
             return null;
         }
 
@@ -135,10 +133,9 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
 
     private sealed class GuidBinder(RowColumn<TRow, Guid> column) : SqliteBinder<TRow>(column)
     {
-        public override unsafe string? Bind(SqliteStatement statement, int index, TRow row)
+        public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
-            byte* text = statement.Buffer.Add(column.Get(row), out int bytes);
-            _ = SqliteNative.BindText(statement.Handle, index, text, bytes, 0);
+            _ = statement.BindText(index, statement.Buffer.Of(column.Get(row)));
             return null;
         }
 
@@ -153,7 +150,7 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
         public override string? Bind(SqliteStatement statement, int index, TRow row)
         {
             if (column.Get(row).HasValue) return value.Bind(statement, index, row);
-            _ = SqliteNative.BindNull(statement.Handle, index);
+            _ = statement.BindNull(index);
             return null;
         }
 

@@ -1,34 +1,40 @@
-using System.Runtime.InteropServices;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>One connection. One thread at a time may use it: it is opened without SQLite's own mutex.</summary>
-internal sealed unsafe class SqliteDb : IDisposable
+internal sealed class SqliteDb : IDisposable
 {
-    private SqliteDb(nint handle, string path) => (Handle, Path) = (handle, path);
+    // Tells SQLitePCLRaw which library to call.
+    static SqliteDb() => Batteries_V2.Init();
 
-    public nint Handle { get; private set; }
+    private SqliteDb(sqlite3 handle, string path) => (Handle, Path) = (handle, path);
+
+    public sqlite3 Handle { get; }
+
+    public bool IsOpen => Handle is { IsInvalid: false, IsClosed: false };
 
     public string Path { get; }
 
     /// <summary>How many rows the last INSERT, UPDATE or DELETE changed, without those that its triggers changed.</summary>
-    public long Changes => SqliteNative.Changes(Handle);
+    public long Changes => raw.sqlite3_changes(Handle);
 
-    public bool InTransaction => SqliteNative.AutoCommit(Handle) == 0;
+    public bool InTransaction => raw.sqlite3_get_autocommit(Handle) == 0;
 
-    public long LastInsertRowId => SqliteNative.LastInsertRowId(Handle);
+    public long LastInsertRowId => raw.sqlite3_last_insert_rowid(Handle);
 
-    public int ErrorCode => SqliteNative.ExtendedErrorCode(Handle);
+    public int ErrorCode => raw.sqlite3_extended_errcode(Handle);
 
-    public string ErrorMessage => Marshal.PtrToStringUTF8((nint)SqliteNative.ErrorMessage(Handle)) ?? "";
+    public string ErrorMessage => raw.sqlite3_errmsg(Handle).utf8_to_string() ?? "";
 
     public static SqliteDb Open(string path, bool create)
     {
-        int flags = SqliteNative.ReadWrite | SqliteNative.NoMutex | SqliteNative.ExtendedCodes | (create ? SqliteNative.Create : 0);
-        int code = SqliteNative.Open(path, out nint handle, flags, 0);
+        int flags = raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_NOMUTEX | SqliteNative.OpenWithExtendedCodes
+            | (create ? raw.SQLITE_OPEN_CREATE : 0);
+        int code = raw.sqlite3_open_v2(path, out sqlite3 handle, flags, null);
         var db = new SqliteDb(handle, path);
-        if (code == SqliteNative.Ok) return db;
-        SinkException fault = handle == 0 ? SqliteFault.Of(code, "out of memory", path, "opening it") : db.Fault("opening it");
+        if (code == raw.SQLITE_OK) return db;
+        SinkException fault = handle.IsInvalid ? SqliteFault.Of(code, "out of memory", path, "opening it") : db.Fault("opening it");
         db.Dispose();
         throw fault;
     }
@@ -36,10 +42,10 @@ internal sealed unsafe class SqliteDb : IDisposable
     /// <summary>Runs statements without parameters.</summary>
     public void Execute(string sql, string doing)
     {
-        if (TryExecute(sql) != SqliteNative.Ok) throw Fault(doing);
+        if (TryExecute(sql) != raw.SQLITE_OK) throw Fault(doing);
     }
 
-    public int TryExecute(string sql) => SqliteNative.Execute(Handle, sql, 0, 0, 0);
+    public int TryExecute(string sql) => raw.sqlite3_exec(Handle, sql);
 
     public SqliteStatement Prepare(string sql) => new(this, sql);
 
@@ -58,8 +64,7 @@ internal sealed unsafe class SqliteDb : IDisposable
     /// </summary>
     public void Commit(string doing)
     {
-        int hasMoved = 0;
-        if (SqliteNative.FileControl(Handle, 0, SqliteNative.FileHasMoved, &hasMoved) == SqliteNative.Ok && hasMoved != 0)
+        if (SqliteNative.HasMoved(Handle))
             throw new SinkException(
                 $"The database {Path} was deleted or replaced by another file while it was open: nothing more is written. Put it back "
                     + "if you can, and run again.");
@@ -69,17 +74,12 @@ internal sealed unsafe class SqliteDb : IDisposable
     /// <summary>Rolls the transaction back. Does nothing when an error has ended it already.</summary>
     public void Rollback()
     {
-        if (Handle != 0 && InTransaction) TryExecute("ROLLBACK");
+        if (IsOpen && InTransaction) TryExecute("ROLLBACK");
     }
 
     public SinkException Fault(string doing) => SqliteFault.Of(ErrorCode, ErrorMessage, Path, doing);
 
-    public void Dispose()
-    {
-        nint handle = Handle;
-        Handle = 0;
-        if (handle != 0) _ = SqliteNative.Close(handle);
-    }
+    public void Dispose() => Handle.Dispose();
 }
 
 /// <summary>What SQLite's error codes mean, and what to do about them (https://sqlite.org/rescode.html).</summary>
@@ -90,36 +90,36 @@ internal static class SqliteFault
         int primary = code & 0xFF;
         return new SinkException($"The database {path} failed while {doing}: {message} (SQLite {code}). {Remedy(primary)}")
         {
-            IsTransient = primary is SqliteNative.Busy or SqliteNative.Locked,
+            IsTransient = primary is raw.SQLITE_BUSY or raw.SQLITE_LOCKED,
         };
     }
 
     /// <summary>Whether the statement was refused because of the values of its row, and not because of the state of the database.</summary>
     public static bool IsRefusal(int code) =>
-        (code & 0xFF) is SqliteNative.Constraint or SqliteNative.Mismatch or SqliteNative.TooBig;
+        (code & 0xFF) is raw.SQLITE_CONSTRAINT or raw.SQLITE_MISMATCH or raw.SQLITE_TOOBIG;
 
     /// <summary>
     /// Whether a statement with <c>OR FAIL</c> has kept and counted the rows before the refused one. That is so for the constraints that a
     /// conflict clause applies to (https://sqlite.org/lang_conflict.html).
     /// </summary>
-    public static bool CountsChanges(int code) => code is SqliteNative.PrimaryKeyConstraint or SqliteNative.UniqueConstraint
-        or SqliteNative.NotNullConstraint or SqliteNative.CheckConstraint or SqliteNative.RowIdConstraint;
+    public static bool CountsChanges(int code) => code is raw.SQLITE_CONSTRAINT_PRIMARYKEY or raw.SQLITE_CONSTRAINT_UNIQUE
+        or raw.SQLITE_CONSTRAINT_NOTNULL or raw.SQLITE_CONSTRAINT_CHECK or raw.SQLITE_CONSTRAINT_ROWID;
 
     private static string Remedy(int primary) => primary switch
     {
-        SqliteNative.Busy or SqliteNative.Locked => "Another program writes to it: close it, or wait longer (BusyTimeout).",
-        SqliteNative.Full => "The disk is full: make room and run again; nothing of the last batch was written, and nothing is lost.",
-        SqliteNative.ReadOnly =>
+        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => "Another program writes to it: close it, or wait longer (BusyTimeout).",
+        raw.SQLITE_FULL => "The disk is full: make room and run again; nothing of the last batch was written, and nothing is lost.",
+        raw.SQLITE_READONLY =>
             "The file or its folder cannot be written: give this user the right to write both, since SQLite keeps its journal beside "
                 + "the file.",
-        SqliteNative.CannotOpen or SqliteNative.Permission =>
+        raw.SQLITE_CANTOPEN or raw.SQLITE_PERM =>
             "The file cannot be opened: check that its folder exists, that it is a file, and that this user may read and write both.",
-        SqliteNative.NotADatabase => "The file is not a SQLite database: name another file, or move this one away.",
-        SqliteNative.Corrupt =>
+        raw.SQLITE_NOTADB => "The file is not a SQLite database: name another file, or move this one away.",
+        raw.SQLITE_CORRUPT =>
             "The file is damaged: restore a backup, or save what can be read with the sqlite3 shell's .recover command.",
-        SqliteNative.IoError => "The disk failed: check it, and that the file is not on an unsteady network drive.",
-        SqliteNative.NoMemory => "The machine has no memory left.",
-        SqliteNative.Constraint =>
+        raw.SQLITE_IOERR => "The disk failed: check it, and that the file is not on an unsteady network drive.",
+        raw.SQLITE_NOMEM => "The machine has no memory left.",
+        raw.SQLITE_CONSTRAINT =>
             "A constraint refused the whole transaction: deferred foreign keys cannot name the row; declare them immediate.",
         _ => "Check the tables' definition and triggers.",
     };

@@ -2,6 +2,7 @@ using System.Globalization;
 using Dapper;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 

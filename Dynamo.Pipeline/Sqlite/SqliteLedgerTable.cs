@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Ledger;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
@@ -43,7 +44,7 @@ internal sealed class SqliteLedgerReader : IDisposable
         if (_filter is { } filter && !files.Any(filter.MayHold)) return entries;
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_db.Handle == 0, this);
+            ObjectDisposedException.ThrowIf(!_db.IsOpen, this);
             // One read transaction for all of them: each one alone would lock and unlock the WAL.
             _db.Execute("BEGIN", "reading the ledger");
             try
@@ -133,7 +134,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
             for (int i = 0; i < Block; i++)
                 Bind(_block, i * Width, works[at + i], now);
             int code = _block.TryRun();
-            if (code == SqliteNative.Done) continue;
+            if (code == raw.SQLITE_DONE) continue;
             if (!SqliteFault.CountsChanges(code) || !_db.InTransaction) throw _db.Fault(Doing);
             for (int i = (int)_db.Changes; i < Block; i++)
                 allNew &= EnterOne(works[at + i], now);

@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Ledger;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
@@ -143,14 +144,14 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     private void WriteBlock(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places)
     {
         int code = _block.TryRun();
-        if (code == SqliteNative.Done)
+        if (code == raw.SQLITE_DONE)
         {
             if (_db.Changes != Block) throw _db.Fault("counting the rows it wrote");
             WriteOneByOne(rows, places, Block);
             _detour = 0;
             return;
         }
-        if (!_db.InTransaction || !(SqliteFault.IsRefusal(code) || code == SqliteNative.Error)) throw _db.Fault("writing rows");
+        if (!_db.InTransaction || !(SqliteFault.IsRefusal(code) || code == raw.SQLITE_ERROR)) throw _db.Fault("writing rows");
         if (!SqliteFault.CountsChanges(code)) throw DoubtfulCount();
         WriteOneByOne(rows, places, (int)_db.Changes);
         _detour = Math.Clamp(_detour * 2, Block, LongestDetour);
@@ -208,13 +209,13 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         if (!Bind(_upsert, 0, pending)) return false;
         _probe.Forget();
         int code = _upsert.TryRun();
-        if (code != SqliteNative.Done) _refusals.Refused(pending, code, _upsert);
+        if (code != raw.SQLITE_DONE) _refusals.Refused(pending, code, _upsert);
         else if (_probe.HasConflict && _policy == DuplicatePolicy.Reject) _refusals.Duplicate(pending);
         else if (_probe.HasConflict && !_probe.Differs) pending.Work.Unchanged++;
         else if (_db.Changes == 0) _refusals.LeftOut(pending);
         else if (_probe.HasConflict) pending.Work.Updated++;
         else pending.Work.Inserted++;
-        return code == SqliteNative.Done && (_probe.HasConflict || _db.Changes > 0);
+        return code == raw.SQLITE_DONE && (_probe.HasConflict || _db.Changes > 0);
     }
 
     /// <summary>Binds a row, beginning after a parameter, or rejects the row.</summary>
@@ -313,7 +314,7 @@ internal sealed class SqliteRefusals<TRow>(SqliteDb db, SqliteBinder<TRow>[] bin
         SinkException fault = db.Fault("writing rows");
         Defect defect = RefusedRow.Of(db.ErrorMessage, code, name => binders.FirstOrDefault(b => b.Column.Name == name)?.Column.Name);
         bool ended = !db.InTransaction;
-        bool isRefusal = SqliteFault.IsRefusal(code) || (code == SqliteNative.Error && !ended && Compiles(statement));
+        bool isRefusal = SqliteFault.IsRefusal(code) || (code == raw.SQLITE_ERROR && !ended && Compiles(statement));
         if (!isRefusal) throw fault;
         if (!ended)
         {
@@ -358,7 +359,7 @@ internal static class RefusedRow
     /// <summary>A missing value names its column in the message, "NOT NULL constraint failed: Reading.Value".</summary>
     public static Defect Of(string message, int code, Func<string, string?> columnNamed) => new($"the database refused the row: {message}")
     {
-        Column = code == SqliteNative.NotNullConstraint ? columnNamed(message[(message.LastIndexOf('.') + 1)..]) : null,
+        Column = code == raw.SQLITE_CONSTRAINT_NOTNULL ? columnNamed(message[(message.LastIndexOf('.') + 1)..]) : null,
         Remedy = "Correct the row, or the table's constraint, and retry the file",
     };
 }

@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Ledger;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
@@ -131,8 +132,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             int code = _db.TryExecute(sql) & 0xFF;
-            if (code == SqliteNative.Ok) return;
-            bool isBusy = code is SqliteNative.Busy or SqliteNative.Locked;
+            if (code == raw.SQLITE_OK) return;
+            bool isBusy = code is raw.SQLITE_BUSY or raw.SQLITE_LOCKED;
             if (!isBusy || _options.TimeProvider.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
             await Task.Delay(TimeSpan.FromMilliseconds(wait), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }

@@ -1,68 +1,58 @@
 using System.Buffers;
 using System.Globalization;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
+using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
-/// <summary>
-/// A prepared statement with its parameters' text. Text is handed to SQLite without a copy, so it lives in <see cref="Buffer"/> until
-/// <see cref="Reset"/>.
-/// </summary>
-internal sealed unsafe class SqliteStatement : IDisposable
+/// <summary>A prepared statement. SQLite copies the text of its parameters when they are bound.</summary>
+internal sealed class SqliteStatement : IDisposable
 {
     private readonly SqliteDb _db;
-    private nint _handle;
+    private readonly sqlite3_stmt _handle;
 
     public SqliteStatement(SqliteDb db, string sql)
     {
         (_db, Sql) = (db, sql);
-        if (SqliteNative.Prepare(db.Handle, sql, -1, SqliteNative.Persistent, out _handle, 0) != SqliteNative.Ok)
+        if (raw.sqlite3_prepare_v3(db.Handle, sql, raw.SQLITE_PREPARE_PERSISTENT, out _handle) != raw.SQLITE_OK)
             throw db.Fault("preparing a statement");
     }
 
     public string Sql { get; }
 
-    public nint Handle => _handle;
-
+    /// <summary>For the text of the next parameter.</summary>
     public SqliteText Buffer { get; } = new();
 
-    public void Text(int index, string? value)
-    {
-        if (value is null)
-        {
-            Null(index);
-            return;
-        }
-        byte* text = Buffer.AddLoosely(value, out int bytes);
-        Check(SqliteNative.BindText(_handle, index, text, bytes, 0));
-    }
+    public void Text(int index, string? value) => Check(value is null ? BindNull(index) : BindText(index, Buffer.Loosely(value)));
 
-    public void Time(int index, DateTime value)
-    {
-        byte* text = Buffer.Add(value, out int bytes);
-        Check(SqliteNative.BindText(_handle, index, text, bytes, 0));
-    }
+    public void Time(int index, DateTime value) => Check(BindText(index, Buffer.Of(value)));
 
-    public void Int64(int index, long value) => Check(SqliteNative.BindInt64(_handle, index, value));
+    public void Int64(int index, long value) => Check(BindInt64(index, value));
 
-    public void Null(int index) => Check(SqliteNative.BindNull(_handle, index));
+    public void Null(int index) => Check(BindNull(index));
+
+    public int BindText(int index, ReadOnlySpan<byte> utf8) => raw.sqlite3_bind_text(_handle, index, utf8);
+
+    public int BindInt64(int index, long value) => raw.sqlite3_bind_int64(_handle, index, value);
+
+    public int BindDouble(int index, double value) => raw.sqlite3_bind_double(_handle, index, value);
+
+    public int BindNull(int index) => raw.sqlite3_bind_null(_handle, index);
 
     /// <summary>
-    /// Runs to the end and makes ready for the next parameters. Returns SQLite's code, <see cref="SqliteNative.Done"/> when all went well.
+    /// Runs to the end and makes ready for the next parameters. Returns SQLite's code, <c>SQLITE_DONE</c> when all went well.
     /// </summary>
     public int TryRun()
     {
-        int code = SqliteNative.Step(_handle);
+        int code = raw.sqlite3_step(_handle);
         Reset();
         return code;
     }
 
     public void Run(string doing)
     {
-        if (TryRun() != SqliteNative.Done) throw _db.Fault(doing);
+        if (TryRun() != raw.SQLITE_DONE) throw _db.Fault(doing);
     }
 
     /// <summary>
@@ -70,154 +60,122 @@ internal sealed unsafe class SqliteStatement : IDisposable
     /// </summary>
     public bool Next()
     {
-        int code = SqliteNative.Step(_handle);
-        if (code == SqliteNative.Row) return true;
+        int code = raw.sqlite3_step(_handle);
+        if (code == raw.SQLITE_ROW) return true;
         Reset();
-        return code == SqliteNative.Done ? false : throw _db.Fault("reading");
+        return code == raw.SQLITE_DONE ? false : throw _db.Fault("reading");
     }
 
-    public long Int64(int column) => SqliteNative.ColumnInt64(_handle, column);
+    public long Int64(int column) => raw.sqlite3_column_int64(_handle, column);
 
-    public string? Text(int column) => Marshal.PtrToStringUTF8((nint)SqliteNative.ColumnText(_handle, column));
+    public string? Text(int column) => raw.sqlite3_column_text(_handle, column).utf8_to_string();
 
-    public void Reset()
-    {
-        _ = SqliteNative.Reset(_handle);
-        Buffer.Clear();
-    }
+    public void Reset() => _ = raw.sqlite3_reset(_handle);
 
-    public void Dispose()
-    {
-        nint handle = _handle;
-        _handle = 0;
-        if (handle != 0) _ = SqliteNative.Finalize(handle);
-    }
+    public void Dispose() => _handle.Dispose();
 
     private void Check(int code)
     {
-        if (code != SqliteNative.Ok) throw _db.Fault("binding a value");
+        if (code != raw.SQLITE_OK) throw _db.Fault("binding a value");
     }
 }
 
 /// <summary>
-/// UTF-8 text in pinned memory, for SQLite to read without a copy. Pointers are valid until <see cref="Clear"/>: a full block is kept
-/// beside its successor until then.
+/// Makes UTF-8 text for SQLite, which copies it when it is bound. What a method returns is valid until the next one is called.
 /// </summary>
-internal sealed unsafe class SqliteText
+internal sealed class SqliteText
 {
     private const int LongestTime = 27, LongestDecimal = 31, LongestGuid = 36;
 
-    private byte[] _block = GC.AllocateUninitializedArray<byte>(512, pinned: true);
-    private List<byte[]>? _full;
-    private int _used;
+    private byte[] _block = new byte[128];
 
-    /// <summary>Adds text. Returns null when it is not valid UTF-16 (a lone surrogate), which UTF-8 cannot hold.</summary>
-    public byte* TryAdd(string text, out int bytes)
+    /// <summary>The text. Returns false when it is not valid UTF-16 (a lone surrogate), which UTF-8 cannot hold.</summary>
+    public bool TryOf(string text, out ReadOnlySpan<byte> utf8)
     {
-        byte* start = Reserve(text.Length * 3);
-        OperationStatus status = Utf8.FromUtf16(text, _block.AsSpan(_used), out _, out bytes, replaceInvalidSequences: false);
-        if (status != OperationStatus.Done) return null;
-        _used += bytes;
-        return start;
+        Span<byte> block = Reserve(text.Length * 3);
+        OperationStatus status = Utf8.FromUtf16(text, block, out _, out int bytes, replaceInvalidSequences: false);
+        utf8 = block[..bytes];
+        return status == OperationStatus.Done;
     }
 
-    /// <summary>Adds text of our own or of an error, with U+FFFD for what UTF-8 cannot hold.</summary>
-    public byte* AddLoosely(string text, out int bytes)
+    /// <summary>Text of our own or of an error, with U+FFFD for what UTF-8 cannot hold.</summary>
+    public ReadOnlySpan<byte> Loosely(string text)
     {
-        byte* start = Reserve(text.Length * 3);
-        bytes = Encoding.UTF8.GetBytes(text, _block.AsSpan(_used));
-        _used += bytes;
-        return start;
+        Span<byte> block = Reserve(text.Length * 3);
+        return block[..Encoding.UTF8.GetBytes(text, block)];
     }
 
     /// <summary>
-    /// Adds <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>, as Microsoft.Data.Sqlite writes it: it sorts, and SQLite's date functions read it.
+    /// A time as <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>, as Microsoft.Data.Sqlite writes it: it sorts, and SQLite's date functions read it.
     /// </summary>
-    public byte* Add(DateTime time, out int bytes)
+    public ReadOnlySpan<byte> Of(DateTime time)
     {
-        byte* start = Reserve(LongestTime);
-        byte* end = start;
+        Span<byte> block = Reserve(LongestTime)[..LongestTime];
         time.Deconstruct(out int year, out int month, out int day);
-        end = Two(Two(end, year / 100), year % 100);
-        *end++ = (byte)'-';
-        end = Two(end, month);
-        *end++ = (byte)'-';
-        end = Two(end, day);
-        *end++ = (byte)' ';
+        Two(block, 0, year / 100);
+        Two(block, 2, year % 100);
+        block[4] = (byte)'-';
+        Two(block, 5, month);
+        block[7] = (byte)'-';
+        Two(block, 8, day);
+        block[10] = (byte)' ';
         long ticks = time.TimeOfDay.Ticks;
         int seconds = (int)(ticks / TimeSpan.TicksPerSecond);
-        end = Two(end, seconds / 3600);
-        *end++ = (byte)':';
-        end = Two(end, seconds / 60 % 60);
-        *end++ = (byte)':';
-        end = Fraction(Two(end, seconds % 60), (int)(ticks % TimeSpan.TicksPerSecond));
-        bytes = (int)(end - start);
-        _used += bytes;
-        return start;
+        Two(block, 11, seconds / 3600);
+        block[13] = (byte)':';
+        Two(block, 14, seconds / 60 % 60);
+        block[16] = (byte)':';
+        Two(block, 17, seconds % 60);
+        return block[..Fraction(block, 19, (int)(ticks % TimeSpan.TicksPerSecond))];
     }
 
     /// <summary>
-    /// Adds a decimal in the one form that equal numbers have: no zeros at the end, no exponent, no sign before zero. A column of text then
+    /// A decimal in the one form that equal numbers have: no zeros at the end, no exponent, no sign before zero. A column of text then
     /// tells numbers apart as <see cref="decimal"/> does, and keeps every digit, which no number of SQLite does.
     /// </summary>
-    public byte* Add(decimal number, out int bytes)
+    public ReadOnlySpan<byte> Of(decimal number)
     {
-        byte* start = Reserve(LongestDecimal);
+        Span<byte> block = Reserve(LongestDecimal);
         if (number == 0) number = 0m;
-        _ = number.TryFormat(_block.AsSpan(_used), out bytes, default, CultureInfo.InvariantCulture);
+        _ = number.TryFormat(block, out int bytes, default, CultureInfo.InvariantCulture);
         if (number.Scale > 0)
         {
-            while (start[bytes - 1] == '0') bytes--;
-            if (start[bytes - 1] == '.') bytes--;
+            while (block[bytes - 1] == '0') bytes--;
+            if (block[bytes - 1] == '.') bytes--;
         }
-        _used += bytes;
-        return start;
+        return block[..bytes];
     }
 
-    /// <summary>Adds a GUID: lower-case, with hyphens.</summary>
-    public byte* Add(Guid id, out int bytes)
+    /// <summary>A GUID: lower-case, with hyphens.</summary>
+    public ReadOnlySpan<byte> Of(Guid id)
     {
-        byte* start = Reserve(LongestGuid);
-        _ = id.TryFormat(_block.AsSpan(_used), out bytes);
-        _used += bytes;
-        return start;
+        Span<byte> block = Reserve(LongestGuid);
+        _ = id.TryFormat(block, out int bytes);
+        return block[..bytes];
     }
 
-    public void Clear()
+    private static void Two(Span<byte> to, int at, int value)
     {
-        _used = 0;
-        _full?.Clear();
+        to[at] = (byte)('0' + (value / 10));
+        to[at + 1] = (byte)('0' + (value % 10));
     }
 
-    private static byte* Two(byte* to, int value)
+    /// <summary>Returns where it ends.</summary>
+    private static int Fraction(Span<byte> to, int at, int ticks)
     {
-        to[0] = (byte)('0' + (value / 10));
-        to[1] = (byte)('0' + (value % 10));
-        return to + 2;
-    }
-
-    private static byte* Fraction(byte* to, int ticks)
-    {
-        if (ticks == 0) return to;
-        *to++ = (byte)'.';
+        if (ticks == 0) return at;
+        to[at++] = (byte)'.';
         for (int unit = 1_000_000; ticks > 0; unit /= 10)
         {
-            *to++ = (byte)('0' + (ticks / unit));
+            to[at++] = (byte)('0' + (ticks / unit));
             ticks %= unit;
         }
-        return to;
+        return at;
     }
 
-    private byte* Reserve(int bytes)
+    private Span<byte> Reserve(int bytes)
     {
-        if (_block.Length - _used < bytes) Grow(bytes);
-        return (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_block)) + _used;
-    }
-
-    private void Grow(int bytes)
-    {
-        (_full ??= []).Add(_block);
-        _block = GC.AllocateUninitializedArray<byte>(Math.Max(_block.Length * 2, bytes), pinned: true);
-        _used = 0;
+        if (_block.Length < bytes) _block = new byte[Math.Max(_block.Length * 2, bytes)];
+        return _block;
     }
 }
