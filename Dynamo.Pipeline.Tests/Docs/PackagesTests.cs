@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>The packages as another team gets them: packed, restored from a folder into a project outside the repository, and run.</summary>
+/// <summary>
+/// The packages as another team gets them: packed, restored from a folder into a project outside the repository, and run.
+/// </summary>
 [TestFixture, Soak, CancelAfter(600_000), Order(1)]
 internal sealed class PackagesTests
 {

@@ -4,9 +4,8 @@ using NUnit.Framework.Internal;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// A long round, of the category Soak: many crashes, many cuts, a million files, a contract on one more server. It runs where everything has to (<c>CI=true</c>)
-/// and where DYNAMO_TEST_SOAK is 1;
-/// elsewhere it is skipped, and says so.
+/// A long round, of the category Soak: many crashes, many cuts, a million files, a contract on one more server. It runs where
+/// everything has to (<c>CI=true</c>) and where DYNAMO_TEST_SOAK is 1; elsewhere it is skipped, and says so.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class SoakAttribute : NUnitAttribute, IApplyToTest

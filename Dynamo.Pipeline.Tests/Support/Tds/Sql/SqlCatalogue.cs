@@ -17,9 +17,9 @@ internal static class SqlCatalogue
             $"object_id int PRIMARY KEY, name {Text}, schema_id int, parent_object_id int, type char(2), type_desc {Text}, "
                 + "is_ms_shipped bit"),
         ("sys.columns",
-            $"object_id int, column_id int, name {Text}, system_type_id tinyint, user_type_id int, max_length smallint, precision "
-                + "tinyint, scale tinyint, " +
-            $"collation_name {Text}, is_nullable bit, is_identity bit, is_computed bit, default_object_id int, declared {Text}, spelled {Text}"),
+            $"object_id int, column_id int, name {Text}, system_type_id tinyint, user_type_id int, max_length smallint, "
+                + $"precision tinyint, scale tinyint, collation_name {Text}, is_nullable bit, is_identity bit, is_computed bit, "
+                + $"default_object_id int, declared {Text}, spelled {Text}"),
         ("sys.indexes",
             $"object_id int, index_id int, name {Text}, type tinyint, type_desc {Text}, is_unique bit, is_primary_key bit, "
                 + "is_unique_constraint bit, " +
