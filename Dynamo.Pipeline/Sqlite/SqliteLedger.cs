@@ -2,7 +2,6 @@ using System.Globalization;
 using Dapper;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.Sqlite;
-using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
 
