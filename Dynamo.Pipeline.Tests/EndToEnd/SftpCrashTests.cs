@@ -3,6 +3,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>The crash contract on a real sshd, by either client, with archive and quarantine on the server.</summary>
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
+[Soak]
 internal sealed class SftpCrashTests(SshClientKind client)
     : CrashContract(rounds: client == SshClientKind.Managed ? 4 : 8, landed: client == SshClientKind.Managed ? 8 : 20)
 {
@@ -12,7 +13,6 @@ internal sealed class SftpCrashTests(SshClientKind client)
     [OneTimeSetUp]
     public void StartServer()
     {
-        if (client == SshClientKind.Managed) SoakAttribute.Require();
         _scratch = new ScratchFolder();
         _sshd = new Sshd(_scratch.Path);
     }

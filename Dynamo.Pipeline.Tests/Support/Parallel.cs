@@ -1,5 +1,5 @@
 // Fixtures run side by side: each has its own folders, ports and databases. What counts the memory of the whole process, or changes
-// something of the process, is marked NonParallelizable and runs alone. Four times the cores of a small machine, because much of the
+// something of the process, is marked NonParallelizable and runs alone. Three times the cores of a small machine, because much of the
 // time is waiting for other processes. Fixtures that wait for long have [Order(1)], so that others run beside them.
 [assembly: Parallelizable(ParallelScope.Fixtures)]
-[assembly: LevelOfParallelism(8)]
+[assembly: LevelOfParallelism(6)]

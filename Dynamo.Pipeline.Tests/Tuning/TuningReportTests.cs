@@ -35,7 +35,7 @@ internal sealed partial class TuningReportTests
     [TearDown]
     public void RemoveFolder() => _folder.Dispose();
 
-    [Test]
+    [Test, Soak]
     public async Task It_renders_by_day_and_by_night_without_an_error_and_its_best_cell_is_the_minimum_of_the_data(CancellationToken token)
     {
         TuningResult result = await SweepAsync(token);

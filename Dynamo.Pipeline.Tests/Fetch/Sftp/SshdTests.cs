@@ -153,11 +153,11 @@ public sealed class SshdTests(SshClientKind client)
     }
 
     [Test]
-    public Task Cut_at_random_bytes_it_gives_every_file_once([Range(1, 2)] int seed, CancellationToken cancellationToken) =>
+    public Task Cut_at_random_bytes_it_gives_every_file_once([Values(1)] int seed, CancellationToken cancellationToken) =>
         CutAsync(seed, cancellationToken);
 
     [Test, Soak]
-    public Task Cut_at_many_random_bytes_it_gives_every_file_once([Range(3, 6)] int seed, CancellationToken cancellationToken) =>
+    public Task Cut_at_many_random_bytes_it_gives_every_file_once([Range(2, 6)] int seed, CancellationToken cancellationToken) =>
         CutAsync(seed, cancellationToken);
 
     private async Task CutAsync(int seed, CancellationToken cancellationToken)
