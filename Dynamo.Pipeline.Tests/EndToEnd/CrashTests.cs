@@ -2,7 +2,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The crash contract on a folder.</summary>
 [TestFixture]
-internal sealed class CrashTests() : CrashContract(rounds: 14, landed: 40)
+internal sealed class CrashTests() : CrashContract(rounds: 20, landed: 60)
 {
     protected override string[] Source(string inbox) => ["--source", inbox];
 

@@ -5,7 +5,7 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture(SshClientKind.Managed)]
 [Soak]
 internal sealed class SftpCrashTests(SshClientKind client)
-    : CrashContract(rounds: client == SshClientKind.Managed ? 4 : 6, landed: client == SshClientKind.Managed ? 8 : 14)
+    : CrashContract(rounds: client == SshClientKind.Managed ? 4 : 8, landed: client == SshClientKind.Managed ? 8 : 20)
 {
     private ScratchFolder _scratch = null!;
     private Sshd _sshd = null!;

@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The crash contract with SQL Server behind it: the client is killed, the server lives on.</summary>
 [TestFixture]
-internal sealed class SqlServerCrashTests() : CrashContract(rounds: 6, landed: 14)
+internal sealed class SqlServerCrashTests() : CrashContract(rounds: 8, landed: 20)
 {
     private readonly ConcurrentDictionary<string, SqlServerTestDatabase> _databases = new();
 

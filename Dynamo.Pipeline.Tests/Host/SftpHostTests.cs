@@ -191,23 +191,6 @@ internal sealed class SftpHostTests(SshClientKind client)
     }
 
     [Test]
-    public async Task Hostkey_adds_the_name_that_ssh_looks_for(CancellationToken token)
-    {
-        if (IsManaged) Assert.Pass("the managed client knows no aliases");
-        _folder.Put("a.csv", Good);
-        await File.WriteAllTextAsync(_sshd.KnownHosts, "", token);
-        await File.WriteAllTextAsync(_sshd.ConfigFile, "HostKeyAlias waterworks\n", token);
-        DynamoResult shown = await HostKeyAsync(token);
-        string fingerprint = shown.StandardOutput.Split(' ', '\n').First(word => word.StartsWith("SHA256:", StringComparison.Ordinal));
-
-        DynamoResult added = await HostKeyAsync(token, "--yes", fingerprint), again = await HostKeyAsync(token),
-            run = await RunAsync(token, "run");
-
-        Assert.That((added.ExitCode, again.ExitCode, run.ExitCode), Is.EqualTo((0, 0, 0)), added.StandardError + run.StandardError);
-        Assert.That(await File.ReadAllTextAsync(_sshd.KnownHosts, token), Does.StartWith("waterworks ssh-ed25519 "));
-    }
-
-    [Test]
     public async Task Hostkey_does_not_replace_a_key(CancellationToken token)
     {
         string other = Path.Combine(_sshd.Folder, "other");

@@ -60,6 +60,26 @@ public sealed class OpenSshClientTests
     }
 
     [Test]
+    public async Task Hostkey_adds_the_name_that_ssh_looks_for(CancellationToken cancellationToken)
+    {
+        await File.WriteAllTextAsync(_sshd.KnownHosts, "", cancellationToken);
+        await File.WriteAllTextAsync(_sshd.ConfigFile, "HostKeyAlias waterworks\n", cancellationToken);
+        string[] arguments = _sshd.Arguments(_inbox.Path);
+        string[] hostKey = ["hostkey", $"127.0.0.1:{_sshd.Port}", "--config", arguments[1]];
+        Task<DynamoResult> RunAsync(params string[] command) =>
+            DynamoProcess.RunAsync(command, _scratch.Path, cancellationToken: cancellationToken);
+        DynamoResult shown = await RunAsync(hostKey);
+        string fingerprint = shown.StandardOutput.Split(' ', '\n').First(word => word.StartsWith("SHA256:", StringComparison.Ordinal));
+
+        DynamoResult added = await RunAsync([.. hostKey, "--yes", fingerprint]), again = await RunAsync(hostKey),
+            check = await RunAsync(["check", .. arguments, "--sink", "sqlite:readings.db"]);
+
+        Assert.That((added.ExitCode, again.ExitCode), Is.EqualTo((0, 0)), added.StandardError);
+        Assert.That(await File.ReadAllTextAsync(_sshd.KnownHosts, cancellationToken), Does.StartWith("waterworks ssh-ed25519 "));
+        Assert.That(check.StandardOutput, Does.Contain("by the ssh client"), check.StandardError);
+    }
+
+    [Test]
     public async Task A_key_of_the_agent_is_used(CancellationToken cancellationToken)
     {
         string socket = _scratch["agent"];
