@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
@@ -5,40 +7,53 @@ namespace Dynamo.Pipeline.Sqlite;
 /// <summary>
 /// Tells what an upsert did: inserted, updated, or left as it was. SQLite counts an inserted and an updated row alike. So the statement's
 /// <c>WHERE</c> calls a function of ours, <see cref="Function"/>: SQLite calls it only for a row whose key is there already, with whether
-/// the values differ.
+/// the values differ. It is called by SQLite itself: SQLitePCLRaw's way makes objects at every call, which an import whose readings are all
+/// there already feels.
 /// </summary>
-internal sealed class ConflictProbe : IDisposable
+internal sealed unsafe class ConflictProbe : IDisposable
 {
     public const string Function = "dynamo_conflict";
 
     private readonly SqliteDb _db;
+    private Outcome* _last = (Outcome*)NativeMemory.AllocZeroed((nuint)sizeof(Outcome));
 
     public ConflictProbe(SqliteDb db)
     {
         _db = db;
-        if (raw.sqlite3_create_function(db.Handle, Function, 1, raw.SQLITE_UTF8, null, Note) != raw.SQLITE_OK)
+        if (SqliteNative.CreateFunction(db.Handle, Function, 1, raw.SQLITE_UTF8, (nint)_last, &Note, 0, 0, 0) != raw.SQLITE_OK)
             throw db.Fault("preparing a function");
     }
 
-    /// <summary>Whether the last statement found a row with its key.</summary>
-    public bool HasConflict { get; private set; }
-
-    /// <summary>Whether that row has other values.</summary>
-    public bool Differs { get; private set; }
-
-    /// <summary>To be called before each statement.</summary>
-    public void Forget() => HasConflict = Differs = false;
-
-    /// <summary>Takes the function away.</summary>
-    public void Dispose()
+    private enum Outcome
     {
-        if (_db.IsOpen) _ = raw.sqlite3_create_function(_db.Handle, Function, 1, raw.SQLITE_UTF8, null, (delegate_function_scalar?)null);
+        NoConflict,
+        SameValues,
+        OtherValues,
     }
 
-    private void Note(sqlite3_context context, object state, sqlite3_value[] arguments)
+    /// <summary>Whether the last statement found a row with its key.</summary>
+    public bool HasConflict => *_last != Outcome.NoConflict;
+
+    /// <summary>Whether that row has other values.</summary>
+    public bool Differs => *_last == Outcome.OtherValues;
+
+    /// <summary>To be called before each statement.</summary>
+    public void Forget() => *_last = Outcome.NoConflict;
+
+    /// <summary>Takes the function away first: SQLite must not call into memory that is gone.</summary>
+    public void Dispose()
     {
-        int differs = raw.sqlite3_value_int(arguments[0]);
-        (HasConflict, Differs) = (true, differs != 0);
-        raw.sqlite3_result_int(context, differs);
+        if (_last is null) return;
+        if (_db.IsOpen) _ = SqliteNative.CreateFunction(_db.Handle, Function, 1, raw.SQLITE_UTF8, 0, null, 0, 0, 0);
+        NativeMemory.Free(_last);
+        _last = null;
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static void Note(nint context, int count, nint* arguments)
+    {
+        int differs = SqliteNative.ValueInt(arguments[0]);
+        *(Outcome*)SqliteNative.UserData(context) = differs != 0 ? Outcome.OtherValues : Outcome.SameValues;
+        SqliteNative.ResultInt(context, differs);
     }
 }
