@@ -21,11 +21,11 @@ internal static class RunProgress
     }
 
     /// <summary>Files, rows and rate: <c>120 of 27,000 files, 480 rows, 900 files/s</c>.</summary>
-    public static string Counts(PipelineProgress progress, string listed)
+    public static string Counts(PipelineProgress progress, string listed = "")
     {
         double rate = progress.Books.FilesDone / Math.Max(0.001, progress.Elapsed.TotalSeconds);
         string rows = Shown.Count(progress.Books.RowsRead);
-        return $"{Shown.Count(progress.Books.FilesDone)} of {listed} files, {rows} rows, {Shown.Count(rate)} files/s";
+        return $"{Shown.Count(progress.Books.FilesDone)} of {Shown.Count(progress.Books.Listed)} files{listed}, {rows} rows, {Shown.Count(rate)} files/s";
     }
 }
 
@@ -39,7 +39,7 @@ internal sealed class LogProgress(TextWriter to, TimeProvider time) : IRunProgre
     {
         if (value.Elapsed < _next) return;
         _next = value.Elapsed + s_every;
-        string listed = Shown.Count(value.Books.Listed) + (value.ListingDone ? "" : " listed so far");
+        string listed = value.ListingDone ? "" : " listed so far";
         string remaining = RunProgress.Remaining(value) is { } left ? $", about {Shown.Time(left)} left" : "";
         to.WriteLine($"{Shown.Utc(time.GetUtcNow().UtcDateTime)} {RunProgress.Counts(value, listed)}{remaining}");
     }
@@ -90,7 +90,7 @@ internal sealed class TerminalProgress : IRunProgress
             string remaining = RunProgress.Remaining(value) is { } left ? $"{Shown.Time(left)} left" : "still listing";
             files.MaxValue = Math.Max(1, value.Books.Listed);
             files.Value = value.Books.FilesDone;
-            files.Description = Markup.Escape($"{RunProgress.Counts(value, Shown.Count(value.Books.Listed))}, {remaining}");
+            files.Description = Markup.Escape($"{RunProgress.Counts(value)}, {remaining}");
         }
 
         public async ValueTask DisposeAsync()

@@ -18,7 +18,7 @@ internal sealed class ProgressTests
 
         Assert.That(log.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), Is.EqualTo(new[]
         {
-            "1970-01-01 00:00:00Z 1,000 of 3,000 listed so far files, 4,000 rows, 200 files/s",
+            "1970-01-01 00:00:00Z 1,000 of 3,000 files listed so far, 4,000 rows, 200 files/s",
             "1970-01-01 00:00:00Z 1,000 of 3,000 files, 4,000 rows, 100 files/s, about 20 s left",
         }));
     }
