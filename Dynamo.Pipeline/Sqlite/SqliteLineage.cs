@@ -1,4 +1,3 @@
-using System.Globalization;
 using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sqlite;
@@ -34,7 +33,7 @@ internal sealed class SqliteLineage : IDisposable
             $"SELECT Path, Size, ModifiedUtc, FileId FROM {ledger} WHERE Outcome = '{LedgerOutcome.Requeued}' AND Source = ?");
         requeued.Text(1, source);
         while (requeued.Next())
-            _requeued[new SourceFile(requeued.Text(0) ?? "", requeued.Int64(1), Time(requeued.Text(2)))] = requeued.Int64(3);
+            _requeued[new SourceFile(requeued.Text(0) ?? "", requeued.Int64(1), LedgerTime.Parse(requeued.Text(2)))] = requeued.Int64(3);
     }
 
     /// <summary>
@@ -82,7 +81,7 @@ internal sealed class SqliteLineage : IDisposable
         _find.Int64(1, fileId);
         bool found = _find.Next();
         _known[fileId] = found
-            ? new FileOrder(Time(_find.Text(3)), _find.Text(1) ?? "", _find.Int64(2), _find.Text(0) ?? "")
+            ? new FileOrder(LedgerTime.Parse(_find.Text(3)), _find.Text(1) ?? "", _find.Int64(2), _find.Text(0) ?? "")
             : null;
         if (found) _find.Reset();
     }
@@ -118,7 +117,4 @@ internal sealed class SqliteLineage : IDisposable
 
     /// <summary>The identity of a file, which is all of it but a reason to defer it.</summary>
     private static SourceFile Plain(SourceFile file) => file.DeferReason is null ? file : file with { DeferReason = null };
-
-    private static DateTime Time(string? text) => DateTime.Parse(
-        text ?? "", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
 }
