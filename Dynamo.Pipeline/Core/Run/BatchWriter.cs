@@ -16,14 +16,14 @@ internal sealed class BatchWriter<TRow>(
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
-    private readonly ResiliencePipeline _retry = Retry(run.Options);
+    private readonly Lazy<ResiliencePipeline> _retry = new(() => Retry(run.Options));
 
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
         using TraceLane? lane = run.Options.Trace?.Writes(files);
         batcher.Took(files.Length);
         foreach (FileRows<TRow> file in files) file.Judge(run.Options.MaxBadRows);
-        FileResult[] results = await _retry.ExecuteAsync(token => WriteOnceAsync(files, token), run.Aborting).ConfigureAwait(false);
+        FileResult[] results = await WriteWithRetriesAsync(files).ConfigureAwait(false);
         batcher.Wrote();
         for (int i = 0; i < files.Length; i++)
         {
@@ -34,6 +34,28 @@ internal sealed class BatchWriter<TRow>(
         }
         run.Progressed();
         await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Polly is asked only when an attempt has failed, which it then counts as its first. To make its pipeline takes longer than to import
+    /// a few files, because it checks its options by reflection.
+    /// </summary>
+    private async Task<FileResult[]> WriteWithRetriesAsync(FileRows<TRow>[] files)
+    {
+        SinkException? failed;
+        try
+        {
+            return await WriteOnceAsync(files, run.Aborting).ConfigureAwait(false);
+        }
+        catch (SinkException error) when (error.IsTransient && run.Options.WriteRetries > 0)
+        {
+            failed = error;
+        }
+        return await _retry.Value.ExecuteAsync(
+            token => Interlocked.Exchange(ref failed, null) is { } first
+                ? ValueTask.FromException<FileResult[]>(first)
+                : WriteOnceAsync(files, token),
+            run.Aborting).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -61,17 +83,15 @@ internal sealed class BatchWriter<TRow>(
         }
     }
 
-    private static ResiliencePipeline Retry(PipelineOptions options) => options.WriteRetries == 0
-        ? ResiliencePipeline.Empty
-        : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
-            .AddRetry(new RetryStrategyOptions
-            {
-                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
-                MaxRetryAttempts = options.WriteRetries,
-                Delay = options.RetryDelay,
-                MaxDelay = s_longestPause,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-            })
-            .Build();
+    private static ResiliencePipeline Retry(PipelineOptions options) => new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
+        .AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
+            MaxRetryAttempts = options.WriteRetries,
+            Delay = options.RetryDelay,
+            MaxDelay = s_longestPause,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+        })
+        .Build();
 }
