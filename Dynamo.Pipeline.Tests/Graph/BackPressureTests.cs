@@ -67,6 +67,31 @@ internal sealed class BackPressureTests
         Assert.That(result.Books.RowsInserted, Is.EqualTo(200 * 1_024));
     }
 
+    [TestCase(0, 2048)]
+    [TestCase(1000, 3048)]
+    [TestCase(1001, 2298)]
+    public void A_file_weighs_what_it_takes_in_memory(long size, long weight) =>
+        Assert.That(ByteBudget.Weigh(new SourceFile("a", size, DateTime.UnixEpoch), streamAbove: 1000), Is.EqualTo(weight));
+
+    [Test]
+    public void A_budget_lets_in_what_fits_and_anything_when_it_is_empty()
+    {
+        var budget = new ByteBudget(100);
+        Assert.That(budget.TakeAsync(60, default).IsCompleted);
+        Assert.That(budget.TakeAsync(40, default).IsCompleted, "all of it");
+        Task waits = budget.TakeAsync(41, default);
+        budget.Release(40);
+        Assert.That(waits.IsCompleted, Is.False, "there is room for 40");
+        budget.Release(1);
+        Assert.That(waits.IsCompleted);
+        Assert.That(budget.ToString(), Is.EqualTo("100 of 100 bytes in flight"));
+        Task heavy = budget.TakeAsync(1_000, default);
+        budget.Release(99);
+        Assert.That(heavy.IsCompleted, Is.False);
+        budget.Release(1);
+        Assert.That(heavy.IsCompleted, "alone");
+    }
+
     [Test]
     public async Task A_file_heavier_than_the_whole_budget_passes_alone(CancellationToken token)
     {

@@ -60,7 +60,7 @@ internal sealed class FaultTests
     }
 
     [Test]
-    public void A_transient_error_that_stays_ends_the_run_with_itself(CancellationToken token)
+    public void A_transient_error_that_stays_ends_the_run_with_itself([Values(0, 2)] int retries, CancellationToken token)
     {
         int calls = 0;
         var sink = new MemorySink<int> { OnWrite = (_, _) => throw new SinkException($"locked {++calls}") { IsTransient = true } };
@@ -69,9 +69,26 @@ internal sealed class FaultTests
             async () =>
                 await Pipeline(
                     MemorySource.Of(5), sink,
-                    s_options with { WriteRetries = 2, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token)
+                    s_options with { WriteRetries = retries, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token)
                         .WaitAsync(token),
-            Throws.TypeOf<SinkException>().With.Message.EqualTo("locked 3"));
+            Throws.TypeOf<SinkException>().With.Message.EqualTo($"locked {retries + 1}"));
+    }
+
+    [Test]
+    public async Task The_pause_before_a_retry_is_one_of_the_given_time_and_has_an_end(CancellationToken token)
+    {
+        int calls = 0;
+        var time = new WatchedTime(DateTimeOffset.UnixEpoch);
+        var sink = new MemorySink<int> { OnWrite = (_, _) => ++calls < 10 ? throw new SinkException("locked") { IsTransient = true } : default };
+        PipelineOptions options = s_options with
+        {
+            WriteRetries = 10, RetryDelay = TimeSpan.FromSeconds(20), TimeProvider = time, StallTimeout = TimeSpan.FromDays(1),
+        };
+
+        Task<PipelineResult> run = Pipeline(MemorySource.Of(5), sink, options).RunAsync(cancellationToken: token);
+        await time.PassAsync(run, longest: TimeSpan.FromSeconds(30), token);
+
+        Assert.That(((await run).Books.Loaded, calls), Is.EqualTo((5, 10)));
     }
 
     [Test]

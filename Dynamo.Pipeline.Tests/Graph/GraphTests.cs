@@ -92,13 +92,13 @@ internal sealed class GraphTests
     [Test]
     public async Task A_lone_file_is_written_when_it_has_waited_long_enough(CancellationToken token)
     {
-        var listedAll = new TaskCompletionSource();
-        var written = new TaskCompletionSource();
-        await using var source = new MemorySource(new Dictionary<string, string> { ["first"] = "1\n", ["last"] = "2\n" })
+        TaskCompletionSource[] written = [.. Enumerable.Range(0, 4).Select(_ => new TaskCompletionSource())];
+        int files = 0;
+        await using var source = new MemorySource(Enumerable.Range(0, 4).ToDictionary(i => $"{i}", i => $"{i}\n"))
         {
-            OnOpen = async (file, cancel) => { if (file.Path == "last") await written.Task.WaitAsync(cancel); },
+            OnOpen = async (file, cancel) => { if (file.Path != "0") await written[file.Path[0] - '1'].Task.WaitAsync(cancel); },
         };
-        await using var sink = new MemorySink<int> { OnWrite = (_, _) => { written.TrySetResult(); return default; } };
+        await using var sink = new MemorySink<int> { OnWrite = (_, _) => { written[files++].TrySetResult(); return default; } };
 
         PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
             .WriteTo(
@@ -106,8 +106,8 @@ internal sealed class GraphTests
                 new PipelineOptions { FilesPerMessage = 1, BatchWait = TimeSpan.FromMilliseconds(20) }).RunAsync(cancellationToken: token)
                     .WaitAsync(token);
 
-        Assert.That(sink.Batches, Has.Count.EqualTo(2), "the first was not kept waiting for the last");
-        Assert.That(result.Books.Loaded, Is.EqualTo(2));
+        Assert.That(sink.Batches, Has.Count.EqualTo(4), "none was kept waiting for the next");
+        Assert.That(result.Books.Loaded, Is.EqualTo(4));
     }
 
     [Test]
@@ -132,6 +132,26 @@ internal sealed class GraphTests
                 + "2 rejected"));
         Assert.That(result.Notable.Select(file => file.File.Path), Is.EquivalentTo(new[] { "row", "bad", "changed", "young" }));
         Assert.That(source.Settled.Single(file => file.File.Path == "bad").Defect!.Line, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task What_is_skipped_and_flagged_is_in_the_books_and_what_is_flagged_is_notable([Values] bool streamed, CancellationToken token)
+    {
+        await using var source = new MemorySource(new Dictionary<string, string>
+        {
+            ["plain"] = "1\n", ["skipped"] = "2\nskip\nskip\n", ["flagged"] = "3\nflag\n", ["both"] = "4\nflag\nskip\n",
+            ["bad"] = "flag\nquarantine\n",
+        });
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { StreamAbove = streamed ? 0 : 1000 }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That((result.Books.Loaded, result.Books.RowsInserted, result.Books.RowsSkipped, result.Books.RowsFlagged), Is.EqualTo((4, 4, 3, 2)));
+        Assert.That(
+            result.Notable.Where(file => file.Outcome == FileOutcome.Loaded).Select(file => (file.File.Path, file.Skipped, file.Flagged, file.Flags.Count)),
+            Is.EquivalentTo(new[] { ("flagged", 0L, 1L, 1), ("both", 1L, 1L, 1) }));
+        Assert.That(result.Notable, Has.Count.EqualTo(3));
     }
 
     [Test]
