@@ -130,11 +130,13 @@ public sealed class QuarantineTests
         Assert.That(ReasonFile.TryParse(reason.ToBytes()), Is.EqualTo(reason));
         Assert.That(written.Select(property => property.Key), Is.EqualTo(new[]
         {
-            "file", "source", "path", "size", "modified", "quarantinedAt", "problem", "line", "column", "found", "expected", "remedy", "row", "text",
+            "file", "source", "path", "size", "modified", "quarantinedAt", "problem",
+            "line", "column", "found", "expected", "remedy", "row", "text",
         }));
         foreach ((string name, ReasonFile? rest) in ((string, ReasonFile?)[])
         [
-            ("file", null), ("source", null), ("path", null), ("size", null), ("modified", null), ("quarantinedAt", null), ("problem", null),
+            ("file", null), ("source", null), ("path", null), ("size", null), ("modified", null), ("quarantinedAt", null),
+            ("problem", null),
             ("line", reason with { Defect = reason.Defect with { Line = null } }),
             ("column", reason with { Defect = reason.Defect with { Column = null } }),
             ("found", reason with { Defect = reason.Defect with { Found = null } }),
@@ -157,8 +159,8 @@ public sealed class QuarantineTests
     [TestCase("file", "..")]
     public void A_reason_about_another_place_is_none(string property, string value)
     {
-        JsonObject written = JsonNode.Parse(new ReasonFile("a.csv", "s", new SourceFile("a.csv", 5, Yesterday), Yesterday, Broken).ToBytes())!
-            .AsObject();
+        var reason = new ReasonFile("a.csv", "s", new SourceFile("a.csv", 5, Yesterday), Yesterday, Broken);
+        JsonObject written = JsonNode.Parse(reason.ToBytes())!.AsObject();
         written[property] = value;
 
         Assert.That(ReasonFile.TryParse(Encoding.UTF8.GetBytes(written.ToJsonString())), Is.Null);

@@ -49,10 +49,10 @@ internal sealed class BackPressureTests
     }
 
     [Test]
-    public async Task The_byte_budget_bounds_what_is_in_flight(CancellationToken token)
+    public async Task The_byte_budget_bounds_what_is_in_flight([Values(1, 1_000)] int chunk, CancellationToken token)
     {
         string text = string.Concat(Enumerable.Repeat("1234567\n", 1_024));
-        var options = new PipelineOptions { Readers = 2, FilesPerMessage = 1, BytesInFlight = 100_000, StreamAbove = 100_000 };
+        var options = new PipelineOptions { Readers = 2, FilesPerMessage = chunk, BytesInFlight = 100_000, StreamAbove = 100_000 };
         var gate = new TaskCompletionSource();
         await using var source = MemorySource.Of(200, text);
         await using var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
@@ -90,6 +90,19 @@ internal sealed class BackPressureTests
         Assert.That(heavy.IsCompleted, Is.False);
         budget.Release(1);
         Assert.That(heavy.IsCompleted, "alone");
+    }
+
+    [Test]
+    public async Task A_file_that_changed_gives_its_bytes_back(CancellationToken token)
+    {
+        string text = "changed\n" + string.Concat(Enumerable.Repeat("1234567\n", 1_024));
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(MemorySource.Of(50, text)).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { BytesInFlight = 50_000, StreamAbove = 50_000, FilesPerMessage = 1 })
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(result.Books.Deferred, Is.EqualTo(50));
     }
 
     [Test]

