@@ -142,13 +142,60 @@ internal sealed class FaultTests
         Assert.That(error.GetBaseException(), Is.TypeOf<FormatException>());
     }
 
+    [TestCase("The source memory: failed while listing: mine")]
+    [TestCase("The source memory: failed while opening a.csv: mine")]
+    [TestCase("The source memory: failed while opening a.csv: mine", true)]
+    [TestCase("The source memory: failed while completing files after their commit: mine")]
+    [TestCase("The sink memory: failed while looking up files in its ledger: mine")]
+    [TestCase("The sink memory: failed while writing 1 files: mine")]
+    public void An_error_of_ones_own_source_or_sink_names_it_and_what_it_did(string message, bool streamed = false)
+    {
+        void At(string doing)
+        {
+            if (message.Contains(doing, StringComparison.Ordinal)) throw new FormatException("mine");
+        }
+
+        var source = new MemorySource(new Dictionary<string, string> { ["a.csv"] = "1\n" })
+        {
+            OnListing = _ => { At("listing"); return default; },
+            OnOpen = (_, _) => { At("opening"); return default; },
+            OnComplete = () => At("completing"),
+        };
+        var sink = new MemorySink<int> { OnLookUp = () => At("looking up"), OnWrite = (_, _) => { At("writing"); return default; } };
+        PipelineOptions options = s_options with { StreamAbove = streamed ? 0 : 1000 };
+
+        PipelineException error = Assert.CatchAsync<PipelineException>(
+            () => Pipeline(source, sink, options).RunAsync().WaitAsync(TimeSpan.FromSeconds(30)))!;
+
+        Assert.That(error.Message, Is.EqualTo(message));
+        bool isOfSource = message.StartsWith("The source", StringComparison.Ordinal);
+        Assert.That(error, isOfSource ? Is.TypeOf<SourceException>() : Is.TypeOf<SinkException>());
+        Assert.That(error.InnerException, Is.TypeOf<FormatException>());
+    }
+
     [Test]
-    public void A_broken_format_is_an_error_and_not_a_bad_file(CancellationToken token)
+    public void A_linked_block_that_was_completed_by_somebody_else_is_named(CancellationToken token)
+    {
+        FilePipeline<int> pipeline = Pipeline(MemorySource.Of(5), new MemorySink<int>()).AfterCommit(o =>
+        {
+            var block = new ActionBlock<CommittedBatch<int>>(_ => { }, o);
+            block.Complete();
+            return block;
+        });
+
+        Assert.That(
+            async () => await pipeline.RunAsync(cancellationToken: token).WaitAsync(token),
+            Throws.TypeOf<PipelineException>().With.Message.StartsWith("A linked block (ActionBlock) completed before the pipeline did"));
+    }
+
+    [Test]
+    public void A_broken_format_is_an_error_and_not_a_bad_file([Values] bool streamed, CancellationToken token)
     {
         var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\n", ["b"] = "broken\n" });
 
         Assert.That(
-            async () => await Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token),
+            async () => await Pipeline(source, new MemorySink<int>(), s_options with { StreamAbove = streamed ? 0 : 1000 })
+                .RunAsync(cancellationToken: token).WaitAsync(token),
             Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>()
                 .And.Message.StartsWith("The format failed at b: "));
     }

@@ -139,6 +139,20 @@ internal sealed class GraphTests
     }
 
     [Test]
+    public async Task A_streamed_file_that_changes_is_deferred(CancellationToken token)
+    {
+        await using var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\nchanged\n", ["b"] = "2\n" });
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { StreamAbove = 0 }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That((result.Books.Loaded, result.Books.Deferred, sink.Rows.Single()), Is.EqualTo((1, 1, 2)));
+        Assert.That(result.Notable.Single().Defect!.Problem, Is.EqualTo("the file says so"));
+        Assert.That(source.Settled.Select(file => file.File.Path), Is.EqualTo(new[] { "b" }), "the next run tries it again");
+    }
+
+    [Test]
     public async Task A_file_with_as_many_bad_rows_as_it_may_have_is_read_to_its_end([Values] bool streamed, CancellationToken token)
     {
         string text = string.Concat(Enumerable.Repeat("x\n", 100)) + string.Concat(Enumerable.Range(0, 9_000).Select(i => $"{i}\n"));
