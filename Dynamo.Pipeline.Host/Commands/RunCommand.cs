@@ -72,7 +72,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    private static async Task<PipelineResult> ImportAsync(
+    internal static async Task<PipelineResult> ImportAsync(
         HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
     {
         await using IFileSource origin = Composition.Source(settings);

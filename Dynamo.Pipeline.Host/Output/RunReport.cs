@@ -83,6 +83,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
     private static void WriteUnusual(TextWriter to, RunBooks books)
     {
         if (books.RowsSkipped > 0) to.WriteLine($"  no value {Shown.Count(books.RowsSkipped),9}   skipped, as the format says");
+        if (books.RowsCollided > 0) to.WriteLine($"  collided {Shown.Count(books.RowsCollided),9}   had the key of an earlier row of their file");
         if (books.RowsFlagged > 0) to.WriteLine($"  doubtful {Shown.Count(books.RowsFlagged),9}   loaded and flagged, as the format says");
     }
 
@@ -100,11 +101,25 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         FileResult[] rejected = [.. With(FileOutcome.Loaded).Where(file => file.Rejected > 0)];
         WriteFiles(to, rejected, rejected.Length, n =>
             $"{Shown.Count(n, "file")} {(isDryRun ? "would be" : n == 1 ? "was" : "were")} loaded without {Its(n)} bad rows:");
+        WriteCollided(to, [.. With(FileOutcome.Loaded).Where(file => file.Collided > 0)]);
         WriteFlagged(to, [.. With(FileOutcome.Loaded).Where(file => file.Flagged > 0)]);
         WriteFiles(to, With(FileOutcome.Deferred), result.Books.Deferred, n => $"{Shown.Count(n, "file")} left for the next run:");
     }
 
     private static string Its(long files) => files == 1 ? "its" : "their";
+
+    private static void WriteCollided(TextWriter to, FileResult[] collided)
+    {
+        if (collided.Length == 0) return;
+        to.WriteLine();
+        to.WriteLine($"{Shown.Count(collided.Length, "file")} with readings of the same logger, channel and time, of which one is left. "
+            + "A format that takes the wrong columns looks like that:");
+        foreach (FileResult file in collided.OrderByDescending(file => file.Collided).Take(ShownFiles))
+        {
+            long rows = file.Inserted + file.Updated + file.Unchanged + file.Rejected;
+            to.WriteLine($"  {Shown.Name(file.File.Path)}: {Shown.Count(file.Collided)} of {Shown.Count(rows)} rows replaced each other");
+        }
+    }
 
     private static void WriteFlagged(TextWriter to, FileResult[] flagged)
     {
