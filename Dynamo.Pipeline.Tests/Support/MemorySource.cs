@@ -19,6 +19,9 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
     /// <summary>Called at each open, before the content is given.</summary>
     public Func<SourceFile, CancellationToken, ValueTask> OnOpen { get; init; } = (_, _) => ValueTask.CompletedTask;
 
+    /// <summary>Called before files are completed.</summary>
+    public Action OnComplete { get; init; } = () => { };
+
     public Func<SourceFile, SourceFile> OnList { get; init; } = file => file;
 
     /// <summary>Called when a listing begins.</summary>
@@ -58,6 +61,7 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
 
     public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> settled, CancellationToken cancellationToken)
     {
+        OnComplete();
         Settled.AddRange(settled);
         return ValueTask.CompletedTask;
     }
