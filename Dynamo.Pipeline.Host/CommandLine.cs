@@ -10,8 +10,12 @@ internal static class CommandLine
     private const string Verbose = "--verbose";
     private const string Json = "--json";
 
-    public static ParseResult Parse(string[] args, CommandContext context) =>
-        Root(context, Completed(args)).Parse(Completed(args), new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+    public static ParseResult Parse(string[] args, CommandContext context)
+    {
+        args = Completed(args);
+        var how = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
+        return Root(context, args[0]).Parse(args, how);
+    }
 
     /// <summary>Refuses wrong arguments, together with wrong settings of the same command.</summary>
     /// <exception cref="SettingsException">Something is wrong.</exception>
@@ -32,16 +36,15 @@ internal static class CommandLine
         args.Contains(Verbose) || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("DYNAMO_DEBUG"));
 
     /// <summary>Only the command that is named is made: the options of all of them take as long as the import of some files.</summary>
-    private static RootCommand Root(CommandContext context, string[] args)
+    private static RootCommand Root(CommandContext context, string first)
     {
         Dictionary<string, Func<Command>> commands = Commands(context);
-        bool isNamed = commands.TryGetValue(args[0], out Func<Command>? named);
-
+        Func<Command>[] made = commands.TryGetValue(first, out Func<Command>? named) ? [named] : [.. commands.Values];
         var root = new RootCommand("Imports sensor files into a database: fast, and every reading exactly once. Without a command: run.")
         {
             new Option<bool>(Verbose) { Description = "Show where an unexpected error came from.", Recursive = true },
         };
-        foreach (Func<Command> command in isNamed ? [named!] : commands.Values.ToArray()) root.Subcommands.Add(command());
+        foreach (Func<Command> command in made) root.Subcommands.Add(command());
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         return root;

@@ -39,7 +39,7 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
         var key = new Dictionary<string, string> { [settings.Table.Logger] = parsed.GetValue(_logger)! };
         if (parsed.GetValue(_channel) is { } channel) key[settings.Table.Channel] = channel;
         if (parsed.GetValue(_at) is { } at) key[settings.Table.Timestamp] = Stored(Moments.At("--at", at));
-        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(table, key, Most(parsed), context.Stopping);
+        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(table, key, ValueOption.Count(parsed, _most, 10), context.Stopping);
         var lines = new ReadingLines(settings);
         var traces = new List<ReadingTrace>();
         foreach (TracedRow row in rows)
@@ -47,14 +47,6 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, traces)));
         else Write(context.Out, traces);
         return (int)ExitCode.Ok;
-    }
-
-    private int Most(ParseResult parsed)
-    {
-        if (parsed.GetValue(_most) is not { } text) return 10;
-        return int.TryParse(text, out int most) && most > 0
-            ? most
-            : throw new SettingsException("--most", $"found '{text}', allowed is a whole number, 1 or more.");
     }
 
     /// <summary>As the table has it: <c>yyyy-MM-dd HH:mm:ss[.FFFFFFF]</c>.</summary>
@@ -76,9 +68,9 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
             to.WriteLine($"  imported  {Shown.Utc(file.ImportedUtc)} by run {file.RunId}{run}");
             foreach (Delivery older in trace.Replaced)
             {
-                string value = older.Value is null ? "" : $": {older.Value}";
-                string sure = older.Line is null ? "perhaps   " : "replaced  ";
-                to.WriteLine($"  {sure}{Place(older)}{value}");
+                // Two files that met need not have this very reading in common.
+                string value = older.Line is null ? ", perhaps: the file cannot be read here any more" : $": {older.Value}";
+                to.WriteLine($"  replaced  {Place(older)}{value}");
             }
         }
     }

@@ -30,17 +30,9 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
     private async Task<int> ShowAsync(ParseResult parsed, CommandContext context)
     {
         HostSettings settings = Settings.Read(parsed);
-        SinkStatus status = await SinkStatus.ReadAsync(settings, Runs(parsed), context.Stopping);
+        SinkStatus status = await SinkStatus.ReadAsync(settings, ValueOption.Count(parsed, _runs, 5), context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(status.WriteJson));
         else status.Write(context.Out);
         return (int)ExitCode.Ok;
-    }
-
-    private int Runs(ParseResult parsed)
-    {
-        if (parsed.GetValue(_runs) is not { } text) return 5;
-        return int.TryParse(text, out int runs) && runs > 0
-            ? runs
-            : throw new SettingsException("--runs", $"found '{text}', allowed is a whole number, 1 or more.");
     }
 }

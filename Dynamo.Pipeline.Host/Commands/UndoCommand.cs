@@ -48,34 +48,42 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
     {
         HostSettings settings = Settings.Read(parsed);
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
-        bool dryRun = parsed.GetValue(_dryRun), again = parsed.GetValue(_reimport), restore = parsed.GetValue(_restore), json = parsed.GetValue(_json);
+        bool dryRun = parsed.GetValue(_dryRun), json = parsed.GetValue(_json);
+        bool again = parsed.GetValue(_reimport), restore = parsed.GetValue(_restore);
         await using IFileSource source = Composition.Source(settings);
-        if (again && restore) throw new SettingsException("--restore", "leaves out the files that --reimport imports; give one of the two.");
+        if (again && restore)
+            throw new SettingsException("--restore", "leaves out the files that --reimport imports; give one of the two.");
         bool reimport = again || restore;
         if (reimport && source is not FolderSource)
-            throw new SettingsException(again ? "--reimport" : "--restore", "brings files back from the archive of a folder only. Undo without it, move the files "
-                + "back from the server's archive, and run.");
+            throw new SettingsException(
+                again ? "--reimport" : "--restore",
+                "brings files back from the archive of a folder only. "
+                + "Undo without it, move the files back from the server's archive, and run.");
         UndoneFiles chosen = Chosen(parsed, source.Name);
         RowMap<Reading> table = Composition.Table(settings);
         ILineage ledger = Composition.Lineage(settings);
         IStore store = Composition.Store(settings);
         Undone undone;
-        IReadOnlyList<Retried> returned = [];
+        IReadOnlyList<Returned> returned = [];
         await using (IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping))
         {
-            undone = await ledger.UndoAsync(table, chosen, dryRun: true, context.Stopping);
+            undone = await ledger.PlanUndoAsync(table, chosen, context.Stopping);
             if (!json) Write(context.Out, undone, dryRun, reimport);
             if (!dryRun && undone.Files.Count > 0)
             {
-                undone = await ledger.UndoAsync(table, chosen, dryRun: false, context.Stopping);
-                if (reimport) returned = await ReturnAsync((FolderSource)source, ledger, undone, again, context.Stopping);
+                // Files go back to the source first. Until the commit they count as imported, and after it the next run imports them:
+                // a kill in between loses nothing.
+                if (reimport) returned = Return((FolderSource)source, undone, again);
+                long[] others = [.. returned.Where(file => file.Obstacle is null).Select(file => file.File.FileId)];
+                undone = await ledger.UndoAsync(table, chosen, others, context.Stopping);
             }
         }
         PipelineResult? imported = returned.Any(file => file.Obstacle is null)
             ? await RunCommand.ImportAsync(settings, store, dryRun: false, shown: null, context)
             : null;
         if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, undone, dryRun, returned, imported)));
-        else Write(context.Out, undone, dryRun, returned, imported);
+        else if (!dryRun && undone.Files.Count > 0)
+            Write(context.Out, returned, imported, mayComeAgain: !again && settings.Folder.AfterCommit == AfterCommit.Keep);
         bool isWell = returned.All(file => file.Obstacle is null) && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
         return (int)(isWell ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
@@ -83,39 +91,25 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
     private UndoneFiles Chosen(ParseResult parsed, string source)
     {
         string[] files = parsed.GetValue(_files) ?? [];
-        string? run = parsed.GetValue(_run), since = parsed.GetValue(_since);
-        if (files.Length == 0 && run is null && since is null)
+        string? since = parsed.GetValue(_since);
+        long run = ValueOption.Count(parsed, _run, 0L);
+        if (files.Length == 0 && run == 0 && since is null)
             throw new SettingsException("undo", "nothing says what to take back. Name files, or add --run N or --since TIME.");
-        long? id = run is null ? null : long.TryParse(run, out long number) && number > 0
-            ? number
-            : throw new SettingsException("--run", $"found '{run}', allowed is the number of a run.");
         return new UndoneFiles(source)
         {
             Paths = files.Length == 0 ? null : files,
-            RunId = id,
+            RunId = run == 0 ? null : run,
             SinceUtc = since is null ? null : Moments.Since("--since", since, DateTime.UtcNow),
         };
     }
 
-    /// <summary>
-    /// Files go back to the source first, and are marked then: one that was marked and is not there would wait for ever. One that is there
-    /// and not marked counts as imported.
-    /// </summary>
-    private static async Task<IReadOnlyList<Retried>> ReturnAsync(
-        FolderSource source, ILineage ledger, Undone undone, bool again, CancellationToken cancellationToken)
+    /// <summary>Brings files back to the source, where they are imported again.</summary>
+    private static IReadOnlyList<Returned> Return(FolderSource source, Undone undone, bool again)
     {
         var archive = new FolderArchive(source);
-        var returned = new List<Retried>();
-        var marked = new List<long>();
-        IReadOnlyList<DeliveredFile> files = again ? undone.Files : [];
-        foreach ((DeliveredFile file, bool isOther) in files.Select(f => (f, false)).Concat(undone.Others.Select(f => (f, true))))
-        {
-            string? obstacle = file.Source == source.Name ? archive.BringBack(file.File) : $"it is of another source, {file.Source}";
-            returned.Add(new Retried(file.File.Path, obstacle));
-            if (isOther && obstacle is null) marked.Add(file.FileId);
-        }
-        await ledger.RequeueAsync(marked, cancellationToken);
-        return returned;
+        IEnumerable<DeliveredFile> files = again ? undone.Files.Concat(undone.Others) : undone.Others;
+        return [.. files.Select(file => new Returned(
+            file, file.Source == source.Name ? archive.BringBack(file.File) : $"it is of another source, {file.Source}"))];
     }
 
     private static void Write(TextWriter to, Undone undone, bool dryRun, bool reimport)
@@ -145,17 +139,19 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         if (files.Count > Listed) to.WriteLine($"  … {Shown.Count(files.Count - Listed)} more");
     }
 
-    private static void Write(TextWriter to, Undone undone, bool dryRun, IReadOnlyList<Retried> returned, PipelineResult? imported)
+    private static void Write(TextWriter to, IReadOnlyList<Returned> returned, PipelineResult? imported, bool mayComeAgain)
     {
-        if (undone.Files.Count == 0 || dryRun) return;
         to.WriteLine("Done.");
-        foreach (Retried file in returned.Where(file => file.Obstacle is not null))
-            to.WriteLine($"  not imported again: {Shown.Name(file.Path)}: {file.Obstacle}");
+        Returned[] stuck = [.. returned.Where(file => file.Obstacle is not null)];
+        if (stuck.Length > 0) to.WriteLine($"{Shown.Count(stuck.Length, "file")} could not be imported again:");
+        foreach (Returned file in stuck.Take(Listed)) to.WriteLine($"  {Shown.Name(file.File.File.Path)}: {file.Obstacle}");
+        if (stuck.Length > Listed) to.WriteLine($"  … {Shown.Count(stuck.Length - Listed)} more");
         if (imported is not null) to.WriteLine($"Imported again: {imported.Books}");
+        if (mayComeAgain) to.WriteLine("What is still at the source is imported again by the next run, unless it is moved away.");
     }
 
     private static void WriteJson(
-        Utf8JsonWriter json, Undone undone, bool dryRun, IReadOnlyList<Retried> returned, PipelineResult? imported)
+        Utf8JsonWriter json, Undone undone, bool dryRun, IReadOnlyList<Returned> returned, PipelineResult? imported)
     {
         json.WriteBoolean("dryRun", dryRun);
         json.WriteNumber("readings", undone.Rows);
@@ -168,14 +164,17 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
             json.WriteEndArray();
         }
         json.WriteStartArray("notImportedAgain");
-        foreach (Retried file in returned.Where(file => file.Obstacle is not null))
+        foreach (Returned file in returned.Where(file => file.Obstacle is not null))
         {
             json.WriteStartObject();
-            json.WriteString("file", file.Path);
+            json.WriteString("file", file.File.File.Path);
             json.WriteString("obstacle", file.Obstacle);
             json.WriteEndObject();
         }
         json.WriteEndArray();
         if (imported is not null) json.WriteNumber("importedAgain", imported.Books.Loaded);
     }
+
+    /// <summary>A file that was to be imported again, and why it cannot be.</summary>
+    private sealed record Returned(DeliveredFile File, string? Obstacle);
 }

@@ -22,9 +22,8 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
         using SqliteInspection<Reading> database = Inspection();
         bool hasFiles = database.Check();
         string? missing = hasFiles ? null
-            : $"{settings.Table.Name} has no column {settings.Sqlite.FileColumn}: the reading that is written later wins, not that of the newer "
-                + $"file, and none can be traced or taken back. Add it: ALTER TABLE {settings.Table.Name} ADD COLUMN "
-                + $"{settings.Sqlite.FileColumn} INTEGER";
+            : $"{table.Name} has no column {settings.Sqlite.FileColumn}: the reading that is written later wins, not that of the "
+                + $"newer file, and none can be traced or taken back. Add it: {SqliteSchema.AddFileColumn(table, settings.Sqlite)}";
         return Task.FromResult(new StoreTrial(database.Exists, Missing: missing));
     }
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Globalization;
+using System.Numerics;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -9,6 +11,16 @@ internal static class ValueOption
 {
     public static Option<string?> Named(string name, string valueName, string help) =>
         new(name) { HelpName = valueName, Description = help };
+
+    /// <summary>A whole number, 1 or more; or what holds without the option.</summary>
+    /// <exception cref="SettingsException">It is none.</exception>
+    public static T Count<T>(ParseResult parsed, Option<string?> option, T otherwise) where T : INumber<T>
+    {
+        if (parsed.GetValue(option) is not { } text) return otherwise;
+        return T.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out T? count) && count > T.Zero
+            ? count
+            : throw new SettingsException(option.Name, $"found '{text}', allowed is a whole number, 1 or more.");
+    }
 
     /// <summary>Applies the option's value, if there is one, or adds to <paramref name="problems"/> what is wrong with it.</summary>
     public static T Apply<T>(

@@ -92,8 +92,9 @@ internal sealed class FormatsTests
         await _folder.RunAsync(token, "run", "--config", "dynamo.json");
         Sql.Execute(
             _folder["readings.db"],
-            "ALTER TABLE ImportRun DROP COLUMN RowsSkipped; ALTER TABLE ImportRun DROP COLUMN RowsFlagged; ALTER TABLE ImportRun DROP COLUMN RowsCollided; "
-                + "DROP INDEX ImportedFile_FileId; ALTER TABLE ImportedFile DROP COLUMN FileId; DROP TABLE FileOverlap; UPDATE ImportSchema SET "
+            "ALTER TABLE ImportRun DROP COLUMN RowsSkipped; ALTER TABLE ImportRun DROP COLUMN RowsFlagged; "
+                + "ALTER TABLE ImportRun DROP COLUMN RowsCollided; DROP INDEX ImportedFile_FileId; "
+                + "ALTER TABLE ImportedFile DROP COLUMN FileId; DROP TABLE FileOverlap; UPDATE ImportSchema SET "
                 + "Version = 1");
         _folder.PutText("b.csv", "timestamp,flow\n2026-01-01T00:00Z,\n2026-01-01T00:05Z,1\n");
 

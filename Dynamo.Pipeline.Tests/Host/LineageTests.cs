@@ -35,8 +35,11 @@ public sealed class LineageTests
         {
             Assert.That(undo.ExitCode, Is.Zero, undo.StandardError + undo.StandardOutput);
             Assert.That(before, Is.EqualTo(new[] { "00:00 1 before.csv", "03:00 3 late.csv", "04:00 4 late.csv" }));
-            Assert.That(Readings(), Is.EqualTo(new[] { "00:00 1 before.csv", "01:00 3 late.csv", "02:00 4 late.csv", "04:00 5 before.csv" }));
-            Assert.That(Directory.GetFiles(_folder["inbox/archive"]).Select(Path.GetFileName), Is.EquivalentTo(new[] { "before.csv", "late.csv" }));
+            Assert.That(Readings(), Is.EqualTo(new[]
+            {
+                "00:00 1 before.csv", "01:00 3 late.csv", "02:00 4 late.csv", "04:00 5 before.csv",
+            }));
+            Assert.That(Archived(), Is.EqualTo(new[] { "before.csv", "late.csv" }));
             Assert.That(Directory.GetFiles(_folder["inbox"]), Is.Empty);
         });
     }
@@ -62,6 +65,58 @@ public sealed class LineageTests
             Assert.That(undo.GetProperty("importedAgain").GetInt64(), Is.EqualTo(1));
             Assert.That(Readings(), Is.EqualTo(new[] { "00:00 1 good.csv", "00:15 2 good.csv" }));
         });
+    }
+
+    /// <summary>The steps of undo, each of which a kill may be the last one of: files go back, the commit, the import.</summary>
+    [Test, CancelAfter(120_000)]
+    public async Task Undo_that_was_killed_on_either_side_of_its_commit_loses_nothing(CancellationToken token)
+    {
+        string[] options = ["--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive"];
+        _folder.Put("good.csv", "L1,flow,2026-01-01T00:00Z,1", "L1,flow,2026-01-01T00:15Z,2");
+        await _folder.RunAsync(token, ["run", .. options]);
+        Later("bad.csv", "L1,flow,2026-01-01T00:15Z,99");
+        await _folder.RunAsync(token, ["run", .. options]);
+        string[] before = Readings();
+        var source = new FolderSource(_folder["inbox"], new FolderSourceOptions { AfterCommit = AfterCommit.Archive });
+        var ledger = new SqliteLedger(_folder["readings.db"]);
+        var files = new UndoneFiles(source.Name) { Paths = ["bad.csv"] };
+        DeliveredFile good = (await ledger.PlanUndoAsync(ReadingTable.Default, files, token)).Others.Single();
+
+        string? obstacle = new FolderArchive(source).BringBack(good.File);
+        DynamoResult run = await _folder.RunAsync(token, ["run", .. options]);
+        string[] beforeCommit = Readings(), archived = Archived();
+        new FolderArchive(source).BringBack(good.File);
+        await ledger.UndoAsync(ReadingTable.Default, files, [good.FileId], token);
+        await _folder.RunAsync(token, ["run", .. options]);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((obstacle, run.ExitCode), Is.EqualTo(((string?)null, 0)), run.StandardError);
+            Assert.That(beforeCommit, Is.EqualTo(before), "the file that came back counts as imported");
+            Assert.That(archived, Is.EqualTo(new[] { "bad.csv", "good.csv" }));
+            Assert.That(Readings(), Is.EqualTo(new[] { "00:00 1 good.csv", "00:15 2 good.csv" }));
+            Assert.That(Archived(), Is.EqualTo(new[] { "bad.csv", "good.csv" }));
+        });
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task Who_traces_a_reading_waits_for_no_run_and_keeps_none_waiting(CancellationToken token)
+    {
+        _folder.Put("a.csv", "L1,flow,2026-01-01T00:00Z,1");
+        await _folder.ImportAsync(token);
+        using var writer = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_folder["readings.db"]};Pooling=False");
+        await writer.OpenAsync(token);
+        using Microsoft.Data.Sqlite.SqliteCommand begin = writer.CreateCommand();
+        begin.CommandText = "BEGIN IMMEDIATE";
+        begin.ExecuteNonQuery();
+        var ledger = new SqliteLedger(_folder["readings.db"], new SqliteSinkOptions { BusyTimeout = TimeSpan.Zero });
+
+        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(
+            ReadingTable.Default, new Dictionary<string, string> { ["Logger"] = "L1" }, 10, token);
+        Undone plan = await ledger.PlanUndoAsync(
+            ReadingTable.Default, new UndoneFiles("folder:" + _folder["inbox"]) { Paths = ["a.csv"] }, token);
+
+        Assert.That((rows.Count, plan.Rows), Is.EqualTo((1, 1)));
     }
 
     [Test, CancelAfter(120_000)]
@@ -110,7 +165,7 @@ public sealed class LineageTests
         Assert.Multiple(() =>
         {
             Assert.That(run.GetProperty("rows").GetProperty("inserted").GetInt64(), Is.EqualTo(1));
-            Assert.That(check.StandardOutput, Does.Contain("ALTER TABLE Reading ADD COLUMN FileId INTEGER"));
+            Assert.That(check.StandardOutput, Does.Contain("ALTER TABLE \"Reading\" ADD COLUMN \"FileId\" INTEGER"));
             Assert.That((undo.ExitCode, undo.StandardError), Is.EqualTo((4, undo.StandardError)));
             Assert.That(undo.StandardError, Does.Contain("has no column FileId"));
             Assert.That(Sql.Rows(_folder["readings.db"], "select count(*) from Reading"), Is.EqualTo(new[] { "1" }));
@@ -147,12 +202,15 @@ public sealed class LineageTests
             INSERT INTO Reading VALUES ('L1', 'flow', '2026-01-01 00:00:00', 1), ('L1', 'flow', '2026-01-01 00:15:00', 1);
             """);
         _folder.Put("a.csv", "L1,flow,2026-01-01T00:00Z,2");
+        DynamoResult older = await _folder.RunAsync(token, "lineage", "L1", "--sink", "sqlite:readings.db");
 
         JsonElement run = await _folder.ImportAsync(token);
         DynamoResult lineage = await _folder.RunAsync(token, "lineage", "L1", "--sink", "sqlite:readings.db");
 
         Assert.Multiple(() =>
         {
+            Assert.That((older.ExitCode, older.StandardError), Is.EqualTo((4, older.StandardError)));
+            Assert.That(older.StandardError, Does.Contain("is of an older version"));
             Assert.That(run.GetProperty("rows").GetProperty("updated").GetInt64(), Is.EqualTo(1));
             Assert.That(
                 Sql.Rows(_folder["readings.db"], "select Value || ' ' || ifnull(FileId, '') from Reading order by TimestampUtc"),
@@ -166,6 +224,9 @@ public sealed class LineageTests
         _folder.Put(name, rows);
         File.SetLastWriteTimeUtc(_folder[Path.Join("inbox", name)], new DateTime(2025, 6, 1, 0, 0, 0, DateTimeKind.Utc));
     }
+
+    private string[] Archived() =>
+        [.. Directory.GetFiles(_folder["inbox/archive"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 
     private string[] Readings() => [.. Sql.Rows(_folder["readings.db"], """
         select strftime('%H:%M', TimestampUtc) || ' ' || cast(Value as integer) || ' ' || Path

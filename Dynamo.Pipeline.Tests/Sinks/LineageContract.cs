@@ -34,7 +34,7 @@ public abstract class LineageContract : NewestReadingContract
         IReadOnlyList<string> before = Stored();
 
         Undone would = await NewLedger(DuplicatePolicy.LastWins)
-            .UndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = ["b.csv"] }, dryRun: true, token);
+            .PlanUndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = ["b.csv"] }, token);
 
         Assert.Multiple(() =>
         {
@@ -83,9 +83,11 @@ public abstract class LineageContract : NewestReadingContract
     private async Task TakeBackAsync(DuplicatePolicy policy, Delivery[] deliveries, string[] paths)
     {
         ILineage ledger = NewLedger(policy);
-        Undone undone = await ledger.UndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = paths }, dryRun: false);
+        var files = new UndoneFiles("memory:") { Paths = paths };
+        Undone plan = await ledger.PlanUndoAsync(ReadingTable.Default, files);
+        Undone undone = await ledger.UndoAsync(ReadingTable.Default, files, [.. plan.Others.Select(f => f.FileId)]);
         Assert.That(undone.Files.Select(f => f.File.Path), Is.EquivalentTo(paths));
-        Assert.That(await ledger.RequeueAsync([.. undone.Others.Select(f => f.FileId)]), Is.EqualTo(undone.Others.Count));
+        Assert.That((undone.Rows, undone.Others), Is.EqualTo((plan.Rows, plan.Others)));
         Delivery[] again = [.. deliveries.Where(d => undone.Others.Any(o => o.File.Path == d.Path))];
         PipelineResult result = await ImportAsync(policy, again, default);
         Assert.That(result.Books.Loaded, Is.EqualTo(again.Length));

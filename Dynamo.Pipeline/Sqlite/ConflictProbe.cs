@@ -6,9 +6,9 @@ namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
 /// Decides what an upsert does with a row whose key is there already, and tells what it did: SQLite counts an inserted and an updated row
-/// alike. The statement's <c>WHERE</c> calls a function of ours, <see cref="Function"/>, with whether the values differ and with the file of
-/// the row that is there. The file that is newer wins, or the older one if the first is to win; within a file, the later row. It is called
-/// by SQLite itself: SQLitePCLRaw's way makes objects at every call, which an import whose readings are all there already feels.
+/// alike. The statement's <c>WHERE</c> calls a function of ours, <see cref="Function"/>, with whether the values differ and with the file
+/// of the row that is there. The file that is newer wins, or the older one if the first is to win; within a file, the later row. It is
+/// called by SQLite itself: SQLitePCLRaw's way makes objects at every call, which an import whose readings are all there already feels.
 /// </summary>
 internal sealed unsafe class ConflictProbe : IDisposable
 {
@@ -23,7 +23,8 @@ internal sealed unsafe class ConflictProbe : IDisposable
     {
         (_db, _lineage, _policy) = (db, lineage, policy);
         _self = GCHandle.Alloc(this);
-        if (SqliteNative.CreateFunction(db.Handle, Function, 2, raw.SQLITE_UTF8, GCHandle.ToIntPtr(_self), &Decide, 0, 0, 0) != raw.SQLITE_OK)
+        nint self = GCHandle.ToIntPtr(_self);
+        if (SqliteNative.CreateFunction(db.Handle, Function, 2, raw.SQLITE_UTF8, self, &Decide, 0, 0, 0) != raw.SQLITE_OK)
             throw db.Fault("preparing a function");
     }
 

@@ -37,10 +37,14 @@ internal sealed class SqliteDb : IDisposable
 
     public string ErrorMessage => raw.sqlite3_errmsg(Handle).utf8_to_string() ?? "";
 
-    public static SqliteDb Open(string path, bool create)
+    public static SqliteDb Open(string path, bool create) =>
+        Open(path, raw.SQLITE_OPEN_READWRITE | (create ? raw.SQLITE_OPEN_CREATE : 0));
+
+    public static SqliteDb OpenToRead(string path) => Open(path, raw.SQLITE_OPEN_READONLY);
+
+    private static SqliteDb Open(string path, int flags)
     {
-        int flags = raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_NOMUTEX | SqliteNative.OpenWithExtendedCodes
-            | (create ? raw.SQLITE_OPEN_CREATE : 0);
+        flags |= raw.SQLITE_OPEN_NOMUTEX | SqliteNative.OpenWithExtendedCodes;
         int code = raw.sqlite3_open_v2(path, out sqlite3 handle, flags, null);
         var db = new SqliteDb(handle, path);
         if (code == raw.SQLITE_OK) return db;

@@ -95,8 +95,8 @@ internal static class SqliteSchema
     };
 
     /// <summary>
-    /// Adds the column of each row's file to a table that an older version created. No statement touches the rows that are there, so it takes
-    /// no longer for a large table: their file stays unknown, which counts as older than all others.
+    /// Adds the column of each row's file to a table that an older version created. No statement touches the rows that are there, so it
+    /// takes no longer for a large table: their file stays unknown, which counts as older than all others.
     /// </summary>
     public static string AddFileColumn<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
         $"ALTER TABLE {Quote(map.Name)} ADD COLUMN {Quote(options.FileColumn)} INTEGER";

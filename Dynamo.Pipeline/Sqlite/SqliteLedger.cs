@@ -107,49 +107,60 @@ public sealed class SqliteLedger : ILedger, ILineage
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(key);
-        return UseAsync(undo => undo.Trace(map, key, most), changes: false, cancellationToken);
+        return Read(undo => undo.Trace(map, key, most), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId, CancellationToken cancellationToken = default) =>
-        UseAsync(undo => undo.Older(fileId), changes: false, cancellationToken);
+        Read(undo => undo.Older(fileId), cancellationToken);
 
     /// <inheritdoc/>
-    public Task<Undone> UndoAsync<TRow>(
-        RowMap<TRow> map, UndoneFiles files, bool dryRun, CancellationToken cancellationToken = default)
+    public Task<Undone> PlanUndoAsync<TRow>(RowMap<TRow> map, UndoneFiles files, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(files);
-        return UseAsync(undo => undo.Undo(map.Name, files), changes: !dryRun, cancellationToken);
+        return Read(undo => undo.Plan(map.Name, files), cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<int> RequeueAsync(IReadOnlyCollection<long> fileIds, CancellationToken cancellationToken = default)
+    public Task<Undone> UndoAsync<TRow>(
+        RowMap<TRow> map, UndoneFiles files, IReadOnlyCollection<long> again, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(fileIds);
-        return UseAsync(undo => undo.Requeue(fileIds), changes: true, cancellationToken);
-    }
-
-    /// <summary>One transaction: committed if it changes something, otherwise rolled back.</summary>
-    private Task<T> UseAsync<T>(Func<SqliteUndo, T> use, bool changes, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        if (!File.Exists(_path))
-            throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(files);
+        ArgumentNullException.ThrowIfNull(again);
+        CheckThere(cancellationToken);
         using SqliteDb db = SqliteDb.Open(_path, create: false);
-        int wait = (int)_options.BusyTimeout.TotalMilliseconds;
-        db.Execute($"PRAGMA busy_timeout={wait}; PRAGMA synchronous=FULL; BEGIN IMMEDIATE", "opening it");
+        db.Execute($"PRAGMA busy_timeout={Wait}; PRAGMA synchronous=FULL; BEGIN IMMEDIATE", "opening it");
         try
         {
-            T result = use(new SqliteUndo(db, _options));
+            Undone undone = new SqliteUndo(db, _options).Undo(map.Name, files, again);
             cancellationToken.ThrowIfCancellationRequested();
-            if (changes) db.Commit("committing");
-            return Task.FromResult(result);
+            db.Commit("taking files back");
+            return Task.FromResult(undone);
         }
         finally
         {
             db.Rollback();
         }
+    }
+
+    /// <summary>Reads one state of the database, and keeps no run from writing meanwhile.</summary>
+    private Task<T> Read<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken)
+    {
+        CheckThere(cancellationToken);
+        using SqliteDb db = SqliteDb.OpenToRead(_path);
+        db.Execute($"PRAGMA temp_store=MEMORY; PRAGMA busy_timeout={Wait}; BEGIN", "reading it");
+        return Task.FromResult(read(new SqliteUndo(db, _options)));
+    }
+
+    private int Wait => (int)_options.BusyTimeout.TotalMilliseconds;
+
+    private void CheckThere(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!File.Exists(_path))
+            throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
     }
 
     /// <summary>A time of the row table, which others may have written too: with an offset, for one.</summary>
@@ -159,8 +170,7 @@ public sealed class SqliteLedger : ILedger, ILineage
 
     private async Task<T> UseAsync<T>(SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
     {
-        if (!File.Exists(_path))
-            throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
+        CheckThere(default);
         var connection = new SqliteConnectionStringBuilder
         {
             DataSource = _path,

@@ -24,7 +24,7 @@ internal sealed class SqliteLedgerReader : IDisposable
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");
             string table = SqliteSchema.Quote(options.LedgerTable);
-            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE {LedgerKey.Condition} AND Outcome <> '{LedgerOutcome.Requeued}'");
+            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE {LedgerKey.IsDone}");
             // Only the holder of the lease enters files of its source. So all that an empty ledger gets comes through Remember.
             if (_db.Number($"SELECT 1 FROM {table} WHERE Source = ? LIMIT 1", source) is null) _filter = new LedgerFilter();
         }
@@ -104,11 +104,12 @@ internal sealed class SqliteLedgerWriter : IDisposable
     {
         (_db, _options, _source, _runId) = (db, options, source, runId);
         string table = SqliteSchema.Quote(options.LedgerTable);
-        const string Columns = $"{LedgerKey.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc, FileId";
+        const string Columns =
+            $"{LedgerKey.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc, FileId";
         const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
         _block = db.Prepare($"INSERT OR FAIL INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
         _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT ({LedgerKey.Columns}) DO NOTHING");
-        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {LedgerKey.Condition} AND Outcome <> '{LedgerOutcome.Requeued}'");
+        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {LedgerKey.IsDone}");
         _forget = db.Prepare($"DELETE FROM {table} WHERE {LedgerKey.Condition} AND Outcome = '{LedgerOutcome.Requeued}'");
     }
 
@@ -195,6 +196,9 @@ internal static class LedgerKey
     public const string Columns = "Source, Path, Size, ModifiedUtc";
 
     public const string Condition = "Source = ? AND Path = ? AND Size = ? AND ModifiedUtc = ?";
+
+    /// <summary>Finds a file that is not to be imported again.</summary>
+    public const string IsDone = $"{Condition} AND Outcome <> '{LedgerOutcome.Requeued}'";
 
     /// <summary>Binds its four columns.</summary>
     /// <param name="to">The statement.</param>

@@ -258,8 +258,8 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     }
 
     /// <summary>
-    /// A row met one with its key that is in the table. In the order of the keys, two rows of a file that both met a row of another file come
-    /// one after the other.
+    /// A row met one with its key that is in the table. In the order of the keys, two rows of a file that both met a row of another file
+    /// come one after the other.
     /// </summary>
     private void CountMeeting(in PendingRow<TRow> pending, long fileId)
     {

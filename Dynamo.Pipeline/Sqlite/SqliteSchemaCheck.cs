@@ -16,13 +16,16 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
             db.Execute(SqliteSchema.Upgrade(options, found), "bringing its tables up to date");
         foreach ((string table, string sql) in SqliteSchema.Tables(map, options))
             created |= Create(table, sql);
-        if (options.CreateTables && IsOfOlderVersion()) db.Execute(SqliteSchema.AddFileColumn(map, options), "bringing its tables up to date");
+        if (options.CreateTables && IsOfOlderVersion())
+            db.Execute(SqliteSchema.AddFileColumn(map, options), "bringing its tables up to date");
         CheckRows();
         CheckOwn();
         if (created) db.Execute($"{SqliteSchema.Indexes(options)};{SqliteSchema.SetVersion(options)}", "creating its tables");
     }
 
-    /// <summary>Whether the row table is just as a version created it that kept no file for each row. Others' tables stay as they are.</summary>
+    /// <summary>
+    /// Whether the row table is just as a version created it that kept no file for each row. Others' tables stay as they are.
+    /// </summary>
     private bool IsOfOlderVersion()
     {
         string query = $"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = {SqliteSchema.Literal(map.Name)}";

@@ -47,7 +47,9 @@ internal sealed class SqliteStatement : IDisposable
     /// </summary>
     public bool HasText(int index, string text) => index < _texts.Length && ReferenceEquals(_texts[index], text);
 
-    /// <summary>To be called when a text was bound to a parameter that <see cref="HasText"/> is asked for, or null in place of one.</summary>
+    /// <summary>
+    /// To be called when a text was bound to a parameter that <see cref="HasText"/> is asked for, or null in place of one.
+    /// </summary>
     public void Remember(int index, string? text)
     {
         if (index >= _texts.Length) Array.Resize(ref _texts, Math.Max(index + 1, _texts.Length * 2));

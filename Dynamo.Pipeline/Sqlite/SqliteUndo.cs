@@ -12,6 +12,10 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     private readonly string _overlaps = SqliteSchema.Quote(options.OverlapTable);
     private readonly string _fileId = SqliteSchema.Quote(options.FileColumn);
 
+    private const string Chosen = "(SELECT FileId FROM temp.Undone)";
+
+    private string Rejected => $"(RunId, Path) IN (SELECT f.RunId, f.Path FROM {_ledger} f WHERE f.FileId IN {Chosen})";
+
     /// <summary>The file that wins and the one that loses, under the policy.</summary>
     private (string Winner, string Loser) Roles =>
         options.Duplicates == DuplicatePolicy.FirstWins ? ("OlderFileId", "NewerFileId") : ("NewerFileId", "OlderFileId");
@@ -44,21 +48,25 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     public IReadOnlyList<DeliveredFile> Older(long fileId) => Files(
         $"f.FileId IN (SELECT OlderFileId FROM {_overlaps} WHERE NewerFileId = ?) ORDER BY f.ModifiedUtc DESC, f.Path DESC", fileId);
 
-    /// <summary>In a transaction, which the caller commits or rolls back.</summary>
-    public Undone Undo(string table, UndoneFiles files)
+    /// <summary>What would be taken back. Changes nothing but a temporary table.</summary>
+    public Undone Plan(string table, UndoneFiles files)
     {
         RefuseWithoutFiles(table);
         Choose(files);
-        const string Chosen = "(SELECT FileId FROM temp.Undone)";
-        string rows = SqliteSchema.Quote(table), rejected = $"(RunId, Path) IN (SELECT f.RunId, f.Path FROM {_ledger} f "
-            + $"WHERE f.FileId IN {Chosen})";
         (string winner, string loser) = Roles;
-        var undone = new Undone(
+        return new Undone(
             Files($"f.FileId IN {Chosen} ORDER BY f.ImportedUtc, f.Path"),
-            db.Number($"SELECT count(*) FROM {rows} WHERE {_fileId} IN {Chosen}") ?? 0,
-            db.Number($"SELECT count(*) FROM {_rejects} WHERE {rejected}") ?? 0,
+            db.Number($"SELECT count(*) FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen}") ?? 0,
+            db.Number($"SELECT count(*) FROM {_rejects} WHERE {Rejected}") ?? 0,
             Files($"f.FileId IN (SELECT o.{loser} FROM {_overlaps} o WHERE o.{winner} IN {Chosen}) AND f.FileId NOT IN {Chosen} "
                 + "ORDER BY f.ModifiedUtc, f.Path"));
+    }
+
+    /// <summary>In a transaction, which the caller commits.</summary>
+    public Undone Undo(string table, UndoneFiles files, IEnumerable<long> again)
+    {
+        Undone undone = Plan(table, files);
+        (string winner, string loser) = Roles;
         // Who lost to a file that goes, lost to those that this file lost to: the pairs must lead past it.
         db.Execute(
             $"""
@@ -68,27 +76,25 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
               SELECT p.Winner, o.{loser} FROM past p JOIN {_overlaps} o ON o.{winner} = p.Met WHERE p.Met IN {Chosen})
             INSERT OR IGNORE INTO {_overlaps} ({winner}, {loser}) SELECT Winner, Met FROM past WHERE Met NOT IN {Chosen};
             DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen};
-            DELETE FROM {rows} WHERE {_fileId} IN {Chosen};
-            DELETE FROM {_rejects} WHERE {rejected};
+            DELETE FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen};
+            DELETE FROM {_rejects} WHERE {Rejected};
             DELETE FROM {_ledger} WHERE FileId IN {Chosen};
             DROP TABLE temp.Undone
             """,
             "taking files back");
+        Requeue(again);
         return undone;
     }
 
-    public int Requeue(IEnumerable<long> fileIds)
+    private void Requeue(IEnumerable<long> fileIds)
     {
         using SqliteStatement mark = db.Prepare(
             $"UPDATE {_ledger} SET Outcome = '{LedgerOutcome.Requeued}' WHERE FileId = ? AND Outcome = '{LedgerOutcome.Loaded}'");
-        int marked = 0;
         foreach (long id in fileIds)
         {
             mark.Int64(1, id);
             mark.Run("marking files to import them again");
-            marked += (int)db.Changes;
         }
-        return marked;
     }
 
     private void Choose(UndoneFiles files)
@@ -128,9 +134,19 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
 
     private void RefuseWithoutFiles(string table)
     {
-        string name = SqliteSchema.Literal(table), column = SqliteSchema.Literal(options.FileColumn);
-        if (db.Number($"SELECT count(*) FROM pragma_table_info({name}) WHERE name = {column} COLLATE NOCASE") > 0) return;
+        if (!Has(options.LedgerTable, "Source"))
+            throw new SinkException($"The database {db.Path} has no table {options.LedgerTable}: no import has run into it.");
+        if (!Has(options.LedgerTable, "FileId"))
+            throw new SinkException($"The database {db.Path} is of an older version, whose readings do not say of which file they are. "
+                + "The next run brings it up to date, for what is imported from then on.");
+        if (Has(table, options.FileColumn)) return;
         throw new SinkException($"The table {table} of {db.Path} has no column {options.FileColumn}, so its rows do not say of which file "
             + $"they are. Add it for what is imported from then on: ALTER TABLE {SqliteSchema.Quote(table)} ADD COLUMN {_fileId} INTEGER");
+    }
+
+    private bool Has(string table, string column)
+    {
+        (table, column) = (SqliteSchema.Literal(table), SqliteSchema.Literal(column));
+        return db.Number($"SELECT count(*) FROM pragma_table_info({table}) WHERE name = {column} COLLATE NOCASE") > 0;
     }
 }

@@ -25,29 +25,32 @@ public interface ILineage
     /// <exception cref="SinkException">The database cannot be read.</exception>
     Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId, CancellationToken cancellationToken = default);
 
+    /// <summary>Says what <see cref="UndoAsync"/> would take back, and changes nothing.</summary>
+    /// <typeparam name="TRow">The type of a row.</typeparam>
+    /// <param name="map">The table of rows.</param>
+    /// <param name="files">Which files.</param>
+    /// <param name="cancellationToken">Cancels the query.</param>
+    /// <returns>What would be taken back.</returns>
+    /// <exception cref="SinkException">The database cannot be read, or its table does not say of which file a row is.</exception>
+    Task<Undone> PlanUndoAsync<TRow>(RowMap<TRow> map, UndoneFiles files, CancellationToken cancellationToken = default);
+
     /// <summary>
     /// Takes back what files brought, in one transaction: their rows, their ledger entries and their rejects. A row that a newer file has
     /// replaced stays, for it is the newer file's. A row that replaced an older one goes, and the older one does not come back by itself:
-    /// <see cref="Undone.Others"/> are the files to import again for that.
+    /// <see cref="Undone.Others"/> are the files to import again for that. Offer those to their source first, and name them in
+    /// <paramref name="again"/>: if the process is killed before the commit, they count as imported, and after it as new.
     /// </summary>
     /// <typeparam name="TRow">The type of a row.</typeparam>
     /// <param name="map">The table of rows.</param>
     /// <param name="files">Which files.</param>
-    /// <param name="dryRun">Whether only to say what would be taken back.</param>
+    /// <param name="again">
+    /// The numbers of other, loaded files that the next run imports again although the ledger has them. Their rows stay until then.
+    /// </param>
     /// <param name="cancellationToken">Cancels the change; then nothing is changed.</param>
-    /// <returns>What was, or would be, taken back.</returns>
+    /// <returns>What was taken back.</returns>
     /// <exception cref="SinkException">The database cannot be written, or its table does not say of which file a row is.</exception>
-    Task<Undone> UndoAsync<TRow>(RowMap<TRow> map, UndoneFiles files, bool dryRun, CancellationToken cancellationToken = default);
-
-    /// <summary>
-    /// Marks loaded files to be imported again although the ledger has them. Their rows stay until then. Files that are not loaded do not
-    /// change.
-    /// </summary>
-    /// <param name="fileIds">The numbers of the files.</param>
-    /// <param name="cancellationToken">Cancels the change; then nothing is changed.</param>
-    /// <returns>How many files were marked.</returns>
-    /// <exception cref="SinkException">The database cannot be written.</exception>
-    Task<int> RequeueAsync(IReadOnlyCollection<long> fileIds, CancellationToken cancellationToken = default);
+    Task<Undone> UndoAsync<TRow>(
+        RowMap<TRow> map, UndoneFiles files, IReadOnlyCollection<long> again, CancellationToken cancellationToken = default);
 }
 
 /// <summary>A row of the table and the file that it is from.</summary>
@@ -68,13 +71,23 @@ public sealed record TracedRow(IReadOnlyList<string?> Values, DeliveredFile? Fil
 /// <param name="Host">The machine of that run, if the run is still in its table.</param>
 /// <param name="Version">The version of the library in that run.</param>
 public sealed record DeliveredFile(
-    long FileId, string Source, SourceFile File, string Outcome, long Rows, DateTime ImportedUtc, long RunId, string? Host, string? Version);
+    long FileId,
+    string Source,
+    SourceFile File,
+    string Outcome,
+    long Rows,
+    DateTime ImportedUtc,
+    long RunId,
+    string? Host,
+    string? Version);
 
 /// <summary>Which files to take back: those for which everything that is given holds. Immutable.</summary>
 /// <param name="Source">The name of their source.</param>
 public sealed record UndoneFiles(string Source)
 {
-    /// <summary>Their paths, or the ends of their paths after a <c>/</c>; <see langword="null"/> for any. All versions of a path are meant.</summary>
+    /// <summary>
+    /// Their paths, or the ends of their paths after a <c>/</c>; <see langword="null"/> for any. All versions of a path are meant.
+    /// </summary>
     public IReadOnlyCollection<string>? Paths { get; init; }
 
     /// <summary>The run that imported them; <see langword="null"/> for any.</summary>
