@@ -42,7 +42,7 @@ internal static class RunJson
         json.WriteNumber("rejected", books.RowsRejected);
         json.WriteNumber("skipped", books.RowsSkipped); // Readings without a value. They are not counted in read.
         json.WriteNumber("flagged", books.RowsFlagged); // Loaded, but doubtful. They are counted above as well.
-        json.WriteNumber("collided", books.RowsCollided); // They had the key of an earlier row of their file. They are counted above as well.
+        json.WriteNumber("collided", books.RowsCollided); // With the key of an earlier row of their file. Counted above as well.
         json.WriteEndObject();
     }
 

@@ -25,7 +25,8 @@ internal static class RunProgress
     {
         double rate = progress.Books.FilesDone / Math.Max(0.001, progress.Elapsed.TotalSeconds);
         string rows = Shown.Count(progress.Books.RowsRead);
-        return $"{Shown.Count(progress.Books.FilesDone)} of {Shown.Count(progress.Books.Listed)} files{listed}, {rows} rows, {Shown.Count(rate)} files/s";
+        string files = $"{Shown.Count(progress.Books.FilesDone)} of {Shown.Count(progress.Books.Listed)} files{listed}";
+        return $"{files}, {rows} rows, {Shown.Count(rate)} files/s";
     }
 }
 

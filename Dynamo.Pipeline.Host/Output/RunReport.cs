@@ -83,7 +83,8 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
     private static void WriteUnusual(TextWriter to, RunBooks books)
     {
         if (books.RowsSkipped > 0) to.WriteLine($"  no value {Shown.Count(books.RowsSkipped),9}   skipped, as the format says");
-        if (books.RowsCollided > 0) to.WriteLine($"  collided {Shown.Count(books.RowsCollided),9}   had the key of an earlier row of their file");
+        if (books.RowsCollided > 0)
+            to.WriteLine($"  collided {Shown.Count(books.RowsCollided),9}   had the key of an earlier row of their file");
         if (books.RowsFlagged > 0) to.WriteLine($"  doubtful {Shown.Count(books.RowsFlagged),9}   loaded and flagged, as the format says");
     }
 

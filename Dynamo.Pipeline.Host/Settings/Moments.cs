@@ -21,7 +21,8 @@ internal static class Moments
         }
         catch (Exception error) when (error is FormatException or OverflowException or ArgumentException)
         {
-            throw new SettingsException(option, $"found '{text}', allowed is a time such as 2026-01-31T12:00Z, or how long ago, such as 3d.");
+            throw new SettingsException(
+                option, $"found '{text}', allowed is a time such as 2026-01-31T12:00Z, or how long ago, such as 3d.");
         }
     }
 

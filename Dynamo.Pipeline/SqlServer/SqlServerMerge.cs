@@ -253,7 +253,9 @@ internal sealed class SqlServerMergeSql<TRow>
     /// </summary>
     public string MergeDecided { get; }
 
-    /// <summary>Names files of the table's rows that are newer than some of the batch, with how many files of the batch are older.</summary>
+    /// <summary>
+    /// Names files of the table's rows that are newer than some of the batch, with how many files of the batch are older.
+    /// </summary>
     public static string PlaceOthers(IEnumerable<(long FileId, int Place)> others) =>
         $"INSERT INTO {Others} (FileId, Place) VALUES "
         + string.Join(", ", others.Select(o => FormattableString.Invariant($"({o.FileId}, {o.Place})")));

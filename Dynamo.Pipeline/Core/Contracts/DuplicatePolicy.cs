@@ -2,8 +2,8 @@ namespace Dynamo.Pipeline;
 
 /// <summary>
 /// What happens to a row whose key is already there. Which of two rows comes last is a fact of their files: the time of the last change,
-/// then the path (in ordinal order), and within a file the line. It does not matter which was imported first, by which batch, writer, run or
-/// machine. For a table without a column for each row's file it does: there, the row that is written later comes last.
+/// then the path (in ordinal order), and within a file the line. It does not matter which was imported first, by which batch, writer, run
+/// or machine. For a table without a column for each row's file it does: there, the row that is written later comes last.
 /// </summary>
 public enum DuplicatePolicy
 {

@@ -5,7 +5,7 @@ namespace Dynamo.Pipeline.Folder;
 /// <summary>The files that a folder source has archived. Do not use it while a run on the same source is active.</summary>
 internal sealed class FolderArchive(FolderSource source)
 {
-    /// <summary>The archive holds a version of a path under its own name or under one with its time; more than a few are not looked for.</summary>
+    /// <summary>The archive has a version of a path under its own name or under one with its time; a few are looked for.</summary>
     private const int MostNames = 20;
 
     /// <summary>Where a file is now: at the source, or in the archive. Null if it is in neither.</summary>
@@ -14,7 +14,8 @@ internal sealed class FolderArchive(FolderSource source)
     {
         FileNames.CheckBelow(file);
         string home = source.Place.PathOf(file.Path), plain = Path.Join(source.Place.Archive, file.Path);
-        IEnumerable<string> names = [home, plain, .. Enumerable.Range(1, MostNames).Select(n => FileNames.WithTime(plain, file.ModifiedUtc, n))];
+        IEnumerable<string> withTime = Enumerable.Range(1, MostNames).Select(n => FileNames.WithTime(plain, file.ModifiedUtc, n));
+        IEnumerable<string> names = [home, plain, .. withTime];
         return names.FirstOrDefault(name => source.Disk.Stat(name).Is(file));
     }
 

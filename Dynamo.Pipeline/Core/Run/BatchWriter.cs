@@ -83,15 +83,16 @@ internal sealed class BatchWriter<TRow>(
         }
     }
 
-    private static ResiliencePipeline Retry(PipelineOptions options) => new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
-        .AddRetry(new RetryStrategyOptions
-        {
-            ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
-            MaxRetryAttempts = options.WriteRetries,
-            Delay = options.RetryDelay,
-            MaxDelay = s_longestPause,
-            BackoffType = DelayBackoffType.Exponential,
-            UseJitter = true,
-        })
-        .Build();
+    private static ResiliencePipeline Retry(PipelineOptions options) =>
+        new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
+            .AddRetry(new RetryStrategyOptions
+            {
+                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
+                MaxRetryAttempts = options.WriteRetries,
+                Delay = options.RetryDelay,
+                MaxDelay = s_longestPause,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+            })
+            .Build();
 }
