@@ -26,8 +26,14 @@ internal sealed class SqlServerStore : IStore
 
     public IBatchSink<Reading> Sink() => new SqlServerSink<Reading>(_connection, _table, _options);
 
-    public async Task<StoreTrial> CheckAsync(CancellationToken cancellationToken) =>
-        await _inspection.CheckAsync(cancellationToken) is { } plan ? new StoreTrial(true, plan) : new StoreTrial(false);
+    public async Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
+    {
+        if (await _inspection.CheckAsync(cancellationToken) is not { } target) return new StoreTrial(false);
+        string? missing = target.FileColumn is not null || _options.Procedure is not null ? null
+            : $"{_table.Name} has no column {_options.FileColumn}: the reading that is written later wins, not that of the newer file. "
+                + $"Add it: ALTER TABLE {target.Name} ADD {SqlServerText.Quote(_options.FileColumn)} int NULL";
+        return new StoreTrial(true, target.Plan, missing);
+    }
 
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
         _inspection.LookUpAsync(source, files, cancellationToken);

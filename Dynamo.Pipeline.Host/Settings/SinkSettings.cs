@@ -44,8 +44,8 @@ internal static class SinkSettings
         Both("table:runs", NameAllowed, (q, name) => q with { RunTable = name }, (q, name) => q with { RunTable = name }),
         Both("table:rejects", NameAllowed, (q, name) => q with { RejectTable = name }, (q, name) => q with { RejectTable = name }),
         Sqlite("table:overlaps", NameAllowed, (q, name) => q with { OverlapTable = name }),
-        Sqlite("table:file", NameAllowed, (q, name) => q with { FileColumn = name }),
-        Sqlite("table:schema", NameAllowed, (q, name) => q with { SchemaTable = name }),
+        Both("table:file", NameAllowed, (q, name) => q with { FileColumn = name }, (q, name) => q with { FileColumn = name }),
+        Both("table:schema", NameAllowed, (q, name) => q with { SchemaTable = name }, (q, name) => q with { SchemaTable = name }),
     ];
 
     private static Setting Sqlite(string key, string allowed, Func<SqliteSinkOptions, string, SqliteSinkOptions> apply) =>

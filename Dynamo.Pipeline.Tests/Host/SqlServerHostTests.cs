@@ -47,6 +47,27 @@ internal sealed class SqlServerHostTests
     }
 
     [Test]
+    public async Task Check_says_what_is_lost_without_a_column_for_the_file_and_how_to_add_it(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        _database.Execute($"""
+            CREATE TABLE {_database.Map.Name} (Logger nvarchar(50) NOT NULL, Channel nvarchar(50) NOT NULL,
+              TimestampUtc datetime2(7) NOT NULL, Value float NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc))
+            """);
+
+        DynamoResult check = await RunAsync(token, "check"), json = await RunAsync(token, "check", "--json");
+        string said = DynamoFolder.Json(json).GetProperty("sinkMissing").GetString()!;
+        _database.Execute(said[said.IndexOf("ALTER TABLE", StringComparison.Ordinal)..]);
+        DynamoResult after = await RunAsync(token, "check");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(check.StandardOutput, Does.Contain(said).And.Contains("has no column FileId").And.Contains("written later wins"));
+            Assert.That(after.StandardOutput, Does.Contain("its tables fit").And.Not.Contains("has no column FileId"));
+        });
+    }
+
+    [Test]
     public async Task A_bad_file_is_shown_by_status_and_offered_again_by_retry(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

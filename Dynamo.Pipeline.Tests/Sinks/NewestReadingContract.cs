@@ -4,15 +4,15 @@ using FsCheck.Fluent;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// Which reading stays is a fact of the files: any sizes, readers, writers, order of listing and number of runs give the same table, and every
-/// reading knows its file.
+/// Which reading stays is a fact of the files: any sizes, readers, writers, order of listing and number of runs give the same table, and
+/// every reading knows its file.
 /// </summary>
 public abstract class NewestReadingContract
 {
     private static readonly DateTime s_day = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     /// <summary>A file of the generated deliveries. Several have the same time; then the path decides.</summary>
-    private sealed record Delivery(string Path, int Day, (int Key, int Value)[] Rows)
+    private protected sealed record Delivery(string Path, int Day, (int Key, int Value)[] Rows)
     {
         public SourceFile File => new(Path, Text.Length, s_day.AddDays(Day));
 
@@ -23,9 +23,10 @@ public abstract class NewestReadingContract
     }
 
     /// <summary>How a set of files is imported.</summary>
-    private sealed record Way(int[] Runs, int BatchRows, int BatchFiles, int Readers, int Writers, int Message, bool Streamed, int Order);
+    private protected sealed record Way(
+        int[] Runs, int BatchRows, int BatchFiles, int Readers, int Writers, int Message, bool Streamed, int Order);
 
-    private static readonly Gen<Delivery[]> s_deliveries =
+    private protected static readonly Gen<Delivery[]> Deliveries =
         from count in Gen.Choose(1, 9)
         from files in Gen.CollectToArray(Enumerable.Range(0, count).Select(i =>
             from day in Gen.Choose(0, 3)
@@ -33,7 +34,7 @@ public abstract class NewestReadingContract
             select new Delivery($"{(char)('a' + ((i * 5) % 9))}.csv", day, rows)))
         select files;
 
-    private static readonly Gen<Way> s_way =
+    private protected static readonly Gen<Way> Ways =
         from runs in Gen.Choose(0, 2).ArrayOf(9)
         from rows in Gen.Elements(1, 3, 7, 50_000)
         from batchFiles in Gen.Elements(1, 2, 1000)
@@ -44,81 +45,24 @@ public abstract class NewestReadingContract
         from order in Gen.Choose(0, 1000)
         select new Way(runs, rows, batchFiles, readers, writers, message, streamed, order);
 
-    protected abstract IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers);
+    /// <summary>How many generated cases a property has.</summary>
+    protected virtual int Cases => 30;
 
-    protected abstract ILineage NewLedger(DuplicatePolicy policy);
+    protected abstract IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers);
 
     /// <summary>Time, value and the path of the file of each reading.</summary>
     protected abstract IReadOnlyList<string> Stored();
 
-    /// <summary>Removes all tables.</summary>
+    /// <summary>Removes all rows and what the ledger knows.</summary>
     protected abstract void Clear();
 
     [Test, CancelAfter(300_000)]
     public void The_same_files_give_the_same_table_whatever_the_way(
         [Values(DuplicatePolicy.LastWins, DuplicatePolicy.FirstWins)] DuplicatePolicy policy)
     {
-        Gen<(Delivery[], Way)> both = from d in s_deliveries from w in s_way select (d, w);
+        Gen<(Delivery[], Way)> both = from d in Deliveries from w in Ways select (d, w);
         Prop.ForAll(Arb.From(both), x => Agrees(policy, x.Item1, x.Item2))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? 400 : 30));
-    }
-
-    /// <summary>
-    /// Files are taken back, and those that they replaced are imported again, twice: the table is as if the first had never come.
-    /// </summary>
-    [Test, CancelAfter(300_000)]
-    public void What_files_brought_can_be_taken_back(
-        [Values(DuplicatePolicy.LastWins, DuplicatePolicy.FirstWins)] DuplicatePolicy policy)
-    {
-        Gen<(Delivery[], Way, int[], int[])> all =
-            from d in s_deliveries
-            from w in s_way
-            from first in Gen.Choose(0, 8).ArrayOf(3)
-            from second in Gen.Choose(0, 8).ArrayOf(2)
-            select (d, w, first, second);
-        Prop.ForAll(Arb.From(all), x => IsTakenBack(policy, x.Item1, x.Item2, x.Item3, x.Item4))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? 300 : 20));
-    }
-
-    [Test, CancelAfter(60_000)]
-    public async Task A_dry_run_says_what_would_go_and_changes_nothing(CancellationToken token)
-    {
-        var original = new Delivery("a.csv", 0, [(1, 1), (2, 1)]);
-        var wrong = new Delivery("b.csv", 1, [(2, 9), (3, 9)]);
-        await ImportAsync(DuplicatePolicy.LastWins, [original, wrong], token);
-        IReadOnlyList<string> before = Stored();
-
-        Undone would = await NewLedger(DuplicatePolicy.LastWins)
-            .UndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = ["b.csv"] }, dryRun: true, token);
-
-        Assert.Multiple(() =>
-        {
-            Assert.That(would.Files.Select(f => f.File), Is.EqualTo(new[] { wrong.File }));
-            Assert.That((would.Rows, would.Rejects), Is.EqualTo((2, 0)));
-            Assert.That(would.Others.Select(f => f.File), Is.EqualTo(new[] { original.File }));
-            Assert.That(Stored(), Is.EqualTo(before));
-        });
-    }
-
-    [Test, CancelAfter(60_000)]
-    public async Task A_reading_is_traced_to_its_file_and_to_the_files_that_it_replaced(CancellationToken token)
-    {
-        var original = new Delivery("a.csv", 0, [(1, 1), (2, 1)]);
-        var correction = new Delivery("b.csv", 1, [(2, 9)]);
-        await ImportAsync(DuplicatePolicy.LastWins, [original], token);
-        await ImportAsync(DuplicatePolicy.LastWins, [correction], token);
-        ILineage ledger = NewLedger(DuplicatePolicy.LastWins);
-
-        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(
-            ReadingTable.Default, new Dictionary<string, string> { ["Logger"] = "L0", ["Channel"] = "flow" }, 10, token);
-        IReadOnlyList<DeliveredFile> older = await ledger.OlderAsync(rows[0].File!.FileId, token);
-
-        Assert.Multiple(() =>
-        {
-            Assert.That(rows.Select(r => r.File!.File), Is.EqualTo(new[] { correction.File }));
-            Assert.That(older.Select(f => f.File), Is.EqualTo(new[] { original.File }));
-            Assert.That(rows[0].File!.RunId, Is.GreaterThan(older[0].RunId));
-        });
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? 400 : Cases));
     }
 
     [Test, CancelAfter(60_000)]
@@ -166,32 +110,7 @@ public abstract class NewestReadingContract
         Assert.That((result.Books.RowsCollided, result.Books.RowsRead), Is.EqualTo((2, 7)));
     }
 
-    private void IsTakenBack(DuplicatePolicy policy, Delivery[] deliveries, Way way, int[] first, int[] second)
-    {
-        Agrees(policy, deliveries, way);
-        foreach (int[] some in (int[][])[first, second])
-        {
-            string[] paths = [.. some.Where(i => i < deliveries.Length).Select(i => deliveries[i].Path).Distinct()];
-            TakeBackAsync(policy, deliveries, paths).WaitAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult();
-            deliveries = [.. deliveries.Where(d => !paths.Contains(d.Path))];
-            Assert.That(
-                Stored(), Is.EqualTo(Expected(policy, deliveries)),
-                $"without {string.Join(" ", paths)}: {way}\n{string.Join("\n", deliveries.AsEnumerable())}");
-        }
-    }
-
-    private async Task TakeBackAsync(DuplicatePolicy policy, Delivery[] deliveries, string[] paths)
-    {
-        ILineage ledger = NewLedger(policy);
-        Undone undone = await ledger.UndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = paths }, dryRun: false);
-        Assert.That(undone.Files.Select(f => f.File.Path), Is.EquivalentTo(paths));
-        Assert.That(await ledger.RequeueAsync([.. undone.Others.Select(f => f.FileId)]), Is.EqualTo(undone.Others.Count));
-        Delivery[] again = [.. deliveries.Where(d => undone.Others.Any(o => o.File.Path == d.Path))];
-        PipelineResult result = await ImportAsync(policy, again, default);
-        Assert.That(result.Books.Loaded, Is.EqualTo(again.Length));
-    }
-
-    private void Agrees(DuplicatePolicy policy, Delivery[] deliveries, Way way)
+    private protected void Agrees(DuplicatePolicy policy, Delivery[] deliveries, Way way)
     {
         Clear();
         var random = new Random(way.Order);
@@ -204,7 +123,7 @@ public abstract class NewestReadingContract
         Assert.That(Stored(), Is.EqualTo(Expected(policy, deliveries)), $"{way}\n{string.Join("\n", deliveries.AsEnumerable())}");
     }
 
-    private async Task<PipelineResult> ImportAsync(
+    private protected async Task<PipelineResult> ImportAsync(
         DuplicatePolicy policy, Delivery[] files, CancellationToken token, Way? way = null)
     {
         way ??= new Way([], 50_000, 1000, 2, 1, 100, Streamed: false, 0);
@@ -223,7 +142,7 @@ public abstract class NewestReadingContract
         }).RunAsync(cancellationToken: token);
     }
 
-    private static string[] Expected(DuplicatePolicy policy, Delivery[] deliveries)
+    private protected static string[] Expected(DuplicatePolicy policy, Delivery[] deliveries)
     {
         var ordered = deliveries.OrderBy(d => d.Day).ThenBy(d => d.Path, StringComparer.Ordinal)
             .SelectMany(d => d.Rows.Select(r => (d.Path, r.Key, r.Value)));
@@ -233,28 +152,38 @@ public abstract class NewestReadingContract
     }
 }
 
-/// <summary>The contract on SQLite.</summary>
-public sealed class SqliteNewestReadingTests : NewestReadingContract
+/// <summary>The contract on SQL Server, with rows that are staged or copied straight into the table.</summary>
+[TestFixture(false)]
+[TestFixture(true)]
+public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingContract
 {
-    private SqliteTestDatabase _database = new();
+    private SqlServerTestDatabase _database = null!;
+
+    [SetUp]
+    public void MakeDatabase() => _database = new SqlServerTestDatabase();
 
     [TearDown]
-    public void Remove() => Clear();
+    public async Task RemoveDatabase()
+    {
+        _database.ShowWhenFailed();
+        await _database.DisposeAsync();
+    }
 
-    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers) => new SqliteSink<Reading>(
-        _database.Path, ReadingTable.Default, new SqliteSinkOptions { Duplicates = policy, Durable = false });
+    /// <summary>A case takes the endpoint some 100 ms.</summary>
+    protected override int Cases => 8;
 
-    protected override ILineage NewLedger(DuplicatePolicy policy) =>
-        new SqliteLedger(_database.Path, new SqliteSinkOptions { Duplicates = policy });
+    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers) =>
+        _database.NewSink(policy, o => o with { Append = append, Writers = writers });
 
-    protected override IReadOnlyList<string> Stored() => _database.Query("""
-        SELECT strftime('%H:%M', TimestampUtc) || ' ' || CAST(Value AS INTEGER) || ' ' || f.Path
-        FROM Reading r JOIN ImportedFile f ON f.FileId = r.FileId ORDER BY 1
-        """);
+    protected override IReadOnlyList<string> Stored() => [.. _database.Query<(DateTime At, double Value, string? Path)>($"""
+        SELECT r.TimestampUtc, r.Value, f.Path
+        FROM {_database.Map.Name} AS r LEFT JOIN {_database.Options.LedgerTable} AS f ON f.FileId = r.FileId
+        """).Select(r => FormattableString.Invariant($"{r.At:HH:mm} {r.Value} {r.Path}")).Order(StringComparer.Ordinal)];
 
+    /// <summary>Removes all rows. The numbers of the files go on.</summary>
     protected override void Clear()
     {
-        _database.Dispose();
-        _database = new SqliteTestDatabase();
+        foreach (string table in new[] { _database.Map.Name, _database.Options.LedgerTable, _database.Options.RejectTable })
+            if (_database.HasTable(table)) _database.Execute($"DELETE FROM {table}");
     }
 }

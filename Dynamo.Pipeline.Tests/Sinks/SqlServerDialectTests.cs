@@ -11,7 +11,7 @@ public sealed class SqlServerDialectTests
     /// <param name="append">Whether rows are copied directly into the table.</param>
     /// <param name="most">A whole run with one batch: lease, check of the tables, run row, ledger, batch, end of the run.</param>
     /// <param name="token">The test's own end.</param>
-    [TestCase(false, 20)]
+    [TestCase(false, 19)]
     [TestCase(true, 18)]
     [CancelAfter(60_000)]
     public async Task A_run_on_SQL_Server_sends_nothing_that_only_another_server_needs(bool append, int most, CancellationToken token)

@@ -28,13 +28,13 @@ public sealed class SqlServerEntraTests
         await using var endpoint = new TdsEndpoint();
         Asked? heard = null;
 
-        SqlServerPlan? plan = await Inspection(endpoint, (asked, _) =>
+        SqlServerTarget<Reading>? target = await Inspection(endpoint, (asked, _) =>
         {
             heard = asked;
             return Task.FromResult(Fresh(TdsEndpoint.Token));
         }).CheckAsync(token);
 
-        Assert.That(plan, Is.Null, "there are no tables yet");
+        Assert.That(target, Is.Null, "there are no tables yet");
         Assert.That(endpoint.Counts.Logins, Is.EqualTo(1));
         Assert.That((heard?.Resource, heard?.Authority), Is.EqualTo(("https://database.invalid/", "https://login.invalid/tenant")));
     }
@@ -86,9 +86,9 @@ public sealed class SqlServerEntraTests
         await using var endpoint = new TdsEndpoint();
         SqlAuthenticationProvider.SetProvider(Method, new Provider(() => TdsEndpoint.Token));
 
-        SqlServerPlan? plan = await Inspection(endpoint).CheckAsync(token);
+        SqlServerTarget<Reading>? target = await Inspection(endpoint).CheckAsync(token);
 
-        Assert.That((plan, endpoint.Counts.Logins), Is.EqualTo(((SqlServerPlan?)null, 1)));
+        Assert.That((target, endpoint.Counts.Logins), Is.EqualTo(((SqlServerTarget<Reading>?)null, 1)));
     }
 
     [Test, CancelAfter(60_000)]

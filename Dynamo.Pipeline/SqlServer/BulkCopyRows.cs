@@ -155,14 +155,16 @@ internal sealed class SourceFaultException(ExceptionDispatchInfo fault) : Except
 
 /// <summary>
 /// The reader from which <c>SqlBulkCopy</c> takes the rows. It has the map's columns, then the row's <see cref="StagedPlace"/>, which
-/// keeps the order, its line, and its file's place in the batch. <c>SqlBulkCopy</c> asks only for mapped columns. For one bulk copy,
-/// used by one thread at a time.
+/// keeps the order, its line, and its file: the place in the batch, or the number. <c>SqlBulkCopy</c> asks only for mapped columns. For
+/// one bulk copy, used by one thread at a time.
 /// </summary>
 /// <param name="columns">The map's columns.</param>
 /// <param name="pieces">The rows.</param>
 /// <param name="admits">Decides whether a row is sent, from its file, the row and its line. An exception ends the reading.</param>
+/// <param name="firstFile">The number that stands for the first file of the batch.</param>
 internal sealed class StagedRowReader<TRow>(
-    IReadOnlyList<RowColumn<TRow>> columns, IReadOnlyList<StagedPiece<TRow>> pieces, Func<int, TRow, long, bool> admits) : DbDataReader
+    IReadOnlyList<RowColumn<TRow>> columns, IReadOnlyList<StagedPiece<TRow>> pieces, Func<int, TRow, long, bool> admits,
+    int firstFile = 0) : DbDataReader
 {
     public const string FileColumn = "StagedFile", LineColumn = "StagedLine", SequenceColumn = "StagedSequence";
 
@@ -222,7 +224,7 @@ internal sealed class StagedRowReader<TRow>(
     {
         0 => _sequence.Holding(StagedPlace.Of(_piece.File, _piece.Before + _at)),
         1 => _line.Holding(_piece.Rows.LineSpan[_at]),
-        _ => _file.Holding(_piece.File),
+        _ => _file.Holding(firstFile + _piece.File),
     };
 
     public override bool IsDBNull(int ordinal) => GetValue(ordinal) is DBNull;

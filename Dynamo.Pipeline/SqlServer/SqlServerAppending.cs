@@ -4,13 +4,14 @@ namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>Copies a batch directly into the table, in one transaction with its ledger entries. Safe for concurrent use.</summary>
 internal sealed class SqlServerAppending<TRow>(
-    WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit, SqlServerStaging<TRow> staging)
+    SqlServerDb db, WriteLocks<TRow> turns, SqlServerCopy<TRow> copy, SqlServerCommit<TRow> commit, SqlServerStaging<TRow> staging)
 {
     /// <returns>
     /// False if nothing was written and the batch must be staged: a row was refused, or a file turned out to be bad or known.
     /// </returns>
     public async Task<bool> TryAsync(SqlServerWriting<TRow> writing)
     {
+        await SqlServerFileNumbers.TakeAsync(db, writing).ConfigureAwait(false);
         try
         {
             if (await TryCopyAsync(writing).ConfigureAwait(false)) return true;

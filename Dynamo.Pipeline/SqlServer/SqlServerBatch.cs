@@ -13,16 +13,17 @@ internal sealed class SqlServerBatch<TRow>
     private readonly SqlServerCommit<TRow> _commit;
     private readonly SqlServerStaging<TRow> _staging;
     private readonly SqlServerAppending<TRow> _appending;
+    private readonly string _source;
     private readonly int _maxBadRows;
 
     public SqlServerBatch(SqlServerDb db, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, int maxBadRows)
     {
-        (_db, _dialect, _maxBadRows) = (db, target.Dialect, maxBadRows);
+        (_db, _dialect, _source, _maxBadRows) = (db, target.Dialect, ledger.Source, maxBadRows);
         var copy = new SqlServerCopy<TRow>(db, target);
         var turns = new WriteLocks<TRow>(db, target);
         _commit = new SqlServerCommit<TRow>(db, ledger, copy);
         _staging = new SqlServerStaging<TRow>(db, target, turns, copy, _commit);
-        _appending = new SqlServerAppending<TRow>(turns, copy, _commit, _staging);
+        _appending = new SqlServerAppending<TRow>(db, turns, copy, _commit, _staging);
     }
 
     public async Task<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken)
@@ -62,7 +63,7 @@ internal sealed class SqlServerBatch<TRow>
         {
             SourceFile[] files = [.. works.Select(w => w.File)];
             if (await _commit.ResolveAsync(connection, files, cancellationToken).ConfigureAwait(false) is { } results) return results;
-            writing = new SqlServerWriting<TRow>(works, _maxBadRows, isContested, connection, cancellationToken);
+            writing = new SqlServerWriting<TRow>(works, _source, _maxBadRows, isContested, connection, cancellationToken);
             if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
                 return [.. works.Select(w => w.Result())];
             if (!_dialect.SurvivesRefusal) SqlConnection.ClearPool(connection);
@@ -87,12 +88,16 @@ internal sealed class SqlServerBatch<TRow>
 /// </summary>
 internal sealed class SqlServerWriting<TRow>
 {
+    private readonly FileOrder[] _orders;
+
     public SqlServerWriting(
-        FileWork<TRow>[] works, int maxBadRows, bool isContested, SqlConnection connection, CancellationToken cancellation)
+        FileWork<TRow>[] works, string source, int maxBadRows, bool isContested, SqlConnection connection,
+        CancellationToken cancellation)
     {
         IsContested = isContested;
         (Works, Connection, Cancellation, MaxBadRows) = (works, connection, cancellation, maxBadRows);
-        Ordered = [.. works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)];
+        Ordered = [.. works.OrderBy(w => FileOrder.Of(w.File, source))];
+        _orders = [.. Ordered.Select(w => FileOrder.Of(w.File, source))];
         var seen = new HashSet<SourceFile>();
         foreach (FileWork<TRow> work in Ordered)
         {
@@ -105,10 +110,21 @@ internal sealed class SqlServerWriting<TRow>
     public FileWork<TRow>[] Works { get; }
 
     /// <summary>
-    /// The files in the order in which they count as written. A staged row has its file's place in this list.
+    /// The files in the order in which they count as written, the newest last. A staged row has its file's place in this list.
     /// <see cref="FileWork{TRow}.Ordinal"/> counts the staged rows of a file.
     /// </summary>
     public FileWork<TRow>[] Ordered { get; }
+
+    /// <summary>The number of the first file in the ledger. The others have the numbers that follow.</summary>
+    public int FirstFileId
+    {
+        get;
+        set
+        {
+            field = value;
+            for (int i = 0; i < Ordered.Length; i++) Ordered[i].FileId = value + i;
+        }
+    }
 
     /// <summary>Files that are in the batch twice. The second one counts as known.</summary>
     public HashSet<FileWork<TRow>> Twins { get; }
@@ -145,6 +161,13 @@ internal sealed class SqlServerWriting<TRow>
     public int Fruitless { get; set; }
 
     public long Staged => Ordered.Where(w => w.IsLoading).Sum(w => w.Ordinal);
+
+    /// <summary>The place that a file of an earlier batch would have in <see cref="Ordered"/>: so many files are older.</summary>
+    public int PlaceOf(FileOrder other)
+    {
+        int found = Array.BinarySearch(_orders, other);
+        return found < 0 ? ~found : found;
+    }
 
     /// <summary>The places of these files in <see cref="Ordered"/>.</summary>
     public int[] Places(Func<FileWork<TRow>, bool> of) => [.. Enumerable.Range(0, Ordered.Length).Where(i => of(Ordered[i]))];

@@ -50,10 +50,11 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         await UseAsync(writing, Bulk(writing, How(staged), transaction, table), async copy =>
         {
             Map(copy, writing, staged);
+            int firstFile = staged ? 0 : writing.FirstFileId;
             bool byName = staged || target.Triggers == 0;
             await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(byName).ConfigureAwait(false))
             {
-                using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit);
+                using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit, firstFile);
                 await SendAsync(writing, copy, transaction, reader).ConfigureAwait(false);
             }
         }).ConfigureAwait(false);
@@ -119,6 +120,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     {
         foreach (SqlServerColumn<TRow> column in target.Columns)
             copy.ColumnMappings.Add(column.Column.Name, staged ? column.Column.Name : column.Target.Name);
+        if (!staged && target.FileColumn is { } file) copy.ColumnMappings.Add(StagedRowReader<TRow>.FileColumn, file.Name);
         if (!staged) return;
         copy.ColumnMappings.Add(StagedRowReader<TRow>.SequenceColumn, StagedRowReader<TRow>.SequenceColumn);
         if (db.Options.Procedure is not null || writing.Works.Any(w => w.Rows.IsStreamed))

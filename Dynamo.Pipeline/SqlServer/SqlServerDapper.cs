@@ -48,7 +48,8 @@ internal sealed record NamedObject(string Name) : SqlArguments;
 /// <param name="Ledger">The table of imported files.</param>
 /// <param name="Runs">The table of runs.</param>
 /// <param name="Rejects">The table of rejected rows.</param>
-internal sealed record RunObjects(string Rows, string Ledger, string Runs, string Rejects) : SqlArguments;
+/// <param name="Versions">The table with the version of the others.</param>
+internal sealed record RunObjects(string Rows, string Ledger, string Runs, string Rejects, string Versions) : SqlArguments;
 
 /// <summary>A time as a parameter and in a column. By default it would be sent as <c>datetime</c>, which loses digits.</summary>
 internal sealed class UtcTime : DbValueHandler<DateTime>

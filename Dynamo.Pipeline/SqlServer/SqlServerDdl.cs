@@ -14,7 +14,9 @@ public static class SqlServerDdl
     {
         ArgumentNullException.ThrowIfNull(map);
         SqlServerSinkOptions names = options ?? new SqlServerSinkOptions();
-        IEnumerable<string> statements = SqlServerSchema.Tables(map, names).Select(t => t.Sql).Append(SqlServerSchema.RejectIndex(names));
+        IEnumerable<string> statements = SqlServerSchema.Tables(map, names).Select(t => t.Sql)
+            .Append(SqlServerSchema.RejectIndex(names)).Append(SqlServerSchema.LedgerIndex(names))
+            .Append(SqlServerSchema.SetVersion(names));
         return string.Join(";\n\n", statements) + ";\n";
     }
 
@@ -33,10 +35,16 @@ public static class SqlServerDdl
 /// <summary>The tables' definitions.</summary>
 internal static class SqlServerSchema
 {
+    /// <summary>It rises with every change of our tables; a database with a higher one is refused.</summary>
+    public const int Version = 1;
+
     /// <summary>How many bytes a clustered key may have.</summary>
     private const int KeyBytes = 900;
 
     private const int LongestKeyText = 200, LongestText = 4000;
+
+    /// <summary>The column of the ledger with the number of the file.</summary>
+    public const string LedgerFileColumn = "FileId";
 
     /// <summary>A decimal in our tables: room for all digits that .NET has before the point, and the rest for those after it.</summary>
     public const int DecimalPrecision = 38, DecimalScale = 9;
@@ -48,12 +56,36 @@ internal static class SqlServerSchema
         (options.LedgerTable, Ledger(options)),
         (options.RunTable, Runs(options)),
         (options.RejectTable, Rejects(options)),
+        (options.SchemaTable, Versions(options)),
     ];
+
+    /// <summary>
+    /// The columns of our own tables that a database of an older version lacks. Its ledger has no numbers for the files that are in it:
+    /// they count as older than all that come.
+    /// </summary>
+    public static bool IsLater(string column) => column is LedgerFileColumn
+        or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided);
 
     public static string RejectIndex(SqlServerSinkOptions options)
     {
         string name = SqlServerText.Quote($"IX_{options.RejectTable}_RunId");
         return $"CREATE INDEX {name} ON {SqlServerText.Quote(options.Schema, options.RejectTable)} (RunId)";
+    }
+
+    /// <summary>Finds the entries of the files whose rows are met.</summary>
+    public static string LedgerIndex(SqlServerSinkOptions options)
+    {
+        string name = SqlServerText.Quote($"IX_{options.LedgerTable}_{LedgerFileColumn}");
+        return $"CREATE INDEX {name} ON {SqlServerText.Quote(options.Schema, options.LedgerTable)} ({LedgerFileColumn})";
+    }
+
+    /// <summary>Writes the one row of the table of versions, once all else is there.</summary>
+    public static string SetVersion(SqlServerSinkOptions options)
+    {
+        string table = SqlServerText.Quote(options.Schema, options.SchemaTable);
+        string ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
+        return FormattableString.Invariant($"INSERT INTO {table} (Version, LastFileId) SELECT {Version}, ")
+            + $"(SELECT COALESCE(MAX({LedgerFileColumn}), 0) FROM {ledger}) WHERE NOT EXISTS (SELECT 1 FROM {table})";
     }
 
     private static string Rows<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
@@ -63,6 +95,8 @@ internal static class SqlServerSchema
         int keyText = texts == 0 ? 0 : Math.Min(LongestKeyText, (KeyBytes - keys.Sum(c => BytesOf(c.Kind))) / 2 / texts);
         IEnumerable<string> columns = map.Columns.Select(c =>
             $"  {SqlServerText.Quote(c.Name)} {TypeOf(c.Kind, c.IsKey ? keyText : LongestText)} {(c.IsNullable ? "NULL" : "NOT NULL")}");
+        if (!map.Columns.Any(c => c.Name.Equals(options.FileColumn, StringComparison.OrdinalIgnoreCase)))
+            columns = columns.Append($"  {SqlServerText.Quote(options.FileColumn)} int NULL");
         string name = SqlServerText.Quote("PK_" + map.Name), over = string.Join(", ", keys.Select(c => SqlServerText.Quote(c.Name)));
         string key = keys.Length == 0 ? "" : $",\n  CONSTRAINT {name} PRIMARY KEY CLUSTERED ({over})";
         return $"CREATE TABLE {SqlServerText.Quote(options.Schema, map.Name)} (\n{string.Join(",\n", columns)}{key}\n)";
@@ -106,6 +140,7 @@ internal static class SqlServerSchema
           Rejected bigint NOT NULL,
           Reason nvarchar(4000) NULL,
           ImportedUtc datetime2(7) NOT NULL,
+          {LedgerFileColumn} int NULL,
           CONSTRAINT {SqlServerText.Quote("PK_" + options.LedgerTable)} PRIMARY KEY CLUSTERED (FileKey)
         )
         """;
@@ -120,6 +155,13 @@ internal static class SqlServerSchema
           Host nvarchar(256) NOT NULL,
           Version nvarchar(256) NOT NULL,
           {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
+        )
+        """;
+
+    private static string Versions(SqlServerSinkOptions options) => $"""
+        CREATE TABLE {SqlServerText.Quote(options.Schema, options.SchemaTable)} (
+          Version int NOT NULL PRIMARY KEY,
+          LastFileId int NOT NULL
         )
         """;
 

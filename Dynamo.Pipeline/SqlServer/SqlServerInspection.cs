@@ -35,15 +35,11 @@ internal sealed class SqlServerInspection<TRow>
 
     /// <summary>Connects, and compares the tables with the row map.</summary>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>How rows would be written, or <see langword="null"/> if the first run will create the row table.</returns>
+    /// <returns>The row table, and how it would be written; <see langword="null"/> if the first run will create it.</returns>
     /// <exception cref="SinkException">A run would fail: no connection, no login, or a table that does not fit.</exception>
-    public Task<SqlServerPlan?> CheckAsync(CancellationToken cancellationToken) => _db.RetryAsync(
+    public Task<SqlServerTarget<TRow>?> CheckAsync(CancellationToken cancellationToken) => _db.RetryAsync(
         "checking its tables",
-        async (connection, token) =>
-        {
-            var check = new SqlServerSchemaCheck<TRow>(_db, _map);
-            return (await check.CheckAsync(connection, token).ConfigureAwait(false))?.Plan;
-        },
+        (connection, token) => new SqlServerSchemaCheck<TRow>(_db, _map).CheckAsync(connection, token),
         cancellationToken);
 
     /// <summary>Asks the ledger which of these files are done. Without a ledger, none is.</summary>

@@ -13,6 +13,9 @@ namespace Dynamo.Pipeline.SqlServer;
 /// </summary>
 internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string source, long runId)
 {
+    /// <summary>The source whose files are written.</summary>
+    public string Source => source;
+
     /// <summary>A query has one of two sizes, so that the server keeps the plan of each.</summary>
     private const int Few = 100, Many = 1000;
 
@@ -115,7 +118,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
             ("Unchanged", SqlDbType.BigInt),
             ("Rejected", SqlDbType.BigInt),
             ("Reason", SqlDbType.NVarChar),
-            ("ImportedUtc", SqlDbType.DateTime2));
+            ("ImportedUtc", SqlDbType.DateTime2),
+            (SqlServerSchema.LedgerFileColumn, SqlDbType.Int));
         DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
@@ -135,7 +139,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
                 loaded ? work.Unchanged : 0,
                 loaded ? work.Rejected : work.Rows.RowsRead,
                 loaded || work.Verdict is not { } verdict ? DBNull.Value : Cut(DefectJson.Write(verdict)),
-                now);
+                now,
+                (int)work.FileId);
         }
         return table;
     }
@@ -178,6 +183,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
             {
                 SqlDbType.Binary => new DataColumn(name, typeof(byte[])),
                 SqlDbType.BigInt => new DataColumn(name, typeof(long)),
+                SqlDbType.Int => new DataColumn(name, typeof(int)),
                 SqlDbType.DateTime2 => new DataColumn(name, typeof(DateTime)),
                 _ => new DataColumn(name, typeof(string)),
             });

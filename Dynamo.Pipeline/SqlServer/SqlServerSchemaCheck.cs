@@ -6,10 +6,18 @@ namespace Dynamo.Pipeline.SqlServer;
 /// <summary>Creates missing tables and refuses tables that do not fit, before the first row.</summary>
 internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> map)
 {
-    /// <summary>The server's error for a table that another run created in the meantime.</summary>
-    private const int ExistsAlready = 2714;
+    /// <summary>
+    /// The server's errors for what another run created in the meantime: a table, an index, a column, the row of the table of versions.
+    /// </summary>
+    private static readonly int[] s_existsAlready = [2714, 1913, 2705, 2627];
 
     private readonly SqlServerSinkOptions _options = db.Options;
+    private readonly RunObjects _objects = new(
+        Quoted(db, db.Options.Procedure ?? map.Name),
+        Quoted(db, db.Options.LedgerTable),
+        Quoted(db, db.Options.RunTable),
+        Quoted(db, db.Options.RejectTable),
+        Quoted(db, db.Options.SchemaTable));
 
     /// <summary>Creates the missing tables if the options allow it, and describes the row table.</summary>
     public async Task<SqlServerTarget<TRow>> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
@@ -17,13 +25,16 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options))
         {
-            if (Exists(found, table)) continue;
+            if (IdOf(found, table) is not null) continue;
             if (!_options.CreateTables)
                 throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
             await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
             if (table == _options.RejectTable)
                 await CreateAsync(connection, SqlServerSchema.RejectIndex(_options), cancellationToken).ConfigureAwait(false);
         }
+        IReadOnlyList<string> older = await CheckOwnAsync(connection, found, cancellationToken).ConfigureAwait(false);
+        if (found.Versions is null || older.Count > 0 || await IsUnversionedAsync(connection, cancellationToken).ConfigureAwait(false))
+            await UpgradeAsync(connection, older, cancellationToken).ConfigureAwait(false);
         return await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false)
             ?? throw Misfit($"the table {_options.Schema}.{map.Name} is missing");
     }
@@ -32,37 +43,34 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     public async Task<SqlServerTarget<TRow>?> CheckAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
         SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
+        await CheckOwnAsync(connection, found, cancellationToken).ConfigureAwait(false);
+        if (found.Versions is not null) await IsUnversionedAsync(connection, cancellationToken).ConfigureAwait(false);
         return await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false);
     }
 
     private Task<SqlServerCatalogue.ObjectsRow> FindAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
-        var objects = new RunObjects(
-            Quoted(_options.Procedure ?? map.Name), Quoted(_options.LedgerTable), Quoted(_options.RunTable), Quoted(_options.RejectTable))
-        {
-            Cancellation = cancellationToken,
-        };
+        RunObjects objects = _objects with { Cancellation = cancellationToken };
         return connection.QuerySingleAsync<SqlServerCatalogue.ObjectsRow>(
             SqlServerCatalogue.Objects, objects, commandTimeout: db.CommandSeconds);
     }
 
-    private bool Exists(SqlServerCatalogue.ObjectsRow found, string table) =>
-        (table == _options.LedgerTable ? found.Ledger
+    private int? IdOf(SqlServerCatalogue.ObjectsRow found, string table) =>
+        table == _options.LedgerTable ? found.Ledger
         : table == _options.RunTable ? found.Runs
         : table == _options.RejectTable ? found.Rejects
-        : found.Rows) is not null;
+        : table == _options.SchemaTable ? found.Versions
+        : found.Rows;
 
     private async Task<SqlServerTarget<TRow>?> CompareAsync(
         SqlConnection connection, SqlServerCatalogue.ObjectsRow found, CancellationToken cancellationToken)
     {
         TdsDialect dialect = TdsDialect.Of(found.Answer);
-        foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Where(t => t.Table != map.Name))
-            await CheckOwnAsync(connection, table, sql, cancellationToken).ConfigureAwait(false);
         if (_options.Procedure is { } procedure)
             return found.Rows is not null
                 ? new SqlServerTarget<TRow>(map, SqlServerTable.Of(map), _options, dialect)
-                : throw Misfit($"the procedure {Quoted(procedure)} is missing, or this user may not see it");
-        if (await SqlServerTable.ReadAsync(db, connection, Quoted(map.Name), cancellationToken).ConfigureAwait(false) is not { } rows)
+                : throw Misfit($"the procedure {_objects.Rows} is missing, or this user may not see it");
+        if (await SqlServerTable.ReadAsync(db, connection, _objects.Rows, cancellationToken).ConfigureAwait(false) is not { } rows)
             return _options.CreateTables
                 ? null
                 : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
@@ -73,7 +81,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         return new SqlServerTarget<TRow>(map, rows, _options, dialect);
     }
 
-    private string Quoted(string name) => SqlServerText.Quote(_options.Schema, name);
+    private static string Quoted(SqlServerDb db, string name) => SqlServerText.Quote(db.Options.Schema, name);
 
     private async Task CreateAsync(SqlConnection connection, string sql, CancellationToken cancellationToken)
     {
@@ -81,7 +89,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         {
             await db.ExecuteAsync(connection, null, sql, cancellationToken).ConfigureAwait(false);
         }
-        catch (SqlException error) when (error.Number == ExistsAlready)
+        catch (SqlException error) when (s_existsAlready.Contains(error.Number))
         {
             // Another run created it first.
         }
@@ -110,8 +118,10 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
                 || map.Columns.Any(c => c.Name.Equals(constant, StringComparison.OrdinalIgnoreCase)))
                 throw Misfit(
                     $"the constant column {constant} is missing in {map.Name}, filled by the server, or filled by the row map as well");
+        SqlServerTableColumn? file = SqlServerTarget<TRow>.FileColumnOf(map, rows, _options);
         SqlServerTableColumn? required = rows.Columns.FirstOrDefault(c => c is { IsNullable: false, IsFilled: false }
-            && !_options.Constants.ContainsKey(c.Name) && !map.Columns.Any(m => m.Name.Equals(c.Name, StringComparison.OrdinalIgnoreCase)));
+            && !_options.Constants.ContainsKey(c.Name) && c != file
+            && !map.Columns.Any(m => m.Name.Equals(c.Name, StringComparison.OrdinalIgnoreCase)));
         if (required is not null)
             throw Misfit(
                 $"the column {map.Name}.{required.Name} must not be null and has no default, "
@@ -132,22 +142,63 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             + "Create one, or set Append when no row ever comes twice");
     }
 
-    private async Task CheckOwnAsync(SqlConnection connection, string table, string sql, CancellationToken cancellationToken)
+    /// <summary>Refuses tables with our names that are not ours.</summary>
+    /// <returns>The statements that bring tables of an older version up to date.</returns>
+    private async Task<IReadOnlyList<string>> CheckOwnAsync(
+        SqlConnection connection, SqlServerCatalogue.ObjectsRow found, CancellationToken cancellationToken)
     {
-        List<SqlServerTableColumn> found = await SqlServerTable.ColumnsAsync(
-            db, connection, Quoted(table), cancellationToken).ConfigureAwait(false);
-        if (found.Count == 0)
+        IEnumerable<SqlServerCatalogue.OwnColumnRow> rows = await connection.QueryAsync<SqlServerCatalogue.OwnColumnRow>(
+            SqlServerCatalogue.OwnColumns, _objects with { Cancellation = cancellationToken },
+            commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+        ILookup<int, string> columns = rows.ToLookup(row => row.TableId, row => row.Name);
+        var older = new List<string>();
+        foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Where(t => t.Table != map.Name))
         {
-            if (_options.CreateTables) return;
-            throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
+            if (IdOf(found, table) is not { } id)
+            {
+                if (_options.CreateTables) continue;
+                throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
+            }
+            IEnumerable<string> lines = sql.Split('\n').Skip(1).Select(line => line.Trim().TrimEnd(','));
+            foreach (string line in lines.Where(line => line.Length > 1 && !line.StartsWith("CONSTRAINT", StringComparison.Ordinal)))
+            {
+                string column = line.Split(' ')[0];
+                if (columns[id].Contains(column, StringComparer.OrdinalIgnoreCase)) continue;
+                if (!SqlServerSchema.IsLater(column))
+                    throw Misfit($"the table {table} is not ours: it has no column {column}. Name another table in the options");
+                older.Add($"ALTER TABLE {Quoted(db, table)} ADD {line}");
+            }
         }
-        IEnumerable<string> lines = sql.Split('\n').Skip(1).Select(line => line.Trim());
-        foreach (string line in lines.Where(line => line.Length > 1 && !line.StartsWith("CONSTRAINT", StringComparison.Ordinal)))
-        {
-            string column = line.Split(' ')[0];
-            if (!found.Any(c => c.Name.Equals(column, StringComparison.OrdinalIgnoreCase)))
-                throw Misfit($"the table {table} is not ours: it has no column {column}. Name another table in the options");
-        }
+        return older.Count == 0 || _options.CreateTables
+            ? older
+            : throw Misfit(
+                "its tables are of an older version and CreateTables is off. Bring them up to date: "
+                + string.Join("; ", [.. older, SqlServerSchema.LedgerIndex(_options)]));
+    }
+
+    /// <summary>Whether the table of versions has no row yet. A row of a newer version is refused.</summary>
+    private async Task<bool> IsUnversionedAsync(SqlConnection connection, CancellationToken cancellationToken)
+    {
+        var question = new LedgerQuestion { Cancellation = cancellationToken };
+        int? version = await connection.ExecuteScalarAsync<int?>(
+            $"SELECT MAX(Version) FROM {_objects.Versions}", question, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+        if (version > SqlServerSchema.Version)
+            throw Misfit(
+                $"it was written by a newer version of this library: found schema {version}, expected at most {SqlServerSchema.Version}. "
+                + "Update the program, or name another database");
+        return version is null;
+    }
+
+    /// <summary>
+    /// Completes our own tables. The row of the table of versions comes last: if a run ends before that, the next one does all of it again.
+    /// </summary>
+    private async Task UpgradeAsync(SqlConnection connection, IReadOnlyList<string> older, CancellationToken cancellationToken)
+    {
+        foreach (string sql in older)
+            await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
+        if (_options.CreateTables)
+            await CreateAsync(connection, SqlServerSchema.LedgerIndex(_options), cancellationToken).ConfigureAwait(false);
+        await CreateAsync(connection, SqlServerSchema.SetVersion(_options), cancellationToken).ConfigureAwait(false);
     }
 
     private static bool Takes(string type, ColumnKind kind) => kind switch

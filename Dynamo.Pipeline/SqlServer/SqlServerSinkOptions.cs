@@ -136,6 +136,19 @@ public sealed record SqlServerSinkOptions
     /// <summary>The table of rejected rows. Default: <c>RejectedRow</c>.</summary>
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
+    /// <summary>
+    /// The column of the row table that has the number of each row's file in the ledger. Default: <c>FileId</c>. A table that the sink
+    /// creates has it. In a table that lacks it, of two rows with the same key the one that is written later wins, whichever file is newer.
+    /// It is an <c>int</c> or a <c>bigint</c>. A <see cref="Procedure"/> does not get it.
+    /// </summary>
+    public string FileColumn { get; init => field = SqlName.Checked(value); } = "FileId";
+
+    /// <summary>
+    /// The table with one row: the version of the other tables, and the last number that was given to a file. Default:
+    /// <c>ImportSchema</c>.
+    /// </summary>
+    public string SchemaTable { get; init => field = SqlName.Checked(value); } = "ImportSchema";
+
     /// <summary>The clock for the times in the ledger and for waiting. Default: the system's clock.</summary>
     public TimeProvider TimeProvider
     {

@@ -34,8 +34,7 @@ internal sealed class SqlServerStaging<TRow>(
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
-    private Task<int> CreateAsync(SqlServerWriting<TRow> writing) =>
-        db.ExecuteAsync(writing.Connection, null, _sql.Create, writing.Cancellation);
+    private Task CreateAsync(SqlServerWriting<TRow> writing) => SqlServerFileNumbers.TakeAsync(db, writing, before: _sql.Create);
 
     private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
     {
@@ -201,6 +200,9 @@ internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerM
     /// <summary>The kinds under <see cref="DuplicatePolicy.LastWins"/>, and the first kind under the other policies.</summary>
     private const int Same = 0, Changed = 1, InTable = 0;
 
+    /// <summary>Under <see cref="DuplicatePolicy.FirstWins"/>: the row replaced one of a newer file, with other values.</summary>
+    private const int Replaced = 2;
+
     private readonly ILookup<int, (int Kind, Defect Defect)> _duplicates = merged.Duplicates.ToLookup(d => d.File, d => (d.Kind, d.Defect));
 
     /// <summary>True if the merge can be committed. Then the files have their counts. False if a file was condemned.</summary>
@@ -227,7 +229,7 @@ internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerM
         return false;
     }
 
-    private long Met(int file) => merged.MetBy(file, Same) + merged.MetBy(file, Changed);
+    private long Met(int file) => merged.MetBy(file, Same) + merged.MetBy(file, Changed) + merged.MetBy(file, Replaced);
 
     private bool IsBad(int file, long rejected)
     {
@@ -252,10 +254,11 @@ internal sealed class SqlServerVerdicts<TRow>(FileWork<TRow>[] files, SqlServerM
     {
         FileWork<TRow> work = files[file];
         work.Inserted = work.Ordinal - Met(file);
+        work.Collided = merged.Collided.GetValueOrDefault(file);
         (work.Updated, work.Unchanged) = policy switch
         {
             DuplicatePolicy.LastWins => (merged.MetBy(file, Changed), merged.MetBy(file, Same)),
-            DuplicatePolicy.FirstWins => (0, Met(file)),
+            DuplicatePolicy.FirstWins => (merged.MetBy(file, Replaced), Met(file) - merged.MetBy(file, Replaced)),
             _ => (0, 0),
         };
         if (policy == DuplicatePolicy.Reject) Reject(file);

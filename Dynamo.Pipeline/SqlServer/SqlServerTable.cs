@@ -108,6 +108,12 @@ internal static class SqlServerCatalogue
         WHERE i.object_id = OBJECT_ID(@Name) AND k.is_included_column = 0 ORDER BY i.index_id, k.key_ordinal
         """;
 
+    /// <summary>The columns of our own tables, one statement for all of them.</summary>
+    public const string OwnColumns = """
+        SELECT c.object_id AS TableId, c.name AS Name FROM sys.columns AS c
+        WHERE c.object_id IN (OBJECT_ID(@Ledger), OBJECT_ID(@Runs), OBJECT_ID(@Rejects), OBJECT_ID(@Versions))
+        """;
+
     /// <summary>A columnstore index over all columns has no rows in <c>sys.index_columns</c>.</summary>
     public const string Columnstores = """
         SELECT i.index_id AS Id, i.name AS Name, i.type_desc AS Kind FROM sys.indexes AS i
@@ -119,7 +125,7 @@ internal static class SqlServerCatalogue
     /// <summary>Which objects of a run exist, and which dialect the server speaks: the first statement of a session.</summary>
     public const string Objects = $"""
         SELECT OBJECT_ID(@Rows) AS Rows, OBJECT_ID(@Ledger) AS Ledger, OBJECT_ID(@Runs) AS Runs, OBJECT_ID(@Rejects) AS Rejects,
-          {TdsDialect.Question} AS Answer
+          OBJECT_ID(@Versions) AS Versions, {TdsDialect.Question} AS Answer
         """;
 
     /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
@@ -150,5 +156,7 @@ internal static class SqlServerCatalogue
     }
 
     /// <summary>The ids of the objects, null for those that are missing or hidden from this user.</summary>
-    internal sealed record ObjectsRow(int? Rows, int? Ledger, int? Runs, int? Rejects, int? Answer);
+    internal sealed record ObjectsRow(int? Rows, int? Ledger, int? Runs, int? Rejects, int? Versions, int? Answer);
+
+    internal sealed record OwnColumnRow(int TableId, string Name);
 }

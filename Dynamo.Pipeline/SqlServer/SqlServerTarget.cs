@@ -8,6 +8,7 @@ internal sealed class SqlServerTarget<TRow>
         (Map, Dialect) = (map, dialect);
         Name = SqlServerText.Quote(options.Schema, map.Name);
         Columns = [.. map.Columns.Select(c => SqlServerColumn<TRow>.For(c, table.Find(c.Name)!))];
+        FileColumn = options.Procedure is null ? FileColumnOf(map, table, options) : null;
         Triggers = table.Triggers;
         Parts = new SqlServerKeyParts<TRow>(Keys);
         Plan = SqlServerPlan.For(table, [.. Keys.Select(c => c.Column.Name)], Parts.Column, options);
@@ -27,9 +28,19 @@ internal sealed class SqlServerTarget<TRow>
 
     public SqlServerColumn<TRow>[] Columns { get; }
 
+    /// <summary>The column of each row's file. Null if the table has none.</summary>
+    public SqlServerTableColumn? FileColumn { get; }
+
     public IEnumerable<SqlServerColumn<TRow>> Keys => Columns.Where(c => c.Column.IsKey);
 
     public SqlServerKeyParts<TRow> Parts { get; }
+
+    /// <summary>The column for each row's file, unless it has another type or purpose.</summary>
+    public static SqlServerTableColumn? FileColumnOf(RowMap<TRow> map, SqlServerTable table, SqlServerSinkOptions options) =>
+        table.Find(options.FileColumn) is { IsReadOnly: false, Type: "int" or "bigint" } found
+            && !options.Constants.ContainsKey(found.Name)
+            && !map.Columns.Any(c => c.Name.Equals(found.Name, StringComparison.OrdinalIgnoreCase))
+            ? found : null;
 
     /// <summary>What is wrong with a row that does not fit, with its line and column; null for a row that fits.</summary>
     public Defect? Judge(TRow row, long line)

@@ -1,0 +1,237 @@
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>Which file each row of SQL Server is of, also in databases of an older version and in tables of others' making.</summary>
+public sealed class SqlServerFilesTests
+{
+    private static readonly DateTime s_noon = new(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
+
+    private SqlServerTestDatabase _database = null!;
+
+    private string Table => _database.Map.Name;
+
+    private string Ledger => _database.Options.LedgerTable;
+
+    [SetUp]
+    public void MakeDatabase() => _database = new SqlServerTestDatabase();
+
+    [TearDown]
+    public async Task RemoveDatabase()
+    {
+        _database.ShowWhenFailed();
+        await _database.DisposeAsync();
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_database_of_an_older_version_is_brought_up_to_date_by_the_first_run_but_for_its_row_table(CancellationToken token)
+    {
+        CreateOlderTables();
+        _database.Execute($"INSERT INTO {Table} VALUES ('L0', 'flow', '2026-03-01T12:00:00', 1), ('L1', 'flow', '2026-03-01T12:00:00', 1)");
+
+        SqlServerTarget<Reading>? before = await CheckAsync(token);
+        FileResult first = await WriteAsync(_database.Options, token, File("a.csv", day: 0, ("L0", 2), ("L2", 2)));
+        bool altered = _database.Takes($"SELECT FileId FROM {Table}");
+        _database.Execute($"ALTER TABLE {Table} ADD FileId int NULL");
+        FileResult older = await WriteAsync(_database.Options, token, File("b.csv", day: -1, ("L0", 3), ("L1", 1), ("L2", 3)));
+        FileResult oldest = await WriteAsync(_database.Options, token, File("c.csv", day: -2, ("L0", 4)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((before?.FileColumn, altered), Is.EqualTo(((SqlServerTableColumn?)null, false)));
+            Assert.That(Counts(first), Is.EqualTo((1, 1, 0)));
+            // Rows without a file are older than all.
+            Assert.That(Counts(older), Is.EqualTo((0, 2, 1)));
+            Assert.That(Counts(oldest), Is.EqualTo((0, 0, 1)));
+            Assert.That(Stored(), Is.EqualTo(new[] { "L0 3 b.csv", "L1 1 b.csv", "L2 3 b.csv" }));
+            Assert.That(_database.Query<int>($"SELECT FileId FROM {Ledger} ORDER BY FileId"), Is.EqualTo(new[] { 1, 2, 3 }));
+            Assert.That(_database.Scalar<long>($"SELECT SUM(RowsCollided) FROM {_database.Options.RunTable}"), Is.Zero);
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Tables_of_an_older_version_are_refused_with_what_to_do_if_the_sink_may_not_change_them(CancellationToken token)
+    {
+        CreateOlderTables();
+        _database.Execute(SqlServerSchema.Tables(_database.Map, _database.Options)[^1].Sql);
+        SqlServerSinkOptions strict = _database.Options with { CreateTables = false };
+
+        SinkException refused = Assert.ThrowsAsync<SinkException>(() => WriteAsync(strict, token, File("a.csv", 0, ("L0", 1))))!;
+        SinkException check = Assert.ThrowsAsync<SinkException>(() => CheckAsync(token, strict))!;
+        foreach (string sql in refused.Message[refused.Message.IndexOf("ALTER", StringComparison.Ordinal)..].TrimEnd('.').Split(';'))
+            _database.Execute(sql);
+        FileResult result = await WriteAsync(strict, token, File("a.csv", 0, ("L0", 1)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                refused.Message, Does.Contain("older version").And.Contains("ADD FileId int NULL").And.Contains("ADD RowsCollided"));
+            Assert.That(check.Message, Is.EqualTo(refused.Message));
+            Assert.That(Counts(result), Is.EqualTo((1, 0, 0)));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_database_of_a_newer_version_is_refused(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("a.csv", 0, ("L0", 1)));
+        _database.Execute($"UPDATE {_database.Options.SchemaTable} SET Version = 99");
+
+        Assert.That(
+            Assert.ThrowsAsync<SinkException>(() => WriteAsync(_database.Options, token, File("b.csv", 0, ("L0", 1))))!.Message,
+            Does.Contain("newer version").And.Contains("found schema 99"));
+        Assert.ThrowsAsync<SinkException>(() => CheckAsync(token));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task In_a_table_without_the_column_the_row_that_is_written_later_wins([Values] bool append, CancellationToken token)
+    {
+        _database.Execute($"""
+            CREATE TABLE {Table} (Logger nvarchar(50) NOT NULL, Channel nvarchar(50) NOT NULL, TimestampUtc datetime2(7) NOT NULL,
+              Value float NOT NULL, FileId nvarchar(20) NULL, PRIMARY KEY (Logger, Channel, TimestampUtc))
+            """);
+        SqlServerSinkOptions options = _database.Options with { Append = append };
+
+        await WriteAsync(options, token, File("a.csv", day: 2, ("L0", 1)));
+        FileResult late = await WriteAsync(options, token, File("b.csv", day: 1, ("L0", 2), ("L0", 3)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((Counts(late), late.Collided), Is.EqualTo(((0, 2, 0), 1)));
+            Assert.That(
+                _database.Query<(double, string?)>($"SELECT Value, FileId FROM {Table}"), Is.EqualTo(new[] { (3.0, (string?)null) }));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task The_column_may_have_another_name_and_more_bytes_and_be_required(CancellationToken token)
+    {
+        _database.Execute($"""
+            CREATE TABLE {Table} (Logger nvarchar(50) NOT NULL, Channel nvarchar(50) NOT NULL, TimestampUtc datetime2(7) NOT NULL,
+              Value float NOT NULL, [Of file] bigint NOT NULL, PRIMARY KEY (Logger, Channel, TimestampUtc))
+            """);
+        SqlServerSinkOptions options = _database.Options with { FileColumn = "of file" };
+
+        await WriteAsync(options with { Append = true }, token, File("a.csv", day: 2, ("L0", 1)));
+        await WriteAsync(options, token, File("b.csv", day: 1, ("L0", 2), ("L1", 2)));
+
+        Assert.That(Stored("[Of file]"), Is.EqualTo(new[] { "L0 1 a.csv", "L1 2 b.csv" }));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Rows_with_nothing_but_a_key_keep_the_newest_file(CancellationToken token)
+    {
+        RowMap<Reading> map = RowMap<Reading>.Table(Table).Key("Logger", r => r.Logger);
+
+        await WriteAsync(_database.Options, token, [File("b.csv", day: 1, ("L0", 1), ("L1", 1))], map);
+        FileResult newer = await WriteAsync(_database.Options, token, [File("c.csv", day: 2, ("L0", 1))], map);
+        FileResult older = await WriteAsync(_database.Options, token, [File("a.csv", day: 0, ("L0", 1), ("L1", 1))], map);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((Counts(newer), Counts(older)), Is.EqualTo(((0, 0, 1), (0, 0, 2))));
+            Assert.That(
+                _database.Query<string>($"SELECT Logger + ' ' + Path FROM {Table} AS r JOIN {Ledger} AS f ON f.FileId = r.FileId").Order(),
+                Is.EqualTo(new[] { "L0 c.csv", "L1 b.csv" }));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Where_duplicates_are_rejected_the_row_that_is_there_stays(CancellationToken token)
+    {
+        SqlServerSinkOptions options = _database.Options with { Duplicates = DuplicatePolicy.Reject };
+
+        await WriteAsync(options, token, File("b.csv", day: 1, ("L0", 1)));
+        FileResult newer = await WriteAsync(options, token, File("c.csv", day: 2, ("L0", 2), ("L1", 2), ("L1", 3)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((newer.Inserted, newer.Rejected, newer.Collided), Is.EqualTo((1, 2, 1)));
+            Assert.That(newer.Rejects.Select(r => r.Line), Is.EqualTo(new long?[] { 2, 4 }));
+            Assert.That(Stored(), Is.EqualTo(new[] { "L0 1 b.csv", "L1 2 c.csv" }));
+        });
+    }
+
+    [TestCase(DuplicatePolicy.LastWins, 0, 1100)]
+    [TestCase(DuplicatePolicy.FirstWins, 1100, 0)]
+    [CancelAfter(60_000)]
+    public async Task A_file_may_meet_more_files_than_a_statement_names(
+        DuplicatePolicy policy, int updated, int unchanged, CancellationToken token)
+    {
+        const int Many = 1100;
+        SqlServerSinkOptions options = _database.Options with { Duplicates = policy };
+        FileRows<Reading>[] newer = [.. Enumerable.Range(0, Many).Select(i => File($"n{i}.csv", day: 1, ($"L{i}", 1)))];
+        (string, double)[] all = [.. Enumerable.Range(0, Many + 1).Select(i => ($"L{i}", 2.0))];
+
+        await WriteAsync(options, token, newer);
+        FileResult result = await WriteAsync(options, token, File("old.csv", day: 0, all));
+
+        Assert.That(Counts(result), Is.EqualTo((1, updated, unchanged)));
+        Assert.That(Stored().Count(row => row.EndsWith("2 old.csv", StringComparison.Ordinal)), Is.EqualTo(1 + updated));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_refused_row_of_an_older_file_is_only_found_if_it_would_have_been_written(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("b.csv", day: 1, ("L0", 1)));
+        _database.RefuseValue(9);
+
+        FileResult older = await WriteAsync(_database.Options, token, File("a.csv", day: 0, ("L0", 9), ("L1", 9), ("L2", 2)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((older.Inserted, older.Unchanged, older.Rejected), Is.EqualTo((1, 1, 1)));
+            Assert.That(older.Rejects.Single().Line, Is.EqualTo(3));
+            Assert.That(Stored(), Is.EqualTo(new[] { "L0 1 b.csv", "L2 2 a.csv" }));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_file_that_the_ledger_has_forgotten_is_older_than_all(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("b.csv", day: 5, ("L0", 1)));
+        _database.Execute($"DELETE FROM {Ledger}");
+
+        await WriteAsync(_database.Options, token, File("a.csv", day: 0, ("L0", 2)));
+
+        Assert.That(Stored(), Is.EqualTo(new[] { "L0 2 a.csv" }));
+    }
+
+    /// <summary>The tables as a version created them that kept no file for each row.</summary>
+    private void CreateOlderTables()
+    {
+        string[] later = ["FileId", "RowsSkipped", "RowsFlagged", "RowsCollided"];
+        foreach ((string table, string sql) in SqlServerSchema.Tables(_database.Map, _database.Options).SkipLast(1))
+            _database.Execute(string.Join('\n', sql.Split('\n').Where(line => !later.Any(line.Contains))));
+    }
+
+    private Task<SqlServerTarget<Reading>?> CheckAsync(CancellationToken token, SqlServerSinkOptions? options = null) =>
+        new SqlServerInspection<Reading>(_database.ConnectionString, _database.Map, options ?? _database.Options).CheckAsync(token);
+
+    private Task<FileResult> WriteAsync(SqlServerSinkOptions options, CancellationToken token, params FileRows<Reading>[] files) =>
+        WriteAsync(options, token, files, _database.Map);
+
+    private async Task<FileResult> WriteAsync(
+        SqlServerSinkOptions options, CancellationToken token, FileRows<Reading>[] files, RowMap<Reading> map)
+    {
+        await using var sink = new SqlServerSink<Reading>(_database.ConnectionString, map, options with { Retries = 0 });
+        await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), token);
+        FileResult[] results = await sink.WriteAsync(files, token);
+        await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), token);
+        Assert.That(results.Select(r => r.Outcome), Is.All.EqualTo(FileOutcome.Loaded));
+        return results[0];
+    }
+
+    private static (long Inserted, long Updated, long Unchanged) Counts(FileResult result) =>
+        (result.Inserted, result.Updated, result.Unchanged);
+
+    private string[] Stored(string column = "FileId") => [.. _database.Query<(string Logger, double Value, string? Path)>(
+        $"SELECT r.Logger, r.Value, f.Path FROM {Table} AS r LEFT JOIN {Ledger} AS f ON f.FileId = r.{column}")
+        .Select(r => FormattableString.Invariant($"{r.Logger} {r.Value} {r.Path}")).Order(StringComparer.Ordinal)];
+
+    private static FileRows<Reading> File(string path, int day, params (string Logger, double Value)[] readings)
+    {
+        var rows = new RowBatch<Reading>();
+        for (int i = 0; i < readings.Length; i++)
+            rows.Add(new Reading(readings[i].Logger, "flow", s_noon, readings[i].Value), i + 2);
+        return new FileRows<Reading>(new SourceFile(path, 100, s_noon.AddDays(day)), rows);
+    }
+}
