@@ -172,8 +172,11 @@ public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingCont
     /// <summary>A case takes the endpoint some 100 ms.</summary>
     protected override int Cases => 8;
 
-    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers) =>
-        _database.NewSink(policy, o => o with { Append = append, Writers = writers });
+    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers)
+    {
+        _database.AwaitLease("memory:");
+        return _database.NewSink(policy, o => o with { Append = append, Writers = writers });
+    }
 
     protected override IReadOnlyList<string> Stored() => [.. _database.Query<(DateTime At, double Value, string? Path)>($"""
         SELECT r.TimestampUtc, r.Value, f.Path

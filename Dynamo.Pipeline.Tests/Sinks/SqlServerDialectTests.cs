@@ -27,6 +27,22 @@ public sealed class SqlServerDialectTests
         Assert.That(database.Endpoint!.Counts.Errors, Is.Zero);
     }
 
+    /// <param name="path">A newer file, or an older one: the files have one time.</param>
+    /// <param name="most">As above, and the question which file is newer; of an older file, also the answer.</param>
+    /// <param name="token">The test's own end.</param>
+    [TestCase("z.csv", 20)]
+    [TestCase("a.csv", 21)]
+    [CancelAfter(60_000)]
+    public async Task A_batch_that_meets_rows_of_other_files_sends_a_statement_or_two_more(string path, int most, CancellationToken token)
+    {
+        await using var database = new SqlServerTestDatabase(endpointOnly: true);
+        await RunAsync(database, append: false, "L1", token, path: "m.csv");
+
+        string[] sent = await RunAsync(database, append: false, "L1", token, path);
+
+        Assert.That(sent, Has.Length.EqualTo(most), string.Join("\n", sent));
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task A_run_on_Babelfish_sends_what_it_needs(CancellationToken token)
     {

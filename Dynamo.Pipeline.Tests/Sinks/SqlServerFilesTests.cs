@@ -3,6 +3,8 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>Which file each row of SQL Server is of, also in databases of an older version and in tables of others' making.</summary>
 public sealed class SqlServerFilesTests
 {
+    private const string Source = "folder:/inbox";
+
     private static readonly DateTime s_noon = new(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
 
     private SqlServerTestDatabase _database = null!;
@@ -25,7 +27,8 @@ public sealed class SqlServerFilesTests
     public async Task A_database_of_an_older_version_is_brought_up_to_date_by_the_first_run_but_for_its_row_table(CancellationToken token)
     {
         CreateOlderTables();
-        _database.Execute($"INSERT INTO {Table} VALUES ('L0', 'flow', '2026-03-01T12:00:00', 1), ('L1', 'flow', '2026-03-01T12:00:00', 1)");
+        const string Noon = "CAST('2026-03-01T12:00:00' AS datetime2(7))";
+        _database.Execute($"INSERT INTO {Table} VALUES ('L0', 'flow', {Noon}, 1), ('L1', 'flow', {Noon}, 1)");
 
         SqlServerTarget<Reading>? before = await CheckAsync(token);
         FileResult first = await WriteAsync(_database.Options, token, File("a.csv", day: 0, ("L0", 2), ("L2", 2)));
@@ -212,8 +215,9 @@ public sealed class SqlServerFilesTests
     private async Task<FileResult> WriteAsync(
         SqlServerSinkOptions options, CancellationToken token, FileRows<Reading>[] files, RowMap<Reading> map)
     {
+        _database.AwaitLease(Source);
         await using var sink = new SqlServerSink<Reading>(_database.ConnectionString, map, options with { Retries = 0 });
-        await sink.PrepareAsync(new RunStart("folder:/inbox", s_noon, "host", "1.0", 100), token);
+        await sink.PrepareAsync(new RunStart(Source, s_noon, "host", "1.0", 100), token);
         FileResult[] results = await sink.WriteAsync(files, token);
         await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), token);
         Assert.That(results.Select(r => r.Outcome), Is.All.EqualTo(FileOutcome.Loaded));

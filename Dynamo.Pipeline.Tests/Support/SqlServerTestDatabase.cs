@@ -113,6 +113,16 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
 
     public bool HasTable(string name) => Scalar<int?>($"SELECT OBJECT_ID('dbo.{name}')") is not null;
 
+    /// <summary>
+    /// Waits until the server has noticed that the last run of a source is gone: on a busy machine that takes longer than a run waits.
+    /// </summary>
+    public void AwaitLease(string source) => Execute(
+        """
+        EXEC sp_getapplock @Resource = @lease, @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 60000;
+        EXEC sp_releaseapplock @Resource = @lease, @LockOwner = N'Session'
+        """,
+        new { lease = SqlServerText.LockName("run", $"{SqlServerText.Quote(Options.Schema, Options.LedgerTable)}\0{source}") });
+
     public long Rejects(string path) => Scalar<int>($"SELECT COUNT(*) FROM {Options.RejectTable} WHERE Path = @path", new { path });
 
     public void RefuseValue(double value) =>
