@@ -64,7 +64,7 @@ internal sealed class SftpPlace
         Beside(path, FileNames.WithTime(NameOf(path), modifiedUtc, number));
 
     /// <summary>A hidden name in the same folder for content that is on its way.</summary>
-    public static string Temporary(string path) => Beside(path, FileNames.Temporary(NameOf(path)));
+    public static string Temporary(string path) => Beside(path, FileNames.NewTemporary());
 
     private static string Beside(string path, string name) => path[..(path.LastIndexOf('/') + 1)] + name;
 
