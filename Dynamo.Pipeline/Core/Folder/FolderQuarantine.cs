@@ -131,7 +131,7 @@ public sealed class FolderQuarantine : IQuarantine
         string marker = name + ending, moved = FileNames.Append(quarantined, ending);
         FileStat stat = from.Stat(moved);
         if (to.Stat(marker).Kind == FileKind.Missing && (stat.Kind != FileKind.Regular || !TryMove(from, moved, stat, to, marker)))
-            to.CreateFile(marker).Dispose();
+            to.CreateFile(marker, OwnFile.Shared).Dispose();
         // Somebody may have repaired the file in the quarantine, and a marker older than its file does not count.
         FileStat file = to.Stat(name);
         if (to.Stat(marker) is not { Kind: FileKind.Regular } there || there.ModifiedUtc >= file.ModifiedUtc) return;

@@ -51,9 +51,9 @@ internal abstract class HeldFolder(string path) : IDisposable
     /// <summary>Opens a file to read it. It is not a link, and opening it does not wait; it may be no regular file.</summary>
     public abstract SafeFileHandle OpenFile(string name);
 
-    /// <summary>Makes a new file under this name, for this user alone.</summary>
+    /// <summary>Makes a new file under this name, with these rights less those that the umask takes.</summary>
     /// <exception cref="IOException">There is something of that name.</exception>
-    public abstract SafeFileHandle CreateFile(string name);
+    public abstract SafeFileHandle CreateFile(string name, UnixFileMode mode);
 
     /// <summary>Moves a file, or a link itself. Never replaces anything.</summary>
     public abstract Moved TryMove(string name, HeldFolder to, string newName);
@@ -83,11 +83,11 @@ internal abstract class HeldFolder(string path) : IDisposable
         }
     }
 
-    /// <summary>Makes a new file under a name that nobody can guess.</summary>
+    /// <summary>Makes a new file for this user alone, under a name that nobody can guess.</summary>
     public (string Name, SafeFileHandle Handle) CreateTemporary()
     {
         string name = FileNames.NewTemporary();
-        return (name, CreateFile(name));
+        return (name, CreateFile(name, OwnFile.Private));
     }
 
     /// <summary>Removes what a killed run was writing here more than a day ago.</summary>
@@ -132,8 +132,13 @@ internal sealed class PortableHeldFolder(string path) : HeldFolder(path)
     {
         string full = Full(name);
         if (Stat(name).Kind != FileKind.Missing) return false;
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(full);
-        else Directory.CreateDirectory(full, like is null ? OwnFolder : (File.GetUnixFileMode(like.Path) | OwnFolder) & ~UnixFileMode.OtherWrite);
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(full);
+            return true;
+        }
+        UnixFileMode wanted = like is null ? OwnFolder : (File.GetUnixFileMode(like.Path) & (UnixFileMode)0x1FF) | OwnFolder;
+        Directory.CreateDirectory(full, wanted & ~UnixFileMode.OtherWrite);
         return true;
     }
 
@@ -165,10 +170,10 @@ internal sealed class PortableHeldFolder(string path) : HeldFolder(path)
         _ => throw new FileChangedException("is no longer a regular file"),
     };
 
-    public override SafeFileHandle CreateFile(string name)
+    public override SafeFileHandle CreateFile(string name, UnixFileMode mode)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = mode;
         using var file = new FileStream(Full(name), options);
         // The stream closes what it opened, so the handle is opened once more.
         return File.OpenHandle(Full(name), FileMode.Open, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);

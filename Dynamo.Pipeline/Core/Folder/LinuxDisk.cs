@@ -266,8 +266,8 @@ internal static unsafe partial class LinuxCalls
     public const int AtNoFollow = 0x100;
     public const int AtEmptyPath = 0x1000;
 
-    /// <summary>The type, the permissions, the owner and group, the time of the last change and the size.</summary>
-    public const uint WantedFields = 0x1 | 0x2 | 0x8 | 0x10 | 0x40 | 0x200;
+    /// <summary>The type, the permissions, the number of names, owner, group, the time of the last change and the size.</summary>
+    public const uint WantedFields = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x40 | 0x200;
 
     /// <summary>Close on exec, do not wait for a FIFO's writer, do not become the controlling process of a terminal.</summary>
     public const int OpenFlags = 0x80000 | 0x800 | 0x100;
@@ -316,6 +316,9 @@ internal struct LinuxStat
     private const int TypeBits = 0xF000, FolderBits = 0x4000, RegularBits = 0x8000, LinkBits = 0xA000;
     private static readonly long LatestSecond = (DateTime.MaxValue.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerSecond;
     private static readonly long EarliestSecond = -DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerSecond;
+
+    /// <summary>How many names the file has.</summary>
+    [FieldOffset(16)] public readonly uint Links;
 
     /// <summary>The user who owns the file.</summary>
     [FieldOffset(20)] public readonly uint Owner;

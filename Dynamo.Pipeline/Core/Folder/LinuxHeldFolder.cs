@@ -76,13 +76,28 @@ internal sealed class LinuxHeldFolder : HeldFolder
             : throw LinuxErrors.ForFile(Marshal.GetLastPInvokeError());
     }
 
-    public override SafeFileHandle CreateFile(string name)
+    public override SafeFileHandle CreateFile(string name, UnixFileMode mode)
     {
-        const int ReadWrite = 0x2, OwnFile = 0x180;
-        int flags = LinuxCalls.CloseOnExec | LinuxCalls.NoFollow | LinuxCalls.CreateNew | ReadWrite;
-        int descriptor = LinuxCalls.OpenAt(_folder, name, flags, OwnFile);
+        int flags = LinuxCalls.CloseOnExec | LinuxCalls.NoFollow | LinuxCalls.CreateNew | LinuxCalls.ReadWrite;
+        int descriptor = LinuxCalls.OpenAt(_folder, name, flags, (int)mode);
         return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true)
             : throw LinuxErrors.ForMove(Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>Opens a file to read and write it. It is not a link, and opening it does not wait.</summary>
+    public SafeFileHandle OpenToWrite(string name)
+    {
+        int descriptor = LinuxCalls.OpenAt(_folder, name, LinuxCalls.OpenFlags | LinuxCalls.NoFollow | LinuxCalls.ReadWrite, 0);
+        return descriptor >= 0 ? new SafeFileHandle(descriptor, ownsHandle: true)
+            : throw LinuxErrors.ForFile(Marshal.GetLastPInvokeError());
+    }
+
+    /// <summary>Everything about a name, of a link itself.</summary>
+    public unsafe LinuxStat StatWhole(string name)
+    {
+        LinuxStat stat;
+        if (LinuxCalls.Stat(_folder, name, LinuxCalls.AtNoFollow, LinuxCalls.WantedFields, &stat) == 0) return stat;
+        throw LinuxErrors.ForFile(Marshal.GetLastPInvokeError());
     }
 
     public override Moved TryMove(string name, HeldFolder to, string newName)
@@ -181,6 +196,7 @@ internal static unsafe partial class LinuxCalls
     public const int LongestPath = 4096;
     public const int AtRemoveFolder = 0x200;
     public const int CloseOnExec = 0x80000;
+    public const int ReadWrite = 0x2;
 
     /// <summary>O_CREAT and O_EXCL, which also follows no link.</summary>
     public const int CreateNew = 0x40 | 0x80;
@@ -248,6 +264,9 @@ internal static unsafe partial class LinuxCalls
 
     [LibraryImport("libc", EntryPoint = "readlinkat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint ReadLinkAt(int folder, string name, byte* target, nint length);
+
+    [LibraryImport("libc", EntryPoint = "mkfifo", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial int MakeFifo(string path, uint mode);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Flush(int file);
