@@ -4,7 +4,6 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) : IStore
 {
     private readonly string _path = Path.GetFullPath(settings.Database);
-    private SqliteInspection<Reading>? _lookedUp;
 
     public string Name => "sqlite:" + _path;
 
@@ -19,19 +18,17 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
 
     public Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
     {
-        using SqliteInspection<Reading> database = Inspection();
+        SqliteInspection<Reading> database = Inspection();
         database.Check();
         return Task.FromResult(new StoreTrial(database.Exists));
     }
 
-    /// <summary>The database stays open for the next call: a dry run asks often, and ends with the process.</summary>
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-        Task.FromResult((_lookedUp ??= Inspection()).LookUp(source, files, cancellationToken));
+        Task.FromResult(Inspection().LookUp(source, files, cancellationToken));
 
     public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken)
     {
-        using SqliteInspection<Reading> database = Inspection();
-        return Task.FromResult<IAsyncDisposable>(new Held(database.Lease(source)));
+        return Task.FromResult<IAsyncDisposable>(new Held(Inspection().Lease(source)));
     }
 
     private SqliteInspection<Reading> Inspection() =>

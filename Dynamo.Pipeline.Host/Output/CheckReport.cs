@@ -8,7 +8,9 @@ internal static class CheckReport
     private const int ShownRows = 3;
     private const int ShownDefects = 5;
 
-    public static void Write(TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
+    public static void Write(
+        TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first,
+        IReadOnlyList<string> open)
     {
         to.WriteLine("settings  fine");
         string files = $"{Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")}";
@@ -19,13 +21,15 @@ internal static class CheckReport
             : "does not exist yet, the first run creates it";
         to.WriteLine($"sink      {store.Shown}: {tables}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
+        foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "open      " : "          ")}{line}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
         to.WriteLine("Nothing was changed.");
     }
 
     public static void WriteJson(
-        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
+        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first,
+        IReadOnlyList<string> open)
     {
         json.WriteString("source", settings.SourceName);
         trial?.WriteJson(json);
@@ -34,6 +38,7 @@ internal static class CheckReport
         json.WriteString("sink", store.Name);
         json.WriteBoolean("sinkExists", database.IsReady);
         if (database.Plan is { } plan) Write(json, plan);
+        JsonText.List(json, "open", open);
         json.WriteStartArray("files");
         foreach (CheckedFile file in first.Files)
         {

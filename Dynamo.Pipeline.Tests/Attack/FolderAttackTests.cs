@@ -246,6 +246,15 @@ internal sealed class FolderAttackTests
         Assert.CatchAsync<SourceException>(() => completing.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 
+    [Test]
+    public async Task A_stranger_s_folder_under_the_name_of_ours_is_left_alone()
+    {
+        await Stranger.RunAsync(_folder["inbox"], $"mkdir {FileNames.NewClaims()} && echo 12345 > .dynamo-claimed-*/a.csv");
+
+        Assert.That(await ListAsync(Source(AfterCommit.Archive)), Is.Empty);
+        Assert.That(_folder.Files().Single(), Does.EndWith("/a.csv").And.Contains(".dynamo-claimed-"));
+    }
+
     private FolderSource Source(AfterCommit after) => new(
         _folder["inbox"], new FolderSourceOptions { AfterCommit = after, Recursive = true, SettleTime = TimeSpan.Zero });
 
