@@ -37,8 +37,9 @@ internal static class Rights
         if (Look(path) is not { } stat) return;
         string shown = Shown.Path(path);
         if (stat.IsLink) open.Add($"{shown} is a symbolic link: runs refuse it. Name the folder itself ({setting}).");
-        else if (!IsTrusted(stat)) open.Add($"{shown} belongs to user {stat.Owner}: runs refuse it. Give it to this user (chown).");
-        else if ((stat.Mode & OtherWrite) != 0) open.Add($"{shown} can be written by everybody: they can change and remove what is in it (chmod o-w).");
+        else if (!IsTrusted(stat)) open.Add($"{shown} belongs to {User(stat)}: runs refuse it. Give it to this user (chown).");
+        else if ((stat.Mode & OtherWrite) != 0)
+            open.Add($"{shown} can be written by everybody: they can change and remove what is in it (chmod o-w).");
     }
 
     private static void Database(string path, List<string> open)
@@ -49,8 +50,7 @@ internal static class Rights
         foreach (string file in (string[])[path, path + "-wal", path + "-shm"])
         {
             if (Look(file) is not { } stat) continue;
-            if (!IsTrusted(stat))
-                open.Add(string.Create(CultureInfo.InvariantCulture, $"{Shown.Path(file)} belongs to user {stat.Owner}, not to this one (chown)."));
+            if (!IsTrusted(stat)) open.Add($"{Shown.Path(file)} belongs to {User(stat)}, not to this user (chown).");
             if ((stat.Mode & OtherWrite) != 0) open.Add($"{Shown.Path(file)} can be written by everybody (chmod o-w).");
         }
     }
@@ -63,7 +63,7 @@ internal static class Rights
             if (Look(folder) is not { IsLink: false } stat) continue;
             bool isOthers = (stat.Mode & OtherWrite) != 0 && (stat.Mode & Sticky) == 0;
             if (!isOthers && IsTrusted(stat)) continue;
-            string who = isOthers ? "can be written by everybody" : string.Create(CultureInfo.InvariantCulture, $"belongs to user {stat.Owner}");
+            string who = isOthers ? "can be written by everybody" : $"belongs to {User(stat)}";
             string line = $"{Shown.Path(folder)} {who}, who can put another folder in the place of the one below it.";
             if (!open.Contains(line)) open.Add(line);
         }
@@ -78,6 +78,8 @@ internal static class Rights
             if (File.Exists(path) && File.ReadAllText(path).Trim() == "0") open.Add($"fs.{name} is off (sysctl fs.{name}=1).");
         }
     }
+
+    private static string User(LinuxStat stat) => string.Create(CultureInfo.InvariantCulture, $"user {stat.Owner}");
 
     private static bool IsTrusted(LinuxStat stat) => stat.Owner == 0 || stat.Owner == LinuxCalls.GetEffectiveUser();
 

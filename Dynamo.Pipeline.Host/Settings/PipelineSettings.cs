@@ -43,7 +43,10 @@ internal static class PipelineSettings
             ValueName = "ROWS",
             Help = "Bad rows a file may have; one more quarantines it whole. Default: 100.",
         },
-        One("rejects:text", "on or off", (p, text) => p with { KeepRawText = SettingText.Choice(text, s_text) }) with { Words = ["on", "off"] },
+        One("rejects:text", "on or off", (p, text) => p with { KeepRawText = SettingText.Choice(text, s_text) }) with
+        {
+            Words = ["on", "off"],
+        },
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),
         One("writeRetries", "a whole number, 0 or more", (p, text) => p with { WriteRetries = SettingText.Count(text) }),

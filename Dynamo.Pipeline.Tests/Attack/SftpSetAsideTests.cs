@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>Setting files aside on Debian's sftp-server, on a pipe to it.</summary>
-[Platform("Linux"), CancelAfter(60_000)]
+[Platform("Linux"), SupportedOSPlatform("linux"), CancelAfter(60_000)]
 internal sealed partial class SftpSetAsideTests
 {
     private const int Versions = 600;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.Versioning;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -6,7 +7,7 @@ namespace Dynamo.Pipeline.Tests;
 /// Commands that only read a database, by another user than the importer's. SQLite makes files beside the database for whoever opens it;
 /// those of another user stop the importer.
 /// </summary>
-[CancelAfter(60_000)]
+[Platform("Linux"), SupportedOSPlatform("linux"), CancelAfter(60_000)]
 internal sealed class SqliteReadersTests
 {
     private DynamoFolder _folder = null!;
@@ -50,7 +51,7 @@ internal sealed class SqliteReadersTests
             using var command = open.CreateCommand();
             command.CommandText = "update ImportRun set Host = 'from the log'";
             command.ExecuteNonQuery();
-            foreach (string file in Directory.GetFiles(_folder.Path, "readings.db*").Where(file => !file.EndsWith(".lock")))
+            foreach (string file in (string[])[_folder["readings.db"], _folder["readings.db-wal"], _folder["readings.db-shm"]])
                 File.Copy(file, _folder["copy/" + Path.GetFileName(file)]);
         }
         File.SetUnixFileMode(_folder["copy"], (UnixFileMode)0x1FF);

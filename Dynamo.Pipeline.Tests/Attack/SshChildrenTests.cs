@@ -56,8 +56,8 @@ internal sealed class SshChildrenTests
     public async Task A_jump_host_is_never_offered_the_target_s_password(CancellationToken token)
     {
         _hop = new Sshd(_folder["hop"], password: "hops-password");
-        await File.WriteAllTextAsync(
-            Path.Combine(_hop.Folder, "compare"), $"tr -d '\\000' >> '{_folder["offered"]}'; echo . >> '{_folder["offered"]}'; exit 1\n", token);
+        string compare = $"tr -d '\\000' >> '{_folder["offered"]}'; echo . >> '{_folder["offered"]}'; exit 1\n";
+        await File.WriteAllTextAsync(Path.Combine(_hop.Folder, "compare"), compare, token);
         await File.WriteAllTextAsync(_target.ConfigFile, $"""
             Host hop
               {Hop()}

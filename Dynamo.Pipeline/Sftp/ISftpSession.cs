@@ -61,7 +61,8 @@ internal interface ISftpSession : IAsyncDisposable
 
     /// <summary>
     /// Writes a new file and closes it: only then the server tells whether all of it is there. A file that cannot be opened
-    /// for it, because its name is taken or for another reason, is a <see cref="SftpStatusException"/>; then nothing of the content was read.
+    /// for it, because its name is taken or for another reason, is a <see cref="SftpStatusException"/>; then nothing of the content was
+    /// read.
     /// </summary>
     /// <param name="path">Its path.</param>
     /// <param name="content">Its content.</param>

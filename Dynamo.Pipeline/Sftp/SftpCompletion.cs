@@ -6,9 +6,9 @@ using Dynamo.Pipeline.Ledger;
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// What happens to a file on the server after the commit. It is set aside under a name of ours and looked at there, so that only the version
-/// that was listed is ever touched. A run killed between two steps is finished by the next. Nothing is replaced. Thread-safe: many files are
-/// completed at once.
+/// What happens to a file on the server after the commit. It is set aside under a name of ours and looked at there, so that only the
+/// version that was listed is ever touched. A run killed between two steps is finished by the next. Nothing is replaced. Thread-safe: many
+/// files are completed at once.
 /// </summary>
 internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceOptions options)
 {
@@ -70,11 +70,14 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             if (await session.StatAsync(place.Encode(path)).ConfigureAwait(false) is not { } linked || !linked.Is(file)) return;
             await DealWithAsync(session, completed, path, path, path, linked.Permissions).ConfigureAwait(false);
         }
-        else if (now.Is(file)) await DealWithAsync(session, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
+        else if (now.Is(file))
+            await DealWithAsync(session, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
         else await PutBackAsync(session, claim, path).ConfigureAwait(false);
     }
 
-    /// <summary>New content goes back. If there is something newer at its path by now, it stays, and a later listing puts it back.</summary>
+    /// <summary>
+    /// New content goes back. If there is something newer at its path by now, it stays, and a later listing puts it back.
+    /// </summary>
     private async Task PutBackAsync(ISftpSession session, string claim, string path) =>
         await session.RenameAsync(place.Encode(claim), place.Encode(path)).ConfigureAwait(false);
 
@@ -110,7 +113,9 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         else await MoveAsync(session, claim, SftpPlace.Append(target, ending), marker).ConfigureAwait(false);
     }
 
-    /// <summary>Moves a file to the archive or quarantine, under a name that is free. Returns that, or nothing if another host did it.</summary>
+    /// <summary>
+    /// Moves a file to the archive or quarantine, under a name that is free. Returns that, or nothing if another host did it.
+    /// </summary>
     private async Task<string?> PutAsideAsync(ISftpSession session, CompletedFile completed, string path, string claim, uint mode)
     {
         SourceFile file = completed.File;
@@ -311,7 +316,10 @@ internal sealed class SftpFolders(string source, SftpPlace place)
         byte[] path = place.Encode(folder);
         if (folder.Length == 0) return;
         if (place.IsOwn(folder) && await session.LstatAsync(path).ConfigureAwait(false) is { IsLink: true })
-            throw new SourceException($"{source}: {folder} is a symbolic link, and no file is put there. Remove it, or name the folder itself.");
+        {
+            throw new SourceException(
+                $"{source}: {folder} is a symbolic link, and no file is put there. Remove it, or name the folder itself.");
+        }
         if (await session.StatAsync(path).ConfigureAwait(false) is not null) return;
         // The root is the user's: where it is missing, it is not for us to make.
         if (folder != place.Root && folder.Contains('/')) await EnsureAsync(session, SftpPlace.FolderOfPath(folder)).ConfigureAwait(false);
@@ -323,8 +331,8 @@ internal sealed class SftpFolders(string source, SftpPlace place)
 }
 
 /// <summary>
-/// Folders of ours beside the files of a source, under a name that nobody can guess, in which the files of one call are set aside while they
-/// are archived, deleted or quarantined. A file keeps its name there, so that the next listing can put back what a killed run left.
+/// Folders of ours beside the files of a source, under a name that nobody can guess, in which the files of one call are set aside while
+/// they are archived, deleted or quarantined. A file keeps its name there, so that the next listing can put back what a killed run left.
 /// Thread-safe.
 /// </summary>
 internal sealed class SftpClaims(SftpPlace place) : IDisposable

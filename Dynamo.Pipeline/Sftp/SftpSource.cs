@@ -113,7 +113,8 @@ public sealed class SftpSource : IFileSource
             // A bad file holds two files open while it is copied; what the window leaves of the server's handles is a fifth of them.
             ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
             count = Math.Clamp(session.Files.Limit / 10, 1, Math.Min(MostBadAtOnce, bad.Count - next));
-            await Task.WhenAll(bad.GetRange(next, count).Select(file => CompleteAsync(claims, file, cancellationToken))).ConfigureAwait(false);
+            Task several = Task.WhenAll(bad.GetRange(next, count).Select(file => CompleteAsync(claims, file, cancellationToken)));
+            await several.ConfigureAwait(false);
         }
     }
 

@@ -14,7 +14,8 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
     private const string OnlyKeeps = "a symbolic link, which the managed client cannot move or delete without what it leads to; keep files "
         + "after the commit, or use the ssh client";
 
-    private const string SetAside = "a version that an interrupted run had set aside; it is put back when there is no other file of that name";
+    private const string SetAside =
+        "a version that an interrupted run had set aside; it is put back when there is no other file of that name";
 
     private const long MostFolderNames = 32L << 20;
 
@@ -130,8 +131,13 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
                 SftpNames.Check(entry.Name);
                 if (SftpNames.IsSelfOrParent(entry.Name) || !place.Names.TryDecode(entry.Name, out string? name)) continue;
                 string path = Join(folder, name);
-                SftpStatus status = ChangesNothing ? new SftpStatus(SftpCode.Failure, "") : await session.RenameAsync(
-                    place.Encode(SftpPlace.Join(from, name)), place.Encode(place.FolderOf(path))).WaitAsync(cancellationToken).ConfigureAwait(false);
+                var status = new SftpStatus(SftpCode.Failure, "");
+                if (!ChangesNothing)
+                {
+                    Task<SftpStatus> moving =
+                        session.RenameAsync(place.Encode(SftpPlace.Join(from, name)), place.Encode(place.FolderOf(path)));
+                    status = await moving.WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
                 if (status.Code == SftpCode.NoSuchFile || !_filter.WantsFile(name)) continue;
                 (SourceFile file, _) = Entry(path, name, entry.Attributes);
                 files.Add(status.IsOk && options.DoneMarker is null ? file : file with { DeferReason = SetAside });

@@ -31,9 +31,9 @@ internal static class SshEnvironment
 
 /// <summary>
 /// Hands a password to one ssh process through its askpass mechanism. The program that ssh runs is a script without a secret in it, in a
-/// folder that only this user can enter. It answers the ssh process that it is for, and no other: an ssh that this one starts for a jump host
-/// asks by the same script, and gets nothing. It answers one login and one key. The password comes through a FIFO that is gone as soon as it
-/// was opened: it is in no file, no environment and on no command line.
+/// folder that only this user can enter. It answers the ssh process that it is for, and no other: an ssh that this one starts for a jump
+/// host asks by the same script, and gets nothing. It answers one login and one key. The password comes through a FIFO that is gone as soon
+/// as it was opened: it is in no file, no environment and on no command line.
 /// </summary>
 /// <remarks>
 /// On Windows, the script has the password from the environment of ssh, and a ProxyCommand there would inherit it.
@@ -143,7 +143,8 @@ internal sealed class SshAskPass : IDisposable
         try
         {
             // Opened for both, a FIFO waits for nobody.
-            if (File.Exists(fifo)) new FileStream(fifo, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, 0).Dispose();
+            if (!File.Exists(fifo)) return;
+            new FileStream(fifo, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, 0).Dispose();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -35,7 +35,8 @@ internal sealed class SqliteDb : IDisposable
 
     private static SqliteDb Open(string address, string path, int flags)
     {
-        int code = raw.sqlite3_open_v2(address, out sqlite3 handle, flags | raw.SQLITE_OPEN_NOMUTEX | SqliteNative.OpenWithExtendedCodes, null);
+        flags |= raw.SQLITE_OPEN_NOMUTEX | SqliteNative.OpenWithExtendedCodes;
+        int code = raw.sqlite3_open_v2(address, out sqlite3 handle, flags, null);
         var db = new SqliteDb(handle, path);
         if (code == raw.SQLITE_OK) return db;
         SinkException fault = handle.IsInvalid ? SqliteFault.Of(code, "out of memory", path, "opening it") : db.Fault("opening it");

@@ -75,12 +75,13 @@ internal static partial class SqliteVisit
 
     private readonly record struct Stamp(long Size, DateTime ModifiedUtc)
     {
-        public static Stamp Of(string path) => new FileInfo(path) is { Exists: true } info ? new(info.Length, info.LastWriteTimeUtc) : default;
+        public static Stamp Of(string path) =>
+            new FileInfo(path) is { Exists: true } info ? new(info.Length, info.LastWriteTimeUtc) : default;
     }
 
     /// <summary>
-    /// SQLite's own shared lock of a reader (https://sqlite.org/lockingv3.html), from before somebody looks for a log until this process ends.
-    /// It is a lock of the open file (fcntl(2), "Open file description locks"), which SQLite's own locks do not undo. The file is never
+    /// SQLite's own shared lock of a reader (https://sqlite.org/lockingv3.html), from before somebody looks for a log until this process
+    /// ends. It is a lock of the open file (fcntl(2), "Open file description locks"), which SQLite's own locks do not undo. The file is never
     /// closed: to close it would undo the locks that a sink in this process may have.
     /// </summary>
     private static partial class ReadLock

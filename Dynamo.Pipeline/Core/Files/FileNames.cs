@@ -42,11 +42,12 @@ internal static class FileNames
     public static bool IsWithTime(string name, string original, DateTime modifiedUtc)
     {
         int dash = name.LastIndexOf("Z-", StringComparison.Ordinal) + 2, end = dash < 2 ? dash : dash + CountDigits(name.AsSpan(dash));
-        int number = dash < 2 || !int.TryParse(name.AsSpan(dash, end - dash), NumberStyles.None, CultureInfo.InvariantCulture, out int found)
-            ? 1 : found;
+        if (dash < 2 || !int.TryParse(name.AsSpan(dash, end - dash), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            number = 1;
         return name == WithTime(original, modifiedUtc, number) || name == WithTime(original, modifiedUtc, 1);
 
-        static int CountDigits(ReadOnlySpan<char> text) => text.IndexOfAnyExceptInRange('0', '9') is var other and >= 0 ? other : text.Length;
+        static int CountDigits(ReadOnlySpan<char> text) =>
+            text.IndexOfAnyExceptInRange('0', '9') is var other and >= 0 ? other : text.Length;
     }
 
     /// <summary>A hidden name that nobody can guess, for a file that is still being written.</summary>
@@ -63,7 +64,8 @@ internal static class FileNames
     public static string NewClaims() => $"{Claims}{Guid.NewGuid():N}";
 
     /// <summary>Whether <see cref="NewClaims"/> made the name.</summary>
-    public static bool IsClaims(ReadOnlySpan<char> name) => name.Length == Claims.Length + 32 && name.StartsWith(Claims, StringComparison.Ordinal);
+    public static bool IsClaims(ReadOnlySpan<char> name) =>
+        name.Length == Claims.Length + 32 && name.StartsWith(Claims, StringComparison.Ordinal);
 
     /// <summary>The folder of a listed path; empty for a name alone.</summary>
     public static string FolderOf(string path) => path.LastIndexOf('/') is var slash and > 0 ? path[..slash] : "";

@@ -128,6 +128,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
             moved = FolderMove.TryCopy(disk, linked ?? opened!, file, to, target);
         if (moved == Moved.Done)
         {
+            held.FlushMade();
             claims.Delete(name);
             claims.Flush();
         }
@@ -135,7 +136,8 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
     }
 
     /// <summary>Whether that name has the same version with the same content: a killed run put it there, or it was delivered twice.</summary>
-    private bool IsThere(HeldFolder claims, string name, SafeFileHandle? linked, SourceFile file, HeldFolder to, string target)
+    private static bool IsThere(
+        HeldFolder claims, string name, SafeFileHandle? linked, SourceFile file, HeldFolder to, string target)
     {
         if (!to.Stat(target).Is(file)) return false;
         using SafeFileHandle? opened = linked is null ? claims.OpenFile(name) : null;

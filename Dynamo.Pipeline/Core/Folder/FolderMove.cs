@@ -54,7 +54,8 @@ internal static partial class FolderMove
             for (long at = 0; ;)
             {
                 int read = ReadFully(one, a.AsSpan(0, BufferSize), at);
-                if (read != ReadFully(other, b.AsSpan(0, BufferSize), at) || !a.AsSpan(0, read).SequenceEqual(b.AsSpan(0, read))) return false;
+                if (read != ReadFully(other, b.AsSpan(0, BufferSize), at)) return false;
+                if (!a.AsSpan(0, read).SequenceEqual(b.AsSpan(0, read))) return false;
                 if (read == 0) return true;
                 at += read;
             }
@@ -66,7 +67,9 @@ internal static partial class FolderMove
         }
     }
 
-    /// <summary>The system's rename, because between file systems .NET's move becomes a copy, which a kill would leave incomplete.</summary>
+    /// <summary>
+    /// The system's rename, because between file systems .NET's move becomes a copy, which a kill would leave incomplete.
+    /// </summary>
     public static Moved Rename(string path, string target)
     {
         if (RenamePath(path, target) == 0) return Moved.Done;

@@ -97,7 +97,10 @@ public sealed class FolderQuarantine : IQuarantine
         string name = FileNames.NameOf(file.File.Path), reason = ReasonFile.For(quarantined);
         FileStat atHome = to.Stat(name), here = from.Stat(quarantined);
         if (atHome.Kind == FileKind.Missing && here.Kind is not (FileKind.Regular or FileKind.Link))
-            return $"it is neither in the quarantine nor in {_source.Place.Root}; delete {ReasonFile.For(file.Location)} if it is not needed";
+        {
+            return $"it is neither in the quarantine nor in {_source.Place.Root}; "
+                + $"delete {ReasonFile.For(file.Location)} if it is not needed";
+        }
         if (atHome.Kind != FileKind.Missing && !atHome.Is(file.File)) return NameIsTaken;
 
         if (atHome.Kind != FileKind.Missing)
@@ -139,7 +142,9 @@ public sealed class FolderQuarantine : IQuarantine
         File.SetLastWriteTimeUtc(opened, file.ModifiedUtc);
     }
 
-    /// <summary>A folder of the quarantine and a name in it, from a full path. The path is not believed: it is followed step by step.</summary>
+    /// <summary>
+    /// A folder of the quarantine and a name in it, from a full path. The path is not believed: it is followed step by step.
+    /// </summary>
     private (HeldFolder Folder, string Name)? PlaceOf(HeldFolders held, string location)
     {
         string relative = Relative(location);

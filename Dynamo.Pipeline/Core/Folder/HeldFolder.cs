@@ -28,6 +28,9 @@ internal abstract class HeldFolder(string path) : IDisposable
     /// <summary>The path it was opened by, for messages.</summary>
     public string Path => path;
 
+    /// <summary>Whether a folder was made in it that a power cut may take away.</summary>
+    public bool HasNewFolders { get; private set; }
+
     /// <summary>Who owns it, if that is neither this user nor the administrator; otherwise <see langword="null"/>.</summary>
     public abstract string? Stranger { get; }
 
@@ -79,7 +82,8 @@ internal abstract class HeldFolder(string path) : IDisposable
         for (int tries = 0; ; tries++)
         {
             if (Open(name) is { } there) return there;
-            if (!TryMakeFolder(name, like) && tries > 10) throw new IOException($"{System.IO.Path.Join(path, name)} comes and goes");
+            if (TryMakeFolder(name, like)) HasNewFolders = true;
+            else if (tries > 10) throw new IOException($"{System.IO.Path.Join(path, name)} comes and goes");
         }
     }
 
@@ -184,7 +188,8 @@ internal sealed class PortableHeldFolder(string path) : HeldFolder(path)
         string from = Full(name), target = System.IO.Path.Join(to.Path, newName);
         if (Stat(name).Kind == FileKind.Missing) return Moved.Missing;
         if (to.Stat(newName).Kind != FileKind.Missing) return Moved.Taken;
-        if (OperatingSystem.IsWindows() && System.IO.Path.GetPathRoot(from) != System.IO.Path.GetPathRoot(target)) return Moved.OtherFileSystem;
+        if (OperatingSystem.IsWindows() && System.IO.Path.GetPathRoot(from) != System.IO.Path.GetPathRoot(target))
+            return Moved.OtherFileSystem;
         if (!OperatingSystem.IsWindows()) return FolderMove.Rename(from, target);
         File.Move(from, target, overwrite: false);
         return Moved.Done;
@@ -199,7 +204,8 @@ internal sealed class PortableHeldFolder(string path) : HeldFolder(path)
         // .NET flushes files only.
     }
 
-    public override IEnumerable<string> Names() => Directory.EnumerateFileSystemEntries(Path).Select(entry => System.IO.Path.GetFileName(entry));
+    public override IEnumerable<string> Names() =>
+        Directory.EnumerateFileSystemEntries(Path).Select(entry => System.IO.Path.GetFileName(entry));
 
     public override void Dispose() { }
 

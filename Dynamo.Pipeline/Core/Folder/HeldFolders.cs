@@ -57,8 +57,7 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
 
     /// <summary>The quarantine, if there is one.</summary>
     /// <exception cref="SourceException">The quarantine is a link, or a stranger's.</exception>
-    public HeldFolder? ExistingQuarantine() =>
-        Own(place.Quarantine, nameof(FileSourceOptions.QuarantineFolder), static (folder, name) => folder.Open(name));
+    public HeldFolder? ExistingQuarantine() => Existing(place.Quarantine, nameof(FileSourceOptions.QuarantineFolder));
 
     /// <summary>Refuses an archive or quarantine that cannot be used, before a file is read.</summary>
     /// <exception cref="SourceException">It is a link, or a stranger's.</exception>
@@ -66,13 +65,19 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
     {
         try
         {
-            Own(place.Archive, nameof(FileSourceOptions.ArchiveFolder), static (folder, name) => folder.Open(name));
+            Existing(place.Archive, nameof(FileSourceOptions.ArchiveFolder));
             ExistingQuarantine();
         }
         catch (Exception error) when (FolderFaults.IsDisk(error))
         {
             // Whether the source itself can be listed, and the folders written, shows when that is done.
         }
+    }
+
+    /// <summary>Makes the folders that were made meanwhile survive a power cut.</summary>
+    public void FlushMade()
+    {
+        foreach (HeldFolder folder in _open.Values.Where(folder => folder.HasNewFolders)) folder.Flush();
     }
 
     /// <summary>Removes what killed runs left in a folder into which files are copied, once.</summary>
@@ -91,8 +96,12 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
         _open.Clear();
     }
 
+    private HeldFolder? Existing(string path, string option) =>
+        Directory.Exists(Path.GetDirectoryName(path) ?? path) ? Own(path, option, static (folder, name) => folder.Open(name)) : null;
+
     private HeldFolder BelowOwn(string path, string option, string below)
     {
+        if (!Directory.Exists(Path.GetDirectoryName(path) ?? path)) Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         HeldFolder own = Own(path, option, (folder, name) => folder.Make(name, Root))!;
         try
         {
@@ -118,7 +127,6 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
             else
             {
                 string parent = Path.GetDirectoryName(path) ?? path;
-                if (!Directory.Exists(parent)) Directory.CreateDirectory(parent);
                 own = Below(Opened(parent, () => disk.Hold(parent)), Path.GetFileName(path), step);
             }
             if (own?.Stranger is { } stranger) throw FolderFaults.Strange(path, stranger, option);
@@ -155,8 +163,8 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
 }
 
 /// <summary>
-/// A folder of ours beside the files of a source, which only this user may enter, under a name that nobody can guess. A file is moved there,
-/// looked at, and then archived, deleted or put back: what was looked at is what is dealt with, whatever is put at its path meanwhile.
+/// A folder of ours beside the files of a source, which only this user may enter, under a name that nobody can guess. A file is moved
+/// there, looked at, and then archived, deleted or put back: what was looked at is what is dealt with, whatever is put at its path meanwhile.
 /// It keeps its name there, so that the next run can put back what a killed one left. Used by one thread at a time.
 /// </summary>
 internal sealed class FolderClaims(HeldFolder folder) : IDisposable

@@ -222,9 +222,14 @@ internal sealed class LinuxDisk(string root) : FolderDisk
             OpenLinked(path).Dispose();
             return true;
         }
-        catch (Exception error) when (FolderFaults.IsDisk(error) || error is FileChangedException)
+        catch (FileChangedException)
         {
             return false;
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            // It leads to something below that cannot be read, which reading says in better words.
+            return true;
         }
     }
 

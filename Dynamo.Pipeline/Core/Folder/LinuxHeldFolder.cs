@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Versioning;
 using Dynamo.Pipeline.Files;
 using Microsoft.Win32.SafeHandles;
 
