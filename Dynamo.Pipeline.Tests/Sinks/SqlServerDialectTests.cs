@@ -5,8 +5,8 @@ public sealed class SqlServerDialectTests
 {
     private static readonly DateTime s_noon = new(2026, 3, 1, 12, 0, 0, DateTimeKind.Utc);
 
-    /// <summary>Texts of statements that only Babelfish needs: its columns' names, its landing tables, its joins by the hour.</summary>
-    private static readonly string[] s_onlyBabelfish = ["SELECT TOP (0) *", "StagedRow_", "DATEDIFF"];
+    /// <summary>Texts of statements that only Babelfish needs: rows as parameters, joins by the hour.</summary>
+    private static readonly string[] s_onlyBabelfish = ["VALUES (@v0", "DATEDIFF"];
 
     /// <param name="append">Whether rows are copied directly into the table.</param>
     /// <param name="most">A whole run with one batch: lease, check of the tables, run row, ledger, batch, end of the run.</param>
@@ -40,7 +40,6 @@ public sealed class SqlServerDialectTests
             foreach (string text in s_onlyBabelfish)
                 Assert.That(sent.Any(sql => sql.Contains(text, StringComparison.Ordinal)), Is.True, text);
             Assert.That(database.Readings(), Has.Count.EqualTo(20));
-            Assert.That(database.Query<string>("SELECT name FROM sys.tables WHERE name LIKE 'StagedRow%'"), Is.Empty);
         });
     }
 

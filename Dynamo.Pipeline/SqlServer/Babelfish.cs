@@ -1,3 +1,7 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+using System.Text;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -11,27 +15,14 @@ internal sealed class Babelfish : TdsDialect
     /// <summary>The number of all errors for which it has none of SQL Server's. A missing table is one of them.</summary>
     public const int NoNumber = 33557097;
 
+    /// <summary>How many parameters a statement may have in SQL Server, less some that SqlClient adds.</summary>
+    private const int MostParameters = 2000;
+
     private Babelfish()
     {
     }
 
     public static Babelfish Instance { get; } = new();
-
-    /// <summary>The catalogue has all names in lower case. A query has them as they were written.</summary>
-    public override async Task<SqlServerTable> SpelledAsync(
-        SqlServerDb db, SqlConnection connection, string name, SqlServerTable table, CancellationToken cancellationToken)
-    {
-        SqlCommand command = db.Command(connection, null, $"SELECT TOP (0) * FROM {name}");
-        await using (command.ConfigureAwait(false))
-        {
-            SqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
-            {
-                string[] names = [.. Enumerable.Range(0, reader.FieldCount).Select(reader.GetName)];
-                return table with { Columns = [.. table.Columns.Select(c => c with { Name = Spelled(c.Name, names) })] };
-            }
-        }
-    }
 
     /// <summary>
     /// Babelfish cannot find equal times by their hash. It would join by the other columns of a key, and compare every time of a
@@ -43,30 +34,60 @@ internal sealed class Babelfish : TdsDialect
         : "";
 
     /// <summary>
-    /// The catalogue does not list temporary tables. <c>SqlBulkCopy</c> asks it for the columns, and takes the table for missing.
-    /// So the rows go into a table of the database first, and from there into the staging table. One transaction creates and drops
-    /// that table: nobody else sees it, and a crash leaves nothing behind.
+    /// Since version 7, <c>SqlBulkCopy</c> asks for a table's columns with a statement that Babelfish answers with the last one only, and
+    /// of a temporary table it never told any. So rows go in by INSERT, as many in a statement as it may have parameters.
     /// </summary>
-    public override async Task<int> StageAsync<TRow>(
-        SqlServerDb db, SqlServerMergeSql<TRow> sql, SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing)
+    public override void Send(
+        SqlBulkCopy copy, DbDataReader rows, SqlConnection connection, SqlTransaction? transaction, Action progressed)
     {
-        (SqlConnection connection, CancellationToken cancellationToken) = (writing.Connection, writing.Cancellation);
-        string table = SqlServerText.Quote(db.Options.Schema, $"StagedRow_{Guid.NewGuid():N}");
-        string move = $"INSERT INTO {SqlServerMergeSql<TRow>.Staging} SELECT * FROM {table}; DROP TABLE {table}";
-        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
-        try
+        SqlBulkCopyColumnMapping[] columns = [.. copy.ColumnMappings.Cast<SqlBulkCopyColumnMapping>()];
+        int[] from = [.. columns.Select(column => rows.GetOrdinal(column.SourceColumn))];
+        string into = string.Join(", ", columns.Select(column => SqlServerText.Quote(column.DestinationColumn)));
+        int most = MostParameters / columns.Length;
+        for (bool more = rows.Read(); more;)
         {
-            await db.ExecuteAsync(connection, transaction, sql.CreateLike(table), cancellationToken).ConfigureAwait(false);
-            int parts = await copy.StageAsync(writing, transaction, table).ConfigureAwait(false);
-            await db.ExecuteAsync(connection, transaction, move, cancellationToken).ConfigureAwait(false);
-            await SqlServerTransaction.CommitAsync(db, transaction).ConfigureAwait(false);
-            return parts;
-        }
-        finally
-        {
-            await SqlServerTransaction.UndoAsync(transaction, writing.Abandoned is not null).ConfigureAwait(false);
+            using SqlCommand insert = connection.CreateCommand();
+            (insert.Transaction, insert.CommandTimeout) = (transaction, copy.BulkCopyTimeout);
+            var values = new StringBuilder($"INSERT INTO {copy.DestinationTableName} ({into}) VALUES ");
+            for (int row = 0; more && row < most; more = rows.Read(), row++)
+            {
+                for (int i = 0; i < from.Length; i++)
+                {
+                    string name = string.Create(CultureInfo.InvariantCulture, $"@v{insert.Parameters.Count}");
+                    values.Append(i > 0 ? "," : row > 0 ? ",(" : "(").Append(name);
+                    insert.Parameters.Add(name, TypeOf(rows.GetFieldType(from[i]))).Value = Copied(rows.GetValue(from[i]));
+                }
+                values.Append(')');
+            }
+            insert.CommandText = values.ToString();
+            insert.ExecuteNonQuery();
+            progressed();
         }
     }
+
+    private static SqlDbType TypeOf(Type type) =>
+        type == typeof(string) ? SqlDbType.NVarChar
+        : type == typeof(long) ? SqlDbType.BigInt
+        : type == typeof(int) ? SqlDbType.Int
+        : type == typeof(double) ? SqlDbType.Float
+        : type == typeof(bool) ? SqlDbType.Bit
+        : type == typeof(decimal) ? SqlDbType.Decimal
+        : type == typeof(Guid) ? SqlDbType.UniqueIdentifier
+        : type == typeof(byte[]) ? SqlDbType.Binary
+        : SqlDbType.DateTime2;
+
+    /// <summary>The reader uses one box for all values of a column, and a statement has many of them.</summary>
+    private static object Copied(object value) => value switch
+    {
+        long number => number,
+        int number => number,
+        double number => number,
+        bool truth => truth,
+        decimal number => number,
+        Guid id => id,
+        DateTime time => time,
+        _ => value,
+    };
 
     /// <summary>It has dropped the transaction without telling the client, and takes no other one on that connection.</summary>
     public override bool SurvivesRefusal => false;
@@ -74,7 +95,4 @@ internal sealed class Babelfish : TdsDialect
     /// <summary>PostgreSQL quotes names with double quotes.</summary>
     public override bool Names(string message, string column) =>
         base.Names(message, column) || message.Contains($"\"{column}\"", StringComparison.OrdinalIgnoreCase);
-
-    private static string Spelled(string name, string[] names) =>
-        names.Contains(name) ? name : names.FirstOrDefault(other => other.Equals(name, StringComparison.OrdinalIgnoreCase), name);
 }

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Data.Common;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -22,11 +23,10 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     /// </summary>
     private static readonly TimeSpan s_hearing = TimeSpan.FromSeconds(2), s_attention = TimeSpan.FromSeconds(10);
 
-    /// <summary>Copies a batch's rows into the staging table of the session, or into another table like it.</summary>
+    /// <summary>Copies a batch's rows into the staging table of the session.</summary>
     /// <returns>The parts of the keys that the rows touch.</returns>
-    public Task<int> StageAsync(
-        SqlServerWriting<TRow> writing, SqlTransaction? transaction = null, string table = SqlServerMergeSql<TRow>.Staging) =>
-        CopyAsync(writing, transaction, table, staged: true);
+    public Task<int> StageAsync(SqlServerWriting<TRow> writing) =>
+        CopyAsync(writing, null, SqlServerMergeSql<TRow>.Staging, staged: true);
 
     /// <summary>Copies a batch's rows into the table itself. Constraints are checked and triggers fire.</summary>
     public Task AppendAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction) =>
@@ -40,7 +40,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         {
             foreach (DataColumn column in rows.Columns)
                 copy.ColumnMappings.Add(column.ColumnName, column.ColumnName);
-            return RunAsync(writing, copy, () => copy.WriteToServer(rows));
+            return SendAsync(writing, copy, transaction, rows.CreateDataReader());
         }).ConfigureAwait(false);
     }
 
@@ -54,7 +54,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
             await foreach (IReadOnlyList<StagedPiece<TRow>> pieces in feed.ReadAsync(byName).ConfigureAwait(false))
             {
                 using var reader = new StagedRowReader<TRow>(target.Map.Columns, pieces, feed.Admit);
-                await RunAsync(writing, copy, () => copy.WriteToServer(reader)).ConfigureAwait(false);
+                await SendAsync(writing, copy, transaction, reader).ConfigureAwait(false);
             }
         }).ConfigureAwait(false);
         return feed.Parts;
@@ -78,19 +78,21 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
     /// answer with a blocking call in every mode, and holds a lock that closing the connection needs. And it waits for ever when the
     /// server takes no more rows. In both cases the connection is given up.
     /// </summary>
-    private async Task RunAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, Action write)
+    private async Task SendAsync(SqlServerWriting<TRow> writing, SqlBulkCopy copy, SqlTransaction? transaction, DbDataReader rows)
     {
         // Between two notices are an answer, the next request and its rows. SqlClient allows the stall time for each.
         TimeSpan longest = (3 * db.Options.StallTimeout) + s_attention;
         using var quiet = new CancellationTokenSource(longest, db.Options.TimeProvider);
-        copy.SqlRowsCopied += Restart;
+        copy.SqlRowsCopied += Copied;
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(quiet.Token, writing.Cancellation);
-        Task copying = Task.Factory.StartNew(write, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task copying = Task.Factory.StartNew(
+            () => target.Dialect.Send(copy, rows, writing.Connection, transaction, Restart),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using (stopping.Token.Register(stopped.SetResult))
             await Task.WhenAny(copying, stopped.Task).ConfigureAwait(false);
         if (!copying.IsCompleted) await Task.WhenAny(copying, Task.Delay(s_hearing, CancellationToken.None)).ConfigureAwait(false);
-        copy.SqlRowsCopied -= Restart;
+        copy.SqlRowsCopied -= Copied;
         if (!copying.IsCompleted)
         {
             writing.Abandoned = copying;
@@ -98,7 +100,8 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         }
         await copying.ConfigureAwait(false);
 
-        void Restart(object? sender, SqlRowsCopiedEventArgs e) => quiet.CancelAfter(longest);
+        void Restart() => quiet.CancelAfter(longest);
+        void Copied(object? sender, SqlRowsCopiedEventArgs e) => Restart();
     }
 
     private SqlBulkCopyOptions How(bool staged)

@@ -32,7 +32,7 @@ internal sealed class SqlServerKeyParts<TRow>
             else if (key.Column is RowColumn<TRow, long> number) _number = number.Get;
             else if (key.Column is RowColumn<TRow, Guid> id) _id = id.Get;
             else continue;
-            Column = key.Target.Name;
+            Column = key.Column.Name;
             return;
         }
     }

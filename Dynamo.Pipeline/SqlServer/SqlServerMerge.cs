@@ -165,14 +165,10 @@ internal sealed class SqlServerMergeSql<TRow>
     /// attempt when a transaction is rolled back.
     /// </summary>
     public string Create => $"""
-        {CreateLike(Staging)};
+        CREATE TABLE {Staging} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))},
+          {Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL);
         CREATE TABLE {Meetings} ({Sequence} bigint NOT NULL, Kind int NOT NULL, PRIMARY KEY ({Sequence}, Kind))
         """;
-
-    /// <summary>Creates a table with the columns of the staging table.</summary>
-    public string CreateLike(string name) =>
-        $"CREATE TABLE {name} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))}, "
-        + $"{Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL)";
 
     /// <summary>
     /// Merges the staged rows. First result: how many rows were new. Second result: how many rows met another one, by file and kind

@@ -66,7 +66,6 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             return _options.CreateTables
                 ? null
                 : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
-        rows = await dialect.SpelledAsync(db, connection, Quoted(map.Name), rows, cancellationToken).ConfigureAwait(false);
         foreach (RowColumn<TRow> column in map.Columns)
             CheckColumn(column, rows);
         CheckOthers(rows);
@@ -98,10 +97,10 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
                 + $"found {string.Join(", ", rows.Columns.Select(c => c.Name))}{(near is null ? "" : $" (did you mean {near}?)")}");
         }
         if (found.IsReadOnly)
-            throw Misfit($"the column {map.Name}.{found.Name} is computed or an identity: the server fills it, so the row map must not");
+            throw Misfit($"the column {map.Name}.{column.Name} is computed or an identity: the server fills it, so the row map must not");
         if (!Takes(found.Type, column.Kind))
             throw Misfit(
-                $"the column {map.Name}.{found.Name} has another type: found {found.Declared}, expected one for {Expected(column.Kind)}");
+                $"the column {map.Name}.{column.Name} has another type: found {found.Declared}, expected one for {Expected(column.Kind)}");
     }
 
     private void CheckOthers(SqlServerTable rows)

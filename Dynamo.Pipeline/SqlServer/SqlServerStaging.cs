@@ -22,7 +22,7 @@ internal sealed class SqlServerStaging<TRow>(
     {
         await CreateAsync(writing).ConfigureAwait(false);
         if (writing.Ordered.Any(w => w.IsLoading))
-            writing.Parts = await target.Dialect.StageAsync(db, _sql, copy, writing).ConfigureAwait(false);
+            writing.Parts = await copy.StageAsync(writing).ConfigureAwait(false);
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 

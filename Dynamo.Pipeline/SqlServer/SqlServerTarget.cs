@@ -10,7 +10,7 @@ internal sealed class SqlServerTarget<TRow>
         Columns = [.. map.Columns.Select(c => SqlServerColumn<TRow>.For(c, table.Find(c.Name)!))];
         Triggers = table.Triggers;
         Parts = new SqlServerKeyParts<TRow>(Keys);
-        Plan = SqlServerPlan.For(table, [.. Keys.Select(c => c.Target.Name)], Parts.Column, options);
+        Plan = SqlServerPlan.For(table, [.. Keys.Select(c => c.Column.Name)], Parts.Column, options);
     }
 
     public RowMap<TRow> Map { get; }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -29,27 +30,18 @@ internal class TdsDialect
     /// </summary>
     public static bool MayMissTable(int number) => number is InvalidObject or Babelfish.NoNumber;
 
-    /// <summary>
-    /// The table with its columns spelled as a query names them, because <c>SqlBulkCopy</c> knows a column by no other spelling.
-    /// SQL Server's catalogue keeps the spelling.
-    /// </summary>
-    /// <param name="db">The database.</param>
-    /// <param name="connection">An open connection.</param>
-    /// <param name="name">The table's quoted name with its schema.</param>
-    /// <param name="table">What the catalogue says about it.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    public virtual Task<SqlServerTable> SpelledAsync(
-        SqlServerDb db, SqlConnection connection, string name, SqlServerTable table, CancellationToken cancellationToken) =>
-        Task.FromResult(table);
-
     /// <summary>A further condition of a join on two equal values of this type, which helps the server to find them; or nothing.</summary>
     public virtual string AlsoEqual(string type, string one, string other) => "";
 
-    /// <summary>Copies the batch's rows into the staging table, which is there.</summary>
-    /// <returns>The parts of the keys that the rows touch.</returns>
-    public virtual Task<int> StageAsync<TRow>(
-        SqlServerDb db, SqlServerMergeSql<TRow> sql, SqlServerCopy<TRow> copy, SqlServerWriting<TRow> writing) =>
-        copy.StageAsync(writing);
+    /// <summary>Sends all rows of a reader into a table, and blocks until the server has them.</summary>
+    /// <param name="copy">The bulk copy, with the table and the mapped columns.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="connection">The connection of the bulk copy.</param>
+    /// <param name="transaction">Its transaction, or null.</param>
+    /// <param name="progressed">Called when the server has taken rows, unless the bulk copy itself tells.</param>
+    public virtual void Send(
+        SqlBulkCopy copy, DbDataReader rows, SqlConnection connection, SqlTransaction? transaction, Action progressed) =>
+        copy.WriteToServer(rows);
 
     /// <summary>After the server refused a bulk copy: whether the connection still takes transactions and other bulk copies.</summary>
     public virtual bool SurvivesRefusal => true;

@@ -48,11 +48,15 @@ internal abstract class SqliteBinder<TRow>(RowColumn<TRow> column)
             {
                 if (!column.IsNullable) return "the key is missing";
                 _ = statement.BindNull(index);
+                statement.Remember(index, null);
                 return null;
             }
+            if (statement.HasText(index, text)) return null;
             if (text.Contains('\0')) return "the text holds a NUL character";
             if (!statement.Buffer.TryOf(text, out ReadOnlySpan<byte> utf8)) return "the text is not valid Unicode";
-            return statement.BindText(index, utf8) == raw.SQLITE_OK ? null : "the text is too long";
+            bool isBound = statement.BindText(index, utf8) == raw.SQLITE_OK;
+            statement.Remember(index, isBound ? text : null);
+            return isBound ? null : "the text is too long";
         }
 
         public override string? Show(TRow row) => column.Get(row);

@@ -5,12 +5,14 @@ namespace Dynamo.Pipeline.Sqlite;
 /// that was copied whole starts again from its beginning instead of growing. It waits for nobody (a passive checkpoint). If it fails, for
 /// example because the disk is full, the pages stay in the WAL and nothing is lost.
 /// </summary>
-internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
+internal sealed class SqliteCheckpoints(SqliteDb writer) : IAsyncDisposable
 {
-    /// <summary>A smaller WAL is copied once, at the end: its pages may soon be written again.</summary>
-    private const long EnoughBytes = 4 << 20;
+    /// <summary>
+    /// About 4 MB. Fewer pages are copied later: they may soon be written again, and each copying waits for the disk twice.
+    /// </summary>
+    private const long EnoughPages = 1024;
 
-    private readonly FileInfo _wal = new(path + "-wal");
+    private long _pages;
     private Task _copying = Task.CompletedTask;
     private SqliteDb? _db;
 
@@ -20,9 +22,10 @@ internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
     /// <summary>The writer calls it after each commit.</summary>
     public void Committed()
     {
-        if (!_copying.IsCompleted) return;
-        _wal.Refresh();
-        if (_wal is { Exists: true, Length: >= EnoughBytes }) _copying = Task.Run(Copy);
+        _pages += writer.TakePagesWritten();
+        if (_pages < EnoughPages || !_copying.IsCompleted) return;
+        _pages = 0;
+        _copying = Task.Run(Copy);
     }
 
     public async ValueTask DisposeAsync()
@@ -33,7 +36,7 @@ internal sealed class SqliteCheckpoints(string path) : IAsyncDisposable
 
     private void Copy()
     {
-        _db ??= SqliteDb.Open(path, create: false);
+        _db ??= SqliteDb.Open(writer.Path, create: false);
         _db.TryExecute("PRAGMA wal_checkpoint(PASSIVE)");
     }
 }

@@ -5,6 +5,9 @@ namespace Dynamo.Pipeline.Sqlite;
 /// <summary>One connection. One thread at a time may use it: it is opened without SQLite's own mutex.</summary>
 internal sealed class SqliteDb : IDisposable
 {
+    /// <summary>SQLITE_DBSTATUS_CACHE_WRITE (https://sqlite.org/c3ref/c_dbstatus_options.html).</summary>
+    private const int PagesWritten = 9;
+
     // Tells SQLitePCLRaw which library to call.
     static SqliteDb() => Batteries_V2.Init();
 
@@ -18,6 +21,13 @@ internal sealed class SqliteDb : IDisposable
 
     /// <summary>How many rows the last INSERT, UPDATE or DELETE changed, without those that its triggers changed.</summary>
     public long Changes => raw.sqlite3_changes(Handle);
+
+    /// <summary>How many pages the connection wrote, to the WAL, since it was asked the last time.</summary>
+    public long TakePagesWritten()
+    {
+        _ = raw.sqlite3_db_status(Handle, PagesWritten, out int pages, out _, resetFlg: 1);
+        return pages;
+    }
 
     public bool InTransaction => raw.sqlite3_get_autocommit(Handle) == 0;
 

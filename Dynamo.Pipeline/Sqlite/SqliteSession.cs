@@ -113,7 +113,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         {
             _db.Rollback();
         }
-        _checkpoints = new SqliteCheckpoints(_db.Path);
+        _checkpoints = new SqliteCheckpoints(_db);
         _reader = new SqliteLedgerReader(_db.Path, _options, run.Source);
         _ledger = new SqliteLedgerWriter(_db, _options, run.Source, _runId);
         _rejects = new SqliteRejectWriter(_db, _options, run, _runId);

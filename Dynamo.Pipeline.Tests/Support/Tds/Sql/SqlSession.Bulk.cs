@@ -26,7 +26,10 @@ internal sealed partial class SqlSession
         output.Columns([new TdsColumn("", TdsType.Int, Nullable: false)]);
         output.Row([(long)TransactionDepth]);
         output.StatementDone(SqlCommandKind.Select, 1);
-        output.Columns([.. Described(table).Select(c => c.ToColumn())]);
+        List<SqlTableColumn> described = Described(table);
+        // The statement collects the columns' names in a variable. In Babelfish, the last one is all that remains in it.
+        if (_shared.IsBabelfish && !SqlNames.IsTemporary(table)) described = described[^1..];
+        output.Columns([.. described.Select(c => c.ToColumn())]);
         output.StatementDone(SqlCommandKind.Select, 0);
         // Babelfish's catalogue lists no temporary tables.
         TableCollations(table, new Scope([], output), isListed: !(_shared.IsBabelfish && SqlNames.IsTemporary(table)));
