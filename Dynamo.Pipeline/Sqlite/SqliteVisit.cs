@@ -81,8 +81,8 @@ internal static partial class SqliteVisit
 
     /// <summary>
     /// SQLite's own shared lock of a reader (https://sqlite.org/lockingv3.html), from before somebody looks for a log until this process
-    /// ends. It is a lock of the open file (fcntl(2), "Open file description locks"), which SQLite's own locks do not undo. The file is never
-    /// closed: to close it would undo the locks that a sink in this process may have.
+    /// ends. It is a lock of the open file (fcntl(2), "Open file description locks"), which SQLite's own locks do not undo. The file is
+    /// never closed: to close it would undo the locks that a sink in this process may have.
     /// </summary>
     private static partial class ReadLock
     {

@@ -135,7 +135,9 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
         return moved;
     }
 
-    /// <summary>Whether that name has the same version with the same content: a killed run put it there, or it was delivered twice.</summary>
+    /// <summary>
+    /// Whether that name has the same version with the same content: a killed run put it there, or it was delivered twice.
+    /// </summary>
     private static bool IsThere(
         HeldFolder claims, string name, SafeFileHandle? linked, SourceFile file, HeldFolder to, string target)
     {

@@ -16,6 +16,9 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
     private readonly Dictionary<string, FolderClaims> _claims = new(StringComparer.Ordinal);
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
 
+    // The last ones again: nearly every file is in the folder of the one before.
+    private (string Below, HeldFolder Folder)? _source, _claimed, _archive, _quarantine;
+
     /// <summary>The source's folder. Its path is the administrator's, links and all.</summary>
     public HeldFolder Root => Opened(place.Root, () => disk.Hold(place.Root));
 
@@ -25,10 +28,13 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
     /// </summary>
     public HeldFolder? Source(string below)
     {
+        if (_source is { } last && last.Below == below) return last.Folder;
         if (_open.Count > MostOpen) Close();
         try
         {
-            return Below(Root, below, static (folder, name) => folder.Open(name));
+            HeldFolder? folder = Below(Root, below, static (folder, name) => folder.Open(name));
+            _source = folder is null ? null : (below, folder);
+            return folder;
         }
         catch (FolderReplacedException)
         {
@@ -43,17 +49,31 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
     /// <summary>Where files of a folder of the source are set aside while they are dealt with.</summary>
     public HeldFolder Claims(string below, HeldFolder folder)
     {
+        if (_claimed is { } last && last.Below == below) return last.Folder;
         if (!_claims.TryGetValue(below, out FolderClaims? claims)) _claims.Add(below, claims = new FolderClaims(folder));
+        _claimed = (below, claims.Folder);
         return claims.Folder;
     }
 
     /// <summary>A folder of the archive, made if it is missing.</summary>
     /// <exception cref="SourceException">The archive is a link, or a stranger's.</exception>
-    public HeldFolder Archive(string below) => BelowOwn(place.Archive, nameof(FileSourceOptions.ArchiveFolder), below);
+    public HeldFolder Archive(string below)
+    {
+        if (_archive is { } last && last.Below == below) return last.Folder;
+        HeldFolder folder = BelowOwn(place.Archive, nameof(FileSourceOptions.ArchiveFolder), below);
+        _archive = (below, folder);
+        return folder;
+    }
 
     /// <summary>A folder of the quarantine, made if it is missing.</summary>
     /// <exception cref="SourceException">The quarantine is a link, or a stranger's.</exception>
-    public HeldFolder Quarantine(string below) => BelowOwn(place.Quarantine, nameof(FileSourceOptions.QuarantineFolder), below);
+    public HeldFolder Quarantine(string below)
+    {
+        if (_quarantine is { } last && last.Below == below) return last.Folder;
+        HeldFolder folder = BelowOwn(place.Quarantine, nameof(FileSourceOptions.QuarantineFolder), below);
+        _quarantine = (below, folder);
+        return folder;
+    }
 
     /// <summary>The quarantine, if there is one.</summary>
     /// <exception cref="SourceException">The quarantine is a link, or a stranger's.</exception>
@@ -94,6 +114,7 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
         foreach (HeldFolder folder in _open.Values) folder.Dispose();
         _claims.Clear();
         _open.Clear();
+        _source = _claimed = _archive = _quarantine = null;
     }
 
     private HeldFolder? Existing(string path, string option) =>
@@ -164,8 +185,8 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
 
 /// <summary>
 /// A folder of ours beside the files of a source, which only this user may enter, under a name that nobody can guess. A file is moved
-/// there, looked at, and then archived, deleted or put back: what was looked at is what is dealt with, whatever is put at its path meanwhile.
-/// It keeps its name there, so that the next run can put back what a killed one left. Used by one thread at a time.
+/// there, looked at, and then archived, deleted or put back: what was looked at is what is dealt with, whatever is put at its path
+/// meanwhile. It keeps its name there, so that the next run can put back what a killed one left. Used by one thread at a time.
 /// </summary>
 internal sealed class FolderClaims(HeldFolder folder) : IDisposable
 {
