@@ -11,6 +11,7 @@ internal sealed class DurableCopyTests
         if (!File.Exists("/usr/bin/strace")) External.Missing("strace is not installed");
         using var elsewhere = new ScratchFolder("/dev/shm");
         using var folder = new DynamoFolder();
+        Directory.CreateDirectory(folder["inbox/sub"]);
         folder.Put("sub/a.csv", "L1,flow,2025-01-01T00:00:00Z,1.5");
         await File.WriteAllTextAsync(
             folder["dynamo.json"], $$"""{ "archive": "{{elsewhere["archive"]}}", "recursive": true, "after": "archive" }""", token);

@@ -77,6 +77,12 @@ internal interface ISftpSession : IAsyncDisposable
     /// <summary>Makes a folder with these permission bits, less those that the server takes. The managed client cannot set them.</summary>
     Task<SftpStatus> MakeFolderAsync(byte[] path, uint mode);
 
+    /// <summary>
+    /// Moves a file in one step, where the server can, to a name that nobody else knows; what has that name is replaced. OpenSSH's plain
+    /// RENAME is a link and an unlink, which removes what was put at the old name between the two.
+    /// </summary>
+    Task<SftpStatus> TakeAsync(byte[] from, byte[] to);
+
     /// <summary>Renames. A name that is taken is a failure (section 6.5 of the draft): nothing is replaced.</summary>
     Task<SftpStatus> RenameAsync(byte[] from, byte[] to);
 

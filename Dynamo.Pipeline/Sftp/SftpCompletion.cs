@@ -50,7 +50,10 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     {
         SourceFile file = completed.File;
         string claim = await claims.PathAsync(session, path).ConfigureAwait(false);
-        Task<SftpStatus> taking = session.RenameAsync(place.Encode(path), place.Encode(claim));
+        // Taking replaces what an earlier attempt has set aside, so that is looked for first.
+        bool isThere = !claims.IsNew(claim) && await session.LstatAsync(place.Encode(claim)).ConfigureAwait(false) is not null;
+        Task<SftpStatus> taking =
+            isThere ? Task.FromResult(default(SftpStatus)) : session.TakeAsync(place.Encode(path), place.Encode(claim));
         Task<SftpAttributes?> looking = session.LstatAsync(place.Encode(claim));
         await Task.WhenAll(taking, looking).ConfigureAwait(false);
         SftpStatus taken = await taking.ConfigureAwait(false);
@@ -103,7 +106,7 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         if (claim == path) claim = marker;
         if (claim != marker)
         {
-            SftpStatus taken = await session.RenameAsync(place.Encode(marker), place.Encode(claim)).ConfigureAwait(false);
+            SftpStatus taken = await session.TakeAsync(place.Encode(marker), place.Encode(claim)).ConfigureAwait(false);
             if (taken.Code == SftpCode.NoSuchFile) return;
             CheckCompleted(taken, "set aside", marker);
         }
@@ -342,10 +345,14 @@ internal sealed class SftpClaims(SftpPlace place) : IDisposable
     private static readonly ConcurrentDictionary<string, bool> s_inUse = new(StringComparer.Ordinal);
 
     private readonly ConcurrentDictionary<string, Lazy<Task>> _made = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _taken = new(StringComparer.Ordinal);
     private readonly string _name = FileNames.NewClaims();
 
     /// <summary>Whether this process uses it right now.</summary>
     public static bool IsInUse(string name) => s_inUse.ContainsKey(name);
+
+    /// <summary>Whether nothing was set aside under this path before. Then it is noted.</summary>
+    public bool IsNew(string claim) => _taken.TryAdd(claim, true);
 
     /// <summary>Where a file is set aside. The folder is made before its first file.</summary>
     public async Task<string> PathAsync(ISftpSession session, string path)

@@ -228,6 +228,10 @@ internal sealed class SftpConnection : ISftpSession
     public Task<SftpStatus> MakeFolderAsync(byte[] path, uint mode) =>
         Ask(new SftpStatusCall(), SftpProtocol.MkDir, path, Permissions(mode));
 
+    public Task<SftpStatus> TakeAsync(byte[] from, byte[] to) => _extensions.ContainsKey(SftpProtocol.PosixRename)
+        ? Ask(new SftpStatusCall(), SftpProtocol.Extended, SftpProtocol.PosixRenameName, [.. Text(from), .. Text(to)])
+        : RenameAsync(from, to);
+
     public Task<SftpStatus> RenameAsync(byte[] from, byte[] to) => Ask(new SftpStatusCall(), SftpProtocol.Rename, from, Text(to));
 
     public Task<SftpStatus> SetTimeAsync(byte[] path, DateTime modifiedUtc)

@@ -20,7 +20,10 @@ internal static class SftpProtocol
     /// <summary>The draft leaves a handle's length open "up to 256 bytes": longer ones are a lie.</summary>
     public const int LongestHandle = 256;
 
-    public const string Limits = "limits@openssh.com";
+    public const string PosixRename = "posix-rename@openssh.com", Limits = "limits@openssh.com";
+
+    /// <summary><see cref="PosixRename"/> as it is sent.</summary>
+    public static ReadOnlySpan<byte> PosixRenameName => "posix-rename@openssh.com"u8;
 }
 
 /// <summary>The codes of an SSH_FXP_STATUS answer. Servers send others too; whatever is not named here is a failure.</summary>

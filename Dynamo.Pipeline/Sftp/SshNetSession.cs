@@ -210,6 +210,8 @@ internal sealed partial class SshNetSession : ISftpSession
     public Task<SftpStatus> MakeFolderAsync(byte[] path, uint mode) =>
         StatusAsync(() => DoAsync(() => _client.CreateDirectoryAsync(Text(path), CancellationToken.None)));
 
+    public Task<SftpStatus> TakeAsync(byte[] from, byte[] to) => RenameAsync(from, to);
+
     public Task<SftpStatus> RenameAsync(byte[] from, byte[] to) => WithAsync(from, file => BlockAsync(() => file.MoveTo(Text(to))));
 
     public Task<SftpStatus> SetTimeAsync(byte[] path, DateTime modifiedUtc) => WithAsync(path, file => BlockAsync(() =>

@@ -28,6 +28,9 @@ internal abstract class HeldFolder(string path) : IDisposable
     /// <summary>The path it was opened by, for messages.</summary>
     public string Path => path;
 
+    /// <summary>Whether nobody else can put anything into it.</summary>
+    public bool IsPrivate { get; set; }
+
     /// <summary>Whether a folder was made in it that a power cut may take away.</summary>
     public bool HasNewFolders { get; private set; }
 

@@ -215,7 +215,8 @@ internal sealed class FolderClaims(HeldFolder folder) : IDisposable
         s_inUse[_name] = true;
         if (folder.TryMakeFolder(_name, like: null) && folder.Open(_name) is { } made)
         {
-            if (made.Stranger is null) return made;
+            made.IsPrivate = made.Stranger is null;
+            if (made.IsPrivate) return made;
             made.Dispose();
         }
         throw new IOException($"{folder.Path}: somebody takes away the folders that are made there");

@@ -139,18 +139,21 @@ internal sealed class LinuxHeldFolder : HeldFolder
 
     public override void Dispose() => _handle.Dispose();
 
-    /// <summary>A file may have two names for a moment, but never none, and nothing is replaced.</summary>
+    /// <summary>
+    /// A file may have two names for a moment, but never none, and nothing is replaced. Between the two steps somebody may put another file
+    /// at the old name, which would be removed. So a file is taken out of a folder of others in one step, into a private one.
+    /// </summary>
     private Moved TryLinkAndUnlink(string name, HeldFolder to, string newName)
     {
-        if (LinuxCalls.LinkAt(_folder, name, ((LinuxHeldFolder)to)._folder, newName, 0) == 0)
+        if (!to.IsPrivate && LinuxCalls.LinkAt(_folder, name, ((LinuxHeldFolder)to)._folder, newName, 0) == 0)
         {
             Delete(name);
             return Moved.Done;
         }
         int error = Marshal.GetLastPInvokeError();
-        if (error is LinuxCalls.NotPermitted or LinuxCalls.NotSupported or LinuxCalls.NoSuchCall)
+        if (to.IsPrivate || error is LinuxCalls.NotPermitted or LinuxCalls.NotSupported or LinuxCalls.NoSuchCall)
         {
-            // A file system without hard links either, such as FAT: looking first is all that is left.
+            // For a file system without hard links, such as FAT, looking first is all that is left.
             if (to.Stat(newName).Kind != FileKind.Missing) return Moved.Taken;
             if (LinuxCalls.RenameAt(_folder, name, ((LinuxHeldFolder)to)._folder, newName) == 0) return Moved.Done;
             error = Marshal.GetLastPInvokeError();
