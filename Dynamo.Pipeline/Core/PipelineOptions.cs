@@ -77,6 +77,13 @@ public sealed record PipelineOptions
     public int MaxBadRows { get; init => field = AtLeast(0, value); } = 100;
 
     /// <summary>
+    /// Whether what was found in a bad row, and the beginning of the row, are kept with the reason: in the table of rejects, the ledger
+    /// and the reason file. At most 200 characters each. Default <see langword="true"/>. With <see langword="false"/>, a reason says
+    /// what is wrong, in which line and column, and nothing of what the file holds.
+    /// </summary>
+    public bool KeepRawText { get; init; } = true;
+
+    /// <summary>
     /// How often a batch is written again after a transient error of the sink, with growing pauses, before the run ends with that error.
     /// Default 5. With 0, a batch is never written again.
     /// </summary>

@@ -54,6 +54,15 @@ internal static class FolderFaults
             + "or keep the files after the commit. What is loaded stays loaded; the next run continues here.", error)
         : Broken($"{path} cannot be {what}", error);
 
+    /// <summary>A link where a folder of ours should be.</summary>
+    public static SourceException Refused(FolderReplacedException error, string option) => new(
+        $"{error.Message}, and no file is put there. Remove it, or name the folder itself ({option}).", error);
+
+    /// <summary>A folder that should be ours and is somebody else's.</summary>
+    public static SourceException Strange(string path, string owner, string option) => new(
+        $"{path} belongs to {owner}, who can take or change what is put there: nothing is. Give it to the user of the import (chown), "
+        + $"or name another folder ({option}).");
+
     private static SourceException Broken(string what, Exception error) => new(error.HResult is TooManyOpen or TooManyOpenInSystem
         ? $"{what}: too many open files. Raise the limit (ulimit -n) or lower the number of readers."
         : $"{what}: {error.Message}. Check the disk or the network share, then run again.", error);
