@@ -98,8 +98,9 @@ public sealed record PipelineOptions
     public TimeSpan StallTimeout { get; init => field = Positive(value); } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How long a cancelled run may take to write what it has read. Default 10 s. What is not committed by then is rolled back,
-    /// and the next run imports it.
+    /// How long a run may take to end once it is cancelled or has failed. Default 10 s. A cancelled run writes what it has read; what is
+    /// not committed after three quarters of this time is rolled back, and the next run imports it. The rest of the time is for closing
+    /// the run.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan StopDeadline { get; init => field = Positive(value); } = TimeSpan.FromSeconds(10);

@@ -33,7 +33,7 @@ internal sealed class BatchWriter<TRow>(
             run.Count(results[i]);
         }
         run.Progressed();
-        await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
+        await run.SendAsync(complete, new CommittedBatch<TRow>(files, results), run.Leaving).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -44,7 +44,8 @@ internal sealed class BatchWriter<TRow>(
     {
         try
         {
-            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+            FileResult[] results = await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+            return Faults.Checked(sink, results, files.Length);
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {
@@ -53,7 +54,7 @@ internal sealed class BatchWriter<TRow>(
         catch (BadFileException bad) when (files is [{ IsStreamed: true, Defect: null }])
         {
             files[0].Quarantine(bad.Defect);
-            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+            return Faults.Checked(sink, await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false), files.Length);
         }
         catch (FileChangedException changed) when (files is [{ IsStreamed: true }])
         {

@@ -63,7 +63,7 @@ internal sealed class FileLister<TRow>(
     {
         try
         {
-            return await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
+            return Faults.Checked(sink, await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false), _listed.Count);
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {
@@ -107,38 +107,56 @@ internal sealed class FileLister<TRow>(
 
 /// <summary>
 /// A listing that starts while the sink is still being prepared: the folder is read, or the server connected, while the database opens.
-/// The first file waits until <see cref="FilesAsync"/> is called. If that call never comes, disposing cancels the listing;
-/// it waits for a listing that ignores its cancellation no longer than the stop deadline.
+/// The first file waits until <see cref="FilesAsync"/> is called. Disposing cancels a listing that has not ended; if nobody asked for
+/// its files, it waits for a listing that ignores its cancellation, but no longer than the stop deadline.
 /// </summary>
 internal sealed class StartedListing : IAsyncDisposable
 {
     private readonly IFileSource _source;
     private readonly PipelineOptions _options;
     private readonly CancellationTokenSource _cancellation;
-    private readonly IAsyncEnumerator<SourceFile> _files;
     private readonly Task<bool> _first;
+    private IAsyncEnumerator<SourceFile>? _files;
     private bool _asked;
 
     public StartedListing(IFileSource source, PipelineRun run)
     {
         (_source, _options) = (source, run.Options);
-        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping);
-        _files = source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
-        _first = Task.Run(() => MoveNextAsync().AsTask(), CancellationToken.None);
+        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping, run.Aborting);
+        _first = Task.Run(BeginAsync, CancellationToken.None);
     }
 
     /// <summary>The files of the source. Call it once.</summary>
     public async IAsyncEnumerable<SourceFile> FilesAsync()
     {
         _asked = true;
-        await using ConfiguredAsyncDisposable ending = _files.ConfigureAwait(false);
-        for (bool more = await _first.ConfigureAwait(false); more; more = await MoveNextAsync().ConfigureAwait(false))
-            yield return _files.Current;
+        try
+        {
+            for (bool more = await _first.ConfigureAwait(false); more; more = await NextAsync().ConfigureAwait(false))
+                yield return _files!.Current ?? throw new SourceException($"The source {_source.Name} listed null instead of a file.");
+        }
+        finally
+        {
+            if (_files is not null) await _files.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
-    private ValueTask<bool> MoveNextAsync()
+    private async Task<bool> BeginAsync()
     {
-        ValueTask<bool> next = _files.MoveNextAsync();
+        try
+        {
+            _files = _source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(_source, "listing", error);
+        }
+        return await NextAsync().ConfigureAwait(false);
+    }
+
+    private ValueTask<bool> NextAsync()
+    {
+        ValueTask<bool> next = _files!.MoveNextAsync();
         return next.IsCompletedSuccessfully ? next : NamedAsync(next);
 
         async ValueTask<bool> NamedAsync(ValueTask<bool> listing)
@@ -156,16 +174,20 @@ internal sealed class StartedListing : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_asked) return;
-        await _cancellation.CancelAsync().ConfigureAwait(false);
-        Task deadline = Task.Delay(_options.StopDeadline, _options.TimeProvider, CancellationToken.None);
-        await Task.WhenAny(EndAsync(), deadline).ConfigureAwait(false);
+        if (!_asked)
+        {
+            await _cancellation.CancelAsync().ConfigureAwait(false);
+            using var ended = new CancellationTokenSource();
+            Task deadline = Task.Delay(_options.StopDeadline, _options.TimeProvider, ended.Token);
+            await Task.WhenAny(EndAsync(), deadline).ConfigureAwait(false);
+            await ended.CancelAsync().ConfigureAwait(false);
+        }
+        _cancellation.Dispose();
     }
 
     private async Task EndAsync()
     {
         await ((Task)_first).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _files.DisposeAsync().ConfigureAwait(false);
-        _cancellation.Dispose();
+        if (_files is not null) await _files.DisposeAsync().ConfigureAwait(false);
     }
 }

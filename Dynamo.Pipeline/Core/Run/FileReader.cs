@@ -26,6 +26,10 @@ internal sealed class FileReader<TRow>(
     private const int BytesOfARow = 40;
 
     private readonly PipelineOptions _options = run.Options;
+    private readonly int _opensInFlight = source.OpensInFlight >= 1
+        ? source.OpensInFlight
+        : throw new SourceException($"The source {source.Name} opens no file ahead: its OpensInFlight is {source.OpensInFlight} and must "
+            + "be at least 1.");
 
     /// <summary>Waits at the gate, if there is one, then reads the chunk.</summary>
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
@@ -46,7 +50,7 @@ internal sealed class FileReader<TRow>(
     {
         using TraceLane? lane = _options.Trace?.Reads(chunk);
         var read = new List<FileRows<TRow>>(chunk.Length);
-        var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
+        var opening = new Queue<ValueTask<FileContent>?>(_opensInFlight);
         int next = 0;
         // Each ValueTask is awaited once: by its file, or in the finally block when the chunk fails.
         // A Task instead would be one allocation per file.
@@ -55,7 +59,7 @@ internal sealed class FileReader<TRow>(
         {
             foreach (SourceFile file in chunk)
             {
-                for (; next < chunk.Length && opening.Count < source.OpensInFlight; next++)
+                for (; next < chunk.Length && opening.Count < _opensInFlight; next++)
                     opening.Enqueue(IsStreamed(chunk[next]) ? null : OpenAsync(chunk[next]));
                 if (await ReadAsync(file, opening.Dequeue()).ConfigureAwait(false) is { } rows) read.Add(rows);
                 lane?.Finished(file);

@@ -3,14 +3,16 @@ namespace Dynamo.Pipeline.Run;
 /// <summary>Fails a run in which nothing has moved for the stall timeout. The error shows the depths of all queues.</summary>
 internal sealed class StallWatchdog : IDisposable
 {
+    /// <summary>How long the queues may take to answer: something that hangs may hold the lock of one.</summary>
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(1);
+
     private readonly PipelineRun _run;
-    private readonly Func<string> _depths;
     private readonly ITimer _timer;
     private long _seen = -1;
 
-    public StallWatchdog(PipelineRun run, Func<string> depths)
+    public StallWatchdog(PipelineRun run)
     {
-        (_run, _depths) = (run, depths);
+        _run = run;
         TimeSpan timeout = run.Options.StallTimeout;
         _timer = run.Options.TimeProvider.CreateTimer(_ => Look(), null, timeout, timeout);
     }
@@ -20,9 +22,16 @@ internal sealed class StallWatchdog : IDisposable
     private void Look()
     {
         long moves = _run.Moves;
-        if (moves == _seen)
-            _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {_depths()}. {_run.Counter.Books()}. "
-                + "A linked block, the source or the sink hangs. What is committed is safe; the next run goes on from there."));
-        _seen = moves;
+        bool isStalled = moves == Interlocked.Exchange(ref _seen, moves);
+        if (isStalled) _ = FailAsync();
+    }
+
+    private async Task FailAsync()
+    {
+        Task<string> asked = Task.Run(() => _run.Doing());
+        await Task.WhenAny(asked, Task.Delay(s_answer)).ConfigureAwait(false);
+        string doing = asked.IsCompletedSuccessfully ? asked.Result : "its queues do not answer";
+        _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {doing}. {_run.Counter.Books()}. "
+            + "A linked block, the source or the sink hangs. What is committed is safe; the next run goes on from there."));
     }
 }
