@@ -75,12 +75,18 @@ public sealed class SftpSource : IFileSource
         await DescribeAsync(cancellationToken).ConfigureAwait(false);
 
     /// <summary>Connects, unless that is done, and tells what the server is like.</summary>
-    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken) =>
-        (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
+    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        return (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
+    }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
-        new SftpWalk(_place, _lines.First, Options, Name).ListAsync(cancellationToken);
+    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        return new SftpWalk(_place, _lines.First, Options, Name).ListAsync(cancellationToken);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
