@@ -108,20 +108,89 @@ internal sealed class DeadlineTests
     }
 
     [Test]
-    public async Task An_error_ends_a_listing_that_waits(CancellationToken token)
+    public async Task A_sink_that_says_that_it_waits_is_not_stalled_until_it_has_waited(CancellationToken token)
     {
-        var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\n", ["b"] = "1\n" })
+        MemorySink<int> sink = null!;
+        PipelineProgress last = default;
+        sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) =>
+            {
+                sink.Run!.Waits("a lock of session 57", 10 * Options.StallTimeout);
+                return HangAsync();
+            },
+        };
+        Task<PipelineResult> run = Pipeline(sink).RunAsync(new Progress(progress => last = progress), token);
+        await _entered.Task.WaitAsync(token);
+
+        for (int steps = 0; steps < 19; steps++) _time.Advance(Options.StallTimeout / 2);
+        Assert.That(run.IsCompleted, Is.False);
+        await AdvanceAsync(run, 4 * Options.StallTimeout, token);
+
+        Assert.That(async () => await run.WaitAsync(token), Throws.TypeOf<PipelineStalledException>());
+        Assert.That(last.Waiting, Does.Contain("a lock of session 57"));
+    }
+
+    [Test]
+    public async Task A_source_that_waits_by_itself_is_not_stalled_until_it_has_waited(CancellationToken token)
+    {
+        var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\n" })
+        {
+            LongestWait = 10 * Options.StallTimeout,
+            OnListing = _ => HangAsync(),
+        };
+        Task<PipelineResult> run = Pipeline(new MemorySink<int>(), source).RunAsync(cancellationToken: token);
+        await _entered.Task.WaitAsync(token);
+
+        for (int steps = 0; steps < 20; steps++) _time.Advance(Options.StallTimeout / 2);
+        Assert.That(run.IsCompleted, Is.False);
+        _never.SetResult();
+
+        Assert.That((await run.WaitAsync(token)).Books.Loaded, Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task Why_a_batch_is_written_again_is_reported(CancellationToken token)
+    {
+        var seen = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) =>
+            {
+                _entered.TrySetResult();
+                throw new SinkException("deadlocked with session 57") { IsTransient = true };
+            },
+        };
+        PipelineOptions options = Options with { RetryDelay = TimeSpan.FromMinutes(2), ProgressInterval = TimeSpan.FromMilliseconds(1) };
+        Task<PipelineResult> run = FilePipeline.From(MemorySource.Of(5)).Read(new NumberFormat()).WriteTo(sink, options)
+            .RunAsync(new Progress(progress => { if (progress.Waiting is { } why) seen.TrySetResult(why); }), token);
+        await _entered.Task.WaitAsync(token);
+        while (!seen.Task.IsCompleted)
+        {
+            _time.Advance(options.ProgressInterval);
+            await Task.WhenAny(seen.Task, Task.Delay(1, token));
+            token.ThrowIfCancellationRequested();
+        }
+
+        Assert.That(await seen.Task, Does.Contain("deadlocked with session 57"));
+        await AdvanceAsync(run, 10 * options.StallTimeout, token);
+        Assert.That(async () => await run.WaitAsync(token), Throws.TypeOf<SinkException>());
+    }
+
+    [Test]
+    public void An_error_ends_a_listing_that_waits(CancellationToken token)
+    {
+        var source = new MemorySource(Enumerable.Range(0, 600).ToDictionary(i => $"{i}", _ => "1\n"))
         {
             OnOpen = (_, _) => throw new SourceException("the line is dead"),
             OnListed = async cancel => await Task.Delay(Timeout.Infinite, cancel),
         };
 
         var error = Assert.ThrowsAsync<SourceException>(
-            () => FilePipeline.From(source).Read(new NumberFormat()).WriteTo(new MemorySink<int>(), Options with { FilesPerMessage = 1 })
+            () => FilePipeline.From(source).Read(new NumberFormat()).WriteTo(new MemorySink<int>(), Options)
                 .RunAsync(cancellationToken: token).WaitAsync(token));
 
         Assert.That(error!.Message, Is.EqualTo("the line is dead"));
-        await Task.CompletedTask;
     }
 
     /// <summary>Lets time pass until the run has ended, step by step, as somebody may begin to wait in between.</summary>
@@ -138,5 +207,10 @@ internal sealed class DeadlineTests
             await Task.WhenAny(run, Task.Delay(1, token));
             token.ThrowIfCancellationRequested();
         }
+    }
+
+    private sealed class Progress(Action<PipelineProgress> report) : IProgress<PipelineProgress>
+    {
+        public void Report(PipelineProgress value) => report(value);
     }
 }

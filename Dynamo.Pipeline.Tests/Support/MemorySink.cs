@@ -38,7 +38,14 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public int FilesWritten { get { lock (_lock) return Batches.Sum(batch => batch.Length); } }
 
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => OnPrepare(cancellationToken);
+    /// <summary>The run that goes on, or the last one.</summary>
+    public RunStart? Run { get; private set; }
+
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
+    {
+        Run = run;
+        return OnPrepare(cancellationToken);
+    }
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {

@@ -12,6 +12,8 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
 
     public int OpensInFlight { get; init; } = 1;
 
+    public TimeSpan LongestWait { get; init; }
+
     public int Opened => Volatile.Read(ref _opened);
 
     public List<CompletedFile> Settled { get; } = [];

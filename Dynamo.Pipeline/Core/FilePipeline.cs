@@ -187,7 +187,7 @@ public sealed partial class FilePipeline<TRow>
     public async Task<PipelineResult> RunAsync(IProgress<PipelineProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using var run = new PipelineRun(_options, cancellationToken);
-        using var watchdog = new StallWatchdog(run);
+        using var watchdog = new StallWatchdog(run, _source.LongestWait);
         var listing = new StartedListing(_source, run);
         await using ConfiguredAsyncDisposable ending = listing.ConfigureAwait(false);
         if (!await run.PrepareAsync(_sink, _source).ConfigureAwait(false)) return run.Result();
@@ -205,5 +205,6 @@ public sealed partial class FilePipeline<TRow>
             await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
         }
         run.ThrowIfFailed();
+        run.Unreadable.Check(_source);
     }
 }

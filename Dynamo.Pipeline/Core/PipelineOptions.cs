@@ -92,7 +92,8 @@ public sealed record PipelineOptions
 
     /// <summary>
     /// If nothing moves for this time, the run ends with a <see cref="PipelineStalledException"/> that shows all queues. Default 5 min.
-    /// It must be longer than the settle time of the source and than the longest pause of a linked block.
+    /// It must be longer than the longest pause of a linked block. What source and sink wait by their own time-outs is added
+    /// (<see cref="IFileSource.LongestWait"/>, <see cref="RunStart.Waits"/>).
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan StallTimeout { get; init => field = Positive(value); } = TimeSpan.FromMinutes(5);

@@ -173,7 +173,7 @@ public sealed class SftpQuarantine : IQuarantine
                 Defect = reason.Defect,
             };
         }
-        catch (Exception error) when (error is FileChangedException or BadFileException)
+        catch (Exception error) when (error is FileChangedException or BadFileException or UnreadableFileException)
         {
             return null;
         }

@@ -64,6 +64,10 @@ public sealed class SftpSource : IFileSource
     /// <inheritdoc/>
     public int OpensInFlight => Options.OpensInFlight;
 
+    /// <summary>The settle time, the deadline of a request, and all attempts to reach the server again.</summary>
+    public TimeSpan LongestWait =>
+        Options.SettleTime + Options.Deadline + (Options.Reconnects + 1) * (Options.ConnectTimeout + SftpBackOff.Longest);
+
     /// <summary>
     /// Connects, unless that is done. Call it early to have the connection made while other things start, or to learn whether the server
     /// can be reached.

@@ -63,9 +63,9 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     /// <item>A file with a <see cref="FileRows{TRow}.Defect"/> is quarantined: write its ledger entry and rejects, but no rows.
     /// Do the same for a file with more than <see cref="RunStart.MaxBadRows"/> rejects or with only rejects, if the sink itself
     /// refuses rows.</item>
-    /// <item>A streamed file is alone in its batch. If <see cref="FileRows{TRow}.ReadAsync"/> throws <see cref="BadFileException"/>
-    /// or <see cref="FileChangedException"/>, roll back and do not catch the exception: the pipeline calls again with the defect set,
-    /// or it defers the file.</item>
+    /// <item>A streamed file is alone in its batch. If <see cref="FileRows{TRow}.ReadAsync"/> throws <see cref="BadFileException"/>,
+    /// <see cref="FileChangedException"/> or <see cref="UnreadableFileException"/>, roll back and do not catch the exception: the
+    /// pipeline calls again, with the defect set if there is one, or it defers the file.</item>
     /// </list>
     /// </remarks>
     /// <param name="files">The files, including those to quarantine.</param>
@@ -92,7 +92,15 @@ public interface IBatchSink<TRow> : IAsyncDisposable
 /// <param name="Host">The name of the machine.</param>
 /// <param name="Version">The version of the library.</param>
 /// <param name="MaxBadRows">How many rejected rows a file may have and still be loaded.</param>
-public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows);
+public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows)
+{
+    /// <summary>
+    /// A sign of life. A sink calls it when it begins to wait, with what it waits for and how long it waits at most, such as for a lock
+    /// or for the answer to a statement. Until then the run does not count as stalled, so the sink's own error, which knows what it
+    /// waited for, comes first. From any thread, as often as it likes. Default: does nothing.
+    /// </summary>
+    public Action<string, TimeSpan> Waits { get; init; } = static (_, _) => { };
+}
 
 /// <summary>How a run ended.</summary>
 public enum RunOutcome

@@ -55,6 +55,9 @@ public sealed class FolderSource : IFileSource
     /// <summary>The options of this source.</summary>
     public FolderSourceOptions Options { get; }
 
+    /// <summary>The settle time.</summary>
+    public TimeSpan LongestWait => Options.SettleTime;
+
     internal FolderPlace Place { get; }
 
     internal FolderDisk Disk => _disk;

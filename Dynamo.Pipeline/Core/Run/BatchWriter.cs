@@ -16,14 +16,14 @@ internal sealed class BatchWriter<TRow>(
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
-    private readonly ResiliencePipeline _retry = Retry(run.Options);
+    private readonly ResiliencePipeline _retry = Retry(run);
 
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
         using TraceLane? lane = run.Options.Trace?.Writes(files);
         batcher.Took(files.Length);
         foreach (FileRows<TRow> file in files) file.Judge(run.Options.MaxBadRows);
-        FileResult[] results = await _retry.ExecuteAsync(token => WriteOnceAsync(files, token), run.Aborting).ConfigureAwait(false);
+        FileResult[] results = await WriteOrDeferAsync(files).ConfigureAwait(false);
         batcher.Wrote();
         for (int i = 0; i < files.Length; i++)
         {
@@ -33,7 +33,22 @@ internal sealed class BatchWriter<TRow>(
             run.Count(results[i]);
         }
         run.Progressed();
+        run.WaitIsOver();
         await run.SendAsync(complete, new CommittedBatch<TRow>(files, results), run.Leaving).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes the batch. A streamed file that the source fails to give again and again is deferred.</summary>
+    private async Task<FileResult[]> WriteOrDeferAsync(FileRows<TRow>[] files)
+    {
+        try
+        {
+            return await _retry.ExecuteAsync(token => WriteOnceAsync(files, token), run.Aborting).ConfigureAwait(false);
+        }
+        catch (UnreadableFileException error) when (files is [{ IsStreamed: true }])
+        {
+            run.Unreadable.Keeps(files[0].File, error);
+            return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
+        }
     }
 
     /// <summary>
@@ -62,17 +77,22 @@ internal sealed class BatchWriter<TRow>(
         }
     }
 
-    private static ResiliencePipeline Retry(PipelineOptions options) => options.WriteRetries == 0
-        ? ResiliencePipeline.Empty
-        : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
+    private static ResiliencePipeline Retry(PipelineRun run) => run.Options is { WriteRetries: > 0 } options
+        ? new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
             .AddRetry(new RetryStrategyOptions
             {
-                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
+                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient).Handle<UnreadableFileException>(),
                 MaxRetryAttempts = options.WriteRetries,
                 Delay = options.RetryDelay,
                 MaxDelay = s_longestPause,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
+                OnRetry = retry =>
+                {
+                    run.Wait($"a batch is written again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
+                    return default;
+                },
             })
-            .Build();
+            .Build()
+        : ResiliencePipeline.Empty;
 }

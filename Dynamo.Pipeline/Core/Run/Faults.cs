@@ -8,7 +8,8 @@ internal static class Faults
 {
     /// <summary>Whether it is none of the exceptions that a source, a format or a sink may throw by contract.</summary>
     public static bool IsForeign(Exception error) =>
-        error is not (PipelineException or BadFileException or FileChangedException or OperationCanceledException or OutOfMemoryException);
+        error is not (PipelineException or BadFileException or FileChangedException or UnreadableFileException
+            or OperationCanceledException or OutOfMemoryException);
 
     public static SourceException OfSource(IFileSource source, string doing, Exception error) =>
         new($"The source {source.Name} failed while {doing}: {error.Message}", error);

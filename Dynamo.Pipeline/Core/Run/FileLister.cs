@@ -13,6 +13,9 @@ internal sealed class FileLister<TRow>(
     ByteBudget budget,
     ITargetBlock<CommittedBatch<TRow>> complete)
 {
+    /// <summary>The pauses before files that the source failed to give are read again.</summary>
+    private static readonly TimeSpan[] s_pauses = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4)];
+
     /// <summary>Files per query of the ledger: enough to be worth the call, few enough that reading starts soon.</summary>
     private const int LookUpFiles = 500;
 
@@ -43,8 +46,33 @@ internal sealed class FileLister<TRow>(
         }
         await OfferAsync(read).ConfigureAwait(false);
         await SendAsync(read).ConfigureAwait(false);
+        await ReadAgainAsync(read).ConfigureAwait(false);
         run.ListingDone = !run.Stopping.IsCancellationRequested;
         read.Complete();
+    }
+
+    private async Task ReadAgainAsync(ITargetBlock<SourceFile[]> read)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            IReadOnlyList<SourceFile> files = await run.Unreadable.TakeAsync(run.Aborting).ConfigureAwait(false);
+            if (files.Count == 0) return;
+            if (tries + 1 >= s_pauses.Length) run.Unreadable.LastTry();
+            await PauseAsync(s_pauses[tries]).ConfigureAwait(false);
+            foreach (SourceFile file in files)
+            {
+                if (run.Stopping.IsCancellationRequested) run.Defer(file, "the source failed to give it, and the run was stopped");
+                else await ChunkAsync(file, read).ConfigureAwait(false);
+            }
+            await SendAsync(read).ConfigureAwait(false);
+        }
+    }
+
+    private async Task PauseAsync(TimeSpan pause)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping, run.Aborting);
+        run.Wait("the source, which failed to give files", pause);
+        await Task.Delay(pause, _options.TimeProvider, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task OfferAsync(ITargetBlock<SourceFile[]> read)
@@ -83,6 +111,7 @@ internal sealed class FileLister<TRow>(
     {
         if (_chunk.Count == 0) return;
         await budget.TakeAsync(_chunkWeight, run.Aborting).ConfigureAwait(false);
+        run.Unreadable.Reading(_chunk.Count);
         await run.SendAsync(read, _chunk.ToArray()).ConfigureAwait(false);
         _chunk.Clear();
         _chunkWeight = 0;

@@ -34,15 +34,15 @@ internal sealed class FileReader<TRow>(
     /// <summary>Waits at the gate, if there is one, then reads the chunk.</summary>
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
     {
-        if (gate is null) return await ReadChunkAsync(chunk).ConfigureAwait(false);
-        await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
         try
         {
+            if (gate is not null) await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
             return await ReadChunkAsync(chunk).ConfigureAwait(false);
         }
         finally
         {
-            gate.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+            gate?.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+            run.Unreadable.Read(chunk.Length);
         }
     }
 
@@ -104,6 +104,7 @@ internal sealed class FileReader<TRow>(
         {
             using FileContent content = await opening.ConfigureAwait(false);
             isOpen = true;
+            run.Unreadable.Gave();
             using IRowReader<TRow> reader = format.Open(file, content);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && rows.Rejects.Count <= _options.MaxBadRows) { }
@@ -120,9 +121,9 @@ internal sealed class FileReader<TRow>(
         {
             throw Faults.OfSource(source, $"opening {file.Path}", error);
         }
-        catch (FileChangedException changed)
+        catch (Exception error) when (error is FileChangedException or UnreadableFileException)
         {
-            run.Defer(file, changed.Message);
+            if (error is FileChangedException || !run.Unreadable.Keeps(file, error)) run.Defer(file, error.Message);
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
@@ -152,7 +153,9 @@ internal sealed class FileReader<TRow>(
     {
         try
         {
-            return await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+            FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+            run.Unreadable.Gave();
+            return content;
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {

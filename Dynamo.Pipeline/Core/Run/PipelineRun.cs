@@ -19,13 +19,17 @@ internal sealed class PipelineRun : IDisposable
     /// <summary>How many files a result names at most, so that a run over many bad files does not fill the memory.</summary>
     private const int NotableFiles = 200;
 
+    /// <summary>Nobody waits longer without a word.</summary>
+    private static readonly TimeSpan s_mostPatience = TimeSpan.FromDays(24);
+
     private readonly Ending _ending;
     private readonly CancellationTokenRegistration _stop;
     private readonly List<FileResult> _notable = [];
     private readonly DateTimeOffset _started;
     private readonly long _startedAt;
     private ExceptionDispatchInfo? _fault, _declined;
-    private long _moves;
+    private long _moves, _patientUntil;
+    private string? _waiting;
     private IReadOnlyList<(IDataflowBlock Block, string Name)> _users = [];
 
     public PipelineRun(PipelineOptions options, CancellationToken stopping)
@@ -40,6 +44,8 @@ internal sealed class PipelineRun : IDisposable
     public PipelineOptions Options { get; }
 
     public RunCounter Counter { get; } = new();
+
+    public UnreadableFiles Unreadable { get; } = new();
 
     public CancellationToken Stopping { get; }
 
@@ -64,7 +70,30 @@ internal sealed class PipelineRun : IDisposable
 
     public void Progressed() => Interlocked.Increment(ref _moves);
 
-    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone);
+    /// <summary>Whether something has said that it waits, and for how long, and that time is not over.</summary>
+    public bool IsPatient => Options.TimeProvider.GetElapsedTime(_startedAt).Ticks < Volatile.Read(ref _patientUntil);
+
+    /// <summary>Somebody begins to wait, and ends that by itself within a time.</summary>
+    public void Wait(string what, TimeSpan longest)
+    {
+        Progressed();
+        Volatile.Write(ref _waiting, what);
+        long until = (Options.TimeProvider.GetElapsedTime(_startedAt) + (longest < s_mostPatience ? longest : s_mostPatience)).Ticks;
+        for (long known = Volatile.Read(ref _patientUntil); until > known;)
+        {
+            long other = Interlocked.CompareExchange(ref _patientUntil, until, known);
+            if (other == known) return;
+            known = other;
+        }
+    }
+
+    /// <summary>What somebody waited for is there.</summary>
+    public void WaitIsOver() => Volatile.Write(ref _waiting, null);
+
+    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone)
+    {
+        Waiting = Volatile.Read(ref _waiting),
+    };
 
     public PipelineResult Result()
     {
@@ -77,7 +106,7 @@ internal sealed class PipelineRun : IDisposable
     {
         string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
             ?? "unknown";
-        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows);
+        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows) { Waits = Wait };
     }
 
     /// <summary>

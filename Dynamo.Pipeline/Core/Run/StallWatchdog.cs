@@ -8,12 +8,16 @@ internal sealed class StallWatchdog : IDisposable
 
     private readonly PipelineRun _run;
     private readonly ITimer _timer;
-    private long _seen = -1;
+    private readonly long _looks;
+    private long _seen = -1, _still;
 
-    public StallWatchdog(PipelineRun run)
+    /// <param name="run">The run to watch.</param>
+    /// <param name="longestWait">How long the source may be silent by itself.</param>
+    public StallWatchdog(PipelineRun run, TimeSpan longestWait)
     {
         _run = run;
         TimeSpan timeout = run.Options.StallTimeout;
+        _looks = 1 + (long)Math.Ceiling(Math.Max(0, longestWait / timeout));
         _timer = run.Options.TimeProvider.CreateTimer(_ => Look(), null, timeout, timeout);
     }
 
@@ -22,8 +26,9 @@ internal sealed class StallWatchdog : IDisposable
     private void Look()
     {
         long moves = _run.Moves;
-        bool isStalled = moves == Interlocked.Exchange(ref _seen, moves);
-        if (isStalled) _ = FailAsync();
+        bool isStill = moves == Interlocked.Exchange(ref _seen, moves) && !_run.IsPatient;
+        if (!isStill) Volatile.Write(ref _still, 0);
+        else if (Interlocked.Increment(ref _still) == _looks) _ = FailAsync();
     }
 
     private async Task FailAsync()
