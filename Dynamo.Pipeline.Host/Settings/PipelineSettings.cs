@@ -47,6 +47,11 @@ internal static class PipelineSettings
         One("retryDelay", DurationAllowed, (p, text) => p with { RetryDelay = SettingText.Duration(text) }),
         One("stallTimeout", DurationAllowed, (p, text) => p with { StallTimeout = SettingText.Duration(text) }),
         One("stopDeadline", DurationAllowed, (p, text) => p with { StopDeadline = SettingText.Duration(text) }),
+        Setting.One("quarantineAlarm", "true or false", (s, text) => s with { QuarantineAlarm = SettingText.Flag(text) }) with
+        {
+            Option = "--quarantine-alarm",
+            Help = "End with 1 as long as any file of the source is in quarantine, not only when one is put there.",
+        },
     ];
 
     private static Setting One(string key, string allowed, Func<PipelineOptions, string, PipelineOptions> apply) =>
