@@ -39,6 +39,8 @@ internal static class CommandLine
             new CheckCommand(context),
             new StatusCommand(context),
             new RetryCommand(context),
+            new LineageCommand(context),
+            new UndoCommand(context),
             new HostKeyCommand(context),
             new SchemaCommand(context),
             new InferCommand(context),

@@ -59,7 +59,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         {
             PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context);
             report.InQuarantine = await InQuarantineAsync(settings, result, dryRun, context.Stopping);
-            ExitCode code = report.Code(result);
+            ExitCode code = report.CodeOf(result);
             if (json) context.Out.WriteLine(RunJson.Of(report, result, code, null));
             else if (!quiet || code != ExitCode.Ok) report.Write(context.Out, result);
             return (int)code;
@@ -92,7 +92,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    private static async Task<PipelineResult> ImportAsync(
+    internal static async Task<PipelineResult> ImportAsync(
         HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
     {
         await using IFileSource origin = Composition.Source(settings);

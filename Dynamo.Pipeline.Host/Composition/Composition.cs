@@ -43,6 +43,11 @@ internal static class Composition
         ? Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), AccessTokens.Applied(settings)))
         : new SqliteLedger(settings.Database, settings.Sqlite);
 
+    /// <summary>Which files brought what.</summary>
+    /// <exception cref="SettingsException">This database does not keep it.</exception>
+    public static ILineage Lineage(HostSettings settings) => Ledger(settings) as ILineage
+        ?? throw new SettingsException("sink", "SQL Server does not keep of which file a reading is yet; SQLite does.");
+
     /// <summary>The statements that create the tables. Needs no connection string.</summary>
     public static string Schema(HostSettings settings) => settings.UsesSqlServer
         ? SqlServerDdl.Of(Table(settings), settings.SqlServer)

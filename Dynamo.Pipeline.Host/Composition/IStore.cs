@@ -33,4 +33,5 @@ internal interface IStore
 /// <summary>What a check of the database found.</summary>
 /// <param name="IsReady">Whether the tables are there already; else the first run creates them.</param>
 /// <param name="Plan">How rows would be written, where there is a choice.</param>
-internal sealed record StoreTrial(bool IsReady, SqlServerPlan? Plan = null);
+/// <param name="Missing">What is lost because the table lacks a column that it may lack.</param>
+internal sealed record StoreTrial(bool IsReady, SqlServerPlan? Plan = null, string? Missing = null);

@@ -20,8 +20,12 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
     public Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
     {
         using SqliteInspection<Reading> database = Inspection();
-        database.Check();
-        return Task.FromResult(new StoreTrial(database.Exists));
+        bool hasFiles = database.Check();
+        string? missing = hasFiles ? null
+            : $"{settings.Table.Name} has no column {settings.Sqlite.FileColumn}: the reading that is written later wins, not that of the newer "
+                + $"file, and none can be traced or taken back. Add it: ALTER TABLE {settings.Table.Name} ADD COLUMN "
+                + $"{settings.Sqlite.FileColumn} INTEGER";
+        return Task.FromResult(new StoreTrial(database.Exists, Missing: missing));
     }
 
     /// <summary>The database stays open for the next call: a dry run asks often, and ends with the process.</summary>

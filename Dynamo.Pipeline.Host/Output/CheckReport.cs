@@ -18,6 +18,7 @@ internal static class CheckReport
             : settings.UsesSqlServer ? "has no tables yet, the first run creates them"
             : "does not exist yet, the first run creates it";
         to.WriteLine($"sink      {store.Shown}: {tables}");
+        if (database.Missing is { } missing) to.WriteLine($"          {missing}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
@@ -33,6 +34,7 @@ internal static class CheckReport
         json.WriteBoolean("listedAll", !first.HasMore);
         json.WriteString("sink", store.Name);
         json.WriteBoolean("sinkExists", database.IsReady);
+        JsonText.Optional(json, "sinkMissing", database.Missing);
         if (database.Plan is { } plan) Write(json, plan);
         json.WriteStartArray("files");
         foreach (CheckedFile file in first.Files)

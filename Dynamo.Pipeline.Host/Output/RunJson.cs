@@ -43,6 +43,7 @@ internal static class RunJson
         json.WriteNumber("rejected", books.RowsRejected);
         json.WriteNumber("skipped", books.RowsSkipped); // Readings without a value. They are not counted in read.
         json.WriteNumber("flagged", books.RowsFlagged); // Loaded, but doubtful. They are counted above as well.
+        json.WriteNumber("collided", books.RowsCollided); // They had the key of an earlier row of their file. They are counted above as well.
         json.WriteEndObject();
     }
 
@@ -61,6 +62,7 @@ internal static class RunJson
             });
             json.WriteNumber("rejected", file.Rejected);
             JsonText.Defect(json, file.Defect);
+            if (file.Collided > 0) json.WriteNumber("collided", file.Collided);
             if (file.Flagged > 0) json.WriteNumber("flagged", file.Flagged);
             Defects(json, "rejects", file.Rejects);
             Defects(json, "flags", file.Flags);

@@ -14,13 +14,16 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
     /// <summary>How many files of the source are in quarantine, new and old; <see langword="null"/> if that was not asked.</summary>
     public long? InQuarantine { get; set; }
 
-    public ExitCode Code(PipelineResult result) => result switch
+    public static ExitCode Code(PipelineResult result) => result switch
     {
         { WasCancelled: true } => ExitCode.Cancelled,
         { Books: { Quarantined: > 0 } or { RowsRejected: > 0 } } => ExitCode.DoneWithBadData,
-        _ when settings.QuarantineAlarm && InQuarantine > 0 => ExitCode.DoneWithBadData,
         _ => ExitCode.Ok,
     };
+
+    /// <summary>The exit code of the run, which also depends on what is in quarantine if that is set.</summary>
+    public ExitCode CodeOf(PipelineResult result) => Code(result) is var code && code == ExitCode.Ok
+        && settings.QuarantineAlarm && InQuarantine > 0 ? ExitCode.DoneWithBadData : code;
 
     public void Write(TextWriter to, PipelineResult result, bool failed = false)
     {
@@ -89,6 +92,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
     private static void WriteUnusual(TextWriter to, RunBooks books)
     {
         if (books.RowsSkipped > 0) to.WriteLine($"  no value {Shown.Count(books.RowsSkipped),9}   skipped, as the format says");
+        if (books.RowsCollided > 0) to.WriteLine($"  collided {Shown.Count(books.RowsCollided),9}   had the key of an earlier row of their file");
         if (books.RowsFlagged > 0) to.WriteLine($"  doubtful {Shown.Count(books.RowsFlagged),9}   loaded and flagged, as the format says");
     }
 
@@ -106,11 +110,25 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         FileResult[] rejected = [.. With(FileOutcome.Loaded).Where(file => file.Rejected > 0)];
         WriteFiles(to, rejected, rejected.Length, n =>
             $"{Shown.Count(n, "file")} {(isDryRun ? "would be" : n == 1 ? "was" : "were")} loaded without {Its(n)} bad rows:");
+        WriteCollided(to, [.. With(FileOutcome.Loaded).Where(file => file.Collided > 0)]);
         WriteFlagged(to, [.. With(FileOutcome.Loaded).Where(file => file.Flagged > 0)]);
         WriteFiles(to, With(FileOutcome.Deferred), result.Books.Deferred, n => $"{Shown.Count(n, "file")} left for the next run:");
     }
 
     private static string Its(long files) => files == 1 ? "its" : "their";
+
+    private static void WriteCollided(TextWriter to, FileResult[] collided)
+    {
+        if (collided.Length == 0) return;
+        to.WriteLine();
+        to.WriteLine($"{Shown.Count(collided.Length, "file")} with readings of the same logger, channel and time, of which one is left. "
+            + "A format that takes the wrong columns looks like that:");
+        foreach (FileResult file in collided.OrderByDescending(file => file.Collided).Take(ShownFiles))
+        {
+            long rows = file.Inserted + file.Updated + file.Unchanged + file.Rejected;
+            to.WriteLine($"  {Shown.Name(file.File.Path)}: {Shown.Count(file.Collided)} of {Shown.Count(rows)} rows replaced each other");
+        }
+    }
 
     private static void WriteFlagged(TextWriter to, FileResult[] flagged)
     {

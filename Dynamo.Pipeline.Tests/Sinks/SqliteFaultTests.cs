@@ -47,8 +47,8 @@ public sealed class SqliteFaultTests
     public async Task A_database_of_a_newer_schema_is_refused()
     {
         await Prepare();
-        _database.Execute("UPDATE ImportSchema SET Version = 3");
-        Refused(_database.Path, "newer version", "found schema 3, expected at most 2");
+        _database.Execute("UPDATE ImportSchema SET Version = 4");
+        Refused(_database.Path, "newer version", "found schema 4, expected at most 3");
     }
 
     [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, PRIMARY KEY (Logger, Channel, TimestampUtc))",

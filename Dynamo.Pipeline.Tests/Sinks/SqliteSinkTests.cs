@@ -152,7 +152,7 @@ public sealed class SqliteSinkTests : BatchSinkContract
         CREATE TABLE Reading (Logger TEXT NOT NULL, Channel TEXT NOT NULL, TimestampUtc TEXT NOT NULL,
             Value REAL NOT NULL CHECK (Value <> {value.ToString(CultureInfo.InvariantCulture)}),
           PRIMARY KEY (Logger, Channel, TimestampUtc)) WITHOUT ROWID;
-        INSERT INTO Reading SELECT * FROM Old;
+        INSERT INTO Reading SELECT Logger, Channel, TimestampUtc, Value FROM Old;
         DROP TABLE Old;
         """);
 }

@@ -55,6 +55,7 @@ internal static class SqlServerRun
             RowsRejected = books.RowsRejected,
             RowsSkipped = books.RowsSkipped,
             RowsFlagged = books.RowsFlagged,
+            RowsCollided = books.RowsCollided,
             Bytes = books.Bytes,
             Cancellation = cancellationToken,
         };

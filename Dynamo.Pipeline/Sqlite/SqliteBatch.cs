@@ -10,6 +10,7 @@ namespace Dynamo.Pipeline.Sqlite;
 internal sealed class SqliteBatch<TRow>(
     SqliteDb db,
     SqliteLedgerWriter ledger,
+    SqliteLineage lineage,
     SqliteRowWriter<TRow> rows,
     SqliteRejectWriter rejects,
     int maxBadRows,
@@ -29,7 +30,7 @@ internal sealed class SqliteBatch<TRow>(
     {
         _cancellation = cancellationToken;
         _works = [.. files.Select(f => new FileWork<TRow>(f))];
-        _ordered = [.. _works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal)];
+        _ordered = [.. _works.OrderBy(w => w.File.ModifiedUtc).ThenBy(w => w.File.Path, StringComparer.Ordinal).ThenBy(w => w.File.Size)];
         foreach (FileWork<TRow> work in _works)
             work.JudgeEarly(maxBadRows);
         bool careful = false;
@@ -47,6 +48,7 @@ internal sealed class SqliteBatch<TRow>(
             if (!await PassAsync(careful).ConfigureAwait(false)) return false;
             _cancellation.ThrowIfCancellationRequested();
             db.Commit("committing");
+            foreach (FileWork<TRow> work in _works) lineage.Imported(work.File);
             return true;
         }
         catch (TransactionEndedException) when (restarts < MostRestarts)
@@ -71,13 +73,19 @@ internal sealed class SqliteBatch<TRow>(
             work.Restart();
             if (work.Rows.IsStreamed && !work.IsKnown) work.IsKnown = ledger.Has(work.File);
         }
+        lineage.Number(_ordered);
         rows.Begin(careful);
         foreach (FileWork<TRow> work in _ordered)
             if (IsOffered(work) && !await WriteFileAsync(work, careful).ConfigureAwait(false))
                 return false;
         rows.Flush();
         FileWork<TRow>[] offered = [.. _works.Where(IsOffered)];
-        return !offered.Any(w => w.IsLoading && w.IsBad(maxBadRows)) && ledger.Enter(offered);
+        if (offered.Any(w => w.IsLoading && w.IsBad(maxBadRows))) return false;
+        foreach (FileWork<TRow> work in offered)
+            if (lineage.IsRequeued(work.File, out _)) ledger.Forget(work.File);
+        if (!ledger.Enter(offered)) return false;
+        lineage.Write(_works);
+        return true;
     }
 
     private static bool IsOffered(FileWork<TRow> work) => !work.IsKnown && work.Outcome != FileOutcome.Deferred;

@@ -19,7 +19,7 @@ public static class SqliteDdl
         ArgumentNullException.ThrowIfNull(map);
         SqliteSinkOptions names = options ?? new SqliteSinkOptions();
         IEnumerable<string> statements = SqliteSchema.Tables(map, names).Select(t => t.Sql)
-            .Append(SqliteSchema.RejectIndex(names)).Append(SqliteSchema.SetVersion(names));
+            .Append(SqliteSchema.Indexes(names)).Append(SqliteSchema.SetVersion(names));
         return string.Join(";\n\n", statements) + ";\n";
     }
 
@@ -35,7 +35,7 @@ public static class SqliteDdl
 internal static class SqliteSchema
 {
     /// <summary>It rises with every change of the tables below; a database with a higher one is refused.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
@@ -44,16 +44,24 @@ internal static class SqliteSchema
 
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
     [
-        (map.Name, Rows(map)),
+        (map.Name, Rows(map, options.FileColumn)),
         (options.LedgerTable, Ledger(options)),
         (options.RunTable, Runs(options)),
         (options.RejectTable, Rejects(options)),
+        (options.OverlapTable, Overlaps(options)),
         (options.SchemaTable, $"CREATE TABLE {Quote(options.SchemaTable)} (\n  Version INTEGER NOT NULL PRIMARY KEY\n) WITHOUT ROWID"),
     ];
 
-    /// <summary>Finds all rejects of a ledger entry.</summary>
-    public static string RejectIndex(SqliteSinkOptions options) =>
-        $"CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path)";
+    /// <summary>
+    /// The indexes of our own tables: all rejects of a ledger entry, the entry with a number, and the files that are to be imported again.
+    /// </summary>
+    public static string Indexes(SqliteSinkOptions options) => $"""
+        CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path);
+        CREATE UNIQUE INDEX IF NOT EXISTS {Quote(options.LedgerTable + "_FileId")} ON {Quote(options.LedgerTable)} (FileId)
+          WHERE FileId IS NOT NULL;
+        CREATE INDEX IF NOT EXISTS {Quote(options.LedgerTable + "_Requeued")} ON {Quote(options.LedgerTable)} (Source)
+          WHERE Outcome = '{LedgerOutcome.Requeued}'
+        """;
 
     public static string SetVersion(SqliteSinkOptions options)
     {
@@ -63,12 +71,21 @@ internal static class SqliteSchema
     }
 
     /// <summary>Brings an older database up to date, in the transaction that opens the first run.</summary>
-    public static string Upgrade(SqliteSinkOptions options, long from) => from >= Version ? "" : string.Create(CultureInfo.InvariantCulture,
-        $"""
-        ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE {Quote(options.RunTable)} ADD COLUMN RowsFlagged INTEGER NOT NULL DEFAULT 0;
-        UPDATE {Quote(options.SchemaTable)} SET Version = {Version}
-        """);
+    public static string Upgrade(SqliteSinkOptions options, long from)
+    {
+        string runs = Quote(options.RunTable);
+        string two = from >= 2 ? "" : $"""
+            ALTER TABLE {runs} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE {runs} ADD COLUMN RowsFlagged INTEGER NOT NULL DEFAULT 0;
+            """;
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            {two}
+            ALTER TABLE {runs} ADD COLUMN RowsCollided INTEGER NOT NULL DEFAULT 0;
+            ALTER TABLE {Quote(options.LedgerTable)} ADD COLUMN FileId INTEGER;
+            {Indexes(options)};
+            UPDATE {Quote(options.SchemaTable)} SET Version = {Version}
+            """);
+    }
 
     public static string TypeOf(ColumnKind kind) => kind switch
     {
@@ -77,9 +94,21 @@ internal static class SqliteSchema
         _ => "TEXT",
     };
 
-    private static string Rows<TRow>(RowMap<TRow> map)
+    /// <summary>
+    /// Adds the column of each row's file to a table that an older version created. No statement touches the rows that are there, so it takes
+    /// no longer for a large table: their file stays unknown, which counts as older than all others.
+    /// </summary>
+    public static string AddFileColumn<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
+        $"ALTER TABLE {Quote(map.Name)} ADD COLUMN {Quote(options.FileColumn)} INTEGER";
+
+    /// <summary>The table of the rows.</summary>
+    /// <param name="map">Its columns.</param>
+    /// <param name="fileColumn">The column of each row's file; null as older versions created it.</param>
+    public static string Rows<TRow>(RowMap<TRow> map, string? fileColumn)
     {
         IEnumerable<string> columns = map.Columns.Select(c => $"  {Quote(c.Name)} {TypeOf(c.Kind)}{(c.IsNullable ? "" : " NOT NULL")}");
+        if (fileColumn is not null && !map.Columns.Any(c => c.Name.Equals(fileColumn, StringComparison.OrdinalIgnoreCase)))
+            columns = columns.Append($"  {Quote(fileColumn)} INTEGER");
         string key = string.Join(", ", map.Columns.Where(c => c.IsKey).Select(c => Quote(c.Name)));
         return $"CREATE TABLE {Quote(map.Name)} (\n{string.Join(",\n", columns)},\n  PRIMARY KEY ({key})\n) WITHOUT ROWID";
     }
@@ -99,6 +128,7 @@ internal static class SqliteSchema
           Rejected INTEGER NOT NULL,
           Reason TEXT,
           ImportedUtc TEXT NOT NULL,
+          FileId INTEGER,
           PRIMARY KEY (Source, Path, Size, ModifiedUtc)
         ) WITHOUT ROWID
         """;
@@ -114,6 +144,14 @@ internal static class SqliteSchema
           Version TEXT NOT NULL,
           {string.Join(",\n  ", RunColumns.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
         )
+        """;
+
+    private static string Overlaps(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(options.OverlapTable)} (
+          NewerFileId INTEGER NOT NULL,
+          OlderFileId INTEGER NOT NULL,
+          PRIMARY KEY (NewerFileId, OlderFileId)
+        ) WITHOUT ROWID
         """;
 
     private static string Rejects(SqliteSinkOptions options) => $"""

@@ -29,18 +29,21 @@ internal sealed class SqliteInspection<TRow> : IDisposable
     /// <exception cref="SinkException">
     /// A run would fail: the folder is missing, the file is no database, newer or locked, or a table does not fit.
     /// </exception>
-    public void Check()
+    /// <returns>Whether the row table has a column for each row's file, or will have it.</returns>
+    public bool Check()
     {
         if (!Exists)
         {
             CheckFolder();
-            return;
+            return true;
         }
         using SqliteDb db = SqliteDb.Open(_path, create: false);
         db.Execute($"PRAGMA busy_timeout={(int)_options.BusyTimeout.TotalMilliseconds}; BEGIN IMMEDIATE", "checking it");
         try
         {
-            new SqliteSchemaCheck<TRow>(db, _map, _options).Run();
+            var check = new SqliteSchemaCheck<TRow>(db, _map, _options);
+            check.Run();
+            return check.HasFiles;
         }
         finally
         {

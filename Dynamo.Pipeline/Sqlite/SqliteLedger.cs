@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline.Sqlite;
 /// created. Safe for concurrent use, while a run writes or not. A call blocks its thread for as long as SQLite works; the token is heard
 /// between statements.
 /// </summary>
-public sealed class SqliteLedger : ILedger
+public sealed class SqliteLedger : ILedger, ILineage
 {
     private readonly string _path;
     private readonly SqliteSinkOptions _options;
@@ -99,6 +99,57 @@ public sealed class SqliteLedger : ILedger
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             return forgotten;
         }).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<TracedRow>> TraceAsync<TRow>(
+        RowMap<TRow> map, IReadOnlyDictionary<string, string> key, int most, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(key);
+        return UseAsync(undo => undo.Trace(map, key, most), changes: false, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId, CancellationToken cancellationToken = default) =>
+        UseAsync(undo => undo.Older(fileId), changes: false, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Undone> UndoAsync<TRow>(
+        RowMap<TRow> map, UndoneFiles files, bool dryRun, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(files);
+        return UseAsync(undo => undo.Undo(map.Name, files), changes: !dryRun, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<int> RequeueAsync(IReadOnlyCollection<long> fileIds, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(fileIds);
+        return UseAsync(undo => undo.Requeue(fileIds), changes: true, cancellationToken);
+    }
+
+    /// <summary>One transaction: committed if it changes something, otherwise rolled back.</summary>
+    private Task<T> UseAsync<T>(Func<SqliteUndo, T> use, bool changes, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!File.Exists(_path))
+            throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
+        using SqliteDb db = SqliteDb.Open(_path, create: false);
+        int wait = (int)_options.BusyTimeout.TotalMilliseconds;
+        db.Execute($"PRAGMA busy_timeout={wait}; PRAGMA synchronous=FULL; BEGIN IMMEDIATE", "opening it");
+        try
+        {
+            T result = use(new SqliteUndo(db, _options));
+            cancellationToken.ThrowIfCancellationRequested();
+            if (changes) db.Commit("committing");
+            return Task.FromResult(result);
+        }
+        finally
+        {
+            db.Rollback();
+        }
     }
 
     /// <summary>A time of the row table, which others may have written too: with an offset, for one.</summary>

@@ -24,7 +24,7 @@ internal sealed class SqliteLedgerReader : IDisposable
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");
             string table = SqliteSchema.Quote(options.LedgerTable);
-            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE {LedgerKey.Condition}");
+            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE {LedgerKey.Condition} AND Outcome <> '{LedgerOutcome.Requeued}'");
             // Only the holder of the lease enters files of its source. So all that an empty ledger gets comes through Remember.
             if (_db.Number($"SELECT 1 FROM {table} WHERE Source = ? LIMIT 1", source) is null) _filter = new LedgerFilter();
         }
@@ -91,24 +91,25 @@ internal sealed class SqliteLedgerReader : IDisposable
 /// </summary>
 internal sealed class SqliteLedgerWriter : IDisposable
 {
-    private const int Block = 16, Width = 13;
+    private const int Block = 16, Width = 14;
     private const string Doing = "writing the ledger";
 
     private readonly SqliteDb _db;
     private readonly SqliteSinkOptions _options;
     private readonly string _source;
     private readonly long _runId;
-    private readonly SqliteStatement _block, _one, _find;
+    private readonly SqliteStatement _block, _one, _find, _forget;
 
     public SqliteLedgerWriter(SqliteDb db, SqliteSinkOptions options, string source, long runId)
     {
         (_db, _options, _source, _runId) = (db, options, source, runId);
         string table = SqliteSchema.Quote(options.LedgerTable);
-        const string Columns = $"{LedgerKey.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc";
-        const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?)";
+        const string Columns = $"{LedgerKey.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc, FileId";
+        const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
         _block = db.Prepare($"INSERT OR FAIL INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
         _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT ({LedgerKey.Columns}) DO NOTHING");
-        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {LedgerKey.Condition}");
+        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {LedgerKey.Condition} AND Outcome <> '{LedgerOutcome.Requeued}'");
+        _forget = db.Prepare($"DELETE FROM {table} WHERE {LedgerKey.Condition} AND Outcome = '{LedgerOutcome.Requeued}'");
     }
 
     /// <summary>Whether the ledger has the file already.</summary>
@@ -118,6 +119,13 @@ internal sealed class SqliteLedgerWriter : IDisposable
         if (!_find.Next()) return false;
         _find.Reset();
         return true;
+    }
+
+    /// <summary>Removes the entry of a file that is to be imported again, before it is entered anew.</summary>
+    public void Forget(SourceFile file)
+    {
+        LedgerKey.Bind(_forget, 1, _source, file);
+        _forget.Run(Doing);
     }
 
     /// <summary>
@@ -149,6 +157,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
         _block.Dispose();
         _one.Dispose();
         _find.Dispose();
+        _forget.Dispose();
     }
 
     private bool EnterOne<TRow>(FileWork<TRow> work, DateTime now)
@@ -172,6 +181,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
         to.Int64(at + 11, loaded ? work.Rejected : work.Rows.RowsRead);
         to.Text(at + 12, loaded ? null : Reason(work));
         to.Time(at + 13, now);
+        to.Int64(at + 14, work.FileId);
     }
 
     private static string Name(FileOutcome outcome) => outcome == FileOutcome.Loaded ? LedgerOutcome.Loaded : LedgerOutcome.Quarantined;

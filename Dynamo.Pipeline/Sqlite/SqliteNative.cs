@@ -30,6 +30,9 @@ internal static unsafe partial class SqliteNative
     [LibraryImport(Library, EntryPoint = "sqlite3_value_int"), SuppressGCTransition]
     public static partial int ValueInt(nint value);
 
+    [LibraryImport(Library, EntryPoint = "sqlite3_value_int64"), SuppressGCTransition]
+    public static partial long ValueInt64(nint value);
+
     [LibraryImport(Library, EntryPoint = "sqlite3_result_int"), SuppressGCTransition]
     public static partial void ResultInt(nint context, int value);
 

@@ -21,15 +21,18 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
 
     private readonly SqliteDb _db;
     private readonly DuplicatePolicy _policy;
+    private readonly SqliteLineage _lineage;
     private readonly SqliteRejectWriter _rejects;
     private readonly SqliteBinder<TRow>[] _binders;
     private readonly SqliteRefusals<TRow> _refusals;
     private readonly SqliteRowOrder<TRow> _order;
-    private readonly bool _mayOrder;
+    private readonly bool _mayOrder, _hasFiles;
+    private readonly int _width;
     private readonly ConflictProbe _probe;
     private readonly SqliteStatement _block, _upsert, _countTriggers;
     private readonly Range[] _bound = new Range[Block];
     private PendingRow<TRow>[] _collected = [];
+    private PendingRow<TRow> _lastMet;
     private int _count, _boundCount;
     private bool _hasTriggers, _byKey, _mayCollect = true;
 
@@ -39,17 +42,25 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     /// </summary>
     private int _detour, _detourLeft;
 
-    public SqliteRowWriter(SqliteDb db, RowMap<TRow> map, DuplicatePolicy policy, SqliteRejectWriter rejects)
+    /// <param name="db">The connection.</param>
+    /// <param name="map">The table.</param>
+    /// <param name="options">The policy and the names.</param>
+    /// <param name="lineage">The order of the files.</param>
+    /// <param name="rejects">Gets the rows that are refused.</param>
+    /// <param name="hasFiles">Whether the table has a column for each row's file.</param>
+    public SqliteRowWriter(
+        SqliteDb db, RowMap<TRow> map, SqliteSinkOptions options, SqliteLineage lineage, SqliteRejectWriter rejects, bool hasFiles)
     {
-        (_db, _policy, _rejects) = (db, policy, rejects);
+        (_db, _policy, _lineage, _rejects, _hasFiles) = (db, options.Duplicates, lineage, rejects, hasFiles);
         _binders = [.. map.Columns.Select(SqliteBinder<TRow>.For)];
         _refusals = new SqliteRefusals<TRow>(db, _binders, rejects);
-        var sql = new SqliteRowSql<TRow>(map);
+        _width = map.Columns.Count + (hasFiles ? 1 : 0);
+        var sql = new SqliteRowSql<TRow>(map, hasFiles ? options.FileColumn : null);
         _order = new SqliteRowOrder<TRow>(map);
         _mayOrder = db.Number(sql.CountCollations) == 0;
         _block = db.Prepare(sql.InsertBlock(Block));
-        _probe = new ConflictProbe(db);
-        _upsert = db.Prepare(sql.Upsert(policy));
+        _probe = new ConflictProbe(db, lineage, _policy);
+        _upsert = db.Prepare(sql.Upsert(_policy));
         _countTriggers = db.Prepare(sql.CountTriggers);
     }
 
@@ -60,6 +71,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     public void Begin(bool careful)
     {
         _byKey = _mayOrder && !careful;
+        _lastMet = default;
         _count = _boundCount = _detourLeft = 0;
         _block.Reset();
         _hasTriggers = _countTriggers.Next() && _countTriggers.Int64(0) > 0;
@@ -129,7 +141,7 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
             _detourLeft--;
             WriteTwins(rows, places[twins]);
         }
-        else if (Bind(_block, _boundCount * _binders.Length, rows[places[twins.Start.Value].Index]))
+        else if (Bind(_block, _boundCount * _width, rows[places[twins.Start.Value].Index], Owner(rows, places[twins]).FileId))
         {
             _bound[_boundCount++] = twins;
             if (_boundCount == Block) WriteBlock(rows, places);
@@ -140,6 +152,10 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
                 WriteOne(rows[twin.Index]);
         }
     }
+
+    /// <summary>The file that equal rows are of: the one that wins.</summary>
+    private FileWork<TRow> Owner(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins) =>
+        rows[twins[_policy == DuplicatePolicy.LastWins ? ^1 : 0].Index].Work;
 
     private void WriteBlock(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> places)
     {
@@ -172,25 +188,37 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
                 continue;
             }
             rows[twins[0].Index].Work.Inserted++;
-            CountUnchanged(rows, twins[1..]);
+            CountUnchanged(rows, twins);
         }
     }
 
     private void WriteTwins(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins)
     {
-        if (WriteOne(rows[twins[0].Index]))
+        if (WriteOne(rows[twins[0].Index], Owner(rows, twins).FileId))
         {
-            CountUnchanged(rows, twins[1..]);
+            CountUnchanged(rows, twins);
             return;
         }
         foreach (SqliteRowOrder<TRow>.Place twin in twins[1..])
             WriteOne(rows[twin.Index]);
     }
 
-    private static void CountUnchanged(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins)
+    /// <summary>Counts what equals the first of some equal rows, which is in the table now.</summary>
+    private void CountUnchanged(ReadOnlySpan<PendingRow<TRow>> rows, ReadOnlySpan<SqliteRowOrder<TRow>.Place> twins)
     {
+        if (twins.Length == 1) return;
+        FileWork<TRow> owner = Owner(rows, twins), before = rows[twins[0].Index].Work;
+        bool isLast = _policy == DuplicatePolicy.LastWins;
         foreach (SqliteRowOrder<TRow>.Place twin in twins)
-            rows[twin.Index].Work.Unchanged++;
+            if (_hasFiles && rows[twin.Index].Work is var work && work != owner)
+                _lineage.Met(isLast ? owner.FileId : work.FileId, isLast ? work.FileId : owner.FileId);
+        foreach (SqliteRowOrder<TRow>.Place twin in twins[1..])
+        {
+            FileWork<TRow> work = rows[twin.Index].Work;
+            work.Unchanged++;
+            if (work == before) work.Collided++;
+            before = work;
+        }
     }
 
     /// <summary>
@@ -204,23 +232,58 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
     }
 
     /// <summary>Whether the row is in the table now.</summary>
-    private bool WriteOne(in PendingRow<TRow> pending)
+    private bool WriteOne(in PendingRow<TRow> pending) => WriteOne(pending, pending.Work.FileId);
+
+    /// <param name="pending">The row.</param>
+    /// <param name="fileId">The file that it is of: a later one if that has the same row.</param>
+    private bool WriteOne(in PendingRow<TRow> pending, long fileId)
     {
-        if (!Bind(_upsert, 0, pending)) return false;
-        _probe.Forget();
+        if (!Bind(_upsert, 0, pending, fileId)) return false;
+        _probe.Expect(fileId);
         int code = _upsert.TryRun();
+        if (_probe.IsUndecided)
+        {
+            _lineage.LookUp(_probe.Other);
+            _probe.Expect(fileId);
+            code = _upsert.TryRun();
+        }
+        if (_probe.HasConflict) CountMeeting(pending, fileId);
         if (code != raw.SQLITE_DONE) _refusals.Refused(pending, code, _upsert);
         else if (_probe.HasConflict && _policy == DuplicatePolicy.Reject) _refusals.Duplicate(pending);
-        else if (_probe.HasConflict && !_probe.Differs) pending.Work.Unchanged++;
+        else if (_probe.HasConflict && !_probe.Replaced) pending.Work.Unchanged++;
         else if (_db.Changes == 0) _refusals.LeftOut(pending);
         else if (_probe.HasConflict) pending.Work.Updated++;
         else pending.Work.Inserted++;
         return code == raw.SQLITE_DONE && (_probe.HasConflict || _db.Changes > 0);
     }
 
-    /// <summary>Binds a row, beginning after a parameter, or rejects the row.</summary>
-    private bool Bind(SqliteStatement statement, int before, in PendingRow<TRow> pending)
+    /// <summary>
+    /// A row met one with its key that is in the table. In the order of the keys, two rows of a file that both met a row of another file come
+    /// one after the other.
+    /// </summary>
+    private void CountMeeting(in PendingRow<TRow> pending, long fileId)
     {
+        long other = _probe.Other;
+        if (!_hasFiles || other == 0) return;
+        bool isOwn = other == fileId && !_lineage.IsRequeued(pending.Work.File, out _);
+        if (isOwn || (pending.Work == _lastMet.Work && HaveSameKey(pending.Row, _lastMet.Row))) pending.Work.Collided++;
+        _lastMet = pending;
+        if (other == fileId) return;
+        if (_lineage.IsAfter(fileId, other) == true) _lineage.Met(fileId, other);
+        else _lineage.Met(other, fileId);
+    }
+
+    private bool HaveSameKey(TRow one, TRow other)
+    {
+        foreach (SqliteBinder<TRow> binder in _binders)
+            if (binder.Column.IsKey && !binder.AreSame(one, other)) return false;
+        return true;
+    }
+
+    /// <summary>Binds a row, beginning after a parameter, or rejects the row.</summary>
+    private bool Bind(SqliteStatement statement, int before, in PendingRow<TRow> pending, long fileId)
+    {
+        if (_hasFiles) _ = statement.BindInt64(before + _width, fileId);
         for (int i = 0; i < _binders.Length; i++)
         {
             if (_binders[i].Bind(statement, before + i + 1, pending.Row) is not { } problem) continue;
@@ -239,33 +302,40 @@ internal sealed class SqliteRowSql<TRow>
 {
     private readonly RowMap<TRow> _map;
     private readonly string _table, _columns;
+    private readonly string? _file;
+    private readonly int _width;
 
-    public SqliteRowSql(RowMap<TRow> map)
+    /// <param name="map">The table.</param>
+    /// <param name="fileColumn">The column of each row's file, the last one; null if the table has none.</param>
+    public SqliteRowSql(RowMap<TRow> map, string? fileColumn)
     {
         _map = map;
         _table = SqliteSchema.Quote(map.Name);
-        _columns = List(", ", _map.Columns, name => name);
+        _file = fileColumn is null ? null : SqliteSchema.Quote(fileColumn);
+        _columns = List(", ", _map.Columns, name => name) + (_file is null ? "" : $", {_file}");
+        _width = map.Columns.Count + (_file is null ? 0 : 1);
     }
 
     /// <summary>Inserts rows up to the first one that is there already; its count of changes is the number of rows before that.</summary>
     public string InsertBlock(int rows)
     {
-        string row = $"({string.Join(',', Enumerable.Repeat('?', _map.Columns.Count))})";
+        string row = $"({string.Join(',', Enumerable.Repeat('?', _width))})";
         return $"INSERT OR FAIL INTO {_table} ({_columns}) VALUES {string.Join(',', Enumerable.Repeat(row, rows))}";
     }
 
     /// <summary>
-    /// Inserts one row. If its key is there already (<see cref="ConflictProbe"/>), replaces that row's values if they differ and the policy
-    /// says so.
+    /// Inserts one row. If its key is there already, <see cref="ConflictProbe"/> says whether it replaces that row's values and file.
     /// </summary>
     public string Upsert(DuplicatePolicy policy)
     {
         RowColumn<TRow>[] keys = [.. _map.Columns.Where(c => c.IsKey)], values = [.. _map.Columns.Where(c => !c.IsKey)];
-        bool replaces = policy == DuplicatePolicy.LastWins && values.Length > 0;
+        bool replaces = policy != DuplicatePolicy.Reject && values.Length > 0;
         string set = List(", ", replaces ? values : keys, name => $"{name} = excluded.{name}");
+        if (_file is not null) set += $", {_file} = excluded.{_file}";
         string differs = replaces ? List(" OR ", values, name => $"{_table}.{name} IS NOT excluded.{name}") : "0";
-        return $"INSERT OR ABORT INTO {_table} ({_columns}) VALUES ({string.Join(", ", _map.Columns.Select((_, i) => $"?{i + 1}"))}) "
-            + $"ON CONFLICT ({List(", ", keys, name => name)}) DO UPDATE SET {set} WHERE {ConflictProbe.Function}({differs})";
+        string file = _file is null ? "0" : $"{_table}.{_file}";
+        return $"INSERT OR ABORT INTO {_table} ({_columns}) VALUES ({string.Join(", ", Enumerable.Range(1, _width).Select(i => $"?{i}"))}) "
+            + $"ON CONFLICT ({List(", ", keys, name => name)}) DO UPDATE SET {set} WHERE {ConflictProbe.Function}({differs}, {file})";
     }
 
     /// <summary>How many triggers the table has.</summary>

@@ -5,16 +5,29 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
 {
     private const string Doing = "checking its tables";
 
+    /// <summary>Whether the row table has a column for each row's file.</summary>
+    public bool HasFiles { get; private set; }
+
     public void Run()
     {
         long found = RefuseNewer();
         bool created = false;
+        if (found is > 0 and < SqliteSchema.Version && options.CreateTables)
+            db.Execute(SqliteSchema.Upgrade(options, found), "bringing its tables up to date");
         foreach ((string table, string sql) in SqliteSchema.Tables(map, options))
             created |= Create(table, sql);
-        if (created) db.Execute($"{SqliteSchema.RejectIndex(options)};{SqliteSchema.SetVersion(options)}", "creating its tables");
-        if (found > 0 && found < SqliteSchema.Version) db.Execute(SqliteSchema.Upgrade(options, found), "bringing its tables up to date");
+        if (options.CreateTables && IsOfOlderVersion()) db.Execute(SqliteSchema.AddFileColumn(map, options), "bringing its tables up to date");
         CheckRows();
         CheckOwn();
+        if (created) db.Execute($"{SqliteSchema.Indexes(options)};{SqliteSchema.SetVersion(options)}", "creating its tables");
+    }
+
+    /// <summary>Whether the row table is just as a version created it that kept no file for each row. Others' tables stay as they are.</summary>
+    private bool IsOfOlderVersion()
+    {
+        string query = $"SELECT sql FROM sqlite_master WHERE type = 'table' AND name = {SqliteSchema.Literal(map.Name)}";
+        string older = SqliteSchema.Rows(map, fileColumn: null);
+        return older != SqliteSchema.Rows(map, options.FileColumn) && Names(query).Contains(older);
     }
 
     private long RefuseNewer()
@@ -48,6 +61,7 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
             if (!Takes(found.Type, column.Kind))
                 throw Misfit($"the column {map.Name}.{column.Name} has another type: found {found.Type}, expected {expected}");
         }
+        HasFiles = columns.Remove(options.FileColumn, out Found? file) && Takes(file.Type, ColumnKind.WholeNumber);
         if (columns.FirstOrDefault(c => c.Value.IsRequired) is { Key: { } required })
             throw Misfit($"the column {map.Name}.{required} must not be null and has no default, and the row map does not fill it");
         RefuseOtherKey();

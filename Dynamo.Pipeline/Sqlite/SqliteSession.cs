@@ -22,6 +22,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     private SqliteLedgerReader? _reader;
     private SqliteLedgerWriter? _ledger;
     private SqliteRejectWriter? _rejects;
+    private SqliteLineage? _lineage;
     private SqliteRowWriter<TRow>? _rows;
     private SqliteBatch<TRow>? _batch;
     private SqliteCheckpoints? _checkpoints;
@@ -91,6 +92,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         _ledger?.Dispose();
         _rejects?.Dispose();
         _rows?.Dispose();
+        _lineage?.Dispose();
         _db.Rollback();
         if (_batch is not null) _db.TryExecute("PRAGMA wal_checkpoint(TRUNCATE)");
         _db.Dispose();
@@ -104,10 +106,11 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         string settings =
             $"PRAGMA synchronous={synchronous}; PRAGMA wal_autocheckpoint={CheckpointPages}; PRAGMA cache_size=-{CacheKibibytes}";
         _db.Execute(settings, "setting it up");
+        var check = new SqliteSchemaCheck<TRow>(_db, map, _options);
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            new SqliteSchemaCheck<TRow>(_db, map, _options).Run();
+            check.Run();
             _runId = SqliteRun.Start(_db, _options, run);
             _db.Execute("COMMIT", "opening the run");
         }
@@ -119,8 +122,9 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         _reader = new SqliteLedgerReader(_db.Path, _options, run.Source);
         _ledger = new SqliteLedgerWriter(_db, _options, run.Source, _runId);
         _rejects = new SqliteRejectWriter(_db, _options, run, _runId);
-        _rows = new SqliteRowWriter<TRow>(_db, map, _options.Duplicates, _rejects);
-        _batch = new SqliteBatch<TRow>(_db, _ledger, _rows, _rejects, run.MaxBadRows, BeginAsync);
+        _lineage = new SqliteLineage(_db, _options, run.Source);
+        _rows = new SqliteRowWriter<TRow>(_db, map, _options, _lineage, _rejects, check.HasFiles);
+        _batch = new SqliteBatch<TRow>(_db, _ledger, _lineage, _rows, _rejects, run.MaxBadRows, BeginAsync);
     }
 
     private ValueTask BeginAsync(CancellationToken cancellationToken) =>

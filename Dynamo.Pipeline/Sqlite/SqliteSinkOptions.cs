@@ -46,7 +46,20 @@ public sealed record SqliteSinkOptions
     /// <summary>The table of rejected rows. Default: <c>RejectedRow</c>.</summary>
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
-    /// <summary>The table that holds the version of the three others. Default: <c>ImportSchema</c>.</summary>
+    /// <summary>
+    /// The table of pairs of files that brought the same key, the newer and the older one: with it a file can be taken back. Default:
+    /// <c>FileOverlap</c>.
+    /// </summary>
+    public string OverlapTable { get; init => field = SqlName.Checked(value); } = "FileOverlap";
+
+    /// <summary>
+    /// The column of the row table that has the number of each row's file in the ledger. Default: <c>FileId</c>. A table that the sink
+    /// creates has it. In a table that lacks it, of two rows with the same key the one that is written later wins, whichever file is newer,
+    /// and no row can be traced to its file or taken back with it.
+    /// </summary>
+    public string FileColumn { get; init => field = SqlName.Checked(value); } = "FileId";
+
+    /// <summary>The table that holds the version of the others. Default: <c>ImportSchema</c>.</summary>
     public string SchemaTable { get; init => field = SqlName.Checked(value); } = "ImportSchema";
 
     /// <summary>Where the time comes from, for the ledger and the waiting. Default: the system's clock.</summary>

@@ -32,7 +32,7 @@ public sealed record FileResult(SourceFile File, FileOutcome Outcome)
 
     /// <summary>
     /// How many rows changed nothing, because a row with their key was there: with the same values,
-    /// or under <see cref="DuplicatePolicy.FirstWins"/>.
+    /// or of a file that comes first by the <see cref="DuplicatePolicy"/>.
     /// </summary>
     public long Unchanged { get; init; }
 
@@ -40,6 +40,12 @@ public sealed record FileResult(SourceFile File, FileOutcome Outcome)
     /// How many rows were rejected by the reader, a block or the database. For a quarantined file, all rows that were read of it.
     /// </summary>
     public long Rejected { get; init; }
+
+    /// <summary>
+    /// How many rows had the key of an earlier row of the same file, so that one of them replaced the other. They are also counted as
+    /// inserted, updated, unchanged or rejected. A file has such rows when its format is wrong: a column of the key is missing in it.
+    /// </summary>
+    public long Collided { get; init; }
 
     /// <summary>
     /// How many readings had no value and were not loaded. The pipeline sets it from <see cref="FileRows{TRow}.RowsSkipped"/>.

@@ -9,7 +9,7 @@ namespace Dynamo.Pipeline;
 /// Whether the run was stopped before all files were imported. What was read is committed; the next run imports the rest.
 /// </param>
 /// <param name="Notable">
-/// The first 200 files that were quarantined, deferred, or loaded with rejected or flagged rows, in the order in which they were
+/// The first 200 files that were quarantined, deferred, or loaded with rejected, flagged or collided rows, in the order in which they were
 /// finished. A database sink has all quarantined files in its ledger and all rejected rows in its table of rejects.
 /// </param>
 public sealed record PipelineResult(RunBooks Books, TimeSpan Elapsed, bool WasCancelled, IReadOnlyList<FileResult> Notable)

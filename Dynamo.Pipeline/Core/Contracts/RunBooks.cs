@@ -49,6 +49,11 @@ public sealed record RunBooks
     /// <summary>How many rows were loaded although they may be wrong. They are also counted as inserted, updated or unchanged.</summary>
     public long RowsFlagged { get; init; }
 
+    /// <summary>
+    /// How many rows had the key of an earlier row of the same file. They are also counted as inserted, updated, unchanged or rejected.
+    /// </summary>
+    public long RowsCollided { get; init; }
+
     /// <summary>How many bytes the files have that were loaded or quarantined.</summary>
     public long Bytes { get; init; }
 

@@ -21,6 +21,9 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Whether the ledger already has the file, or an earlier file of the batch is the same.</summary>
     public bool IsKnown { get; set; }
 
+    /// <summary>The number of the file in the ledger, which every row of it keeps. Within a batch, a later file has a higher one.</summary>
+    public long FileId { get; set; }
+
     public bool IsLoading => Outcome == FileOutcome.Loaded && !IsKnown;
 
     public long Inserted { get; set; }
@@ -30,6 +33,9 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     public long Unchanged { get; set; }
 
     public long Rejected { get; private set; }
+
+    /// <summary>How many rows had the key of an earlier row of the same file.</summary>
+    public long Collided { get; set; }
 
     /// <summary>Why the file is quarantined or deferred.</summary>
     public Defect? Verdict { get; private set; }
@@ -47,7 +53,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     public void Restart()
     {
         if (Outcome != FileOutcome.Loaded) return;
-        Inserted = Updated = Unchanged = Rejected = Ordinal = 0;
+        Inserted = Updated = Unchanged = Rejected = Collided = Ordinal = 0;
         _kept?.Clear();
     }
 
@@ -90,7 +96,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     {
         FileOutcome.Loaded => new FileResult(File, Outcome)
         {
-            Inserted = Inserted, Updated = Updated, Unchanged = Unchanged, Rejected = Rejected, Rejects = First(),
+            Inserted = Inserted, Updated = Updated, Unchanged = Unchanged, Rejected = Rejected, Collided = Collided, Rejects = First(),
         },
         FileOutcome.Quarantined => new FileResult(File, Outcome) { Defect = Verdict, Rejected = Rows.RowsRead, Rejects = First() },
         _ => new FileResult(File, Outcome) { Defect = Verdict },
@@ -103,6 +109,9 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
 internal static class LedgerOutcome
 {
     public const string Loaded = "loaded", Quarantined = "quarantined";
+
+    /// <summary>Loaded, and to be imported again: a look-up does not find it, and the import keeps its number.</summary>
+    public const string Requeued = "requeued";
 
     public static string Of(RunOutcome outcome) => outcome switch
     {

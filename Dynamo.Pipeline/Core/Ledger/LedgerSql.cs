@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Dynamo.Pipeline.Ledger;
 
 /// <summary>
@@ -90,6 +92,10 @@ internal abstract record QuarantineColumns
 /// <summary>Marks the times of the tables as UTC, because a database returns them without a kind.</summary>
 internal static class LedgerTime
 {
+    /// <summary>A time that SQLite has as text.</summary>
+    public static DateTime Parse(string? text) => DateTime.Parse(
+        text ?? "", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+
     public static DateTime Utc(DateTime time) =>
         time.Kind == DateTimeKind.Local ? time.ToUniversalTime() : DateTime.SpecifyKind(time, DateTimeKind.Utc);
 }

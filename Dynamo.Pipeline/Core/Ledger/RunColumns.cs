@@ -25,6 +25,7 @@ internal abstract record RunColumns : SqlArguments
         (nameof(RowsRejected), books => books.RowsRejected),
         (nameof(RowsSkipped), books => books.RowsSkipped),
         (nameof(RowsFlagged), books => books.RowsFlagged),
+        (nameof(RowsCollided), books => books.RowsCollided),
         (nameof(Bytes), books => books.Bytes),
     ];
 
@@ -68,6 +69,8 @@ internal abstract record RunColumns : SqlArguments
 
     public long RowsFlagged { get; init; }
 
+    public long RowsCollided { get; init; }
+
     public long Bytes { get; init; }
 
     public ImportedRun ToRun()
@@ -87,6 +90,7 @@ internal abstract record RunColumns : SqlArguments
             RowsRejected = RowsRejected,
             RowsSkipped = RowsSkipped,
             RowsFlagged = RowsFlagged,
+            RowsCollided = RowsCollided,
             Bytes = Bytes,
         };
         DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;

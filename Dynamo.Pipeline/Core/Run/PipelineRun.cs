@@ -172,7 +172,7 @@ internal sealed class PipelineRun : IDisposable
     public void Count(FileResult result)
     {
         Counter.Add(result);
-        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected > 0 || result.Flagged > 0)
+        if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected + result.Flagged + result.Collided > 0)
             Note(result);
     }
 

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Run;
 internal sealed class RunCounter
 {
     private long _listed, _loaded, _alreadyLoaded, _alreadyQuarantined, _quarantined, _deferred;
-    private long _read, _inserted, _updated, _unchanged, _rejected, _skipped, _flagged, _bytes;
+    private long _read, _inserted, _updated, _unchanged, _rejected, _skipped, _flagged, _collided, _bytes;
 
     public void Listed() => Interlocked.Increment(ref _listed);
 
@@ -36,6 +36,7 @@ internal sealed class RunCounter
         Interlocked.Add(ref _rejected, result.Rejected);
         Interlocked.Add(ref _skipped, result.Skipped);
         if (result.Outcome == FileOutcome.Loaded) Interlocked.Add(ref _flagged, result.Flagged);
+        Interlocked.Add(ref _collided, result.Collided);
         Interlocked.Add(ref _bytes, result.File.Size);
     }
 
@@ -55,6 +56,7 @@ internal sealed class RunCounter
         RowsRejected = Volatile.Read(ref _rejected),
         RowsSkipped = Volatile.Read(ref _skipped),
         RowsFlagged = Volatile.Read(ref _flagged),
+        RowsCollided = Volatile.Read(ref _collided),
         Bytes = Volatile.Read(ref _bytes),
     };
 }

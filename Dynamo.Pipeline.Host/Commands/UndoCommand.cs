@@ -1,0 +1,181 @@
+using System.CommandLine;
+using System.Text.Json;
+using Dynamo.Pipeline.Folder;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo undo</c>: takes back what files brought, and imports again what they had replaced.</summary>
+internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
+{
+    private const int Listed = 20;
+
+    private readonly Argument<string[]> _files = new("FILE")
+    {
+        Description = "Imported files, by path or name. All versions of a file are taken back.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+    private readonly Option<string?> _run = ValueOption.Named("--run", "N", "What this run imported; dynamo status shows the runs.");
+    private readonly Option<string?> _since = ValueOption.Named(
+        "--since", "TIME", "What was imported since this time, such as 2026-01-31T12:00Z, or that long ago, such as 3d.");
+    private readonly Option<bool> _reimport = new("--reimport")
+    {
+        Description = "Import the files again with the settings as they are now, and what they had replaced.",
+    };
+    private readonly Option<bool> _restore = new("--restore") { Description = "Import again what they had replaced, but not the files." };
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Show what would be taken back; change nothing." };
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
+
+    public UndoCommand(CommandContext context)
+        : base("undo", "Takes back what files brought: their readings, ledger entries and rejects, in one transaction.")
+    {
+        Arguments.Add(_files);
+        Settings = new SettingOptions(this);
+        foreach (Option option in (Option[])[_run, _since, _reimport, _restore, _dryRun, _json]) Options.Add(option);
+        SetAction((parsed, _) => UndoAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo undo L00007_20260131T120000.csv --config dynamo.json --dry-run
+          dynamo undo L00007_20260131T120000.csv --config dynamo.json --restore     it never came, and what it replaced is back
+          dynamo undo --run 17 --config dynamo.json
+          dynamo undo --since 3d --reimport --config dynamo.json     after a wrong zone or unit was corrected in dynamo.json
+        """;
+
+    private async Task<int> UndoAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        bool dryRun = parsed.GetValue(_dryRun), again = parsed.GetValue(_reimport), restore = parsed.GetValue(_restore), json = parsed.GetValue(_json);
+        await using IFileSource source = Composition.Source(settings);
+        if (again && restore) throw new SettingsException("--restore", "leaves out the files that --reimport imports; give one of the two.");
+        bool reimport = again || restore;
+        if (reimport && source is not FolderSource)
+            throw new SettingsException(again ? "--reimport" : "--restore", "brings files back from the archive of a folder only. Undo without it, move the files "
+                + "back from the server's archive, and run.");
+        UndoneFiles chosen = Chosen(parsed, source.Name);
+        RowMap<Reading> table = Composition.Table(settings);
+        ILineage ledger = Composition.Lineage(settings);
+        IStore store = Composition.Store(settings);
+        Undone undone;
+        IReadOnlyList<Retried> returned = [];
+        await using (IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping))
+        {
+            undone = await ledger.UndoAsync(table, chosen, dryRun: true, context.Stopping);
+            if (!json) Write(context.Out, undone, dryRun, reimport);
+            if (!dryRun && undone.Files.Count > 0)
+            {
+                undone = await ledger.UndoAsync(table, chosen, dryRun: false, context.Stopping);
+                if (reimport) returned = await ReturnAsync((FolderSource)source, ledger, undone, again, context.Stopping);
+            }
+        }
+        PipelineResult? imported = returned.Any(file => file.Obstacle is null)
+            ? await RunCommand.ImportAsync(settings, store, dryRun: false, shown: null, context)
+            : null;
+        if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, undone, dryRun, returned, imported)));
+        else Write(context.Out, undone, dryRun, returned, imported);
+        bool isWell = returned.All(file => file.Obstacle is null) && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
+        return (int)(isWell ? ExitCode.Ok : ExitCode.DoneWithBadData);
+    }
+
+    private UndoneFiles Chosen(ParseResult parsed, string source)
+    {
+        string[] files = parsed.GetValue(_files) ?? [];
+        string? run = parsed.GetValue(_run), since = parsed.GetValue(_since);
+        if (files.Length == 0 && run is null && since is null)
+            throw new SettingsException("undo", "nothing says what to take back. Name files, or add --run N or --since TIME.");
+        long? id = run is null ? null : long.TryParse(run, out long number) && number > 0
+            ? number
+            : throw new SettingsException("--run", $"found '{run}', allowed is the number of a run.");
+        return new UndoneFiles(source)
+        {
+            Paths = files.Length == 0 ? null : files,
+            RunId = id,
+            SinceUtc = since is null ? null : Moments.Since("--since", since, DateTime.UtcNow),
+        };
+    }
+
+    /// <summary>
+    /// Files go back to the source first, and are marked then: one that was marked and is not there would wait for ever. One that is there
+    /// and not marked counts as imported.
+    /// </summary>
+    private static async Task<IReadOnlyList<Retried>> ReturnAsync(
+        FolderSource source, ILineage ledger, Undone undone, bool again, CancellationToken cancellationToken)
+    {
+        var archive = new FolderArchive(source);
+        var returned = new List<Retried>();
+        var marked = new List<long>();
+        IReadOnlyList<DeliveredFile> files = again ? undone.Files : [];
+        foreach ((DeliveredFile file, bool isOther) in files.Select(f => (f, false)).Concat(undone.Others.Select(f => (f, true))))
+        {
+            string? obstacle = file.Source == source.Name ? archive.BringBack(file.File) : $"it is of another source, {file.Source}";
+            returned.Add(new Retried(file.File.Path, obstacle));
+            if (isOther && obstacle is null) marked.Add(file.FileId);
+        }
+        await ledger.RequeueAsync(marked, cancellationToken);
+        return returned;
+    }
+
+    private static void Write(TextWriter to, Undone undone, bool dryRun, bool reimport)
+    {
+        if (undone.Files.Count == 0)
+        {
+            to.WriteLine("Nothing that was imported from this source is meant. Files that were imported before readings kept their file "
+                + "cannot be taken back.");
+            return;
+        }
+        string would = dryRun ? "Would take back" : "Takes back";
+        to.WriteLine($"{would} {Shown.Count(undone.Files.Count, "file")} with {Shown.Count(undone.Rows, "reading")} in the table and "
+            + $"{Shown.Count(undone.Rejects, "reject")}:");
+        Write(to, undone.Files);
+        if (undone.Others.Count == 0) return;
+        to.WriteLine(reimport
+            ? $"They had replaced readings of {Shown.Count(undone.Others.Count, "file")}, imported again as well:"
+            : $"They had replaced readings of {Shown.Count(undone.Others.Count, "file")}. Those readings are gone until the files are "
+                + "imported again (--reimport, or --restore without the files themselves):");
+        Write(to, undone.Others);
+    }
+
+    private static void Write(TextWriter to, IReadOnlyList<DeliveredFile> files)
+    {
+        foreach (DeliveredFile file in files.Take(Listed))
+            to.WriteLine($"  {Shown.Name(file.File.Path)}  imported {Shown.Utc(file.ImportedUtc)} by run {file.RunId}");
+        if (files.Count > Listed) to.WriteLine($"  … {Shown.Count(files.Count - Listed)} more");
+    }
+
+    private static void Write(TextWriter to, Undone undone, bool dryRun, IReadOnlyList<Retried> returned, PipelineResult? imported)
+    {
+        if (undone.Files.Count == 0 || dryRun) return;
+        to.WriteLine("Done.");
+        foreach (Retried file in returned.Where(file => file.Obstacle is not null))
+            to.WriteLine($"  not imported again: {Shown.Name(file.Path)}: {file.Obstacle}");
+        if (imported is not null) to.WriteLine($"Imported again: {imported.Books}");
+    }
+
+    private static void WriteJson(
+        Utf8JsonWriter json, Undone undone, bool dryRun, IReadOnlyList<Retried> returned, PipelineResult? imported)
+    {
+        json.WriteBoolean("dryRun", dryRun);
+        json.WriteNumber("readings", undone.Rows);
+        json.WriteNumber("rejects", undone.Rejects);
+        foreach ((string name, IReadOnlyList<DeliveredFile> files) in ((string, IReadOnlyList<DeliveredFile>)[])
+            [("files", undone.Files), ("replaced", undone.Others)])
+        {
+            json.WriteStartArray(name);
+            foreach (DeliveredFile file in files) json.WriteStringValue(file.File.Path);
+            json.WriteEndArray();
+        }
+        json.WriteStartArray("notImportedAgain");
+        foreach (Retried file in returned.Where(file => file.Obstacle is not null))
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file.Path);
+            json.WriteString("obstacle", file.Obstacle);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        if (imported is not null) json.WriteNumber("importedAgain", imported.Books.Loaded);
+    }
+}

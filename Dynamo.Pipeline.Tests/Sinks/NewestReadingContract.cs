@@ -1,0 +1,260 @@
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>
+/// Which reading stays is a fact of the files: any sizes, readers, writers, order of listing and number of runs give the same table, and every
+/// reading knows its file.
+/// </summary>
+public abstract class NewestReadingContract
+{
+    private static readonly DateTime s_day = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    /// <summary>A file of the generated deliveries. Several have the same time; then the path decides.</summary>
+    private sealed record Delivery(string Path, int Day, (int Key, int Value)[] Rows)
+    {
+        public SourceFile File => new(Path, Text.Length, s_day.AddDays(Day));
+
+        public string Text => "logger,channel,timestamp,value\n" + string.Concat(
+            Rows.Select(r => FormattableString.Invariant($"L{r.Key % 2},flow,{s_day.AddMinutes(r.Key):yyyy-MM-ddTHH:mm:ss}Z,{r.Value}\n")));
+
+        public override string ToString() => $"{Path} of day {Day}: {string.Join(" ", Rows.Select(r => $"{r.Key}={r.Value}"))}";
+    }
+
+    /// <summary>How a set of files is imported.</summary>
+    private sealed record Way(int[] Runs, int BatchRows, int BatchFiles, int Readers, int Writers, int Message, bool Streamed, int Order);
+
+    private static readonly Gen<Delivery[]> s_deliveries =
+        from count in Gen.Choose(1, 9)
+        from files in Gen.CollectToArray(Enumerable.Range(0, count).Select(i =>
+            from day in Gen.Choose(0, 3)
+            from rows in (from key in Gen.Choose(0, 7) from value in Gen.Choose(0, 3) select (key, value)).ArrayOf(6)
+            select new Delivery($"{(char)('a' + ((i * 5) % 9))}.csv", day, rows)))
+        select files;
+
+    private static readonly Gen<Way> s_way =
+        from runs in Gen.Choose(0, 2).ArrayOf(9)
+        from rows in Gen.Elements(1, 3, 7, 50_000)
+        from batchFiles in Gen.Elements(1, 2, 1000)
+        from readers in Gen.Choose(1, 3)
+        from writers in Gen.Choose(1, 3)
+        from message in Gen.Elements(1, 2, 100)
+        from streamed in Gen.Frequency((3, Gen.Constant(false)), (1, Gen.Constant(true)))
+        from order in Gen.Choose(0, 1000)
+        select new Way(runs, rows, batchFiles, readers, writers, message, streamed, order);
+
+    protected abstract IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers);
+
+    protected abstract ILineage NewLedger(DuplicatePolicy policy);
+
+    /// <summary>Time, value and the path of the file of each reading.</summary>
+    protected abstract IReadOnlyList<string> Stored();
+
+    /// <summary>Removes all tables.</summary>
+    protected abstract void Clear();
+
+    [Test, CancelAfter(300_000)]
+    public void The_same_files_give_the_same_table_whatever_the_way(
+        [Values(DuplicatePolicy.LastWins, DuplicatePolicy.FirstWins)] DuplicatePolicy policy)
+    {
+        Gen<(Delivery[], Way)> both = from d in s_deliveries from w in s_way select (d, w);
+        Prop.ForAll(Arb.From(both), x => Agrees(policy, x.Item1, x.Item2))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? 400 : 30));
+    }
+
+    /// <summary>
+    /// Files are taken back, and those that they replaced are imported again, twice: the table is as if the first had never come.
+    /// </summary>
+    [Test, CancelAfter(300_000)]
+    public void What_files_brought_can_be_taken_back(
+        [Values(DuplicatePolicy.LastWins, DuplicatePolicy.FirstWins)] DuplicatePolicy policy)
+    {
+        Gen<(Delivery[], Way, int[], int[])> all =
+            from d in s_deliveries
+            from w in s_way
+            from first in Gen.Choose(0, 8).ArrayOf(3)
+            from second in Gen.Choose(0, 8).ArrayOf(2)
+            select (d, w, first, second);
+        Prop.ForAll(Arb.From(all), x => IsTakenBack(policy, x.Item1, x.Item2, x.Item3, x.Item4))
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? 300 : 20));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_dry_run_says_what_would_go_and_changes_nothing(CancellationToken token)
+    {
+        var original = new Delivery("a.csv", 0, [(1, 1), (2, 1)]);
+        var wrong = new Delivery("b.csv", 1, [(2, 9), (3, 9)]);
+        await ImportAsync(DuplicatePolicy.LastWins, [original, wrong], token);
+        IReadOnlyList<string> before = Stored();
+
+        Undone would = await NewLedger(DuplicatePolicy.LastWins)
+            .UndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = ["b.csv"] }, dryRun: true, token);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(would.Files.Select(f => f.File), Is.EqualTo(new[] { wrong.File }));
+            Assert.That((would.Rows, would.Rejects), Is.EqualTo((2, 0)));
+            Assert.That(would.Others.Select(f => f.File), Is.EqualTo(new[] { original.File }));
+            Assert.That(Stored(), Is.EqualTo(before));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_reading_is_traced_to_its_file_and_to_the_files_that_it_replaced(CancellationToken token)
+    {
+        var original = new Delivery("a.csv", 0, [(1, 1), (2, 1)]);
+        var correction = new Delivery("b.csv", 1, [(2, 9)]);
+        await ImportAsync(DuplicatePolicy.LastWins, [original], token);
+        await ImportAsync(DuplicatePolicy.LastWins, [correction], token);
+        ILineage ledger = NewLedger(DuplicatePolicy.LastWins);
+
+        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(
+            ReadingTable.Default, new Dictionary<string, string> { ["Logger"] = "L0", ["Channel"] = "flow" }, 10, token);
+        IReadOnlyList<DeliveredFile> older = await ledger.OlderAsync(rows[0].File!.FileId, token);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(rows.Select(r => r.File!.File), Is.EqualTo(new[] { correction.File }));
+            Assert.That(older.Select(f => f.File), Is.EqualTo(new[] { original.File }));
+            Assert.That(rows[0].File!.RunId, Is.GreaterThan(older[0].RunId));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_late_delivery_of_an_old_file_does_not_replace_what_is_newer(CancellationToken token)
+    {
+        var correction = new Delivery("a.csv", 2, [(1, 20), (2, 20)]);
+        var original = new Delivery("z.csv", 1, [(1, 10), (2, 20), (3, 10)]);
+
+        await ImportAsync(DuplicatePolicy.LastWins, [correction], token);
+        PipelineResult late = await ImportAsync(DuplicatePolicy.LastWins, [original], token);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Stored(), Is.EqualTo(Expected(DuplicatePolicy.LastWins, [correction, original])));
+            Assert.That((late.Books.RowsInserted, late.Books.RowsUpdated, late.Books.RowsUnchanged), Is.EqualTo((1, 0, 2)));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_newer_file_with_the_same_value_is_the_readings_file_from_then_on(CancellationToken token)
+    {
+        var first = new Delivery("a.csv", 0, [(1, 10)]);
+        var same = new Delivery("b.csv", 2, [(1, 10)]);
+        var between = new Delivery("c.csv", 1, [(1, 99)]);
+
+        await ImportAsync(DuplicatePolicy.LastWins, [first], token);
+        await ImportAsync(DuplicatePolicy.LastWins, [same], token);
+        await ImportAsync(DuplicatePolicy.LastWins, [between], token);
+
+        Assert.That(Stored(), Is.EqualTo(Expected(DuplicatePolicy.LastWins, [first, same, between])));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Rows_of_a_file_that_replace_each_other_are_counted(CancellationToken token)
+    {
+        await ImportAsync(DuplicatePolicy.LastWins, [new Delivery("before.csv", 0, [(1, 0)])], token);
+        PipelineResult result = await ImportAsync(
+            DuplicatePolicy.LastWins,
+            [
+                new Delivery("a.csv", 0, [(1, 1), (2, 1), (1, 2), (1, 2), (4, 4)]),
+                new Delivery("b.csv", 1, [(2, 1), (4, 5)]),
+            ],
+            token);
+
+        Assert.That((result.Books.RowsCollided, result.Books.RowsRead), Is.EqualTo((2, 7)));
+    }
+
+    private void IsTakenBack(DuplicatePolicy policy, Delivery[] deliveries, Way way, int[] first, int[] second)
+    {
+        Agrees(policy, deliveries, way);
+        foreach (int[] some in (int[][])[first, second])
+        {
+            string[] paths = [.. some.Where(i => i < deliveries.Length).Select(i => deliveries[i].Path).Distinct()];
+            TakeBackAsync(policy, deliveries, paths).WaitAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult();
+            deliveries = [.. deliveries.Where(d => !paths.Contains(d.Path))];
+            Assert.That(
+                Stored(), Is.EqualTo(Expected(policy, deliveries)),
+                $"without {string.Join(" ", paths)}: {way}\n{string.Join("\n", deliveries.AsEnumerable())}");
+        }
+    }
+
+    private async Task TakeBackAsync(DuplicatePolicy policy, Delivery[] deliveries, string[] paths)
+    {
+        ILineage ledger = NewLedger(policy);
+        Undone undone = await ledger.UndoAsync(ReadingTable.Default, new UndoneFiles("memory:") { Paths = paths }, dryRun: false);
+        Assert.That(undone.Files.Select(f => f.File.Path), Is.EquivalentTo(paths));
+        Assert.That(await ledger.RequeueAsync([.. undone.Others.Select(f => f.FileId)]), Is.EqualTo(undone.Others.Count));
+        Delivery[] again = [.. deliveries.Where(d => undone.Others.Any(o => o.File.Path == d.Path))];
+        PipelineResult result = await ImportAsync(policy, again, default);
+        Assert.That(result.Books.Loaded, Is.EqualTo(again.Length));
+    }
+
+    private void Agrees(DuplicatePolicy policy, Delivery[] deliveries, Way way)
+    {
+        Clear();
+        var random = new Random(way.Order);
+        foreach (IGrouping<int, (Delivery Delivery, int Run)> run in deliveries.Select((d, i) => (d, way.Runs[i])).GroupBy(x => x.Item2))
+        {
+            Delivery[] files = [.. run.Select(x => x.Delivery)];
+            random.Shuffle(files);
+            ImportAsync(policy, files, default, way).WaitAsync(TimeSpan.FromSeconds(60)).GetAwaiter().GetResult();
+        }
+        Assert.That(Stored(), Is.EqualTo(Expected(policy, deliveries)), $"{way}\n{string.Join("\n", deliveries.AsEnumerable())}");
+    }
+
+    private async Task<PipelineResult> ImportAsync(
+        DuplicatePolicy policy, Delivery[] files, CancellationToken token, Way? way = null)
+    {
+        way ??= new Way([], 50_000, 1000, 2, 1, 100, Streamed: false, 0);
+        var source = new MemorySource(files.ToDictionary(f => f.Path, f => f.Text))
+        {
+            OnList = file => files.First(f => f.Path == file.Path).File,
+        };
+        await using IBatchSink<Reading> sink = NewSink(policy, way.Writers);
+        return await FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, new PipelineOptions
+        {
+            Readers = way.Readers,
+            FilesPerMessage = way.Message,
+            BatchRows = way.BatchRows,
+            BatchFiles = way.BatchFiles,
+            StreamAbove = way.Streamed ? 60 : 1 << 20,
+        }).RunAsync(cancellationToken: token);
+    }
+
+    private static string[] Expected(DuplicatePolicy policy, Delivery[] deliveries)
+    {
+        var ordered = deliveries.OrderBy(d => d.Day).ThenBy(d => d.Path, StringComparer.Ordinal)
+            .SelectMany(d => d.Rows.Select(r => (d.Path, r.Key, r.Value)));
+        return [.. ordered.GroupBy(r => r.Key)
+            .Select(rows => policy == DuplicatePolicy.LastWins ? rows.Last() : rows.First())
+            .Select(r => FormattableString.Invariant($"{s_day.AddMinutes(r.Key):HH:mm} {r.Value} {r.Path}")).Order(StringComparer.Ordinal)];
+    }
+}
+
+/// <summary>The contract on SQLite.</summary>
+public sealed class SqliteNewestReadingTests : NewestReadingContract
+{
+    private SqliteTestDatabase _database = new();
+
+    [TearDown]
+    public void Remove() => Clear();
+
+    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers) => new SqliteSink<Reading>(
+        _database.Path, ReadingTable.Default, new SqliteSinkOptions { Duplicates = policy, Durable = false });
+
+    protected override ILineage NewLedger(DuplicatePolicy policy) =>
+        new SqliteLedger(_database.Path, new SqliteSinkOptions { Duplicates = policy });
+
+    protected override IReadOnlyList<string> Stored() => _database.Query("""
+        SELECT strftime('%H:%M', TimestampUtc) || ' ' || CAST(Value AS INTEGER) || ' ' || f.Path
+        FROM Reading r JOIN ImportedFile f ON f.FileId = r.FileId ORDER BY 1
+        """);
+
+    protected override void Clear()
+    {
+        _database.Dispose();
+        _database = new SqliteTestDatabase();
+    }
+}

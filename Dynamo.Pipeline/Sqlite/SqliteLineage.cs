@@ -1,0 +1,120 @@
+using Dynamo.Pipeline.Ledger;
+
+namespace Dynamo.Pipeline.Sqlite;
+
+/// <summary>
+/// Numbers the files of a batch, knows the order of the files whose rows it meets, and records which files met: the newer one of two that
+/// brought the same key, and the older one. With these pairs a file can be taken back: the older deliveries of its keys are the files that
+/// are reached from it over files that are taken back too. Used by one thread at a time.
+/// </summary>
+internal sealed class SqliteLineage : IDisposable
+{
+    /// <summary>How many files of earlier batches are remembered at once: some megabytes.</summary>
+    private const int MostKnown = 50_000;
+
+    private readonly SqliteDb _db;
+    private readonly string _source;
+    private readonly SqliteStatement _last, _find, _meet;
+    private readonly Dictionary<SourceFile, long> _requeued = [];
+    private readonly Dictionary<long, FileOrder> _batch = [];
+    private readonly Dictionary<long, FileOrder?> _known = [];
+    private readonly HashSet<(long Newer, long Older)> _met = [];
+    private (long, long) _lastMet;
+
+    public SqliteLineage(SqliteDb db, SqliteSinkOptions options, string source)
+    {
+        (_db, _source) = (db, source);
+        string ledger = SqliteSchema.Quote(options.LedgerTable);
+        _last = db.Prepare($"SELECT max(FileId) FROM {ledger} WHERE FileId IS NOT NULL");
+        _find = db.Prepare($"SELECT Source, Path, Size, ModifiedUtc FROM {ledger} WHERE FileId = ?");
+        _meet = db.Prepare(
+            $"INSERT OR IGNORE INTO {SqliteSchema.Quote(options.OverlapTable)} (NewerFileId, OlderFileId) VALUES (?, ?)");
+        using SqliteStatement requeued = db.Prepare(
+            $"SELECT Path, Size, ModifiedUtc, FileId FROM {ledger} WHERE Outcome = '{LedgerOutcome.Requeued}' AND Source = ?");
+        requeued.Text(1, source);
+        while (requeued.Next())
+            _requeued[new SourceFile(requeued.Text(0) ?? "", requeued.Int64(1), LedgerTime.Parse(requeued.Text(2)))] = requeued.Int64(3);
+    }
+
+    /// <summary>
+    /// Gives each file its number, in a transaction that nobody else writes in. A file that was imported before and is imported again
+    /// keeps its number.
+    /// </summary>
+    /// <param name="ordered">The files, the newest last.</param>
+    public void Number<TRow>(FileWork<TRow>[] ordered)
+    {
+        _met.Clear();
+        _batch.Clear();
+        _known.Clear();
+        _last.Next();
+        long id = _last.Int64(0);
+        _last.Reset();
+        foreach (FileWork<TRow> work in ordered)
+        {
+            work.FileId = ++id;
+            if (_requeued.Count > 0 && IsRequeued(work.File, out long before)) work.FileId = before;
+            _batch[work.FileId] = FileOrder.Of(work.File, _source);
+        }
+    }
+
+    /// <summary>Whether the ledger has the file as one to be imported again, and its number.</summary>
+    public bool IsRequeued(SourceFile file, out long fileId) => _requeued.TryGetValue(Plain(file), out fileId);
+
+    /// <summary>A file that was to be imported again, and was.</summary>
+    public void Imported(SourceFile file) => _requeued.Remove(Plain(file));
+
+    /// <summary>
+    /// Whether a file comes after another one; null if that one must be looked up first. A file that the ledger does not have any more is
+    /// older than all.
+    /// </summary>
+    public bool? IsAfter(long fileId, long other)
+    {
+        if (_batch.TryGetValue(other, out FileOrder inBatch)) return _batch[fileId].CompareTo(inBatch) > 0;
+        if (!_known.TryGetValue(other, out FileOrder? order)) return null;
+        return order is not { } than || _batch[fileId].CompareTo(than) > 0;
+    }
+
+    /// <summary>Looks up a file of an earlier batch.</summary>
+    public void LookUp(long fileId)
+    {
+        if (_known.Count >= MostKnown) _known.Clear();
+        _find.Int64(1, fileId);
+        bool found = _find.Next();
+        _known[fileId] = found
+            ? new FileOrder(LedgerTime.Parse(_find.Text(3)), _find.Text(1) ?? "", _find.Int64(2), _find.Text(0) ?? "")
+            : null;
+        if (found) _find.Reset();
+    }
+
+    /// <summary>Two files brought the same key.</summary>
+    public void Met(long newer, long older)
+    {
+        if (_lastMet == (newer, older)) return;
+        _lastMet = (newer, older);
+        _met.Add(_lastMet);
+    }
+
+    /// <summary>Writes the pairs of the batch, but not those of files of it that were not loaded.</summary>
+    public void Write<TRow>(FileWork<TRow>[] works)
+    {
+        if (_met.Count == 0) return;
+        HashSet<long> left = [.. works.Where(w => !w.IsLoading).Select(w => w.FileId)];
+        foreach ((long newer, long older) in _met)
+        {
+            if (left.Contains(newer) || left.Contains(older)) continue;
+            _meet.Int64(1, newer);
+            _meet.Int64(2, older);
+            _meet.Run("recording which files met");
+        }
+    }
+
+    public void Dispose()
+    {
+        _last.Dispose();
+        _find.Dispose();
+        _meet.Dispose();
+    }
+
+    /// <summary>The identity of a file, which is all of it but a reason to defer it.</summary>
+    private static SourceFile Plain(SourceFile file) => file.DeferReason is null ? file : file with { DeferReason = null };
+}
