@@ -79,6 +79,20 @@ internal sealed class RunEndTests
     }
 
     [Test]
+    public void Why_a_run_failed_is_stored_with_it(CancellationToken token)
+    {
+        using var import = new ImportFolder();
+        var source = new MemorySource(new Dictionary<string, string>()) { OnListing = _ => throw new SourceException("the line is dead") };
+        var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default);
+
+        Assert.ThrowsAsync<SourceException>(() => FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default))
+            .WriteTo(sink).RunAsync(null, token));
+
+        Assert.That(
+            import.Query("select Outcome || ': ' || Reason from ImportRun"), Is.EqualTo(new[] { "failed: the line is dead" }));
+    }
+
+    [Test]
     public async Task A_database_that_is_locked_longer_than_the_stall_time_is_waited_for(CancellationToken token)
     {
         var time = new WatchedTime(DateTimeOffset.UnixEpoch);

@@ -239,6 +239,16 @@ internal sealed class RunTests
     }
 
     [Test, CancelAfter(120_000)]
+    public async Task Status_says_why_a_run_failed(CancellationToken token)
+    {
+        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "nowhere", "--sink", "sqlite:readings.db");
+        DynamoResult status = await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db");
+
+        Assert.That(run.ExitCode, Is.EqualTo(3), run.StandardError);
+        Assert.That(status.StandardOutput, Does.Contain("failed").And.Contain("nowhere does not exist"), status.StandardError);
+    }
+
+    [Test, CancelAfter(120_000)]
     public async Task A_run_that_finds_nothing_new_says_what_is_still_in_quarantine(CancellationToken token)
     {
         _folder.PutText("bad.csv", "");

@@ -67,12 +67,12 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         return [.. works.Select(w => w.Result())];
     }
 
-    public async ValueTask EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken)
     {
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            SqliteRun.End(_db, _options, _runId, outcome, books);
+            SqliteRun.End(_db, _options, _runId, outcome, books, reason);
             _db.Commit("closing the run");
         }
         finally

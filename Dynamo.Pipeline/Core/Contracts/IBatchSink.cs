@@ -84,6 +84,18 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the writing of the row.</param>
     /// <returns>A task that completes when the row is written.</returns>
     ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Completes the run's row with its books and, if it failed, with the reason, and releases the sink. The pipeline calls this one.
+    /// Default: <see cref="EndRunAsync(RunOutcome, RunBooks, CancellationToken)"/>, without the reason.
+    /// </summary>
+    /// <param name="outcome">How the run ended.</param>
+    /// <param name="books">The counts at the end.</param>
+    /// <param name="reason">Why the run failed, without secrets; <see langword="null"/> if it did not.</param>
+    /// <param name="cancellationToken">Cancels the writing of the row.</param>
+    /// <returns>A task that completes when the row is written.</returns>
+    ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
+        EndRunAsync(outcome, books, cancellationToken);
 }
 
 /// <summary>The facts about a run that its row in the run table begins with.</summary>

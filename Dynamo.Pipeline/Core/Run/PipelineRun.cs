@@ -356,7 +356,8 @@ internal sealed class PipelineRun : IDisposable
         Doing = () => $"closing the run in the sink {sink.Name}";
         // A completed run waits for the database as long as the sink does. A run that ends early waits for its deadline at most.
         CancellationToken token = outcome == RunOutcome.Completed ? Aborting : _ending.Over;
-        Task ending = Task.Run(() => sink.EndRunAsync(outcome, Counter.Books(), token).AsTask(), CancellationToken.None);
+        string? reason = (_fault ?? _declined)?.SourceException.Message;
+        Task ending = Task.Run(() => sink.EndRunAsync(outcome, Counter.Books(), reason, token).AsTask(), CancellationToken.None);
         await EndedAsync(ending).ConfigureAwait(false);
         Exception? error = ending.IsCanceled ? new TaskCanceledException(ending) : ending.Exception?.InnerException;
         // The run has already failed, most likely for the same reason.
