@@ -43,6 +43,7 @@ internal static class PipelineSettings
         },
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),
+        One("emptyFileWait", "a duration, 0 or more", (p, text) => p with { EmptyFileWait = SettingText.Duration(text) }),
         One("writeRetries", "a whole number, 0 or more", (p, text) => p with { WriteRetries = SettingText.Count(text) }),
         One("retryDelay", DurationAllowed, (p, text) => p with { RetryDelay = SettingText.Duration(text) }),
         One("stallTimeout", DurationAllowed, (p, text) => p with { StallTimeout = SettingText.Duration(text) }),

@@ -72,6 +72,25 @@ internal sealed class UnreadableFileTests
         Assert.That((result.Books.Loaded, result.Books.Deferred), Is.EqualTo((19, 1)));
     }
 
+    [TestCase(23, 1, FileOutcome.Deferred)]
+    [TestCase(25, 1, FileOutcome.Quarantined)]
+    [TestCase(1, 0, FileOutcome.Quarantined)]
+    public async Task An_empty_file_waits_before_it_counts_as_bad(
+        int hours, int days, FileOutcome outcome, CancellationToken token)
+    {
+        using var import = new ImportFolder
+        {
+            Options = new PipelineOptions { EmptyFileWait = TimeSpan.FromDays(days), TimeProvider = _time },
+        };
+        string path = import.Put("a.csv", "");
+        File.SetLastWriteTimeUtc(path, _time.GetUtcNow().UtcDateTime.AddHours(-hours));
+
+        PipelineResult result = await import.RunAsync(token);
+
+        Assert.That(result.Notable.Single().Outcome, Is.EqualTo(outcome));
+        Assert.That(File.Exists(path));
+    }
+
     private static MemorySource Source(int files, Action<SourceFile> opens) =>
         new(Enumerable.Range(0, files).ToDictionary(i => $"{i}", _ => "1\n"))
         {

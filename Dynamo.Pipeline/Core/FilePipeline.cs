@@ -205,6 +205,6 @@ public sealed partial class FilePipeline<TRow>
             await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
         }
         run.ThrowIfFailed();
-        run.Unreadable.Check(_source);
+        if (!run.Stopping.IsCancellationRequested) run.Unreadable.Check(_source);
     }
 }

@@ -77,6 +77,17 @@ public sealed record PipelineOptions
     public int MaxBadRows { get; init => field = AtLeast(0, value); } = 100;
 
     /// <summary>
+    /// How old an empty file must be before it counts as a bad file and is quarantined. Default one day: until then it is deferred,
+    /// because an upload may have begun. With zero, it is quarantined at once.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative, or 24 days or more.</exception>
+    public TimeSpan EmptyFileWait
+    {
+        get;
+        init => field = value == TimeSpan.Zero ? value : Positive(value);
+    } = TimeSpan.FromDays(1);
+
+    /// <summary>
     /// How often a batch is written again after a transient error of the sink, with growing pauses, before the run ends with that error.
     /// Default 5. With 0, a batch is never written again.
     /// </summary>

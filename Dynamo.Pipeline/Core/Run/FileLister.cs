@@ -33,7 +33,7 @@ internal sealed class FileLister<TRow>(
             {
                 run.Counter.Listed();
                 run.Progressed();
-                if (file.DeferReason is { } reason)
+                if ((file.DeferReason ?? EmptyReason(file)) is { } reason)
                     run.Defer(file, reason);
                 else
                     _listed.Add(file);
@@ -49,6 +49,17 @@ internal sealed class FileLister<TRow>(
         await ReadAgainAsync(read).ConfigureAwait(false);
         run.ListingDone = !run.Stopping.IsCancellationRequested;
         read.Complete();
+    }
+
+    /// <summary>
+    /// Why an empty file waits: its upload may have begun and not gone on. Quarantined, it would lie where nobody looks for what is then
+    /// written. A time in the future comes from another clock and tells nothing.
+    /// </summary>
+    private string? EmptyReason(SourceFile file)
+    {
+        if (file.Size != 0 || _options.EmptyFileWait == TimeSpan.Zero) return null;
+        TimeSpan age = _options.TimeProvider.GetUtcNow().UtcDateTime - file.ModifiedUtc;
+        return age < _options.EmptyFileWait ? $"empty, and may still be written: it waits until it is {_options.EmptyFileWait} old" : null;
     }
 
     private async Task ReadAgainAsync(ITargetBlock<SourceFile[]> read)
