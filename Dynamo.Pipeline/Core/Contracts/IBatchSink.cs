@@ -3,7 +3,7 @@ namespace Dynamo.Pipeline;
 /// <summary>
 /// The target of rows, together with the ledger of imported files. A run first calls <see cref="PrepareAsync"/> once. Then it calls
 /// <see cref="LookUpAsync"/> and up to <see cref="MaxWriters"/> times <see cref="WriteAsync"/>, all at the same time.
-/// At the end it calls <see cref="EndRunAsync"/>.
+/// At the end it calls <see cref="EndRunAsync(RunOutcome, RunBooks, string, CancellationToken)"/>.
 /// </summary>
 /// <typeparam name="TRow">The type of a row.</typeparam>
 public interface IBatchSink<TRow> : IAsyncDisposable

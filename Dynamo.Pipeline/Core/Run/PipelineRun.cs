@@ -369,7 +369,7 @@ internal sealed class PipelineRun : IDisposable
     }
 
     /// <summary>Waits for a task, in a run that ends early only until its deadline. Does not throw.</summary>
-    private Task EndedAsync(Task task) => Task.WhenAny(task, _ending.IsOver);
+    private Task<Task> EndedAsync(Task task) => Task.WhenAny(task, _ending.IsOver);
 
     private PipelineException WithResult(Exception error)
     {

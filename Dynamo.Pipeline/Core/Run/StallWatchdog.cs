@@ -35,7 +35,7 @@ internal sealed class StallWatchdog : IDisposable
     {
         Task<string> asked = Task.Run(() => _run.Doing());
         await Task.WhenAny(asked, Task.Delay(s_answer)).ConfigureAwait(false);
-        string doing = asked.IsCompletedSuccessfully ? asked.Result : "its queues do not answer";
+        string doing = asked.IsCompletedSuccessfully ? await asked.ConfigureAwait(false) : "its queues do not answer";
         _run.Fail(new PipelineStalledException($"Nothing moved for {_run.Options.StallTimeout}: {doing}. {_run.Counter.Books()}. "
             + "A linked block, the source or the sink hangs. What is committed is safe; the next run goes on from there."));
     }
