@@ -16,7 +16,7 @@ internal sealed class BatchWriter<TRow>(
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
-    private readonly ResiliencePipeline _retry = Retry(run);
+    private readonly Lazy<ResiliencePipeline> _retry = new(() => Retry(run));
 
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
@@ -42,13 +42,35 @@ internal sealed class BatchWriter<TRow>(
     {
         try
         {
-            return await _retry.ExecuteAsync(token => WriteOnceAsync(files, token), run.Aborting).ConfigureAwait(false);
+            return await WriteWithRetriesAsync(files).ConfigureAwait(false);
         }
         catch (UnreadableFileException error) when (files is [{ IsStreamed: true }])
         {
-            run.Unreadable.Keeps(files[0].File, error);
+            run.Unreadable.Failed(error);
             return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
         }
+    }
+
+    /// <summary>
+    /// Polly is asked only when an attempt has failed, which it then counts as its first. To make its pipeline takes longer than to import
+    /// a few files, because it checks its options by reflection.
+    /// </summary>
+    private async Task<FileResult[]> WriteWithRetriesAsync(FileRows<TRow>[] files)
+    {
+        Exception? failed;
+        try
+        {
+            return await WriteOnceAsync(files, run.Aborting).ConfigureAwait(false);
+        }
+        catch (Exception error) when (IsWorthARetry(error) && run.Options.WriteRetries > 0)
+        {
+            failed = error;
+        }
+        return await _retry.Value.ExecuteAsync(
+            token => Interlocked.Exchange(ref failed, null) is { } first
+                ? ValueTask.FromException<FileResult[]>(first)
+                : WriteOnceAsync(files, token),
+            run.Aborting).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -77,22 +99,22 @@ internal sealed class BatchWriter<TRow>(
         }
     }
 
-    private static ResiliencePipeline Retry(PipelineRun run) => run.Options is { WriteRetries: > 0 } options
-        ? new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
-            .AddRetry(new RetryStrategyOptions
+    private static ResiliencePipeline Retry(PipelineRun run) => new ResiliencePipelineBuilder { TimeProvider = run.Options.TimeProvider }
+        .AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<Exception>(IsWorthARetry),
+            MaxRetryAttempts = run.Options.WriteRetries,
+            Delay = run.Options.RetryDelay,
+            MaxDelay = s_longestPause,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            OnRetry = retry =>
             {
-                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient).Handle<UnreadableFileException>(),
-                MaxRetryAttempts = options.WriteRetries,
-                Delay = options.RetryDelay,
-                MaxDelay = s_longestPause,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                OnRetry = retry =>
-                {
-                    run.Wait($"a batch is written again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
-                    return default;
-                },
-            })
-            .Build()
-        : ResiliencePipeline.Empty;
+                run.Wait($"a batch is written again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
+                return default;
+            },
+        })
+        .Build();
+
+    private static bool IsWorthARetry(Exception error) => error is SinkException { IsTransient: true } or UnreadableFileException;
 }

@@ -35,6 +35,12 @@ internal sealed class UnreadableFiles
         }
     }
 
+    /// <summary>The source failed to give a streamed file, whose writer has tried it again and defers it.</summary>
+    public void Failed(Exception error)
+    {
+        lock (_gate) _first ??= error;
+    }
+
     /// <summary>The source failed to give a file.</summary>
     /// <returns>Whether it is read again. Otherwise defer it.</returns>
     public bool Keeps(SourceFile file, Exception error)
