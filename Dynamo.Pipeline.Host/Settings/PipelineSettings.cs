@@ -49,10 +49,16 @@ internal static class PipelineSettings
         },
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),
+        One("emptyFileWait", "a duration, 0 or more", (p, text) => p with { EmptyFileWait = SettingText.Duration(text) }),
         One("writeRetries", "a whole number, 0 or more", (p, text) => p with { WriteRetries = SettingText.Count(text) }),
         One("retryDelay", DurationAllowed, (p, text) => p with { RetryDelay = SettingText.Duration(text) }),
         One("stallTimeout", DurationAllowed, (p, text) => p with { StallTimeout = SettingText.Duration(text) }),
         One("stopDeadline", DurationAllowed, (p, text) => p with { StopDeadline = SettingText.Duration(text) }),
+        Setting.One("quarantineAlarm", "true or false", (s, text) => s with { QuarantineAlarm = SettingText.Flag(text) }) with
+        {
+            Option = "--quarantine-alarm",
+            Help = "End with 1 as long as any file of the source is in quarantine, not only when one is put there.",
+        },
     ];
 
     private static Setting One(string key, string allowed, Func<PipelineOptions, string, PipelineOptions> apply) =>

@@ -29,6 +29,7 @@ public sealed class SftpQuarantine : IQuarantine
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<QuarantinedFile>> ListAsync(CancellationToken cancellationToken = default)
     {
+        _source.Line.Begin();
         if (!await ExistsAsync(cancellationToken).ConfigureAwait(false)) return [];
         var files = new Dictionary<string, SourceFile>(StringComparer.Ordinal);
         await foreach (SourceFile file in Walk().ListAsync(cancellationToken).ConfigureAwait(false))
@@ -174,7 +175,7 @@ public sealed class SftpQuarantine : IQuarantine
                 Defect = reason.Defect,
             };
         }
-        catch (Exception error) when (error is FileChangedException or BadFileException)
+        catch (Exception error) when (error is FileChangedException or BadFileException or UnreadableFileException)
         {
             return null;
         }

@@ -65,6 +65,10 @@ public sealed class SftpSource : IFileSource
     /// <inheritdoc/>
     public int OpensInFlight => Options.OpensInFlight;
 
+    /// <summary>The settle time, the deadline of a request, and all attempts to reach the server again.</summary>
+    public TimeSpan LongestWait =>
+        Options.SettleTime + Options.Deadline + (Options.Reconnects + 1) * (Options.ConnectTimeout + SftpBackOff.Longest);
+
     /// <summary>
     /// Connects, unless that is done. Call it early to have the connection made while other things start, or to learn whether the server
     /// can be reached.
@@ -76,12 +80,18 @@ public sealed class SftpSource : IFileSource
         await DescribeAsync(cancellationToken).ConfigureAwait(false);
 
     /// <summary>Connects, unless that is done, and tells what the server is like.</summary>
-    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken) =>
-        (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
+    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        return (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
+    }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
-        new SftpWalk(_place, _lines.First, Options, Name) { ChangesNothing = ChangesNothing }.ListAsync(cancellationToken);
+    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        return new SftpWalk(_place, _lines.First, Options, Name) { ChangesNothing = ChangesNothing }.ListAsync(cancellationToken);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>

@@ -67,6 +67,9 @@ public sealed class FileRows<TRow>
     /// <summary>Why the whole file goes into quarantine, or <see langword="null"/> if it is to be loaded.</summary>
     public Defect? Defect { get; private set; }
 
+    /// <summary>The writer that the sink has chosen.</summary>
+    internal int? Lane { get; set; }
+
     /// <summary>
     /// Quarantines the whole file: none of its rows are loaded. If it is called again, the first defect stays.
     /// </summary>

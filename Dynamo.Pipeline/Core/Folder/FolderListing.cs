@@ -68,9 +68,22 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
     {
         foreach ((SourceFile file, _) in young)
         {
-            FileStat now = disk.Stat(place.PathOf(file.Path));
+            FileStat now = Look(file.Path);
             if (now.Kind == FileKind.Missing) continue;
             yield return now.Is(file) ? file : new SourceFile(file.Path, now.Size, now.ModifiedUtc) { DeferReason = "still changing" };
+        }
+    }
+
+    /// <exception cref="SourceException">The disk or the network share fails.</exception>
+    private FileStat Look(string path)
+    {
+        try
+        {
+            return disk.Stat(place.PathOf(path));
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            throw FolderFaults.Listing(place.Root, error);
         }
     }
 
@@ -192,7 +205,7 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
 
     private string? MarkerReason(string marker, FolderEntry entry)
     {
-        FileStat stat = disk.Stat(place.PathOf(marker));
+        FileStat stat = Look(marker);
         if (stat.Kind != FileKind.Regular) return $"there is no {entry.Name}{options.DoneMarker} yet";
         // An old marker that was left behind does not count for a new file of that name.
         return stat.ModifiedUtc < entry.Stat.ModifiedUtc ? $"{entry.Name}{options.DoneMarker} is older than the file" : null;

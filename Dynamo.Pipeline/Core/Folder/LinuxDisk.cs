@@ -12,7 +12,7 @@ namespace Dynamo.Pipeline.Folder;
 /// Reads a folder with direct system calls: four for a small file (open, read, statx, close). .NET's file classes also take
 /// an advisory lock and make more calls, which takes nearly twice the time for files as small as a logger's.
 /// </summary>
-internal sealed class LinuxDisk(string root) : FolderDisk
+internal class LinuxDisk(string root) : FolderDisk
 {
     private const int ShortPath = 1024;
 

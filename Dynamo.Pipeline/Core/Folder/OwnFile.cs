@@ -58,6 +58,15 @@ internal static class OwnFile
         }
     }
 
+    /// <summary>
+    /// Gives a lock back before its file is closed: a process that is just being started has the file open too, until it runs its program.
+    /// </summary>
+    public static void Unlock(FileStream file)
+    {
+        const int Unlocked = 8;
+        if (LinuxDisk.IsSupported) _ = LinuxCalls.Lock((int)file.SafeFileHandle.DangerousGetHandle(), Unlocked);
+    }
+
     /// <summary>Writes a file whole, in the place of what is at the path.</summary>
     /// <exception cref="IOException">There is a symbolic link or something else at the path, or the disk fails.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission.</exception>
