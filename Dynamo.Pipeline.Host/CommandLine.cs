@@ -11,7 +11,7 @@ internal static class CommandLine
     private const string Json = "--json";
 
     public static ParseResult Parse(string[] args, CommandContext context) =>
-        Root(context).Parse(Completed(args), new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        Root(context, Completed(args)).Parse(Completed(args), new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
 
     /// <summary>Refuses wrong arguments, together with wrong settings of the same command.</summary>
     /// <exception cref="SettingsException">Something is wrong.</exception>
@@ -31,27 +31,36 @@ internal static class CommandLine
     public static bool WantsStack(string[] args) =>
         args.Contains(Verbose) || !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("DYNAMO_DEBUG"));
 
-    private static RootCommand Root(CommandContext context)
+    /// <summary>Only the command that is named is made: the options of all of them take as long as the import of some files.</summary>
+    private static RootCommand Root(CommandContext context, string[] args)
     {
+        Dictionary<string, Func<Command>> commands = Commands(context);
+        bool isNamed = commands.TryGetValue(args[0], out Func<Command>? named);
+
         var root = new RootCommand("Imports sensor files into a database: fast, and every reading exactly once. Without a command: run.")
         {
-            new RunCommand(context),
-            new CheckCommand(context),
-            new StatusCommand(context),
-            new RetryCommand(context),
-            new LineageCommand(context),
-            new UndoCommand(context),
-            new HostKeyCommand(context),
-            new SchemaCommand(context),
-            new InferCommand(context),
-            new GenerateCommand(context),
-            new TuneCommand(context),
             new Option<bool>(Verbose) { Description = "Show where an unexpected error came from.", Recursive = true },
         };
+        foreach (Func<Command> command in isNamed ? [named!] : commands.Values.ToArray()) root.Subcommands.Add(command());
         HelpOption help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         return root;
     }
+
+    private static Dictionary<string, Func<Command>> Commands(CommandContext context) => new(StringComparer.Ordinal)
+    {
+        ["run"] = () => new RunCommand(context),
+        ["check"] = () => new CheckCommand(context),
+        ["status"] = () => new StatusCommand(context),
+        ["retry"] = () => new RetryCommand(context),
+        ["lineage"] = () => new LineageCommand(context),
+        ["undo"] = () => new UndoCommand(context),
+        ["hostkey"] = () => new HostKeyCommand(context),
+        ["schema"] = () => new SchemaCommand(context),
+        ["infer"] = () => new InferCommand(context),
+        ["generate"] = () => new GenerateCommand(context),
+        ["tune"] = () => new TuneCommand(context),
+    };
 
     /// <summary><c>dynamo</c> means <c>dynamo run</c>, and <c>dynamo --json</c> means <c>dynamo run --json</c>.</summary>
     private static string[] Completed(string[] args) => args is [] || IsOptionOfRun(args[0]) ? ["run", .. args] : args;

@@ -73,7 +73,7 @@ internal sealed class SqliteBatch<TRow>(
             work.Restart();
             if (work.Rows.IsStreamed && !work.IsKnown) work.IsKnown = ledger.Has(work.File);
         }
-        lineage.Number(_ordered);
+        lineage.Number(_works);
         rows.Begin(careful);
         foreach (FileWork<TRow> work in _ordered)
             if (IsOffered(work) && !await WriteFileAsync(work, careful).ConfigureAwait(false))

@@ -16,9 +16,11 @@ internal sealed class SqliteLineage : IDisposable
     private readonly string _source;
     private readonly SqliteStatement _last, _find, _meet;
     private readonly Dictionary<SourceFile, long> _requeued = [];
-    private readonly Dictionary<long, FileOrder> _batch = [];
+    private readonly Dictionary<long, SourceFile> _again = [];
     private readonly Dictionary<long, FileOrder?> _known = [];
     private readonly HashSet<(long Newer, long Older)> _met = [];
+    private SourceFile[] _batch = [];
+    private long _first;
     private (long, long) _lastMet;
 
     public SqliteLineage(SqliteDb db, SqliteSinkOptions options, string source)
@@ -40,20 +42,23 @@ internal sealed class SqliteLineage : IDisposable
     /// Gives each file its number, in a transaction that nobody else writes in. A file that was imported before and is imported again
     /// keeps its number.
     /// </summary>
-    /// <param name="ordered">The files, the newest last.</param>
-    public void Number<TRow>(FileWork<TRow>[] ordered)
+    /// <param name="works">The files in the order in which they are entered: a higher number then goes to the end of its index.</param>
+    public void Number<TRow>(FileWork<TRow>[] works)
     {
         _met.Clear();
-        _batch.Clear();
+        _again.Clear();
         _known.Clear();
         _last.Next();
-        long id = _last.Int64(0);
+        _first = _last.Int64(0) + 1;
         _last.Reset();
-        foreach (FileWork<TRow> work in ordered)
+        if (_batch.Length != works.Length) _batch = new SourceFile[works.Length];
+        for (int i = 0; i < works.Length; i++)
         {
-            work.FileId = ++id;
-            if (_requeued.Count > 0 && IsRequeued(work.File, out long before)) work.FileId = before;
-            _batch[work.FileId] = FileOrder.Of(work.File, _source);
+            FileWork<TRow> work = works[i];
+            (_batch[i], work.FileId) = (work.File, _first + i);
+            if (_requeued.Count == 0 || !IsRequeued(work.File, out long before)) continue;
+            work.FileId = before;
+            _again[before] = work.File;
         }
     }
 
@@ -69,9 +74,15 @@ internal sealed class SqliteLineage : IDisposable
     /// </summary>
     public bool? IsAfter(long fileId, long other)
     {
-        if (_batch.TryGetValue(other, out FileOrder inBatch)) return _batch[fileId].CompareTo(inBatch) > 0;
+        if (InBatch(other) is { } beside) return InBatch(fileId)!.Value.CompareTo(beside) > 0;
         if (!_known.TryGetValue(other, out FileOrder? order)) return null;
-        return order is not { } than || _batch[fileId].CompareTo(than) > 0;
+        return order is not { } than || InBatch(fileId)!.Value.CompareTo(than) > 0;
+    }
+
+    private FileOrder? InBatch(long fileId)
+    {
+        SourceFile? file = fileId >= _first && fileId - _first < _batch.Length ? _batch[fileId - _first] : _again.GetValueOrDefault(fileId);
+        return file is null ? null : FileOrder.Of(file, _source);
     }
 
     /// <summary>Looks up a file of an earlier batch.</summary>

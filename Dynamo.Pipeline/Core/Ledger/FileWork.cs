@@ -21,7 +21,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     /// <summary>Whether the ledger already has the file, or an earlier file of the batch is the same.</summary>
     public bool IsKnown { get; set; }
 
-    /// <summary>The number of the file in the ledger, which every row of it keeps. Within a batch, a later file has a higher one.</summary>
+    /// <summary>The number of the file in the ledger, which every row of it keeps.</summary>
     public long FileId { get; set; }
 
     public bool IsLoading => Outcome == FileOutcome.Loaded && !IsKnown;
@@ -79,7 +79,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         return true;
     }
 
-    public void Quarantine(Defect defect) => (Outcome, Verdict) = (FileOutcome.Quarantined, defect);
+    public void Quarantine(Defect defect) => (Outcome, Verdict) = (FileOutcome.Quarantined, Rows.Shown(defect));
 
     public void Defer(Defect defect) => (Outcome, Verdict) = (FileOutcome.Deferred, defect);
 
@@ -87,7 +87,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     {
         Rejected++;
         _kept ??= [];
-        if (_kept.Count < KeptRejects) _kept.Add(reject);
+        if (_kept.Count < KeptRejects) _kept.Add(Rows.Shown(reject));
     }
 
     public void Remember(long ordinal, Defect poison) => (Poison ??= [])[ordinal] = poison;

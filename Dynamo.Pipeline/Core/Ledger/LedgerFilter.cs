@@ -8,7 +8,9 @@ namespace Dynamo.Pipeline.Ledger;
 internal sealed class LedgerFilter
 {
     private const int Bits = 1 << 23;
-    private readonly int[] _words = new int[Bits / 32];
+
+    /// <summary>A megabyte, pinned so that no collection copies it.</summary>
+    private readonly int[] _words = GC.AllocateArray<int>(Bits / 32, pinned: true);
 
     public void Add(SourceFile file)
     {
