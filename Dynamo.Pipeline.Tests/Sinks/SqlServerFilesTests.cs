@@ -73,6 +73,33 @@ public sealed class SqlServerFilesTests
     }
 
     [Test, CancelAfter(60_000)]
+    public async Task A_run_that_ended_before_its_tables_were_complete_is_followed_by_one_that_completes_them(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("a.csv", 0, ("L0", 1)), File("b.csv", 0, ("L1", 1)));
+        _database.Execute($"DELETE FROM {_database.Options.SchemaTable}");
+
+        await WriteAsync(_database.Options, token, File("c.csv", 0, ("L0", 2)));
+
+        Assert.That(Stored(), Is.EqualTo(new[] { "L0 2 c.csv", "L1 1 b.csv" }));
+        Assert.That(_database.Query<int>($"SELECT FileId FROM {Ledger} ORDER BY FileId"), Is.EqualTo(new[] { 1, 2, 3 }));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Runs_that_begin_at_the_same_time_all_find_the_tables_complete([Values] bool older, CancellationToken token)
+    {
+        if (older) CreateOlderTables();
+        SqlServerSink<Reading>[] sinks = [.. Enumerable.Range(0, 4).Select(_ => _database.NewSink())];
+
+        await Task.WhenAll(sinks.Select((sink, i) => sink.PrepareAsync(
+            new RunStart($"folder:/inbox{i}", s_noon, "host", "1.0", 100), token).AsTask())).WaitAsync(TimeSpan.FromSeconds(50), token);
+        foreach (SqlServerSink<Reading> sink in sinks) await sink.DisposeAsync();
+
+        Assert.That(
+            _database.Query<(int, int)>($"SELECT Version, LastFileId FROM {_database.Options.SchemaTable}"),
+            Is.EqualTo(new[] { (SqlServerSchema.Version, 0) }));
+    }
+
+    [Test, CancelAfter(60_000)]
     public async Task A_database_of_a_newer_version_is_refused(CancellationToken token)
     {
         await WriteAsync(_database.Options, token, File("a.csv", 0, ("L0", 1)));

@@ -21,6 +21,11 @@ internal static class StoreErrors
         if (Behind(message, "no such table: ") is string table)
             return ServerError.InvalidObject(table.Replace("main.", "", StringComparison.Ordinal));
         if (Behind(message, "no such column: ") is string name) return new ServerError(207, $"Invalid column name '{name}'.");
+        if (Behind(message, "duplicate column name: ") is string twice)
+            return new ServerError(
+                2705, $"Column names in each table must be unique. Column name '{twice}' is specified more than once.", 16, 4);
+        if (message.StartsWith("index ", StringComparison.Ordinal) && message.EndsWith(" already exists", StringComparison.Ordinal))
+            return new ServerError(1913, $"The operation failed because an {message}.");
         if (Behind(message, "trigger:") is string raised) return new ServerError(50001, raised);
         return new ServerError(50000, $"The store of the test's endpoint: {message} ({code}) in: {sql}");
     }
