@@ -131,6 +131,11 @@ public sealed class CsvFormatTests
         Assert.That(
             Bound(new CsvText { HasUnits = true }, "a,b\nm,s\n", "a,b\nm,s\n", "a,b\nm,h\n", "a,b\nm,s\n", "a,b\n,\n"),
             Is.EqualTo(new[] { "1: a,b m,s", "1: a,b m,h", "1: a,b ," }));
+        Assert.That(
+            Bound(new CsvText { HasUnits = true, Separator = '~' }, "a~b\nm\n", "a~b\nm~s~h\n", "a~b\n"),
+            Is.EqualTo(new[] { "1: a,b m", "1: a,b m,s", "1: a,b" }), "fewer and more units than names, and none");
+        Assert.That(
+            Bound(new CsvText { Separator = ' ' }, "a  b c d e f g h i  j\n"), Is.EqualTo(new[] { "1: a,b,c,d,e,f,g,h,i,j" }));
         Assert.That(Bound(new CsvText { HasHeader = false }, "1,2\n", "3,4\n", "1,2,3\n", "\n1,2\n", "5,6\n"), Is.EqualTo(new[]
         {
             "1: #1,#2", "1: #1,#2,#3", "2: #1,#2",

@@ -217,7 +217,7 @@ public sealed class TextShapeTests
     [TestCase("a\tb\n1\t\n", true, '\t', Description = "an empty last field")]
     [TestCase("#;;\na,b\n#;\n1,2\n", true, ',', Description = "comments")]
     [TestCase("a,b\n1,2\nTotal\n", true, ',', Description = "what follows the footer")]
-    [TestCase("\"a;\",b\n\"1;;\",2\n", true, ',', Description = "separators in quotes")]
+    [TestCase("\"a;\",b\n\"1;\",2\n", true, ',', Description = "separators in quotes")]
     [TestCase("a;b\n1;2\n3", false, ';', Description = "a last line that may go on")]
     [TestCase("a;b\n1;2\n3", true, null, Description = "a last line that is whole")]
     [TestCase("a;b", false, ';', Description = "the only line")]
