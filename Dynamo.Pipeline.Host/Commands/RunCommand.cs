@@ -95,7 +95,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     internal static async Task<PipelineResult> ImportAsync(
         HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
     {
-        await using IFileSource origin = Composition.Source(settings);
+        await using IFileSource origin = dryRun ? Composition.Untouched(settings) : Composition.Source(settings);
         IFileSource source = dryRun ? new ReadOnlySource(origin) : origin;
         await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(store) : store.Sink();
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);

@@ -7,6 +7,8 @@ internal static class PipelineSettings
     private const string DurationAllowed = "a duration above zero, such as 500ms, 5s or 2min";
     private const string SizeAllowed = "a number of bytes, such as 65536, 512KiB or 32MiB";
 
+    private static readonly (string, bool)[] s_text = [("on", true), ("off", false), ("true", true), ("false", false)];
+
     public static IReadOnlyList<Setting> All { get; } =
     [
         One("readers", "auto, or a whole number, 1 or more", (p, text) => p with { Readers = SettingText.CountOrAuto(text) }) with
@@ -40,6 +42,10 @@ internal static class PipelineSettings
             Option = "--max-bad-rows",
             ValueName = "ROWS",
             Help = "Bad rows a file may have; one more quarantines it whole. Default: 100.",
+        },
+        One("rejects:text", "on or off", (p, text) => p with { KeepRawText = SettingText.Choice(text, s_text) }) with
+        {
+            Words = ["on", "off"],
         },
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),

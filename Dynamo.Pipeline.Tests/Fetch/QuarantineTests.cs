@@ -1,3 +1,6 @@
+using System.Text;
+using System.Text.Json.Nodes;
+
 namespace Dynamo.Pipeline.Tests;
 
 [CancelAfter(30_000)]
@@ -115,6 +118,65 @@ public sealed class QuarantineTests
         Assert.That((found.IsDamaged, found.Source, found.File), Is.EqualTo((true, source.Name, file)));
         Assert.That(new FolderQuarantine(source).Return(found).IsReturned, Is.True);
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "sub/a.csv" }));
+    }
+
+    [Test]
+    public void A_reason_is_read_back_as_it_was_written_and_is_none_where_something_it_needs_is_missing()
+    {
+        var file = new SourceFile("sub/a.csv", 5, Yesterday);
+        var reason = new ReasonFile("a.csv", "folder:/in", file, Yesterday.AddDays(1), Broken with { Column = "value" });
+        JsonObject written = JsonNode.Parse(reason.ToBytes())!.AsObject();
+
+        Assert.That(ReasonFile.TryParse(reason.ToBytes()), Is.EqualTo(reason));
+        Assert.That(written.Select(property => property.Key), Is.EqualTo(new[]
+        {
+            "file", "source", "path", "size", "modified", "quarantinedAt", "problem",
+            "line", "column", "found", "expected", "remedy", "row", "text",
+        }));
+        foreach ((string name, ReasonFile? rest) in ((string, ReasonFile?)[])
+        [
+            ("file", null), ("source", null), ("path", null), ("size", null), ("modified", null), ("quarantinedAt", null),
+            ("problem", null),
+            ("line", reason with { Defect = reason.Defect with { Line = null } }),
+            ("column", reason with { Defect = reason.Defect with { Column = null } }),
+            ("found", reason with { Defect = reason.Defect with { Found = null } }),
+            ("expected", reason with { Defect = reason.Defect with { Expected = null } }),
+            ("remedy", reason with { Defect = reason.Defect with { Remedy = null } }),
+            ("row", reason with { Defect = reason.Defect with { RawText = null } }),
+            ("text", reason),
+        ])
+        {
+            JsonObject without = JsonNode.Parse(reason.ToBytes())!.AsObject();
+            without.Remove(name);
+            Assert.That(ReasonFile.TryParse(Encoding.UTF8.GetBytes(without.ToJsonString())), Is.EqualTo(rest), name);
+        }
+    }
+
+    [TestCase("path", "../a.csv")]
+    [TestCase("path", "/a.csv")]
+    [TestCase("file", "../a.csv")]
+    [TestCase("file", "sub/a.csv")]
+    [TestCase("file", "..")]
+    public void A_reason_about_another_place_is_none(string property, string value)
+    {
+        var reason = new ReasonFile("a.csv", "s", new SourceFile("a.csv", 5, Yesterday), Yesterday, Broken);
+        JsonObject written = JsonNode.Parse(reason.ToBytes())!.AsObject();
+        written[property] = value;
+
+        Assert.That(ReasonFile.TryParse(Encoding.UTF8.GetBytes(written.ToJsonString())), Is.Null);
+    }
+
+    [TestCase(0, true)]
+    [TestCase(1, false)]
+    public void A_reason_of_more_than_a_megabyte_is_not_read(int more, bool isRead)
+    {
+        byte[] reason = new ReasonFile("a.csv", "s", new SourceFile("a.csv", 5, Yesterday), Yesterday, Broken).ToBytes();
+        File.WriteAllBytes(_inbox["a"], [.. reason, .. Enumerable.Repeat((byte)' ', (1 << 20) - reason.Length + more)]);
+
+        FolderDisk disk = FolderDisk.For(_inbox.Path);
+        using HeldFolder folder = disk.Hold(_inbox.Path)!;
+        Assert.That(FolderReasons.TryReadFile(disk, folder, "a") is not null, Is.EqualTo(isRead));
+        Assert.That(FolderReasons.TryReadFile(disk, folder, "b"), Is.Null, "there is none");
     }
 
     [Test]

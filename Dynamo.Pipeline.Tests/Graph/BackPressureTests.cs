@@ -49,10 +49,10 @@ internal sealed class BackPressureTests
     }
 
     [Test]
-    public async Task The_byte_budget_bounds_what_is_in_flight(CancellationToken token)
+    public async Task The_byte_budget_bounds_what_is_in_flight([Values(1, 1_000)] int chunk, CancellationToken token)
     {
         string text = string.Concat(Enumerable.Repeat("1234567\n", 1_024));
-        var options = new PipelineOptions { Readers = 2, FilesPerMessage = 1, BytesInFlight = 100_000, StreamAbove = 100_000 };
+        var options = new PipelineOptions { Readers = 2, FilesPerMessage = chunk, BytesInFlight = 100_000, StreamAbove = 100_000 };
         var gate = new TaskCompletionSource();
         await using var source = MemorySource.Of(200, text);
         await using var sink = new MemorySink<int> { OnWrite = async (_, cancel) => await gate.Task.WaitAsync(cancel) };
@@ -65,6 +65,44 @@ internal sealed class BackPressureTests
 
         Assert.That(opened, Is.EqualTo(fit));
         Assert.That(result.Books.RowsInserted, Is.EqualTo(200 * 1_024));
+    }
+
+    [TestCase(0, 2048)]
+    [TestCase(1000, 3048)]
+    [TestCase(1001, 2298)]
+    public void A_file_weighs_what_it_takes_in_memory(long size, long weight) =>
+        Assert.That(ByteBudget.Weigh(new SourceFile("a", size, DateTime.UnixEpoch), streamAbove: 1000), Is.EqualTo(weight));
+
+    [Test]
+    public void A_budget_lets_in_what_fits_and_anything_when_it_is_empty()
+    {
+        var budget = new ByteBudget(100);
+        Assert.That(budget.TakeAsync(60, default).IsCompleted);
+        Assert.That(budget.TakeAsync(40, default).IsCompleted, "all of it");
+        Task waits = budget.TakeAsync(41, default);
+        budget.Release(40);
+        Assert.That(waits.IsCompleted, Is.False, "there is room for 40");
+        budget.Release(1);
+        Assert.That(waits.IsCompleted);
+        Assert.That(budget.ToString(), Is.EqualTo("100 of 100 bytes in flight"));
+        Task heavy = budget.TakeAsync(1_000, default);
+        budget.Release(99);
+        Assert.That(heavy.IsCompleted, Is.False);
+        budget.Release(1);
+        Assert.That(heavy.IsCompleted, "alone");
+    }
+
+    [Test]
+    public async Task A_file_that_changed_gives_its_bytes_back(CancellationToken token)
+    {
+        string text = "changed\n" + string.Concat(Enumerable.Repeat("1234567\n", 1_024));
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(MemorySource.Of(50, text)).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { BytesInFlight = 50_000, StreamAbove = 50_000, FilesPerMessage = 1 })
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(result.Books.Deferred, Is.EqualTo(50));
     }
 
     [Test]

@@ -60,7 +60,7 @@ internal sealed class FaultTests
     }
 
     [Test]
-    public void A_transient_error_that_stays_ends_the_run_with_itself(CancellationToken token)
+    public void A_transient_error_that_stays_ends_the_run_with_itself([Values(0, 2)] int retries, CancellationToken token)
     {
         int calls = 0;
         var sink = new MemorySink<int> { OnWrite = (_, _) => throw new SinkException($"locked {++calls}") { IsTransient = true } };
@@ -69,9 +69,29 @@ internal sealed class FaultTests
             async () =>
                 await Pipeline(
                     MemorySource.Of(5), sink,
-                    s_options with { WriteRetries = 2, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token)
+                    s_options with { WriteRetries = retries, RetryDelay = TimeSpan.FromMilliseconds(1) }).RunAsync(cancellationToken: token)
                         .WaitAsync(token),
-            Throws.TypeOf<SinkException>().With.Message.EqualTo("locked 3"));
+            Throws.TypeOf<SinkException>().With.Message.EqualTo($"locked {retries + 1}"));
+    }
+
+    [Test]
+    public async Task The_pause_before_a_retry_is_one_of_the_given_time_and_has_an_end(CancellationToken token)
+    {
+        int calls = 0;
+        var time = new WatchedTime(DateTimeOffset.UnixEpoch);
+        var sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) => ++calls < 10 ? throw new SinkException("locked") { IsTransient = true } : default,
+        };
+        PipelineOptions options = s_options with
+        {
+            WriteRetries = 10, RetryDelay = TimeSpan.FromSeconds(20), TimeProvider = time, StallTimeout = TimeSpan.FromDays(1),
+        };
+
+        Task<PipelineResult> run = Pipeline(MemorySource.Of(5), sink, options).RunAsync(cancellationToken: token);
+        await time.PassAsync(run, longest: TimeSpan.FromSeconds(30), token);
+
+        Assert.That(((await run).Books.Loaded, calls), Is.EqualTo((5, 10)));
     }
 
     [Test]
@@ -122,13 +142,60 @@ internal sealed class FaultTests
         Assert.That(error.GetBaseException(), Is.TypeOf<FormatException>());
     }
 
+    [TestCase("The source memory: failed while listing: mine")]
+    [TestCase("The source memory: failed while opening a.csv: mine")]
+    [TestCase("The source memory: failed while opening a.csv: mine", true)]
+    [TestCase("The source memory: failed while completing files after their commit: mine")]
+    [TestCase("The sink memory: failed while looking up files in its ledger: mine")]
+    [TestCase("The sink memory: failed while writing 1 files: mine")]
+    public void An_error_of_ones_own_source_or_sink_names_it_and_what_it_did(string message, bool streamed = false)
+    {
+        void At(string doing)
+        {
+            if (message.Contains(doing, StringComparison.Ordinal)) throw new FormatException("mine");
+        }
+
+        var source = new MemorySource(new Dictionary<string, string> { ["a.csv"] = "1\n" })
+        {
+            OnListing = _ => { At("listing"); return default; },
+            OnOpen = (_, _) => { At("opening"); return default; },
+            OnComplete = _ => { At("completing"); return default; },
+        };
+        var sink = new MemorySink<int> { OnLookUp = () => At("looking up"), OnWrite = (_, _) => { At("writing"); return default; } };
+        PipelineOptions options = s_options with { StreamAbove = streamed ? 0 : 1000 };
+
+        PipelineException error = Assert.CatchAsync<PipelineException>(
+            () => Pipeline(source, sink, options).RunAsync().WaitAsync(TimeSpan.FromSeconds(30)))!;
+
+        Assert.That(error.Message, Is.EqualTo(message));
+        bool isOfSource = message.StartsWith("The source", StringComparison.Ordinal);
+        Assert.That(error, isOfSource ? Is.TypeOf<SourceException>() : Is.TypeOf<SinkException>());
+        Assert.That(error.InnerException, Is.TypeOf<FormatException>());
+    }
+
     [Test]
-    public void A_broken_format_is_an_error_and_not_a_bad_file(CancellationToken token)
+    public void A_linked_block_that_was_completed_by_somebody_else_is_named(CancellationToken token)
+    {
+        FilePipeline<int> pipeline = Pipeline(MemorySource.Of(5), new MemorySink<int>()).AfterCommit(o =>
+        {
+            var block = new ActionBlock<CommittedBatch<int>>(_ => { }, o);
+            block.Complete();
+            return block;
+        });
+
+        Assert.That(
+            async () => await pipeline.RunAsync(cancellationToken: token).WaitAsync(token),
+            Throws.TypeOf<PipelineException>().With.Message.StartsWith("A linked block (ActionBlock) completed before the pipeline did"));
+    }
+
+    [Test]
+    public void A_broken_format_is_an_error_and_not_a_bad_file([Values] bool streamed, CancellationToken token)
     {
         var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\n", ["b"] = "broken\n" });
 
         Assert.That(
-            async () => await Pipeline(source, new MemorySink<int>()).RunAsync(cancellationToken: token).WaitAsync(token),
+            async () => await Pipeline(source, new MemorySink<int>(), s_options with { StreamAbove = streamed ? 0 : 1000 })
+                .RunAsync(cancellationToken: token).WaitAsync(token),
             Throws.TypeOf<PipelineException>().With.InnerException.TypeOf<InvalidOperationException>()
                 .And.Message.StartsWith("The format failed at b: "));
     }

@@ -1,4 +1,5 @@
 using System.Threading.Tasks.Dataflow;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -92,13 +93,13 @@ internal sealed class GraphTests
     [Test]
     public async Task A_lone_file_is_written_when_it_has_waited_long_enough(CancellationToken token)
     {
-        var listedAll = new TaskCompletionSource();
-        var written = new TaskCompletionSource();
-        await using var source = new MemorySource(new Dictionary<string, string> { ["first"] = "1\n", ["last"] = "2\n" })
+        TaskCompletionSource[] written = [.. Enumerable.Range(0, 4).Select(_ => new TaskCompletionSource())];
+        int files = 0;
+        await using var source = new MemorySource(Enumerable.Range(0, 4).ToDictionary(i => $"{i}", i => $"{i}\n"))
         {
-            OnOpen = async (file, cancel) => { if (file.Path == "last") await written.Task.WaitAsync(cancel); },
+            OnOpen = async (file, cancel) => { if (file.Path != "0") await written[file.Path[0] - '1'].Task.WaitAsync(cancel); },
         };
-        await using var sink = new MemorySink<int> { OnWrite = (_, _) => { written.TrySetResult(); return default; } };
+        await using var sink = new MemorySink<int> { OnWrite = (_, _) => { written[files++].TrySetResult(); return default; } };
 
         PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
             .WriteTo(
@@ -106,8 +107,8 @@ internal sealed class GraphTests
                 new PipelineOptions { FilesPerMessage = 1, BatchWait = TimeSpan.FromMilliseconds(20) }).RunAsync(cancellationToken: token)
                     .WaitAsync(token);
 
-        Assert.That(sink.Batches, Has.Count.EqualTo(2), "the first was not kept waiting for the last");
-        Assert.That(result.Books.Loaded, Is.EqualTo(2));
+        Assert.That(sink.Batches, Has.Count.EqualTo(4), "none was kept waiting for the next");
+        Assert.That(result.Books.Loaded, Is.EqualTo(4));
     }
 
     [Test]
@@ -132,6 +133,71 @@ internal sealed class GraphTests
                 + "2 rejected"));
         Assert.That(result.Notable.Select(file => file.File.Path), Is.EquivalentTo(new[] { "row", "bad", "changed", "young" }));
         Assert.That(source.Settled.Single(file => file.File.Path == "bad").Defect!.Line, Is.EqualTo(2));
+        Assert.That(
+            result.Notable.Where(file => file.Outcome == FileOutcome.Deferred).Select(file => file.Defect!.Problem),
+            Is.EquivalentTo(new[] { "the file says so", "still changing" }));
+    }
+
+    [Test]
+    public async Task A_streamed_file_that_changes_is_deferred(CancellationToken token)
+    {
+        await using var source = new MemorySource(new Dictionary<string, string> { ["a"] = "1\nchanged\n", ["b"] = "2\n" });
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { StreamAbove = 0 }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That((result.Books.Loaded, result.Books.Deferred, sink.Rows.Single()), Is.EqualTo((1, 1, 2)));
+        Assert.That(result.Notable.Single().Defect!.Problem, Is.EqualTo("the file says so"));
+        Assert.That(source.Settled.Select(file => file.File.Path), Is.EqualTo(new[] { "b" }), "the next run tries it again");
+    }
+
+    [Test]
+    public async Task A_file_with_as_many_bad_rows_as_it_may_have_is_read_to_its_end([Values] bool streamed, CancellationToken token)
+    {
+        string text = string.Concat(Enumerable.Repeat("x\n", 100)) + string.Concat(Enumerable.Range(0, 9_000).Select(i => $"{i}\n"));
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(MemorySource.Of(1, text)).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { MaxBadRows = 100, StreamAbove = streamed ? 0 : 1 << 20 })
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That(sink.Rows, Is.EqualTo(Enumerable.Range(0, 9_000)));
+        Assert.That((result.Books.Loaded, result.Books.RowsRead, result.Books.RowsRejected), Is.EqualTo((1, 9_100, 100)));
+    }
+
+    [Test]
+    public async Task Two_hundred_notable_files_are_named_and_all_are_counted(CancellationToken token)
+    {
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(MemorySource.Of(250, "quarantine\n")).Read(new NumberFormat()).WriteTo(sink)
+            .RunAsync(cancellationToken: token).WaitAsync(token);
+
+        Assert.That((result.Notable.Count, result.Books.Quarantined), Is.EqualTo((200, 250)));
+    }
+
+    [Test]
+    public async Task What_is_skipped_and_flagged_is_in_the_books_and_what_is_flagged_is_notable(
+        [Values] bool streamed, CancellationToken token)
+    {
+        await using var source = new MemorySource(new Dictionary<string, string>
+        {
+            ["plain"] = "1\n", ["skipped"] = "2\nskip\nskip\n", ["flagged"] = "3\nflag\n", ["both"] = "4\nflag\nskip\n",
+            ["bad"] = "flag\nquarantine\n",
+        });
+        await using var sink = new MemorySink<int>();
+
+        PipelineResult result = await FilePipeline.From(source).Read(new NumberFormat())
+            .WriteTo(sink, new PipelineOptions { StreamAbove = streamed ? 0 : 1000 }).RunAsync(cancellationToken: token).WaitAsync(token);
+
+        RunBooks books = result.Books;
+        Assert.That((books.Loaded, books.RowsInserted, books.RowsSkipped, books.RowsFlagged), Is.EqualTo((4, 4, 3, 2)));
+        Assert.That(
+            result.Notable.Where(file => file.Outcome == FileOutcome.Loaded)
+                .Select(file => (file.File.Path, file.Skipped, file.Flagged, file.Flags.Count)),
+            Is.EquivalentTo(new[] { ("flagged", 0L, 1L, 1), ("both", 1L, 1L, 1) }));
+        Assert.That(result.Notable, Has.Count.EqualTo(3));
     }
 
     [Test]
@@ -210,6 +276,27 @@ internal sealed class GraphTests
 
         Assert.That(reports[^1].ListingDone);
         Assert.That(reports[^1].Books.Loaded, Is.EqualTo(100));
+    }
+
+    [Test]
+    public async Task Progress_is_reported_at_each_interval_and_once_more_at_the_end()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch);
+        var reports = new List<TimeSpan>();
+        using var run = new PipelineRun(new PipelineOptions { TimeProvider = time, ProgressInterval = TimeSpan.FromSeconds(2) }, default);
+        var reporter = new ProgressReporter(run, new Direct(progress => reports.Add(progress.Elapsed)));
+
+        for (int second = 0; second < 5; second++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await reporter.Reporting;
+        }
+        await reporter.DisposeAsync();
+        time.Advance(TimeSpan.FromSeconds(10));
+        await reporter.DisposeAsync();
+
+        Assert.That(reports.Select(elapsed => elapsed.TotalSeconds), Is.EqualTo(new[] { 2, 4, 5 }));
+        Assert.That(async () => await new ProgressReporter(run, null).DisposeAsync(), Throws.Nothing);
     }
 
     [Test]

@@ -241,11 +241,14 @@ internal sealed class RunTests
     [Test, CancelAfter(120_000)]
     public async Task Status_says_why_a_run_failed(CancellationToken token)
     {
-        DynamoResult run = await _folder.RunAsync(token, "run", "--source", "nowhere", "--sink", "sqlite:readings.db");
+        _folder.Put("a.csv", "L1,flow,2025-01-01T00:00Z,1");
+        await File.WriteAllTextAsync(_folder["inbox/archive"], "", token);
+        DynamoResult run = await _folder.RunAsync(
+            token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive");
         DynamoResult status = await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db");
 
         Assert.That(run.ExitCode, Is.EqualTo(3), run.StandardError);
-        Assert.That(status.StandardOutput, Does.Contain("failed").And.Contain("nowhere does not exist"), status.StandardError);
+        Assert.That(status.StandardOutput, Does.Contain("failed").And.Contain("archive is not a folder"), status.StandardError);
     }
 
     [Test, CancelAfter(120_000)]

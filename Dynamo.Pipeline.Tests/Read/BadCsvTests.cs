@@ -31,6 +31,7 @@ public sealed class BadCsvTests
     [TestCase("logger;channel;timestamp;value", "The separator looks like ';'")]
     [TestCase("logger\tchannel\ttimestamp\tvalue", "The separator looks like a tab")]
     [TestCase("site,sensor,when,what", "Name the column in the format")]
+    [TestCase("site;sensor,when", "Name the column in the format")]
     public void An_unknown_header_comes_with_a_way_out(string header, string remedy)
     {
         Defect defect = BadFile(header + "\n");
@@ -50,6 +51,14 @@ public sealed class BadCsvTests
             + "#1, #2, …"));
 
     [Test]
+    public void A_first_line_looks_like_data_where_it_has_a_number(
+        [Values("5", "-5", "+5", ".5", "+.5", "1a", "2026-01-01")] string data, [Values("-", "+.", "a1", "--", "", "(1)")] string name)
+    {
+        Assert.That(BadFile($"what,{name},{data}\n").Problem, Is.EqualTo("the file has no header: its first line looks like data"));
+        Assert.That(BadFile($"what,{name}\n").Problem, Is.EqualTo("the column 'logger' is missing"));
+    }
+
+    [Test]
     public void A_doubled_column_is_named()
     {
         Defect defect = BadFile("logger,channel,timestamp,value, Value\n");
@@ -58,12 +67,15 @@ public sealed class BadCsvTests
         Assert.That((defect.Found, defect.Expected), Is.EqualTo(("logger,channel,timestamp,value,Value", "'value' once")));
     }
 
-    [TestCase("too few fields", "L1,flow,2026-01-01T00:00:00Z", "3 fields", "value")]
-    [TestCase("too few fields", "L1", "1 field", "channel")]
-    [TestCase("too many fields", "L1,flow,2026-01-01T00:00:00Z,1,5", "5 fields", "#5")]
-    public void A_line_with_the_wrong_number_of_fields_is_rejected(string problem, string line, string found, string column)
+    [TestCase("too few fields", "L1,flow,2026-01-01T00:00:00Z", "3 fields", "value", null)]
+    [TestCase("too few fields", "L1", "1 field", "channel", null)]
+    [TestCase("too many fields", "L1,flow,2026-01-01T00:00:00Z,1,5", "5 fields", "#5", "Quote fields that hold the separator")]
+    public void A_line_with_the_wrong_number_of_fields_is_rejected(
+        string problem, string line, string found, string column, string? remedy)
     {
         Defect defect = Reject(line);
+
+        Assert.That(defect.Remedy, Is.EqualTo(remedy));
 
         Assert.That((defect.Problem, defect.Found, defect.Column), Is.EqualTo((problem, found, column)));
         Assert.That(defect.Expected, Is.EqualTo("4 fields: " + AllColumns));
@@ -79,6 +91,14 @@ public sealed class BadCsvTests
         Assert.That(read.Rows, Has.Count.EqualTo(1));
         Assert.That(read.Rejects.Single().Problem, Is.EqualTo("the last line is cut off: it has too few fields and no line end"));
         Assert.That(read.Rejects.Single().Line, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void A_last_line_with_too_many_fields_was_not_cut_off()
+    {
+        Defect defect = CsvReading.Read(Header + Good + Good.Trim() + ",5").Rejects.Single();
+
+        Assert.That((defect.Problem, defect.Remedy), Is.EqualTo(("too many fields", "Quote fields that hold the separator")));
     }
 
     [TestCase("abc", "is not a number")]
@@ -209,6 +229,76 @@ public sealed class BadCsvTests
     }
 
     [Test]
+    public void Quotes_are_looked_at_in_the_header_and_beyond_it()
+    {
+        Defect header = BadFile("logger,\"channel\"s,timestamp,value\n"), beyond = Reject(Good.Trim() + ",,\"\"x");
+
+        Assert.That((header.Line, header.Column, header.Problem), Is.EqualTo((1L, "#2", "there is text after the closing quote")));
+        Assert.That((beyond.Column, beyond.Problem), Is.EqualTo(("#6", "there is text after the closing quote")));
+        Assert.That(BadFile(Header + Good + Good.Trim() + ",\"x").Column, Is.EqualTo("#5"));
+    }
+
+    [TestCase("", QuoteState.Sound)]
+    [TestCase("a\"b\"", QuoteState.Sound)]
+    [TestCase("\"\"", QuoteState.Sound)]
+    [TestCase("\"a\"\"b\"", QuoteState.Sound)]
+    [TestCase("\"", QuoteState.Unclosed)]
+    [TestCase("\"\"\"", QuoteState.Unclosed)]
+    [TestCase("\"a\"\"", QuoteState.Unclosed)]
+    [TestCase("\"\"a", QuoteState.TextAfter)]
+    [TestCase("\"a\" \"", QuoteState.TextAfter)]
+    [TestCase("\"\"\"\"\"a\"", QuoteState.Sound)]
+    public void A_field_is_quoted_soundly_or_not(string field, object state) =>
+        Assert.That(Quoting.Check(Encoding.UTF8.GetBytes(field), (byte)'"'), Is.EqualTo(state));
+
+    [TestCase("", 0)]
+    [TestCase("a", 0)]
+    [TestCase("\r", 1)]
+    [TestCase("\n\n", 2)]
+    [TestCase("\r\n", 1)]
+    [TestCase("\n\r", 2)]
+    [TestCase("a\r\r\nb\nc\r", 4)]
+    public void Line_breaks_are_of_any_kind(string field, int breaks) =>
+        Assert.That(Quoting.LineBreaks(Encoding.UTF8.GetBytes(field)), Is.EqualTo(breaks));
+
+    [Test]
+    public async Task A_binary_file_without_line_ends_is_told_so([Values] bool streamed)
+    {
+        byte[] bytes = new byte[2 << 20];
+        var format = new CsvFormat<Reading>(ReadingFormat.Default);
+
+        Outcome<Reading> read = streamed ? await CsvReading.ReadStreamed(bytes, format, 1 << 16) : CsvReading.Read(bytes, format);
+
+        Assert.That((read.BadFile!.Line, read.BadFile.Problem), Is.EqualTo((1L, "the file is not text")));
+    }
+
+    [Test]
+    public void Control_characters_are_looked_for_in_the_whole_header_and_not_below_it()
+    {
+        string note = new('x', 2_000);
+        Outcome<Reading> below = CsvReading.Read("\n" + Header + "L\u0001,flow,2026-01-01T00:00Z,1\n" + Good);
+
+        Assert.That((below.Rows.Count, below.Rejects.Single().Problem), Is.EqualTo((1, "the name holds a control character")));
+        Assert.That(BadFile($"{note},a\u0001b,{Header}{Good}").Problem, Is.EqualTo("the file is not text"));
+        Assert.That(BadFile("\n\na\u007Fb," + Header).ToString(), Does.StartWith("line 3: the file is not text"));
+    }
+
+    [TestCase(true, "a\0b\0")]
+    [TestCase(true, "\0a\0b")]
+    [TestCase(true, "a\0b\0c\0d\0e\0f\0g\0h\0i\0jj")]
+    [TestCase(true, "\0a\0b\0c\0d\0e\0f\0g\0h\0ijj")]
+    [TestCase(false, "a\0b\0c\0d\0e\0f\0g\0h\0iijj")]
+    [TestCase(false, "\0a\0b\0c\0d\0e\0f\0g\0hiijj")]
+    [TestCase(false, "a\0")]
+    [TestCase(false, "\0\0\0\0")]
+    [TestCase(false, "a\0\0\0")]
+    [TestCase(false, "\u0001\u0002\u0003\u0004")]
+    public void Text_in_UTF_16_is_told_by_its_zeros(bool isText, string bytes) =>
+        Assert.That(
+            CsvDefects.Binary(Encoding.Latin1.GetBytes(bytes), 1).Remedy,
+            Does.StartWith(isText ? "It looks like UTF-16" : "A spreadsheet"));
+
+    [Test]
     public void A_binary_file_is_told_so()
     {
         byte[] gzip = [0x1F, 0x8B, 8, 0, 0, 1, 2, 3];
@@ -244,6 +334,34 @@ public sealed class BadCsvTests
 
         Assert.That((read.BadFile!.Line, read.BadFile.Problem), Is.EqualTo((3L, "the line is too long")));
         Assert.That(read.BadFile.Expected, Is.EqualTo("at most 1048576 bytes in a line"));
+    }
+
+    [Test]
+    public async Task A_line_may_have_as_many_bytes_as_its_limit_and_no_more([Values] bool streamed, [Values(1024, 1025, 3000)] int length)
+    {
+        string start = "L1,flow,2026-01-01T00:00:00Z,1.5,";
+        string text = $"above\nabove\n{Header.Trim()},note\n{start}{new string('x', length - start.Length)}\n";
+        var format = new CsvFormat<Reading>(ReadingFormat.Default with { Text = new CsvText { LongestLine = 1024, PreambleLines = 2 } });
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
+
+        Outcome<Reading> read = streamed ? await CsvReading.ReadStreamed(bytes, format, 100) : CsvReading.Read(bytes, format);
+
+        Assert.That((read.Rows.Count, read.BadFile?.Line), Is.EqualTo(length == 1024 ? (1, (long?)null) : (0, 4L)));
+        byte[] blank = [.. bytes, .. Enumerable.Repeat((byte)' ', 1025)];
+        Assert.That(CsvReading.Read(blank, format).BadFile, Is.Not.Null, "a blank line has it too");
+    }
+
+    [Test]
+    public async Task Lines_without_rows_do_not_keep_the_caller_waiting_for_all_of_them([Values] bool streamed)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(Header + new string('\n', 70_000) + Good);
+        using FileContent content = streamed ? new FileContent(new MemoryStream(bytes)) : new FileContent(bytes);
+        using IRowReader<Reading> reader = new CsvFormat<Reading>(ReadingFormat.Default).Open(CsvReading.File, content);
+        var rows = new RowBatch<Reading>();
+
+        Assert.That((await reader.ReadAsync(rows, 1, CancellationToken.None), rows.Count), Is.EqualTo((true, 0)));
+        Assert.That((await reader.ReadAsync(rows, 1, CancellationToken.None), rows.Count), Is.EqualTo((true, 1)));
+        Assert.That(rows.Lines.Single(), Is.EqualTo(70_002));
     }
 
     [Test]

@@ -41,8 +41,10 @@ public sealed class CsvFormatTests
     [Test]
     public void Spaces_around_fields_and_headers_do_not_count() =>
         Assert.That(
-            CsvReading.Read("logger , channel,timestamp,value\n L1,\tflow , 2026-01-01 00:00:00Z ,  1.5 \n").Rows,
-            Is.EqualTo(new[] { First }));
+            CsvReading.Read(
+                "logger , channel,timestamp,value\n L1,\tflow , 2026-01-01 00:00:00Z ,  1.5 \n"
+                    + "L1 ,flow\t,2026-01-01 00:00:00Z\t ,\"1.5 \"\n").Rows,
+            Is.EqualTo(new[] { First, First }));
 
     [Test]
     public void A_last_line_without_a_line_end_counts_when_it_is_whole() =>
@@ -120,6 +122,116 @@ public sealed class CsvFormatTests
     }
 
     [Test]
+    public void A_header_is_bound_once_for_all_files_that_have_it_at_the_same_line()
+    {
+        Assert.That(Bound(new(), "a,b\n", "a,b\n1,2\n", "a,c\n", "\na,b\n", "a,b\n", "\na,b\n", "a,c\n"), Is.EqualTo(new[]
+        {
+            "1: a,b", "1: a,c", "2: a,b",
+        }));
+        Assert.That(
+            Bound(new CsvText { HasUnits = true }, "a,b\nm,s\n", "a,b\nm,s\n", "a,b\nm,h\n", "a,b\nm,s\n", "a,b\n,\n"),
+            Is.EqualTo(new[] { "1: a,b m,s", "1: a,b m,h", "1: a,b ," }));
+        Assert.That(Bound(new CsvText { HasHeader = false }, "1,2\n", "3,4\n", "1,2,3\n", "\n1,2\n", "5,6\n"), Is.EqualTo(new[]
+        {
+            "1: #1,#2", "1: #1,#2,#3", "2: #1,#2",
+        }));
+        Assert.That(Bound(new CsvText { Separator = CsvText.Detected }, "a;b,c\n1;2\n", "a;b,c\n1,2\n", "a;b,c\n1;2\n"), Is.EqualTo(new[]
+        {
+            "1: a,b,c", "1: a;b,c",
+        }), "of the same bytes, but of other columns");
+    }
+
+    [Test]
+    public void Only_some_headers_are_kept_and_no_long_ones()
+    {
+        string[] headers = [.. Enumerable.Range(1, 17).Select(i => $"a,b{i}")];
+        string longest = "a," + new string('b', (1 << 16) - 2);
+
+        Assert.That(Bound(new(), [.. headers, headers[16], headers[16], headers[15], headers[0]]), Has.Length.EqualTo(19));
+        Assert.That(Bound(new(), longest, longest), Has.Length.EqualTo(1));
+        Assert.That(Bound(new(), longest + "b", longest + "b"), Has.Length.EqualTo(2));
+        Assert.That(Bound(new CsvText { HasUnits = true }, longest + "\nm\n", longest + "\nm\n"), Has.Length.EqualTo(2));
+    }
+
+    [TestCase("a", "a", "a")]
+    [TestCase("", "#1", "")]
+    [TestCase("a\tb\u0085c", "a\uFFFDb\uFFFDc", "a\uFFFDb\uFFFDc")]
+    [TestCase("200", "200", "200")]
+    [TestCase("201", "200…", "200…")]
+    public void A_header_is_shown_short_and_without_control_characters(string name, string described, string shown)
+    {
+        string Text(string text) => text.Replace("201", new string('x', 201), StringComparison.Ordinal)
+            .Replace("200", new string('x', 200), StringComparison.Ordinal);
+        var shape = new CountedShape(new CsvText());
+        Outcome<string> read = CsvReading.Read(Encoding.UTF8.GetBytes($"\"{Text(name)}\"\nx\n"), new CsvFormat<string>(shape));
+        CsvHeader header = shape.Bound.Single();
+
+        Assert.That(read.Rows, Is.EqualTo(new[] { "x" }));
+        Assert.That((header.Describe(0), header.ToString(), header.Describe(1)), Is.EqualTo((Text(described), Text(shown), "#2")));
+    }
+
+    [Test]
+    public void A_column_by_number_is_one_that_is_there()
+    {
+        var shape = new CountedShape(new CsvText());
+        CsvReading.Read("a,#1,c\n"u8.ToArray(), new CsvFormat<string>(shape));
+        CsvHeader header = shape.Bound.Single();
+
+        Assert.That(
+            (header.Column("#3", ""), header.Column("#2", ""), header.Column("#1", "")), Is.EqualTo((2, 1, 1)), "a name comes first");
+        foreach (string none in (string[])["#0", "#4", "#-1", "# 2", "#"])
+            Assert.That(() => header.Column(none, ""), Throws.TypeOf<BadFileException>(), none);
+    }
+
+    [Test]
+    public async Task The_last_line_of_a_file_longer_than_a_look_ahead_is_told_from_one_in_the_middle([Values(1, 700, 5_000)] int step)
+    {
+        string many = string.Concat(Enumerable.Repeat("L1,flow,2026-01-01T00:00:00Z,1.5\n", 100));
+        byte[] bytes = Encoding.UTF8.GetBytes(Header + many + "L1,flow\n" + many + "L1,fl");
+        var format = new CsvFormat<Reading>(ReadingFormat.Default);
+
+        Outcome<Reading>[] both = [CsvReading.Read(bytes, format), await CsvReading.ReadStreamed(bytes, format, step)];
+        foreach (Outcome<Reading> read in both)
+        {
+            Assert.That(read.Rows, Has.Count.EqualTo(200));
+            Assert.That(read.Rejects.Select(r => (r.Line, r.Problem.Contains("cut off"), r.Remedy)), Is.EqualTo(new (long?, bool, string?)[]
+            {
+                (102, false, null), (203, true, "Have the file sent again"),
+            }));
+        }
+    }
+
+    [Test]
+    public async Task A_stream_is_left_open_for_its_owner([Values("utf-8", "utf-16")] string encoding)
+    {
+        var marked = Encoding.GetEncoding(encoding);
+        using var stream = new MemoryStream([.. marked.GetPreamble(), .. marked.GetBytes(TwoRows)]);
+        using var content = new FileContent(stream);
+        using (IRowReader<Reading> reader = new CsvFormat<Reading>(ReadingFormat.Default).Open(CsvReading.File, content))
+            await reader.ReadAsync(new RowBatch<Reading>(), 10, CancellationToken.None);
+
+        Assert.That(stream.CanRead);
+    }
+
+    [Test]
+    public void What_a_reader_cannot_do_without_is_asked_for_at_once()
+    {
+        var format = new CsvFormat<Reading>(ReadingFormat.Default);
+        using var content = new FileContent(Encoding.UTF8.GetBytes(TwoRows));
+        using IRowReader<Reading> reader = format.Open(CsvReading.File, content);
+
+        Assert.That(() => new CsvFormat<Reading>(null!), Throws.ArgumentNullException);
+        Assert.That(
+            () => new CsvFormat<string>(null!, (in CsvRecord _, out string? row) => new Defect(row = "x")), Throws.ArgumentNullException);
+        Assert.That(() => format.Open(null!, content), Throws.ArgumentNullException);
+        Assert.That(() => format.Open(CsvReading.File, null!), Throws.ArgumentNullException);
+        Assert.That(() => reader.ReadAsync(null!, 1, CancellationToken.None), Throws.ArgumentNullException);
+        Assert.That(
+            () => reader.ReadAsync(new RowBatch<Reading>(), 1, new CancellationToken(true)),
+            Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
     public void Names_are_one_string_across_files()
     {
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
@@ -177,5 +289,32 @@ public sealed class CsvFormatTests
         }
 
         Assert.That(await Least(100_000) - await Least(10_000), Is.LessThan(22_000), "bytes for 90,000 rows more");
+    }
+
+    /// <summary>The headers for which columns were found, each with its line, when a format reads the files one after the other.</summary>
+    private static string[] Bound(CsvText text, params string[] files)
+    {
+        var shape = new CountedShape(text);
+        var format = new CsvFormat<string>(shape);
+        foreach (string file in files) Assert.That(CsvReading.Read(Encoding.UTF8.GetBytes(file), format).BadFile, Is.Null);
+        return [
+            .. shape.Bound.Select(header => $"{header.Line}: {string.Join(',', header.Names)} {string.Join(',', header.Units)}".TrimEnd())];
+    }
+
+    private sealed class CountedShape(CsvText text) : ICsvShape<string>, ICsvTable<string>, ICsvRowParser<string>
+    {
+        public List<CsvHeader> Bound { get; } = [];
+
+        public CsvText Text => text;
+
+        public ICsvTable<string> Bind(CsvHeader header)
+        {
+            Bound.Add(header);
+            return this;
+        }
+
+        public ICsvRowParser<string> Open(in CsvFile file) => this;
+
+        public void Parse(in CsvRecord record, RowBatch<string> rows) => rows.Add(Encoding.UTF8.GetString(record.Field(0)), record.Line);
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -81,6 +82,68 @@ public sealed class CsvProperties
         });
     }
 
+    /// <summary>Timestamps that are cut off, or have one or two other characters, are read or refused as the rules in words say.</summary>
+    [Test]
+    public void Timestamps_are_read_by_the_rules_and_by_nothing_else()
+    {
+        string[] starts = [
+            "2026-12-31T23:59:59.1234567+13:59", "2024-02-29 08:30:00Z", "2026-05-17T08:09-1400", "0001-01-01T00:00+00:01",
+            "9999-12-31T23:59:59.9999999z", "2026-06-30T12:00+05", "2026-06-30T12:00:00.5"];
+        foreach (string start in starts)
+        {
+            for (int at = 0; at <= start.Length; at++)
+            {
+                Agree(start[..at]);
+                foreach (char one in "/0123456789:-+. TZzx")
+                {
+                    Agree(start[..at] + one);
+                    Agree(start[..at] + one + start[at..]);
+                    if (at == start.Length) continue;
+                    Agree(start[..at] + one + start[(at + 1)..]);
+                    if (at + 1 < start.Length) Agree(start[..at] + one + '6' + start[(at + 2)..]);
+                }
+            }
+        }
+
+        static void Agree(string text)
+        {
+            (TimestampProblem problem, long ticks) = ByTheRules(text);
+            TimestampProblem found = IsoTimestamp.ReadUtc(Encoding.UTF8.GetBytes(text), out DateTime utc);
+            if (found != problem || utc.Ticks != ticks) Assert.Fail($"'{text}' is {found} {utc:O}, not {problem} {new DateTime(ticks):O}");
+        }
+    }
+
+    private static readonly Regex Iso = new(
+        @"^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,7})?)?([Zz]|[-+]\d\d(?::?\d\d)?)?$", RegexOptions.CultureInvariant);
+
+    private static (TimestampProblem Problem, long Ticks) ByTheRules(string text)
+    {
+        if (text.Length == 0) return (TimestampProblem.Empty, 0);
+        Match match = Iso.Match(text);
+        if (!match.Success) return (TimestampProblem.Unreadable, 0);
+        int Part(int group) => match.Groups[group] is { Length: > 0 } part ? int.Parse(part.Value, CultureInfo.InvariantCulture) : 0;
+        (int year, int month, int day, int hour, int minute, int second) = (Part(1), Part(2), Part(3), Part(4), Part(5), Part(6));
+        string offset = match.Groups[8].Value.ToUpperInvariant().Replace(":", "", StringComparison.Ordinal);
+        if (!DateTime.TryParseExact(text[..10], "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out DateTime date))
+            return (TimestampProblem.NoSuchDate, 0);
+        if (hour == 24) return (TimestampProblem.Hour24, 0);
+        if (second == 60) return (TimestampProblem.LeapSecond, 0);
+        if (hour > 23 || minute > 59 || second > 59) return (TimestampProblem.NoSuchTime, 0);
+        int minutes = 0;
+        if (offset.Length > 1)
+        {
+            int rest = offset.Length > 3 ? int.Parse(offset[3..], CultureInfo.InvariantCulture) : 0;
+            minutes = (int.Parse(offset[1..3], CultureInfo.InvariantCulture) * 60) + rest;
+            if (rest > 59 || minutes > 14 * 60) return (TimestampProblem.NoSuchOffset, 0);
+            if (offset[0] == '-') minutes = -minutes;
+        }
+        if (offset.Length == 0) return (TimestampProblem.NoOffset, 0);
+        long fraction = (long)(decimal.Parse("0" + match.Groups[7].Value, CultureInfo.InvariantCulture) * TimeSpan.TicksPerSecond);
+        long ticks = date.Ticks + new TimeSpan(hour, minute - minutes, second).Ticks + fraction;
+        bool isIn = ticks >= 0 && ticks <= DateTime.MaxValue.Ticks;
+        return isIn ? (TimestampProblem.None, ticks) : (TimestampProblem.OutOfRange, 0);
+    }
+
     [Test]
     public void Numbers_agree_with_the_platform_bit_for_bit()
     {
@@ -120,6 +183,20 @@ public sealed class CsvProperties
         string?[] early = [names.Intern("other 5", out _), names.Intern("other 5", out _)];
         Assert.That(late[0], Is.EqualTo("other 119999").And.Not.SameAs(late[1]), "no longer kept");
         Assert.That(early[0], Is.SameAs(early[1]), "kept");
+    }
+
+    [Test]
+    public void A_name_as_text_has_the_limits_of_one_in_bytes()
+    {
+        var names = new CsvNames();
+        foreach (string name in (string[])[new('x', 400), new('é', 200), new string('水', 133) + "x", new('x', 8), new('x', 7), "😀"])
+        {
+            Assert.That(names.Intern(name, out string? problem), Is.EqualTo(name), problem);
+            Assert.That(names.Intern(Encoding.UTF8.GetBytes(name), out _), Is.SameAs(names.Intern(name, out _)));
+        }
+        foreach (string name in (string[])[new('x', 401), new('é', 201), new('x', 403), new('x', 404), new('水', 1000)])
+            Assert.That((names.Intern(name, out string? problem), problem), Is.EqualTo(((string?)null, "is too long")));
+        Assert.That((names.Intern("", out string? empty), empty), Is.EqualTo(((string?)null, "is empty")));
     }
 
     private static Gen<double> Doubles() => Gen.OneOf(

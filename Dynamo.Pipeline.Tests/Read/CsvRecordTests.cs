@@ -38,6 +38,9 @@ public sealed class CsvRecordTests
     [TestCase("+007", ExpectedResult = "7")]
     [TestCase("9223372036854775808", ExpectedResult = "the value is too large for a whole number of 64 bits; "
         + "found '9223372036854775808', expected a whole number such as 42")]
+    [TestCase("-9223372036854775809", ExpectedResult = "the value is too large for a whole number of 64 bits; "
+        + "found '-9223372036854775809', expected a whole number such as 42")]
+    [TestCase("x1", ExpectedResult = "the value is not a whole number; found 'x1', expected a whole number such as 42")]
     [TestCase("1.0", ExpectedResult = "the value is not a whole number; found '1.0', expected a whole number such as 42")]
     [TestCase("1e3", ExpectedResult = "the value is not a whole number; found '1e3', expected a whole number such as 42")]
     [TestCase("-", ExpectedResult = "the value is not a whole number; found '-', expected a whole number such as 42")]

@@ -31,6 +31,37 @@ public sealed class TextShapeTests
         Assert.That(read.Rejects.Single().Line, Is.EqualTo(6));
     }
 
+    [Test]
+    public async Task Lines_above_the_table_may_end_in_any_way(
+        [Values("\n", "\r\n", "\r")] string newline, [Values] bool marked, [Values] bool byStart)
+    {
+        ReadingFormat format = Named with
+        {
+            Text = byStart ? new CsvText { TableStart = "Zeit ü" } : new CsvText { PreambleLines = 2 },
+            Timestamp = FieldSource.Column("Zeit ü"),
+            Logger = FieldSource.Preamble("Logger"),
+        };
+        string text = (marked ? "\uFEFF" : "")
+            + "Logger: L7\nZeit\n \"Zeit ü\",value,n;m\n2026-01-01T00:00Z,1,x;y\nyesterday,2,x;y\n";
+
+        Outcome<Reading> read = await BothAsync(text.Replace("\n", newline, StringComparison.Ordinal), format);
+
+        Assert.That(read.Rows, Is.EqualTo(new[] { new Reading("L7", "flow", At, 1) }));
+        Assert.That((read.Lines.Single(), read.Rejects.Single().Line), Is.EqualTo((4, 5)));
+    }
+
+    [Test]
+    public async Task Lines_above_the_table_may_be_many_and_the_separator_stands_anywhere_in_a_long_line()
+    {
+        string above = string.Concat(Enumerable.Range(0, 60).Select(i => $"Remark {i}: {new string('x', 1000)}\n"));
+        ReadingFormat format = Named with { Text = new CsvText { Separator = CsvText.Detected, TableStart = "note" } };
+
+        Outcome<Reading> read = await BothAsync(
+            $"{above}note;timestamp;value\n{new string('y', 70_000)};2026-01-01T00:00Z;1\n", format, 4_096);
+
+        Assert.That((read.Rows.Single().Value, read.Lines.Single()), Is.EqualTo((1.0, 62)));
+    }
+
     [TestCase("Logger ID: 12345", "12345")]
     [TestCase("\"Logger ID\",\"12345\",,", "12345")]
     [TestCase("logger id\t=\t12 345;;", "12 345")]
@@ -57,14 +88,20 @@ public sealed class TextShapeTests
                     + "'Logger: …'"));
     }
 
-    [Test]
-    public async Task A_table_that_is_not_found_condemns_the_file([Values("nothing here\n", "")] string text)
+    [TestCase("nothing here\n", 1)]
+    [TestCase("nothing here\r", 1)]
+    [TestCase("a\r\nb\nc", 3)]
+    [TestCase("", 1)]
+    public async Task A_table_that_is_not_found_condemns_the_file(string text, int line)
     {
-        Defect defect = (await BothAsync(text, Named with { Text = new CsvText { TableStart = "timestamp" } })).BadFile!;
+        Defect start = (await BothAsync(text, Named with { Text = new CsvText { TableStart = "timestamp" } })).BadFile!;
+        Defect lines = (await BothAsync(text, Named with { Text = new CsvText { PreambleLines = 4 } })).BadFile!;
 
         Assert.That(
-            defect.ToString(),
+            start.ToString(),
             Does.Contain("the table was not found").And.Contains("a line that begins with 'timestamp' in the first 65536 bytes"));
+        Assert.That(lines.Expected, Is.EqualTo("4 lines above the table, within 65536 bytes"));
+        Assert.That((start.Line, lines.Line), Is.EqualTo((line, line)));
     }
 
     [Test]
@@ -83,6 +120,37 @@ public sealed class TextShapeTests
         Assert.That(read.Rows.Select(r => (r.Logger, r.Value)), Is.EqualTo(new[] { ("L9", 1.0), ("L9", 2.0) }));
         Assert.That(read.Lines, Is.EqualTo(new long[] { 5, 7 }));
         Assert.That(read.Rejects, Is.Empty);
+    }
+
+    [Test]
+    public async Task After_the_footer_a_stream_is_read_to_its_end_and_nothing_of_it_counts(
+        [Values("Total\n", "Total", "total 3")] string footer)
+    {
+        string below = new('x', footer[^1] == '\n' ? 300_000 : 0);
+        byte[] bytes = Encoding.UTF8.GetBytes($"timestamp,value\n2026-01-01T00:00Z,1\n{footer}{below}");
+        using var stream = new MemoryStream(bytes);
+        using var content = new FileContent(stream);
+        using IRowReader<Reading> reader = new CsvFormat<Reading>(Named with { Text = new CsvText { Footer = "Total" } })
+            .Open(CsvReading.File, content);
+        var rows = new RowBatch<Reading>();
+
+        Assert.That(await reader.ReadAsync(rows, 10, CancellationToken.None), Is.False);
+        Assert.That((rows.Rows.Count, rows.Rejects.Count), Is.EqualTo((1, 0)));
+        Assert.That(stream.Position, Is.EqualTo(stream.Length), "so that a source sees whether the file changed meanwhile");
+    }
+
+    [Test]
+    public async Task A_footer_alone_is_a_table_without_rows_only_where_no_header_is_needed([Values] bool header)
+    {
+        ReadingFormat format = Named with
+        {
+            Text = new CsvText { Footer = "Total", HasHeader = header },
+            Timestamp = FieldSource.Column("#1"),
+            Value = FieldSource.Column("#2"),
+        };
+
+        Assert.That((await BothAsync("Total,3\n", format)).BadFile?.Problem, Is.EqualTo(header ? "the file is empty" : null));
+        Assert.That((await BothAsync("", format)).BadFile!.Problem, Is.EqualTo("the file is empty"));
     }
 
     [Test]
@@ -143,6 +211,35 @@ public sealed class TextShapeTests
         Assert.That((await BothAsync(text, format)).Rows, Has.Count.EqualTo(2));
     }
 
+    [TestCase("a;b\n1;2\n", true, ';')]
+    [TestCase("a;b;c,d\n1;2,3\n", true, ',', Description = "equally many fields")]
+    [TestCase("a,b\n \t\n\n1,2\n", true, ',', Description = "blank lines")]
+    [TestCase("a\tb\n1\t\n", true, '\t', Description = "an empty last field")]
+    [TestCase("#;;\na,b\n#;\n1,2\n", true, ',', Description = "comments")]
+    [TestCase("a,b\n1,2\nTotal\n", true, ',', Description = "what follows the footer")]
+    [TestCase("\"a;\",b\n\"1;;\",2\n", true, ',', Description = "separators in quotes")]
+    [TestCase("a;b\n1;2\n3", false, ';', Description = "a last line that may go on")]
+    [TestCase("a;b\n1;2\n3", true, null, Description = "a last line that is whole")]
+    [TestCase("a;b", false, ';', Description = "the only line")]
+    [TestCase("", true, null)]
+    public void The_separator_splits_all_lines_equally(string table, bool isWhole, char? separator)
+    {
+        var text = new CsvText { Separator = CsvText.Detected, Comment = '#', Footer = "Total" };
+
+        Assert.That(SeparatorGuess.Of(Encoding.UTF8.GetBytes(table), text, isWhole), Is.EqualTo(separator));
+    }
+
+    [Test]
+    public void The_separator_is_told_by_twenty_lines_and_is_no_comment_character()
+    {
+        byte[] good = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("a;b\n", 19)));
+        var text = new CsvText { Separator = CsvText.Detected };
+
+        Assert.That(SeparatorGuess.Of([.. good, .. "c\n"u8], text, isWhole: true), Is.Null);
+        Assert.That(SeparatorGuess.Of([.. good, .. "a;b\nc\n"u8], text, isWhole: true), Is.EqualTo(';'));
+        Assert.That(SeparatorGuess.Of("a;b,c\n1;2,3\n"u8, text with { Comment = ';' }, isWhole: true), Is.EqualTo(','));
+    }
+
     [Test]
     public async Task A_separator_that_cannot_be_detected_condemns_the_file() =>
         Assert.That(
@@ -164,13 +261,14 @@ public sealed class TextShapeTests
 
     [Test]
     public async Task Encodings_are_declared_and_a_byte_order_mark_wins(
-        [Values("utf-8", "utf-16", "utf-16BE", "windows-1252", "latin1", "iso-8859-15")] string declared, [Values] bool marked,
-        [Values] bool preamble)
+        [Values("utf-8", "utf-16", "utf-16BE", "windows-1252", "latin1", "iso-8859-15")] string declared,
+        [Values("", "utf-8", "utf-16")] string mark, [Values] bool preamble)
     {
         Encoding encoding = CodePagesEncodingProvider.Instance.GetEncoding(declared) ?? Encoding.GetEncoding(declared);
         ReadingFormat format = ReadingFormat.Default with { Text = new CsvText { Encoding = declared, PreambleLines = preamble ? 1 : 0 } };
         byte[] text = encoding.GetBytes((preamble ? "Größe\n" : "") + "logger,channel,timestamp,value\nZähler,débit,2026-01-01T00:00Z,1\n");
-        byte[] bytes = marked ? [.. Encoding.Unicode.GetPreamble(), .. Encoding.Unicode.GetBytes(encoding.GetString(text))] : text;
+        Encoding marked = mark == "" ? encoding : Encoding.GetEncoding(mark);
+        byte[] bytes = mark == "" ? text : [.. marked.GetPreamble(), .. marked.GetBytes(encoding.GetString(text))];
 
         Outcome<Reading> read = await BothAsync(bytes, format);
 
@@ -189,7 +287,7 @@ public sealed class TextShapeTests
         Outcome<Reading> read = await BothAsync("timestamp,flow,level\n,[l/s],m\n2026-01-01T00:00Z,10,2\n", format);
 
         Assert.That(read.Rows.Select(r => (r.Channel, r.Value)), Is.EqualTo(new[] { ("flow", 36.0), ("level", 2.0) }));
-        Assert.That(read.Lines, Is.EqualTo(new long[] { 3, 3 }));
+        Assert.That((read.Lines, read.Rejects.Count), Is.EqualTo((new long[] { 3, 3 }, 0)));
         Defect bad = (await BothAsync("timestamp,flow\n,furlongs\n2026-01-01T00:00Z,10\n", format)).BadFile!;
         Assert.That(
             bad.ToString(),
@@ -213,6 +311,8 @@ public sealed class TextShapeTests
 
     [TestCase("1,234,567.5", ',', '.', 1234567.5)]
     [TestCase("-1.234,5", '.', ',', -1234.5)]
+    [TestCase("+123,456,789", ',', '.', 123456789)]
+    [TestCase("00,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,001.5", ',', '.', 1.5)]
     [TestCase("1 234", ' ', '.', 1234)]
     [TestCase("1\u00A0234,5", ' ', ',', 1234.5)]
     [TestCase("1\u202F234", ' ', ',', 1234)]
@@ -224,6 +324,9 @@ public sealed class TextShapeTests
             Is.EqualTo(((string?)null, value)));
 
     [TestCase("1,23")]
+    [TestCase("1,2345")]
+    [TestCase("+,123")]
+    [TestCase("000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,000,001.5")]
     [TestCase("1234,567")]
     [TestCase(",123")]
     [TestCase("1,234,")]
@@ -303,12 +406,49 @@ public sealed class TextShapeTests
                 () => new CsvFormat<Reading>(change(ReadingFormat.Default)), Throws.ArgumentException.With.Message.Contains(message));
     }
 
-    private static Task<Outcome<Reading>> BothAsync(string text, ReadingFormat format) => BothAsync(Encoding.UTF8.GetBytes(text), format);
+    [Test]
+    public void A_text_is_written_with_what_can_be_told_apart()
+    {
+        for (char c = '\0'; c < '\u0180'; c++)
+        {
+            char any = c;
+            bool isUsable = c == '\t' || (c is >= ' ' and <= '~' && !char.IsAsciiLetterOrDigit(c));
+            Assert.That(Takes(() => new CsvText { Separator = any }), Is.EqualTo(isUsable || c == CsvText.Detected), $"U+{(int)c:X4}");
+            Assert.That(Takes(() => new CsvText { Quote = any }), Is.EqualTo(isUsable), $"U+{(int)c:X4}");
+            Assert.That(Takes(() => new CsvText { Comment = any }), Is.EqualTo(isUsable), $"U+{(int)c:X4}");
+        }
+        foreach ((int lines, bool isGood) in ((int, bool)[])[(-1, false), (0, true), (1000, true), (1001, false)])
+            Assert.That(Takes(() => new CsvText { PreambleLines = lines }), Is.EqualTo(isGood), $"{lines} lines");
+        foreach ((int bytes, bool isGood) in ((int, bool)[])[(1023, false), (1024, true), (1 << 30, true), ((1 << 30) + 1, false)])
+            Assert.That(Takes(() => new CsvText { LongestLine = bytes }), Is.EqualTo(isGood), $"{bytes} bytes");
+        foreach (string encoding in (string[])["utf-7", "", " "])
+            Assert.That(Takes(() => new CsvText { Encoding = encoding }), Is.False, encoding);
+        Assert.That(() => new CsvText { Encoding = null! }, Throws.ArgumentNullException);
+        Assert.That(new CsvText { TableStart = " a ", Footer = "\tb" }, Is.EqualTo(new CsvText { TableStart = "a", Footer = "b" }));
+        Assert.That(new CsvText { TableStart = null, Footer = null, Comment = null }, Is.EqualTo(CsvText.Default));
+        Assert.That(Takes(() => new CsvText { TableStart = " " }) || Takes(() => new CsvText { Footer = "" }), Is.False);
+        Assert.That(() => new CsvFormat<Reading>(Named with { Text = new CsvText { Comment = '"' } }), Throws.ArgumentException);
 
-    private static async Task<Outcome<Reading>> BothAsync(byte[] bytes, ReadingFormat format)
+        static bool Takes(Func<CsvText> make)
+        {
+            try
+            {
+                return make() is not null;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
+        }
+    }
+
+    private static Task<Outcome<Reading>> BothAsync(string text, ReadingFormat format, int bytesPerRead = 5) =>
+        BothAsync(Encoding.UTF8.GetBytes(text), format, bytesPerRead);
+
+    private static async Task<Outcome<Reading>> BothAsync(byte[] bytes, ReadingFormat format, int bytesPerRead = 5)
     {
         Outcome<Reading> memory = CsvReading.Read(bytes, format), streamed = await CsvReading.ReadStreamed(
-            bytes, new CsvFormat<Reading>(format), 5, 2);
+            bytes, new CsvFormat<Reading>(format), bytesPerRead, 2);
         Assert.That(streamed.Rows, Is.EqualTo(memory.Rows), "streamed as in memory");
         Assert.That(
             (streamed.Skipped, streamed.Rejects.Count, streamed.BadFile),

@@ -31,6 +31,27 @@ public sealed class SqliteLedgerTests
         Assert.That(await ledger.TotalsAsync("s", default), Is.EqualTo(new LedgerTotals(1, 0, 1, 0)));
     }
 
+    [Test]
+    public async Task A_run_is_read_back_with_all_its_books()
+    {
+        var books = new RunBooks
+        {
+            Listed = 1, Loaded = 2, AlreadyLoaded = 3, AlreadyQuarantined = 4, Quarantined = 5, Deferred = 6, Bytes = 7, RowsRead = 8,
+            RowsInserted = 9, RowsUpdated = 10, RowsUnchanged = 11, RowsRejected = 12, RowsSkipped = 13, RowsFlagged = 14,
+        };
+        await using (var sink = new SqliteSink<Reading>(_database.Path, ReadingTable.Default))
+        {
+            await sink.PrepareAsync(new RunStart("s", s_noon, "h", "v", 3), default);
+            await sink.EndRunAsync(RunOutcome.Cancelled, books, default);
+        }
+
+        ImportedRun run = (await new SqliteLedger(_database.Path).RunsAsync(5, default)).Single();
+
+        Assert.That((run.Books, run.Source, run.Outcome, run.Host), Is.EqualTo((books, "s", "cancelled", "h")));
+        Assert.That(
+            (run.StartedUtc, run.StartedUtc.Kind, run.EndedUtc!.Value.Kind), Is.EqualTo((s_noon, DateTimeKind.Utc, DateTimeKind.Utc)));
+    }
+
     [TestCase("PRIMARY KEY (Logger, Channel, TimestampUtc)")]
     [TestCase("PRIMARY KEY (TimestampUtc, Logger, Channel)")]
     [TestCase("PRIMARY KEY (Channel, TimestampUtc, Logger)")]
@@ -64,8 +85,8 @@ public sealed class SqliteLedgerTests
         _database.Execute("CREATE TABLE T (A)");
         string link = Path.Combine(_database.Folder, "link.db");
         File.CreateSymbolicLink(link, _database.Path);
-        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions());
-        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default, new SqliteSinkOptions());
+        var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions());
+        var linked = new SqliteInspection<Reading>(link, ReadingTable.Default, new SqliteSinkOptions());
         using SqliteLease lease = direct.Lease("s");
         Assert.That(() => linked.Lease("s"), Throws.InstanceOf<AlreadyRunningException>());
     }

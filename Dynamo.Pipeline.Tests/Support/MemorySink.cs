@@ -13,6 +13,9 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
     /// <summary>Called when a run begins.</summary>
     public Func<CancellationToken, ValueTask> OnPrepare { get; init; } = _ => ValueTask.CompletedTask;
 
+    /// <summary>Called before files are looked up.</summary>
+    public Action OnLookUp { get; init; } = () => { };
+
     /// <summary>Which writer gets a file.</summary>
     public Func<FileRows<TRow>, int, int> OnLane { get; init; } = (file, lanes) => Lanes.ByPath(file.File, lanes);
 
@@ -49,6 +52,7 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
+        OnLookUp();
         lock (_lock)
             return ValueTask.FromResult(
                 files.Select(file => _ledger.Contains(file.Path) ? new LedgerEntry(FileOutcome.Loaded, null) : null).ToArray());

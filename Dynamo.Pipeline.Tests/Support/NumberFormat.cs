@@ -21,7 +21,9 @@ internal sealed class NumberFormat : IFileFormat<int>
                 if (line == "quarantine") throw new BadFileException(new Defect("the file says so") { Line = _line });
                 if (line == "changed") throw new FileChangedException("the file says so");
                 if (line == "broken") throw new InvalidOperationException("the format is broken");
-                if (int.TryParse(line, CultureInfo.InvariantCulture, out int number)) rows.Add(number, _line);
+                if (line == "skip") rows.Skip();
+                else if (line == "flag") rows.Flag(new Defect("the file says so") { Line = _line });
+                else if (int.TryParse(line, CultureInfo.InvariantCulture, out int number)) rows.Add(number, _line);
                 else rows.Reject(new Defect("not a number") { Line = _line, Found = line });
             }
             return ValueTask.FromResult(!_text.EndOfStream);

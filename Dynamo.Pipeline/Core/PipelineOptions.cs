@@ -77,6 +77,13 @@ public sealed record PipelineOptions
     public int MaxBadRows { get; init => field = AtLeast(0, value); } = 100;
 
     /// <summary>
+    /// Whether what was found in a bad row, and the beginning of the row, are kept with the reason: in the table of rejects, the ledger
+    /// and the reason file. At most 200 characters each. Default <see langword="true"/>. With <see langword="false"/>, a reason says
+    /// what is wrong, in which line and column, and nothing of what the file holds.
+    /// </summary>
+    public bool KeepRawText { get; init; } = true;
+
+    /// <summary>
     /// How old an empty file must be before it counts as a bad file and is quarantined. Default one day: until then it is deferred,
     /// because an upload may have begun. With zero, it is quarantined at once.
     /// </summary>

@@ -161,18 +161,11 @@ public sealed class SqliteLedger : ILedger, ILineage
     {
         if (!File.Exists(_path))
             throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
-        var connection = new SqliteConnectionStringBuilder
-        {
-            DataSource = _path,
-            Mode = mode,
-            Pooling = false,
-            DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
-        };
         try
         {
-            using var db = new SqliteConnection(connection.ToString());
-            await db.OpenAsync().ConfigureAwait(false);
-            return await use(db).ConfigureAwait(false);
+            return mode == SqliteOpenMode.ReadOnly
+                ? await SqliteVisit.ReadAsync(_path, uri => UseAsync(uri, mode, use)).ConfigureAwait(false)
+                : await UseAsync(_path, mode, use).ConfigureAwait(false);
         }
         catch (SqliteException e) when (e.Message.Contains("no such table", StringComparison.Ordinal))
         {
@@ -184,6 +177,20 @@ public sealed class SqliteLedger : ILedger, ILineage
             string doing = mode == SqliteOpenMode.ReadOnly ? "reading its status" : "changing its ledger";
             throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, _path, doing);
         }
+    }
+
+    private async Task<T> UseAsync<T>(string address, SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
+    {
+        var connection = new SqliteConnectionStringBuilder
+        {
+            DataSource = address,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
+        };
+        using var db = new SqliteConnection(connection.ToString());
+        await db.OpenAsync().ConfigureAwait(false);
+        return await use(db).ConfigureAwait(false);
     }
 }
 

@@ -61,14 +61,15 @@ public sealed class SftpSourceTests
     [Test]
     public async Task A_handle_that_is_refused_while_a_bad_file_is_put_aside_is_asked_for_again(CancellationToken cancellationToken)
     {
-        int refusals = 3;
+        int refusals = 3, looks = 0;
         var clock = new WatchedTime(Listed);
         await using SftpSource source = Scripted(server =>
         {
             while (true)
             {
                 ScriptedServer.Request request = server.Read();
-                if (request.Type == SftpProtocol.Stat)
+                // The first look is at the file that was set aside.
+                if (request.Type == SftpProtocol.Stat || (request.Type == SftpProtocol.Lstat && looks++ == 0))
                     server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
                 else if (request.Type == SftpProtocol.Lstat) server.Status(request.Id, SftpCode.NoSuchFile);
                 else if (request.Type != SftpProtocol.Open) server.Status(request.Id, SftpCode.Ok);

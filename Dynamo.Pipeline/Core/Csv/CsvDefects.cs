@@ -43,7 +43,7 @@ internal static class CsvDefects
     public static Defect UnclosedQuote(CsvReader reader, int field, long line, CsvHeader? header) => new("a quote is never closed")
     {
         Line = line,
-        Column = header is not null && field < header.Count ? header.Describe(field) : $"#{field + 1}",
+        Column = header?.Describe(field) ?? $"#{field + 1}",
         Found = FirstLine(reader.GetRawSpan(field)),
         Expected = "a closing quote before the file ends",
         Remedy = "Cut off while it was written? Have it sent again",
@@ -54,7 +54,7 @@ internal static class CsvDefects
         new("there is text after the closing quote")
         {
             Line = line,
-            Column = header is not null && field < header.Count ? header.Describe(field) : $"#{field + 1}",
+            Column = header?.Describe(field) ?? $"#{field + 1}",
             Found = Text(reader.GetRawSpan(field)),
             Expected = "a separator after the closing quote; a quote inside quotes is doubled",
             RawText = Text(reader.RawRecord),

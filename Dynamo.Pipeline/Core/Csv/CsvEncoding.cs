@@ -8,7 +8,7 @@ namespace Dynamo.Pipeline.Csv;
 /// </summary>
 internal static class CsvEncoding
 {
-    // The bytes that are checked before CsvHelper reads them. A longer header is checked again when it is read.
+    // The bytes of a stream that are checked before CsvHelper reads them. A longer header is checked again when it is read.
     private const int HeadLength = 1024;
 
     private static readonly SearchValues<byte> NoText = SearchValues.Create(
@@ -42,10 +42,9 @@ internal static class CsvEncoding
     /// <exception cref="BadFileException">The file is not text.</exception>
     public static void RefuseBinary(ReadOnlySpan<byte> text, long line = 1)
     {
-        ReadOnlySpan<byte> head = text.Length > HeadLength ? text[..HeadLength] : text;
-        int end = head.IndexOfAny((byte)'\r', (byte)'\n');
-        if (end >= 0) head = head[..end];
-        if (head.ContainsAny(NoText)) throw new BadFileException(CsvDefects.Binary(head, line));
+        int end = text.IndexOfAny((byte)'\r', (byte)'\n');
+        if (end >= 0) text = text[..end];
+        if (text.ContainsAny(NoText)) throw new BadFileException(CsvDefects.Binary(text, line));
     }
 
     /// <summary>Whether the content begins with the byte order mark of UTF-8.</summary>

@@ -54,6 +54,15 @@ internal static class FolderFaults
             + "or keep the files after the commit. What is loaded stays loaded; the next run continues here.", error)
         : Broken($"{path} cannot be {what}", error);
 
+    /// <summary>A link where a folder of ours should be.</summary>
+    public static SourceException Refused(FolderReplacedException error, string option) => new(
+        $"{error.Message}, and no file is put there. Remove it, or name the folder itself ({option}).", error);
+
+    /// <summary>A folder that should be ours and is somebody else's.</summary>
+    public static SourceException Strange(string path, string owner, string option) => new(
+        $"{path} belongs to {owner}, who can take or change what is put there: nothing is. Give it to the user of the import (chown), "
+        + $"or name another folder ({option}).");
+
     /// <summary>An error at one file, which may be that of the whole disk. Only too many open files are surely not the file's.</summary>
     private static Exception Unreadable(string what, Exception error) => Broken(what, error) is var broken && IsForAll(error)
         ? broken

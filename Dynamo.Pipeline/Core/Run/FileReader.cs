@@ -93,7 +93,7 @@ internal sealed class FileReader<TRow>(
     private ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, ValueTask<FileContent>? opening) =>
         opening is { } content ? ReadWholeAsync(file, content) : new(Streamed(file));
 
-    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token));
+    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token)) { HidesText = !_options.KeepRawText };
 
     private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
     {
@@ -127,7 +127,7 @@ internal sealed class FileReader<TRow>(
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
-        var result = new FileRows<TRow>(file, rows);
+        var result = new FileRows<TRow>(file, rows) { HidesText = !_options.KeepRawText };
         if (defect is not null) result.Quarantine(defect);
         return result;
     }

@@ -20,6 +20,15 @@ internal sealed class ProgressReporter : IAsyncDisposable
         _timer = run.Options.TimeProvider.CreateTimer(_ => Begin(), null, run.Options.ProgressInterval, run.Options.ProgressInterval);
     }
 
+    /// <summary>The report that is under way, or the last one.</summary>
+    internal Task Reporting
+    {
+        get
+        {
+            lock (_gate) return _reporting;
+        }
+    }
+
     /// <summary>Reports for the last time. Waits for a report that hangs no longer than the stop deadline.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -29,8 +38,7 @@ internal sealed class ProgressReporter : IAsyncDisposable
         Task deadline = Task.Delay(_run.Options.StopDeadline, _run.Options.TimeProvider, done.Token);
         for (int reports = 0; reports < 2; reports++)
         {
-            Task report;
-            lock (_gate) report = _reporting;
+            Task report = Reporting;
             await Task.WhenAny(report, deadline).ConfigureAwait(false);
             if (!report.IsCompleted)
             {
