@@ -1,5 +1,3 @@
-using Dynamo.Pipeline.Files;
-
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>A bad file is data, a broken system is an error.</summary>

@@ -124,9 +124,9 @@ public sealed class SqlServerFilesTests
     {
         RowMap<Reading> map = RowMap<Reading>.Table(Table).Key("Logger", r => r.Logger);
 
-        await WriteAsync(_database.Options, token, [File("b.csv", day: 1, ("L0", 1), ("L1", 1))], map);
-        FileResult newer = await WriteAsync(_database.Options, token, [File("c.csv", day: 2, ("L0", 1))], map);
-        FileResult older = await WriteAsync(_database.Options, token, [File("a.csv", day: 0, ("L0", 1), ("L1", 1))], map);
+        await WriteAsync(_database.Options, [File("b.csv", day: 1, ("L0", 1), ("L1", 1))], map, token);
+        FileResult newer = await WriteAsync(_database.Options, [File("c.csv", day: 2, ("L0", 1))], map, token);
+        FileResult older = await WriteAsync(_database.Options, [File("a.csv", day: 0, ("L0", 1), ("L1", 1))], map, token);
 
         Assert.Multiple(() =>
         {
@@ -210,10 +210,10 @@ public sealed class SqlServerFilesTests
         new SqlServerInspection<Reading>(_database.ConnectionString, _database.Map, options ?? _database.Options).CheckAsync(token);
 
     private Task<FileResult> WriteAsync(SqlServerSinkOptions options, CancellationToken token, params FileRows<Reading>[] files) =>
-        WriteAsync(options, token, files, _database.Map);
+        WriteAsync(options, files, _database.Map, token);
 
     private async Task<FileResult> WriteAsync(
-        SqlServerSinkOptions options, CancellationToken token, FileRows<Reading>[] files, RowMap<Reading> map)
+        SqlServerSinkOptions options, FileRows<Reading>[] files, RowMap<Reading> map, CancellationToken token)
     {
         _database.AwaitLease(Source);
         await using var sink = new SqlServerSink<Reading>(_database.ConnectionString, map, options with { Retries = 0 });
