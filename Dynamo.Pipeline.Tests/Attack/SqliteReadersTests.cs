@@ -26,6 +26,7 @@ internal sealed class SqliteReadersTests
 
     [TestCase("status")]
     [TestCase("check")]
+    [TestCase("lineage", "L1")]
     [TestCase("run", "--dry-run")]
     public async Task A_command_that_only_reads_leaves_nothing_beside_the_database(params string[] command)
     {

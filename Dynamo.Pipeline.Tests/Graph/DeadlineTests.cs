@@ -47,6 +47,31 @@ internal sealed class DeadlineTests
     }
 
     [Test]
+    public async Task A_block_that_ignores_its_cancellation_does_not_keep_the_run_from_closing_its_row(CancellationToken token)
+    {
+        using var stop = new CancellationTokenSource();
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) => HangAsync(),
+            OnEnd = _ =>
+            {
+                closed.SetResult();
+                return default;
+            },
+        };
+        Task<PipelineResult> run = Pipeline(sink).RunAsync(cancellationToken: stop.Token);
+        await _entered.Task.WaitAsync(token);
+
+        await stop.CancelAsync();
+        _time.Advance(0.99 * Options.StopDeadline);
+
+        await closed.Task.WaitAsync(token);
+        Assert.That((await run.WaitAsync(token)).WasCancelled);
+        Assert.That(sink.Outcome, Is.EqualTo(RunOutcome.Cancelled));
+    }
+
+    [Test]
     public async Task A_sink_that_never_gets_ready_and_ignores_its_cancellation_does_not_hold_a_stopped_run(CancellationToken token)
     {
         using var stop = new CancellationTokenSource();

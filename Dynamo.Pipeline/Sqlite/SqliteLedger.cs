@@ -107,12 +107,12 @@ public sealed class SqliteLedger : ILedger, ILineage
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(key);
-        return UseAsync(undo => undo.Trace(map, key, most), changes: false, cancellationToken);
+        return VisitAsync(undo => undo.Trace(map, key, most), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId, CancellationToken cancellationToken = default) =>
-        UseAsync(undo => undo.Older(fileId), changes: false, cancellationToken);
+        VisitAsync(undo => undo.Older(fileId), cancellationToken);
 
     /// <inheritdoc/>
     public Task<Undone> UndoAsync<TRow>(
@@ -120,30 +120,50 @@ public sealed class SqliteLedger : ILedger, ILineage
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(files);
-        return UseAsync(undo => undo.Undo(map.Name, files), changes: !dryRun, cancellationToken);
+        return dryRun
+            ? VisitAsync(undo => undo.Plan(map.Name, files), cancellationToken)
+            : ChangeAsync(undo => undo.Undo(map.Name, files), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<int> RequeueAsync(IReadOnlyCollection<long> fileIds, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(fileIds);
-        return UseAsync(undo => undo.Requeue(fileIds), changes: true, cancellationToken);
+        return ChangeAsync(undo => undo.Requeue(fileIds), cancellationToken);
     }
 
-    /// <summary>One transaction: committed if it changes something, otherwise rolled back.</summary>
-    private Task<T> UseAsync<T>(Func<SqliteUndo, T> use, bool changes, CancellationToken cancellationToken)
+    /// <summary>Reads in one transaction, and leaves nothing beside the database.</summary>
+    private Task<T> VisitAsync<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken)
+    {
+        CheckThere(cancellationToken);
+        return SqliteVisit.ReadAsync(_path, uri =>
+        {
+            using SqliteDb db = SqliteDb.OpenToRead(uri, _path);
+            db.Execute($"PRAGMA temp_store=MEMORY; PRAGMA busy_timeout={Wait}; BEGIN", "reading it");
+            return Task.FromResult(read(new SqliteUndo(db, _options)));
+        });
+    }
+
+    private int Wait => (int)_options.BusyTimeout.TotalMilliseconds;
+
+    private void CheckThere(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (!File.Exists(_path))
             throw new SinkException($"The database {_path} does not exist. Run an import first, or name another file.");
+    }
+
+    /// <summary>One transaction.</summary>
+    private Task<T> ChangeAsync<T>(Func<SqliteUndo, T> use, CancellationToken cancellationToken)
+    {
+        CheckThere(cancellationToken);
         using SqliteDb db = SqliteDb.Open(_path, create: false);
-        int wait = (int)_options.BusyTimeout.TotalMilliseconds;
-        db.Execute($"PRAGMA busy_timeout={wait}; PRAGMA synchronous=FULL; BEGIN IMMEDIATE", "opening it");
+        db.Execute($"PRAGMA busy_timeout={Wait}; PRAGMA synchronous=FULL; BEGIN IMMEDIATE", "opening it");
         try
         {
             T result = use(new SqliteUndo(db, _options));
             cancellationToken.ThrowIfCancellationRequested();
-            if (changes) db.Commit("committing");
+            db.Commit("committing");
             return Task.FromResult(result);
         }
         finally

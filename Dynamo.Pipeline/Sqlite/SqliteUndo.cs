@@ -12,6 +12,10 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     private readonly string _overlaps = SqliteSchema.Quote(options.OverlapTable);
     private readonly string _fileId = SqliteSchema.Quote(options.FileColumn);
 
+    private const string Chosen = "(SELECT FileId FROM temp.Undone)";
+
+    private string Rejected => $"(RunId, Path) IN (SELECT f.RunId, f.Path FROM {_ledger} f WHERE f.FileId IN {Chosen})";
+
     /// <summary>The file that wins and the one that loses, under the policy.</summary>
     private (string Winner, string Loser) Roles =>
         options.Duplicates == DuplicatePolicy.FirstWins ? ("OlderFileId", "NewerFileId") : ("NewerFileId", "OlderFileId");
@@ -44,21 +48,25 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     public IReadOnlyList<DeliveredFile> Older(long fileId) => Files(
         $"f.FileId IN (SELECT OlderFileId FROM {_overlaps} WHERE NewerFileId = ?) ORDER BY f.ModifiedUtc DESC, f.Path DESC", fileId);
 
-    /// <summary>In a transaction, which the caller commits or rolls back.</summary>
-    public Undone Undo(string table, UndoneFiles files)
+    /// <summary>What would be taken back. Changes nothing.</summary>
+    public Undone Plan(string table, UndoneFiles files)
     {
         RefuseWithoutFiles(table);
         Choose(files);
-        const string Chosen = "(SELECT FileId FROM temp.Undone)";
-        string rows = SqliteSchema.Quote(table), rejected = $"(RunId, Path) IN (SELECT f.RunId, f.Path FROM {_ledger} f "
-            + $"WHERE f.FileId IN {Chosen})";
         (string winner, string loser) = Roles;
-        var undone = new Undone(
+        return new Undone(
             Files($"f.FileId IN {Chosen} ORDER BY f.ImportedUtc, f.Path"),
-            db.Number($"SELECT count(*) FROM {rows} WHERE {_fileId} IN {Chosen}") ?? 0,
-            db.Number($"SELECT count(*) FROM {_rejects} WHERE {rejected}") ?? 0,
+            db.Number($"SELECT count(*) FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen}") ?? 0,
+            db.Number($"SELECT count(*) FROM {_rejects} WHERE {Rejected}") ?? 0,
             Files($"f.FileId IN (SELECT o.{loser} FROM {_overlaps} o WHERE o.{winner} IN {Chosen}) AND f.FileId NOT IN {Chosen} "
                 + "ORDER BY f.ModifiedUtc, f.Path"));
+    }
+
+    /// <summary>In a transaction, which the caller commits or rolls back.</summary>
+    public Undone Undo(string table, UndoneFiles files)
+    {
+        Undone undone = Plan(table, files);
+        (string winner, string loser) = Roles;
         // Who lost to a file that goes, lost to those that this file lost to: the pairs must lead past it.
         db.Execute(
             $"""
@@ -68,8 +76,8 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
               SELECT p.Winner, o.{loser} FROM past p JOIN {_overlaps} o ON o.{winner} = p.Met WHERE p.Met IN {Chosen})
             INSERT OR IGNORE INTO {_overlaps} ({winner}, {loser}) SELECT Winner, Met FROM past WHERE Met NOT IN {Chosen};
             DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen};
-            DELETE FROM {rows} WHERE {_fileId} IN {Chosen};
-            DELETE FROM {_rejects} WHERE {rejected};
+            DELETE FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen};
+            DELETE FROM {_rejects} WHERE {Rejected};
             DELETE FROM {_ledger} WHERE FileId IN {Chosen};
             DROP TABLE temp.Undone
             """,

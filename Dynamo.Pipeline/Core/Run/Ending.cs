@@ -3,8 +3,8 @@ namespace Dynamo.Pipeline.Run;
 /// <summary>
 /// How a run ends early, within the stop deadline. It begins when the caller stops the run, or at the first error, and has three steps.
 /// After three quarters of the deadline (at once after an error), <see cref="Aborting"/> ends reading and writing, and the sink rolls
-/// back. After nine tenths, <see cref="Leaving"/> ends what follows a commit. Then the run closes its row in the sink. When
-/// <see cref="IsOver"/> ends, the run returns, whoever still works. Thread-safe.
+/// back. After nine tenths, <see cref="Leaving"/> ends what follows a commit. Then the run closes its row in the sink, whoever still
+/// works (<see cref="HasLeft"/>). When <see cref="IsOver"/> ends, the run returns in any case. Thread-safe.
 /// </summary>
 /// <remarks>
 /// The tokens go to code of the user. A callback that it hangs on them may throw or block, so they are cancelled on a thread of the pool,
@@ -17,6 +17,7 @@ internal sealed class Ending(TimeSpan deadline, TimeProvider time) : IDisposable
 #pragma warning disable CA2213 // See the remarks.
     private readonly CancellationTokenSource _aborting = new(), _leaving = new(), _over = new();
 #pragma warning restore CA2213
+    private readonly TaskCompletionSource _hasLeft = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _isOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _hasBegun, _isDisposed;
 
@@ -28,6 +29,9 @@ internal sealed class Ending(TimeSpan deadline, TimeProvider time) : IDisposable
 
     /// <summary>Ends the closing of the run's row.</summary>
     public CancellationToken Over => _over.Token;
+
+    /// <summary>Completes when nobody waits for steps any longer: the rest of the time is for closing the run.</summary>
+    public Task HasLeft => _hasLeft.Task;
 
     /// <summary>Completes when the deadline has passed. A run that does not end early never comes there.</summary>
     public Task IsOver => _isOver.Task;
@@ -59,6 +63,7 @@ internal sealed class Ending(TimeSpan deadline, TimeProvider time) : IDisposable
             _hasBegun = true;
             if (!abortNow) After(0.75 * deadline, () => Cancel(_aborting));
             After(0.9 * deadline, () => Cancel(_leaving));
+            After(0.95 * deadline, () => _hasLeft.TrySetResult());
             After(deadline, () =>
             {
                 _isOver.TrySetResult();

@@ -288,13 +288,13 @@ internal sealed class PipelineRun : IDisposable
     }
 
     /// <summary>
-    /// Waits for all tasks. A run that ends early waits until its deadline: a block that ignores its cancellation would turn an error
-    /// into a hang.
+    /// Waits for all tasks. A run that ends early waits until shortly before its deadline: a block that ignores its cancellation would
+    /// turn an error into a hang.
     /// </summary>
     public async Task CompletedAsync(IReadOnlyList<Task> tasks)
     {
         Task all = Task.WhenAll(tasks);
-        await EndedAsync(all).ConfigureAwait(false);
+        await Task.WhenAny(all, _ending.HasLeft).ConfigureAwait(false);
         foreach (Task failed in tasks.Where(task => task.IsFaulted)) Fail(failed.Exception!);
         ThrowIfFailed();
         IsComplete = ListingDone && all.IsCompletedSuccessfully;
