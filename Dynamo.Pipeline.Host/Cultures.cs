@@ -11,6 +11,8 @@ internal static class Cultures
 {
     private const string LeftOut = "System.Globalization.Invariant";
 
+    private static readonly string[] s_files = ["--config", "--settings"];
+
     /// <summary>Must be called before anything asks for a culture: the choice holds for the life of the process.</summary>
     public static void Choose(string[] args)
     {
@@ -28,14 +30,17 @@ internal static class Cultures
         || Environment.GetEnvironmentVariables().Values.Cast<object?>().Any(value => value is string text && Says(text))
         || Configurations(args).Any(IsIn);
 
+    /// <summary>The files of <c>--config</c> and <c>--settings</c>.</summary>
     private static IEnumerable<string> Configurations(string[] args)
     {
-        const string Option = "--config";
         for (int i = 0; i < args.Length; i++)
         {
-            if (!args[i].StartsWith(Option, StringComparison.Ordinal)) continue;
-            if (args[i].Length > Option.Length) yield return args[i][(Option.Length + 1)..];
-            else if (i + 1 < args.Length) yield return args[i + 1];
+            foreach (string option in s_files)
+            {
+                if (!args[i].StartsWith(option, StringComparison.Ordinal)) continue;
+                if (args[i].Length > option.Length) yield return args[i][(option.Length + 1)..];
+                else if (i + 1 < args.Length) yield return args[i + 1];
+            }
         }
     }
 

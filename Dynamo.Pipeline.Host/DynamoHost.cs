@@ -11,8 +11,9 @@ internal static class DynamoHost
     public static async Task<ExitCode> MainAsync(string[] args)
     {
         Console.SetError(new TerminalWriter(Console.Error));
-        if (!Console.IsOutputRedirected) Console.SetOut(new TerminalWriter(Console.Out));
-        using var answer = new Answer(Console.Out, CommandLine.WantsJson(args));
+        var output = new TerminalWriter(Console.Out);
+        Console.SetOut(output);
+        using var answer = new Answer(output, CommandLine.WantsJson(args));
         using var signals = new StopSignals(answer.GiveUp);
         var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.Stopping);
         ParseResult parsed = CommandLine.Parse(args, context);
@@ -27,15 +28,26 @@ internal static class DynamoHost
                 Error = context.Error,
             });
             answer.Give();
-            return (ExitCode)code;
+            bool isLost = output.Lost is not null && Console.IsOutputRedirected;
+            return isLost ? ReportLost(output.Lost!, (ExitCode)code, parsed.CommandResult.Command) : (ExitCode)code;
         }
         catch (Exception error)
         {
             Failure failure = Failure.Of(error, signals.Stopping);
             failure.Write(context, CommandLine.WantsJson(args), CommandLine.WantsStack(args));
-            answer.GiveIfPossible();
+            answer.Give();
             return failure.Code;
         }
+    }
+
+    /// <summary>
+    /// The exit code of a command whose output is lost. A command that changed something is judged by that; what others print is all
+    /// that they do.
+    /// </summary>
+    private static ExitCode ReportLost(Exception lost, ExitCode code, Command command)
+    {
+        Console.Error.WriteLine($"dynamo: the report could not be written: {lost.Message}");
+        return command is RunCommand or RetryCommand or UndoCommand ? code : ExitCode.Internal;
     }
 }
 

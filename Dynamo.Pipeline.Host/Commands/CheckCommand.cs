@@ -27,15 +27,16 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
     {
         HostSettings settings = Settings.Read(parsed);
         if (settings.Source is null) settings = SampleInbox.Settings(settings);
-        await using IFileSource source = Composition.Source(settings);
+        await using IFileSource source = Composition.Untouched(settings);
         IStore store = Composition.Store(settings);
         StoreTrial database = await store.CheckAsync(context.Stopping);
         ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, context.Stopping) : null;
         FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), context.Stopping);
+        IReadOnlyList<string> open = Rights.Open(settings);
         if (parsed.GetValue(_json))
-            context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files)));
+            context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files, open)));
         else
-            CheckReport.Write(context.Out, settings, store, database, trial, files);
+            CheckReport.Write(context.Out, settings, store, database, trial, files, open);
         bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0);
         return (int)(isGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }

@@ -58,7 +58,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         try
         {
             PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context);
-            ExitCode code = RunReport.Code(result);
+            report.InQuarantine = await InQuarantineAsync(settings, result, dryRun, context.Stopping);
+            ExitCode code = report.CodeOf(result);
             if (json) context.Out.WriteLine(RunJson.Of(report, result, code, null));
             else if (!quiet || code != ExitCode.Ok) report.Write(context.Out, result);
             return (int)code;
@@ -72,10 +73,29 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         }
     }
 
+    /// <summary>
+    /// Asks for the files in quarantine if there is nothing else to tell, as nothing new does not mean that all is well. What is
+    /// imported is imported, so an error here is none of the run.
+    /// </summary>
+    private static async Task<long?> InQuarantineAsync(
+        HostSettings settings, PipelineResult result, bool dryRun, CancellationToken cancellationToken)
+    {
+        bool isNothingNew = result.Books.Listed == result.Books.AlreadyLoaded;
+        if (dryRun || result.WasCancelled || !(isNothingNew || settings.QuarantineAlarm)) return null;
+        try
+        {
+            return (await Composition.Ledger(settings).TotalsAsync(settings.SourceName, cancellationToken)).Quarantined;
+        }
+        catch (Exception error) when (error is SinkException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
     internal static async Task<PipelineResult> ImportAsync(
         HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
     {
-        await using IFileSource origin = Composition.Source(settings);
+        await using IFileSource origin = dryRun ? Composition.Untouched(settings) : Composition.Source(settings);
         IFileSource source = dryRun ? new ReadOnlySource(origin) : origin;
         await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(store) : store.Sink();
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);

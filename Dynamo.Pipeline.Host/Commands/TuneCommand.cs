@@ -33,7 +33,7 @@ internal sealed class TuneCommand : Command, ISettingsCommand, IExamples
         HostSettings settings = Settings.Read(parsed);
         TuningGrid grid = _sweep.Grid(parsed);
         bool json = parsed.GetValue(_json);
-        await using IFileSource source = Composition.Source(settings);
+        await using IFileSource source = Composition.Untouched(settings);
         var folder = new TuneFolder(_sweep.Folder(parsed));
         TuneProgress? progress = json ? null : new TuneProgress(context.Error);
         TuningResult result = await SweepAsync(source, settings, grid, folder, progress, context.Stopping);

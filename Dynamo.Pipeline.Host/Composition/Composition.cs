@@ -16,6 +16,15 @@ internal static class Composition
             () => settings.Remote is { } remote ? Server(remote) : Folder(Path.GetFullPath(source), settings));
     }
 
+    /// <summary>A source of which nothing is changed, not even what a killed run left.</summary>
+    public static IFileSource Untouched(HostSettings settings)
+    {
+        IFileSource source = Source(settings);
+        if (source is FolderSource folder) folder.ChangesNothing = true;
+        if (source is SftpSource server) server.ChangesNothing = true;
+        return source;
+    }
+
     /// <summary>Where a source puts bad files.</summary>
     public static IQuarantine Quarantine(IFileSource source) => source switch
     {

@@ -44,7 +44,7 @@ internal sealed record FirstFiles(IReadOnlyList<CheckedFile> Files, int Listed, 
         {
             return new CheckedFile(file.Path, rows, error.Defect);
         }
-        catch (FileChangedException error)
+        catch (Exception error) when (error is FileChangedException or UnreadableFileException)
         {
             return new CheckedFile(file.Path, rows, new Defect(error.Message));
         }

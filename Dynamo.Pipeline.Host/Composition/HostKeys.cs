@@ -119,6 +119,7 @@ internal sealed class HostKeys
             RedirectStandardInput = true,
             CreateNoWindow = true,
         };
+        SshEnvironment.Reduce(start);
         try
         {
             using Process process = Process.Start(start)!;

@@ -12,6 +12,8 @@ internal sealed class ReadOnlySource(IFileSource source, Func<CancellationToken,
 
     public int OpensInFlight => source.OpensInFlight;
 
+    public TimeSpan LongestWait => source.LongestWait;
+
     /// <summary>Lists only these files, without asking the source.</summary>
     public static ReadOnlySource Of(IFileSource source, IReadOnlyList<SourceFile> files) => new(source, _ => files.ToAsyncEnumerable());
 

@@ -78,7 +78,7 @@ internal sealed record ServerTrial(SftpServerInfo Server, int Files, long Bytes,
             using FileContent content = await source.OpenAsync(file, LargestFile, cancellationToken);
             return content.Bytes.Length;
         }
-        catch (Exception error) when (error is FileChangedException or BadFileException)
+        catch (Exception error) when (error is FileChangedException or BadFileException or UnreadableFileException)
         {
             return null;
         }

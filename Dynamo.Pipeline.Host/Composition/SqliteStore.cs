@@ -4,7 +4,6 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) : IStore
 {
     private readonly string _path = Path.GetFullPath(settings.Database);
-    private SqliteInspection<Reading>? _lookedUp;
 
     public string Name => "sqlite:" + _path;
 
@@ -19,7 +18,7 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
 
     public Task<StoreTrial> CheckAsync(CancellationToken cancellationToken)
     {
-        using SqliteInspection<Reading> database = Inspection();
+        SqliteInspection<Reading> database = Inspection();
         bool hasFiles = database.Check();
         string? missing = hasFiles ? null
             : $"{table.Name} has no column {settings.Sqlite.FileColumn}: the reading that is written later wins, not that of the "
@@ -27,14 +26,12 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
         return Task.FromResult(new StoreTrial(database.Exists, Missing: missing));
     }
 
-    /// <summary>The database stays open for the next call: a dry run asks often, and ends with the process.</summary>
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-        Task.FromResult((_lookedUp ??= Inspection()).LookUp(source, files, cancellationToken));
+        Task.FromResult(Inspection().LookUp(source, files, cancellationToken));
 
     public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken)
     {
-        using SqliteInspection<Reading> database = Inspection();
-        return Task.FromResult<IAsyncDisposable>(new Held(database.Lease(source)));
+        return Task.FromResult<IAsyncDisposable>(new Held(Inspection().Lease(source)));
     }
 
     private SqliteInspection<Reading> Inspection() =>

@@ -14,28 +14,13 @@ internal sealed class Answer(TextWriter to, bool isJson) : IDisposable
 
     public TextWriter Out => isJson ? _held : to;
 
-    /// <summary>The command has ended.</summary>
+    /// <summary>The command has ended, or failed.</summary>
     public void Give() => Give(_held.ToString());
 
-    /// <summary>The command has failed. If stdout fails too, the exit code and stderr tell about it.</summary>
-    public void GiveIfPossible() => GiveIfPossible(_held.ToString());
-
     /// <summary>The process ends without waiting for the command.</summary>
-    public void GiveUp(Failure failure) => GiveIfPossible(isJson ? failure.ToJson() + Environment.NewLine : "");
+    public void GiveUp(Failure failure) => Give(isJson ? failure.ToJson() + Environment.NewLine : "");
 
     public void Dispose() => _held.Dispose();
-
-    private void GiveIfPossible(string text)
-    {
-        try
-        {
-            Give(text);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // There is nowhere left to report it.
-        }
-    }
 
     private void Give(string text)
     {

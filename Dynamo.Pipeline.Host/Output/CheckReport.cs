@@ -8,7 +8,9 @@ internal static class CheckReport
     private const int ShownRows = 3;
     private const int ShownDefects = 5;
 
-    public static void Write(TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
+    public static void Write(
+        TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first,
+        IReadOnlyList<string> open)
     {
         to.WriteLine("settings  fine");
         string files = $"{Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")}";
@@ -20,13 +22,15 @@ internal static class CheckReport
         to.WriteLine($"sink      {store.Shown}: {tables}");
         if (database.Missing is { } missing) to.WriteLine($"          {missing}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
+        foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "open      " : "          ")}{line}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
         to.WriteLine("Nothing was changed.");
     }
 
     public static void WriteJson(
-        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first)
+        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first,
+        IReadOnlyList<string> open)
     {
         json.WriteString("source", settings.SourceName);
         trial?.WriteJson(json);
@@ -36,6 +40,7 @@ internal static class CheckReport
         json.WriteBoolean("sinkExists", database.IsReady);
         JsonText.Optional(json, "sinkMissing", database.Missing);
         if (database.Plan is { } plan) Write(json, plan);
+        JsonText.List(json, "open", open);
         json.WriteStartArray("files");
         foreach (CheckedFile file in first.Files)
         {

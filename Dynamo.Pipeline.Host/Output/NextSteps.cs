@@ -4,11 +4,11 @@ namespace Dynamo.Pipeline.Host;
 internal static class NextSteps
 {
     public static IReadOnlyList<(string Command, string What)> After(
-        HostSettings settings, IStore store, PipelineResult result, bool isSample, bool isDryRun)
+        HostSettings settings, IStore store, PipelineResult result, long inQuarantine, bool isSample, bool isDryRun)
     {
         if (result.WasCancelled) return [];
         string dynamo = SampleInbox.CommandName(), sink = isSample ? "" : $" --sink {store.Argument}";
-        bool hasQuarantined = result.Books.Quarantined + result.Books.AlreadyQuarantined > 0;
+        bool hasQuarantined = result.Books.Quarantined + result.Books.AlreadyQuarantined + inQuarantine > 0;
         var next = new List<(string, string)>();
         if (isSample && !isDryRun) next.Add((Query(settings), "looks at the readings"));
         if (isSample && !isDryRun) next.Add(($"{dynamo} status", "shows what was imported, and what is in quarantine"));

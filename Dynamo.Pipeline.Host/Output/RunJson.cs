@@ -15,6 +15,7 @@ internal static class RunJson
         json.WriteString("sink", report.SinkName);
         Files(json, result.Books);
         Rows(json, result.Books);
+        if (report.InQuarantine is { } inQuarantine) json.WriteNumber("inQuarantine", inQuarantine);
         json.WriteNumber("bytes", result.Books.Bytes);
         json.WriteNumber("elapsedSeconds", Math.Round(result.Elapsed.TotalSeconds, 3));
         Notable(json, result.Notable);

@@ -11,12 +11,19 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
 
     public bool IsDryRun => isDryRun;
 
+    /// <summary>How many files of the source are in quarantine, new and old; <see langword="null"/> if that was not asked.</summary>
+    public long? InQuarantine { get; set; }
+
     public static ExitCode Code(PipelineResult result) => result switch
     {
         { WasCancelled: true } => ExitCode.Cancelled,
         { Books: { Quarantined: > 0 } or { RowsRejected: > 0 } } => ExitCode.DoneWithBadData,
         _ => ExitCode.Ok,
     };
+
+    /// <summary>The exit code of the run, which also depends on what is in quarantine if that is set.</summary>
+    public ExitCode CodeOf(PipelineResult result) => Code(result) is var code && code == ExitCode.Ok
+        && settings.QuarantineAlarm && InQuarantine > 0 ? ExitCode.DoneWithBadData : code;
 
     public void Write(TextWriter to, PipelineResult result, bool failed = false)
     {
@@ -27,6 +34,8 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
             string where = settings.Folder.Recursive ? "folders below included" : "not in folders below (--recursive does)";
             to.WriteLine($"  Looked for {settings.Folder.Pattern}, {where}.");
         }
+        if (InQuarantine - books.Quarantined - books.AlreadyQuarantined is { } older and > 0)
+            to.WriteLine($"  {Shown.Count(older, "file")} of earlier runs {(older == 1 ? "is" : "are")} still in quarantine.");
         if (books.Listed > 0 && !IsNothingNew(result)) WriteBooks(to, books);
         WriteNotable(to, result);
         if (!failed) WriteNext(to, result);
@@ -49,7 +58,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         if (IsNothingNew(result))
         {
             string all = books.Listed == 1 ? "its one file is" : $"all {Shown.Count(books.Listed)} files are";
-            return $"Nothing new in {what}: {all} already in {into}{InQuarantine(books)}. ({time})";
+            return $"Nothing new in {what}: {all} already in {into}{KnownBad(books)}. ({time})";
         }
         if (books.Loaded == 0) return $"Nothing new was loaded from {what} into {into}. ({time})";
         return isDryRun
@@ -57,7 +66,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
             : $"Imported {what} into {into} in {time}.";
     }
 
-    private static string InQuarantine(RunBooks books) =>
+    private static string KnownBad(RunBooks books) =>
         books.AlreadyQuarantined == 0 ? "" : $", {Shown.Count(books.AlreadyQuarantined)} of them in quarantine";
 
     private void WriteBooks(TextWriter to, RunBooks books)
@@ -150,7 +159,8 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
 
     private void WriteNext(TextWriter to, PipelineResult result)
     {
-        IReadOnlyList<(string Command, string What)> next = NextSteps.After(settings, store, result, isSample, isDryRun);
+        IReadOnlyList<(string Command, string What)> next = NextSteps.After(
+            settings, store, result, InQuarantine ?? 0, isSample, isDryRun);
         if (next.Count == 0) return;
         to.WriteLine();
         to.WriteLine("Next:");

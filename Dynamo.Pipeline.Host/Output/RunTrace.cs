@@ -1,11 +1,13 @@
+using Dynamo.Pipeline.Folder;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>The recording of one run. Its file is written when the run ends, however it ends.</summary>
 internal sealed class RunTrace : IDisposable
 {
-    private readonly FileStream _file;
+    private readonly NewFile _file;
 
-    private RunTrace(FileStream file) => _file = file;
+    private RunTrace(NewFile file) => _file = file;
 
     public TraceRecorder Recorder { get; } = new();
 
@@ -16,7 +18,7 @@ internal sealed class RunTrace : IDisposable
         if (path is null) return null;
         try
         {
-            return new RunTrace(File.Create(path));
+            return new RunTrace(new NewFile(path));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -26,6 +28,10 @@ internal sealed class RunTrace : IDisposable
 
     public void Dispose()
     {
-        using (_file) ChromeTrace.Write(_file, Recorder);
+        using (_file)
+        {
+            ChromeTrace.Write(_file.Stream, Recorder);
+            _file.Complete();
+        }
     }
 }

@@ -82,6 +82,7 @@ internal sealed class SinkStatus
         {
             string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
             to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {Outcome(run)}{took}  {Shown.Name(run.Source)}");
+            if (run.Reason is { } reason) to.WriteLine($"      {Shown.Name(Secret.Free(reason))}");
             RunBooks books = run.Books;
             to.WriteLine($"      {Shown.Count(books.Listed)} files: {Shown.Count(books.Loaded)} loaded, "
                 + $"{Shown.Count(books.AlreadyLoaded)} already loaded, {Shown.Count(books.Quarantined)} quarantined, "
@@ -116,6 +117,7 @@ internal sealed class SinkStatus
             if (run.EndedUtc is { } ended) json.WriteString("endedUtc", ended);
             json.WriteString("outcome", run.Outcome);
             json.WriteString("host", run.Host);
+            if (run.Reason is { } reason) json.WriteString("reason", Secret.Free(reason));
             foreach ((string name, Func<RunBooks, long> of) in RunColumns.Counts)
                 json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(name), of(run.Books));
             json.WriteEndObject();

@@ -3,11 +3,14 @@ using System.Text;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Writes to a terminal or a log that may go away, for example when the terminal is closed.
-/// Then nobody reads the text, but the run goes on.
+/// Writes to a terminal, a file or a log that may go away or be full, for example when the terminal is closed.
+/// Then nobody reads the text, but the run goes on, and its exit code stays true.
 /// </summary>
 internal sealed class TerminalWriter(TextWriter to) : TextWriter
 {
+    /// <summary>Why the first text that could not be written was lost; <see langword="null"/> if nothing was.</summary>
+    public Exception? Lost { get; private set; }
+
     public override Encoding Encoding => to.Encoding;
 
     public override void Write(char value) => Try(value, static (to, value) => to.Write(value));
@@ -26,9 +29,9 @@ internal sealed class TerminalWriter(TextWriter to) : TextWriter
         {
             write(to, value);
         }
-        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {
-            // Only the exit code is left to tell about it.
+            Lost ??= gone;
         }
     }
 }

@@ -51,6 +51,9 @@ internal sealed record HostSettings
 
     public TableSettings Table { get; init; } = new();
 
+    /// <summary>Whether a run ends with exit code 1 as long as any file of its source is in quarantine. Default false.</summary>
+    public bool QuarantineAlarm { get; init; }
+
     public PipelineOptions Pipeline { get; init; } = new();
 
     /// <summary>The options of the server with its address; <see langword="null"/>: the source is a folder.</summary>

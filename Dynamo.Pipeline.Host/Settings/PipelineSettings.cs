@@ -7,6 +7,8 @@ internal static class PipelineSettings
     private const string DurationAllowed = "a duration above zero, such as 500ms, 5s or 2min";
     private const string SizeAllowed = "a number of bytes, such as 65536, 512KiB or 32MiB";
 
+    private static readonly (string, bool)[] s_text = [("on", true), ("off", false), ("true", true), ("false", false)];
+
     public static IReadOnlyList<Setting> All { get; } =
     [
         One("readers", "auto, or a whole number, 1 or more", (p, text) => p with { Readers = SettingText.CountOrAuto(text) }) with
@@ -41,12 +43,22 @@ internal static class PipelineSettings
             ValueName = "ROWS",
             Help = "Bad rows a file may have; one more quarantines it whole. Default: 100.",
         },
+        One("rejects:text", "on or off", (p, text) => p with { KeepRawText = SettingText.Choice(text, s_text) }) with
+        {
+            Words = ["on", "off"],
+        },
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),
+        One("emptyFileWait", "a duration, 0 or more", (p, text) => p with { EmptyFileWait = SettingText.Duration(text) }),
         One("writeRetries", "a whole number, 0 or more", (p, text) => p with { WriteRetries = SettingText.Count(text) }),
         One("retryDelay", DurationAllowed, (p, text) => p with { RetryDelay = SettingText.Duration(text) }),
         One("stallTimeout", DurationAllowed, (p, text) => p with { StallTimeout = SettingText.Duration(text) }),
         One("stopDeadline", DurationAllowed, (p, text) => p with { StopDeadline = SettingText.Duration(text) }),
+        Setting.One("quarantineAlarm", "true or false", (s, text) => s with { QuarantineAlarm = SettingText.Flag(text) }) with
+        {
+            Option = "--quarantine-alarm",
+            Help = "End with 1 as long as any file of the source is in quarantine, not only when one is put there.",
+        },
     ];
 
     private static Setting One(string key, string allowed, Func<PipelineOptions, string, PipelineOptions> apply) =>

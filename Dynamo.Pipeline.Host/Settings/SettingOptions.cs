@@ -63,11 +63,6 @@ internal sealed class SettingOptions
     private static void CheckTogether(HostSettings settings, List<SettingProblem> problems)
     {
         PipelineOptions pipeline = settings.Pipeline;
-        TimeSpan settle = settings.Folder.SettleTime;
-        if (settle >= pipeline.StallTimeout)
-            problems.Add(new SettingProblem(
-                "settle",
-                $"found {settle}, allowed is less than stallTimeout ({pipeline.StallTimeout}): waiting so long would look like a hang."));
         if (pipeline.StreamAbove > pipeline.BytesInFlight)
             problems.Add(new SettingProblem(
                 "streamAbove", $"found {pipeline.StreamAbove}, allowed is at most bytesInFlight ({pipeline.BytesInFlight})."));

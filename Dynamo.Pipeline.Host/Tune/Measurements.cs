@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -25,7 +26,7 @@ internal sealed class Measurements : IDisposable
     /// <exception cref="InvalidDataException">The file holds something else; the message names the line.</exception>
     public static Measurements Open(string path)
     {
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        FileStream file = OwnFile.OpenOrCreate(path, OwnFile.Shared);
         try
         {
             var measurements = new Measurements(file);

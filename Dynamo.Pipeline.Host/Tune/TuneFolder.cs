@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -37,12 +38,13 @@ internal sealed class TuneFolder
     public void Write(TuningResult result, HostSettings settings) => Try(() =>
     {
         string recommended = TuneJson.Settings(result);
-        File.WriteAllText(Settings, recommended + "\n");
-        File.WriteAllText(Report, new TuningReport(result, settings.ShownSource, recommended).ToString());
+        OwnFile.Write(Settings, recommended + "\n");
+        OwnFile.Write(Report, new TuningReport(result, settings.ShownSource, recommended).ToString());
         foreach (Timeline timeline in result.Timelines)
         {
-            using FileStream trace = File.Create(PathOf($"chunk-{timeline.FilesPerMessage}.trace.json"));
-            ChromeTrace.Write(trace, timeline.Trace);
+            using var trace = new NewFile(PathOf($"chunk-{timeline.FilesPerMessage}.trace.json"));
+            ChromeTrace.Write(trace.Stream, timeline.Trace);
+            trace.Complete();
         }
     });
 

@@ -34,7 +34,8 @@ internal sealed class ImportOracle
         {
             Assert.That(Names(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
             Assert.That(
-                Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)),
+                Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)
+                    && !FileNames.IsTemporary(name)),
                 Is.EqualTo(_bad), $"quarantine; {context}");
             Assert.That(Names(inbox), Is.Empty, $"inbox; {context}");
         });

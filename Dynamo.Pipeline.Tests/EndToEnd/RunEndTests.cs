@@ -78,14 +78,63 @@ internal sealed class RunEndTests
         never.SetCanceled(token);
     }
 
+    [Test]
+    public void Why_a_run_failed_is_stored_with_it(CancellationToken token)
+    {
+        using var import = new ImportFolder();
+        var source = new MemorySource(new Dictionary<string, string>()) { OnListing = _ => throw new SourceException("the line is dead") };
+        var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default);
+
+        Assert.ThrowsAsync<SourceException>(() => FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default))
+            .WriteTo(sink).RunAsync(null, token));
+
+        Assert.That(
+            import.Query("select Outcome || ': ' || Reason from ImportRun"), Is.EqualTo(new[] { "failed: the line is dead" }));
+    }
+
+    [Test]
+    public async Task A_database_that_is_locked_longer_than_the_stall_time_is_waited_for(CancellationToken token)
+    {
+        var time = new WatchedTime(DateTimeOffset.UnixEpoch);
+        using var import = new ImportFolder
+        {
+            Options = new PipelineOptions { StallTimeout = TimeSpan.FromMilliseconds(50), TimeProvider = time },
+            Sink = new SqliteSinkOptions { BusyTimeout = TimeSpan.FromSeconds(30), TimeProvider = time },
+        };
+        import.PutRows("a.csv", Row);
+        await import.RunAsync(token);
+        import.PutRows("b.csv", Row);
+        SqliteConnection? holder = null;
+        Task<PipelineResult> run = RunAsync(import, _ => { }, token, beforeTheWrite: () => holder = Lock(import.Database));
+        DateTimeOffset began = time.GetUtcNow();
+
+        while (!run.IsCompleted && time.GetUtcNow() - began < 10 * import.Options.StallTimeout)
+        {
+            Task<TimeSpan> wait = time.SomebodyWaitsAsync(s_longestPause, token);
+            if (await Task.WhenAny(wait, run) == wait) time.Advance(await wait);
+        }
+        await holder!.DisposeAsync();
+        await time.PassAsync(run, s_longestPause, token);
+
+        Assert.That((await run).Books.Loaded, Is.EqualTo(1));
+    }
+
     private static async Task<PipelineResult> RunAsync(
-        ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token)
+        ImportFolder import, Action<SqliteConnection> lockAfterCommit, CancellationToken token, Action? beforeTheWrite = null)
     {
         await using var folder = new FolderSource(import.Inbox, import.Folder);
         await using var sink = new SqliteSink<Reading>(import.Database, ReadingTable.Default, import.Sink);
-        return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink, import.Options)
+        return await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default))
+            .Through(o => new TransformBlock<FileRows<Reading>, FileRows<Reading>>(
+                file =>
+                {
+                    beforeTheWrite?.Invoke();
+                    return file;
+                },
+                o))
+            .WriteTo(sink, import.Options)
             .AfterCommit(
-                o => new ActionBlock<CommittedBatch<Reading>>(_ => lockAfterCommit(Lock(import.Database)), o)).RunAsync(null, token);
+                o => new ActionBlock<CommittedBatch<Reading>>(_ => { if (beforeTheWrite is null) lockAfterCommit(Lock(import.Database)); }, o)).RunAsync(null, token);
     }
 
     private static SqliteConnection Lock(string database)

@@ -23,7 +23,20 @@ public sealed class FolderFaultsTests
     [Test]
     public void A_failing_disk_condemns_no_file() =>
         Assert.That(
-            Opening(new IOException("Input/output error", InputOutput)), Is.TypeOf<SourceException>().With.Message.Contains("a.csv"));
+            Opening(new IOException("Input/output error", InputOutput)), Is.TypeOf<UnreadableFileException>().With.Message.Contains("a.csv"));
+
+    [Test, Platform("Linux")]
+    public async Task A_disk_that_fails_at_the_second_look_is_the_sources_error()
+    {
+        using var inbox = new ScratchFolder();
+        await System.IO.File.WriteAllTextAsync(inbox["a.csv"], "12345");
+        var options = new FolderSourceOptions { SettleTime = TimeSpan.FromMilliseconds(1) };
+        System.IO.File.SetLastWriteTimeUtc(inbox["a.csv"], DateTime.UtcNow.AddMinutes(1));
+        await using var source = new FolderSource(inbox.Path, options, root => new StaleDisk(root));
+
+        Assert.That(async () => await source.ListAsync(default).ToListAsync(),
+            Throws.TypeOf<SourceException>().With.Message.Contains("Stale file handle"));
+    }
 
     [Test]
     public void Too_many_open_files_are_the_sources_error_with_the_way_out() =>
@@ -33,4 +46,10 @@ public sealed class FolderFaultsTests
 
     private static Exception Opening(Exception error, string? root = null) =>
         FolderFaults.Opening(new FolderPlace(root ?? Path.GetTempPath(), new FolderSourceOptions()), File, error);
+
+    /// <summary>A network share whose handles are stale once its folder is read.</summary>
+    private sealed class StaleDisk(string root) : LinuxDisk(root)
+    {
+        public override FileStat Stat(string path) => throw new IOException("Stale file handle", 116);
+    }
 }

@@ -25,7 +25,7 @@ public sealed class FolderNamesTests
 
         Prop.ForAll(
             names,
-            name => new[] { FileNames.Append(name, ".reason.json"), FileNames.WithTime(name, Yesterday, 12), FileNames.Temporary(name) }
+            name => new[] { FileNames.Append(name, ".reason.json"), FileNames.WithTime(name, Yesterday, 12) }
             .All(derived => derived != name && Encoding.UTF8.GetByteCount(derived) <= 255)).QuickCheckThrowOnFailure();
     }
 

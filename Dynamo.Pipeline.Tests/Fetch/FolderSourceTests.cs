@@ -123,7 +123,36 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
     }
 
     [Test]
-    public async Task Links_to_files_are_files_and_links_to_folders_are_not_followed()
+    public async Task Links_are_not_followed_unless_that_is_set()
+    {
+        Put("a.csv", "12345");
+        File.CreateSymbolicLink(Inbox["link.csv"], Inbox["a.csv"]);
+        File.CreateSymbolicLink(Inbox["dangling.csv"], Inbox["none"]);
+
+        List<SourceFile> files = await ListAsync(Source());
+
+        Assert.That(files.Where(file => file.DeferReason is null).Select(file => file.Path), Is.EqualTo(new[] { "a.csv" }));
+        Assert.That(files.Where(file => file.DeferReason is not null).Select(file => file.DeferReason), Has.All.Contains("symbolic link"));
+        Assert.ThrowsAsync<FileChangedException>(
+            async () => (await Source().OpenAsync(new SourceFile("link.csv", 5, Yesterday), 10, default)).Dispose());
+    }
+
+    [Test]
+    public async Task Links_that_lead_out_of_the_source_are_never_followed()
+    {
+        using var outside = new ScratchFolder();
+        await File.WriteAllTextAsync(outside["secret"], "12345");
+        File.CreateSymbolicLink(Inbox["a.csv"], outside["secret"]);
+        FolderSource source = Folder(new FolderSourceOptions { SettleTime = TimeSpan.Zero, FollowLinks = true });
+
+        SourceFile file = (await ListAsync(source)).Single();
+
+        Assert.That(file.DeferReason, Does.Contain("leads out"));
+        Assert.ThrowsAsync<FileChangedException>(async () => (await source.OpenAsync(file, 10, default)).Dispose());
+    }
+
+    [Test]
+    public async Task Links_to_files_are_files_where_that_is_set_and_links_to_folders_are_not_followed()
     {
         Put("a.csv", "12345");
         Directory.CreateDirectory(Inbox["sub"]);
@@ -132,7 +161,7 @@ public sealed class FolderSourceTests(bool portable) : FileSourceContract
         File.CreateSymbolicLink(Inbox["loop.csv"], Inbox["loop.csv"]);
         Directory.CreateSymbolicLink(Inbox["sub/up"], Inbox.Path);
         Directory.CreateSymbolicLink(Inbox["up.csv"], Inbox.Path);
-        IFileSource source = Source(new SourceSetup { Recursive = true });
+        FolderSource source = Folder(new FolderSourceOptions { Recursive = true, SettleTime = TimeSpan.Zero, FollowLinks = true });
 
         Dictionary<string, SourceFile> files = (await ListAsync(source)).ToDictionary(file => file.Path);
 

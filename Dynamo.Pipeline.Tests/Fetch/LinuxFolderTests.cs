@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 
 namespace Dynamo.Pipeline.Tests;
@@ -7,7 +6,7 @@ namespace Dynamo.Pipeline.Tests;
 [CancelAfter(30_000)]
 [Platform("Linux")]
 [SupportedOSPlatform("linux")]
-public sealed partial class LinuxFolderTests
+public sealed class LinuxFolderTests
 {
     private static readonly Defect Broken = new("broken");
     private static readonly DateTime Yesterday = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
@@ -199,6 +198,7 @@ public sealed partial class LinuxFolderTests
         AfterCommit = after,
         Recursive = true,
         SettleTime = TimeSpan.Zero,
+        FollowLinks = true,
         ArchiveFolder = elsewhere is null ? "archive" : elsewhere + "/archive",
         QuarantineFolder = elsewhere is null ? "quarantine" : elsewhere + "/quarantine",
     });
@@ -210,36 +210,15 @@ public sealed partial class LinuxFolderTests
         return files;
     }
 
-    /// <summary>
-    /// Runs on a thread of its own whose file accesses, when the tests run as root, whom no permission stops, are those of another user.
-    /// <c>setfsuid</c> concerns only the thread that calls it.
-    /// </summary>
+    /// <summary>Runs on a thread whose file accesses are those of another user, who may look into the inbox.</summary>
     private async Task AsNobodyAsync(Action action)
     {
-        const int Nobody = 65534;
-        if (GetEffectiveUser() == 0 && (File.GetUnixFileMode(_inbox.Path) & UnixFileMode.UserRead) != 0)
+        if (Environment.IsPrivilegedProcess && (File.GetUnixFileMode(_inbox.Path) & UnixFileMode.UserRead) != 0)
             File.SetUnixFileMode(_inbox.Path, File.GetUnixFileMode(_inbox.Path) | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() =>
+        await FileUser.RunAsync(65534, () =>
         {
-            try
-            {
-                if (GetEffectiveUser() == 0) _ = SetFileUser(Nobody);
-                action();
-                done.SetResult();
-            }
-            catch (Exception error)
-            {
-                done.SetException(error);
-            }
-        });
-        thread.Start();
-        await done.Task.WaitAsync(TimeSpan.FromSeconds(30));
+            action();
+            return Task.CompletedTask;
+        }).WaitAsync(TimeSpan.FromSeconds(30));
     }
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint GetEffectiveUser();
-
-    [LibraryImport("libc", EntryPoint = "setfsuid")]
-    private static partial int SetFileUser(uint user);
 }

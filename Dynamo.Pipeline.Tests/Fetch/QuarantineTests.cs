@@ -173,8 +173,10 @@ public sealed class QuarantineTests
         byte[] reason = new ReasonFile("a.csv", "s", new SourceFile("a.csv", 5, Yesterday), Yesterday, Broken).ToBytes();
         File.WriteAllBytes(_inbox["a"], [.. reason, .. Enumerable.Repeat((byte)' ', (1 << 20) - reason.Length + more)]);
 
-        Assert.That(ReasonFile.TryRead(_inbox["a"]) is not null, Is.EqualTo(isRead));
-        Assert.That(ReasonFile.TryRead(_inbox["b"]), Is.Null, "there is none");
+        FolderDisk disk = FolderDisk.For(_inbox.Path);
+        using HeldFolder folder = disk.Hold(_inbox.Path)!;
+        Assert.That(FolderReasons.TryReadFile(disk, folder, "a") is not null, Is.EqualTo(isRead));
+        Assert.That(FolderReasons.TryReadFile(disk, folder, "b"), Is.Null, "there is none");
     }
 
     [Test]

@@ -159,7 +159,7 @@ internal sealed class FaultTests
         {
             OnListing = _ => { At("listing"); return default; },
             OnOpen = (_, _) => { At("opening"); return default; },
-            OnComplete = () => At("completing"),
+            OnComplete = _ => { At("completing"); return default; },
         };
         var sink = new MemorySink<int> { OnLookUp = () => At("looking up"), OnWrite = (_, _) => { At("writing"); return default; } };
         PipelineOptions options = s_options with { StreamAbove = streamed ? 0 : 1000 };

@@ -279,20 +279,24 @@ internal sealed class GraphTests
     }
 
     [Test]
-    public void Progress_is_reported_at_each_interval_and_once_more_at_the_end()
+    public async Task Progress_is_reported_at_each_interval_and_once_more_at_the_end()
     {
         var time = new FakeTimeProvider(DateTimeOffset.UnixEpoch);
         var reports = new List<TimeSpan>();
         using var run = new PipelineRun(new PipelineOptions { TimeProvider = time, ProgressInterval = TimeSpan.FromSeconds(2) }, default);
         var reporter = new ProgressReporter(run, new Direct(progress => reports.Add(progress.Elapsed)));
 
-        for (int second = 0; second < 5; second++) time.Advance(TimeSpan.FromSeconds(1));
-        reporter.Dispose();
+        for (int second = 0; second < 5; second++)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await reporter.Reporting;
+        }
+        await reporter.DisposeAsync();
         time.Advance(TimeSpan.FromSeconds(10));
-        reporter.Dispose();
+        await reporter.DisposeAsync();
 
         Assert.That(reports.Select(elapsed => elapsed.TotalSeconds), Is.EqualTo(new[] { 2, 4, 5 }));
-        Assert.That(() => new ProgressReporter(run, null).Dispose(), Throws.Nothing);
+        Assert.That(async () => await new ProgressReporter(run, null).DisposeAsync(), Throws.Nothing);
     }
 
     [Test]

@@ -118,13 +118,11 @@ internal sealed class CommandTests
     }
 
     [Test, CancelAfter(120_000)]
-    public async Task A_settle_time_that_would_look_like_a_hang_is_refused(CancellationToken token)
+    public async Task A_settle_time_longer_than_the_stall_time_out_is_no_hang(CancellationToken token)
     {
         DynamoResult run = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--settle", "10min");
 
-        Assert.That(
-            (run.ExitCode, run.StandardError.Contains("less than stallTimeout", StringComparison.Ordinal)), Is.EqualTo((2, true)),
-            run.StandardError);
+        Assert.That(run.ExitCode, Is.Zero, run.StandardError);
     }
 
     [Test, CancelAfter(120_000)]

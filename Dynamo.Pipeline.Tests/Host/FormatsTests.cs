@@ -93,7 +93,8 @@ internal sealed class FormatsTests
         Sql.Execute(
             _folder["readings.db"],
             "ALTER TABLE ImportRun DROP COLUMN RowsSkipped; ALTER TABLE ImportRun DROP COLUMN RowsFlagged; "
-                + "ALTER TABLE ImportRun DROP COLUMN RowsCollided; DROP INDEX ImportedFile_FileId; "
+                + "ALTER TABLE ImportRun DROP COLUMN RowsCollided; ALTER TABLE ImportRun DROP COLUMN Reason; "
+                + "DROP INDEX ImportedFile_FileId; "
                 + "ALTER TABLE ImportedFile DROP COLUMN FileId; DROP TABLE FileOverlap; UPDATE ImportSchema SET "
                 + "Version = 1");
         _folder.PutText("b.csv", "timestamp,flow\n2026-01-01T00:00Z,\n2026-01-01T00:05Z,1\n");
@@ -106,7 +107,7 @@ internal sealed class FormatsTests
             (before.ExitCode, check.ExitCode, run.ExitCode), Is.EqualTo((0, 0, 0)),
             before.StandardError + check.StandardError + run.StandardError);
         Assert.That(Sql.Rows(_folder["readings.db"], "select RowsSkipped from ImportRun order by RunId"), Is.EqualTo(new[] { "0", "1" }));
-        Assert.That(Sql.Rows(_folder["readings.db"], "select Version from ImportSchema"), Is.EqualTo(new[] { "3" }));
+        Assert.That(Sql.Rows(_folder["readings.db"], "select Version from ImportSchema"), Is.EqualTo(new[] { $"{SqliteSchema.Version}" }));
     }
 
     [TestCase("*.csv", "north/a.CSV", true)]

@@ -212,16 +212,57 @@ internal sealed class RunTests
     }
 
     [Test, CancelAfter(120_000), Platform("Linux")]
-    public async Task A_report_that_cannot_be_written_is_an_error_and_no_crash([Values] bool json, CancellationToken token)
+    public async Task The_exit_code_tells_about_the_import_also_when_its_report_cannot_be_written(
+        [Values("> /dev/full", "> /dev/full 2> /dev/full", ">&- 2>&-")] string where, [Values] bool json, CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        string[] arguments = Arguments("0", json ? ["--json"] : []);
+
+        DynamoResult good = await DynamoProcess.RunAsync($"exec \"$0\" \"$@\" {where}", arguments, _folder.Path, token);
+        _folder.PutText("bad.csv", "");
+        DynamoResult bad = await DynamoProcess.RunAsync($"exec \"$0\" \"$@\" {where}", arguments, _folder.Path, token);
+
+        Assert.That((good.ExitCode, bad.ExitCode), Is.EqualTo((0, 1)), good.StandardError);
+        if (where == "> /dev/full") Assert.That(good.StandardError, Does.Contain("report could not be written").And.Contain("No space left"));
+        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun"), Has.All.EqualTo("completed"));
+    }
+
+    [Test, CancelAfter(120_000), Platform("Linux")]
+    public async Task A_folder_for_temporary_files_that_is_missing_does_not_matter_to_an_import(CancellationToken token)
     {
         _folder.Put("a.csv", Good);
 
-        DynamoResult run = await DynamoProcess.RunAsync(
-            "exec \"$0\" \"$@\" > /dev/full", Arguments("0", json ? ["--json"] : []), _folder.Path, token);
+        DynamoResult run = await _folder.RunAsync(
+            new Dictionary<string, string?> { ["TMPDIR"] = "/no/such/folder" }, token, Arguments("0"));
 
-        Assert.That(run.ExitCode, Is.EqualTo(70), run.StandardError);
-        Assert.That(run.StandardError, Does.Contain("No space left").And.Not.Contain("Unhandled"));
-        Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun"), Is.EqualTo(new[] { "completed" }));
+        Assert.That(run.ExitCode, Is.Zero, run.StandardError);
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task Status_says_why_a_run_failed(CancellationToken token)
+    {
+        _folder.Put("a.csv", "L1,flow,2025-01-01T00:00Z,1");
+        await File.WriteAllTextAsync(_folder["inbox/archive"], "", token);
+        DynamoResult run = await _folder.RunAsync(
+            token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--after", "archive");
+        DynamoResult status = await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db");
+
+        Assert.That(run.ExitCode, Is.EqualTo(3), run.StandardError);
+        Assert.That(status.StandardOutput, Does.Contain("failed").And.Contain("archive is not a folder"), status.StandardError);
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_run_that_finds_nothing_new_says_what_is_still_in_quarantine(CancellationToken token)
+    {
+        _folder.PutText("bad.csv", "");
+        string[] arguments = Arguments("0", "--after", "archive");
+        DynamoResult first = await _folder.RunAsync(token, arguments), again = await _folder.RunAsync(token, arguments),
+            alarm = await _folder.RunAsync(token, [.. arguments, "--quarantine-alarm", "--json"]);
+
+        Assert.That((first.ExitCode, again.ExitCode, alarm.ExitCode), Is.EqualTo((1, 0, 1)), again.StandardError + alarm.StandardError);
+        Assert.That(again.StandardOutput, Does.Contain("Nothing to import").And.Contain("1 file of earlier runs is still in quarantine")
+            .And.Contain("retry"));
+        Assert.That(DynamoFolder.Json(alarm).GetProperty("inQuarantine").GetInt64(), Is.EqualTo(1));
     }
 
     [Test, CancelAfter(120_000), Platform("Linux")]

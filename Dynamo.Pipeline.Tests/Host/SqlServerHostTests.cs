@@ -94,6 +94,19 @@ internal sealed class SqlServerHostTests
     }
 
     [Test]
+    public async Task A_sink_that_is_named_in_a_settings_file_only_is_connected_to(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        await RunAsync(token, "run");
+        _folder.PutText("../more.json", """{ "sink": "sqlserver" }""");
+
+        DynamoResult status = await _folder.RunAsync(_database.Variables, token, "status", "--settings", "more.json", "--json");
+
+        Assert.That(status.ExitCode, Is.Zero, status.StandardError);
+        Assert.That(DynamoFolder.Json(status).GetProperty("totals").GetProperty("loaded").GetInt64(), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_dry_run_asks_the_ledger_and_writes_nothing(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

@@ -47,8 +47,8 @@ public sealed class SqliteFaultTests
     public async Task A_database_of_a_newer_schema_is_refused()
     {
         await Prepare();
-        _database.Execute("UPDATE ImportSchema SET Version = 4");
-        Refused(_database.Path, "newer version", "found schema 4, expected at most 3");
+        _database.Execute($"UPDATE ImportSchema SET Version = {SqliteSchema.Version + 1}");
+        Refused(_database.Path, "newer version", $"found schema {SqliteSchema.Version + 1}, expected at most {SqliteSchema.Version}");
     }
 
     [TestCase("CREATE TABLE Reading (Logger TEXT, Channel TEXT, TimestampUtc TEXT, PRIMARY KEY (Logger, Channel, TimestampUtc))",

@@ -85,8 +85,8 @@ public sealed class SqliteLedgerTests
         _database.Execute("CREATE TABLE T (A)");
         string link = Path.Combine(_database.Folder, "link.db");
         File.CreateSymbolicLink(link, _database.Path);
-        using var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions());
-        using var linked = new SqliteInspection<Reading>(link, ReadingTable.Default, new SqliteSinkOptions());
+        var direct = new SqliteInspection<Reading>(_database.Path, ReadingTable.Default, new SqliteSinkOptions());
+        var linked = new SqliteInspection<Reading>(link, ReadingTable.Default, new SqliteSinkOptions());
         using SqliteLease lease = direct.Lease("s");
         Assert.That(() => linked.Lease("s"), Throws.InstanceOf<AlreadyRunningException>());
     }

@@ -24,6 +24,15 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
     /// <summary>Called before each batch is written.</summary>
     public Func<IReadOnlyList<FileRows<TRow>>, CancellationToken, ValueTask> OnWrite { get; init; } = (_, _) => ValueTask.CompletedTask;
 
+    /// <summary>Called after each batch is written, before the answer is given.</summary>
+    public Func<CancellationToken, ValueTask> OnWritten { get; init; } = _ => ValueTask.CompletedTask;
+
+    /// <summary>What it answers to a batch.</summary>
+    public Func<FileResult[], FileResult[]> OnAnswer { get; init; } = results => results;
+
+    /// <summary>Called when a run ends.</summary>
+    public Func<CancellationToken, ValueTask> OnEnd { get; init; } = _ => ValueTask.CompletedTask;
+
     public List<TRow> Rows { get; } = [];
 
     public List<string[]> Batches { get; } = [];
@@ -32,7 +41,14 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
 
     public int FilesWritten { get { lock (_lock) return Batches.Sum(batch => batch.Length); } }
 
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => OnPrepare(cancellationToken);
+    /// <summary>The run that goes on, or the last one.</summary>
+    public RunStart? Run { get; private set; }
+
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
+    {
+        Run = run;
+        return OnPrepare(cancellationToken);
+    }
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
@@ -49,13 +65,14 @@ internal sealed class MemorySink<TRow> : IBatchSink<TRow>
         foreach (FileRows<TRow> file in files)
             results.Add(await WriteAsync(file, cancellationToken));
         lock (_lock) Batches.Add([.. files.Select(file => file.File.Path)]);
-        return [.. results];
+        await OnWritten(cancellationToken);
+        return OnAnswer([.. results]);
     }
 
-    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
+        await OnEnd(cancellationToken);
         Outcome = outcome;
-        return ValueTask.CompletedTask;
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

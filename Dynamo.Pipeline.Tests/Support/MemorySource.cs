@@ -12,6 +12,8 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
 
     public int OpensInFlight { get; init; } = 1;
 
+    public TimeSpan LongestWait { get; init; }
+
     public int Opened => Volatile.Read(ref _opened);
 
     public List<CompletedFile> Settled { get; } = [];
@@ -19,13 +21,16 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
     /// <summary>Called at each open, before the content is given.</summary>
     public Func<SourceFile, CancellationToken, ValueTask> OnOpen { get; init; } = (_, _) => ValueTask.CompletedTask;
 
-    /// <summary>Called before files are completed.</summary>
-    public Action OnComplete { get; init; } = () => { };
-
     public Func<SourceFile, SourceFile> OnList { get; init; } = file => file;
 
     /// <summary>Called when a listing begins.</summary>
     public Func<CancellationToken, ValueTask> OnListing { get; init; } = _ => ValueTask.CompletedTask;
+
+    /// <summary>Called when all files are listed, before the listing ends.</summary>
+    public Func<CancellationToken, ValueTask> OnListed { get; init; } = _ => ValueTask.CompletedTask;
+
+    /// <summary>Called before files are completed.</summary>
+    public Func<CancellationToken, ValueTask> OnComplete { get; init; } = _ => ValueTask.CompletedTask;
 
     /// <summary>Listings that have begun and not ended.</summary>
     public int ListingsUnderWay { get; private set; }
@@ -44,6 +49,7 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
                 cancellationToken.ThrowIfCancellationRequested();
                 yield return OnList(new SourceFile(name, text.Length, DateTime.UnixEpoch));
             }
+            await OnListed(cancellationToken);
         }
         finally
         {
@@ -59,11 +65,10 @@ internal sealed class MemorySource(IReadOnlyDictionary<string, string> files) : 
         return bytes.Length > wholeUpTo ? new FileContent(new MemoryStream(bytes)) : new FileContent(bytes);
     }
 
-    public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> settled, CancellationToken cancellationToken)
+    public async ValueTask CompleteAsync(IReadOnlyList<CompletedFile> settled, CancellationToken cancellationToken)
     {
-        OnComplete();
+        await OnComplete(cancellationToken);
         Settled.AddRange(settled);
-        return ValueTask.CompletedTask;
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -7,12 +7,12 @@ public sealed partial class FilePipeline<TRow>
 {
     /// <summary>
     /// The whole pipeline: list → chunk → read_file ×N → [your blocks] → (batch → write) ×M → complete → [your blocks after commit].
-    /// Blocks are created and linked only here. Every block is bounded and gets the one abort token of the run; a fault in one block
-    /// aborts all.
+    /// Blocks are created and linked only here. Every block is bounded and gets a token of the run; a fault in one block aborts all
+    /// before the commit. Those after it finish what is committed.
     /// </summary>
     private Graph Build(PipelineRun run)
     {
-        int writers = Math.Min(_options.Writers ?? int.MaxValue, _sink.MaxWriters);
+        int writers = Math.Min(_options.Writers ?? int.MaxValue, Faults.Checked(_sink).MaxWriters);
         int readers = _options.Readers ?? ReaderGate.MostOf(_source);
         int chunks = _options.Readers is null ? readers : (int)Math.Min(2L * readers, int.MaxValue);
         var budget = new ByteBudget(_options.BytesInFlight);
@@ -21,12 +21,13 @@ public sealed partial class FilePipeline<TRow>
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
             run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));
-        var through = _through.Select(make => make(run.Block(capacity: _options.FilesPerMessage))).ToArray();
+        var through = _through.Select((make, i) => Faults.Made(() => make(run.Block(capacity: _options.FilesPerMessage)), "Through", i)).ToArray();
         RowBatcher<TRow>[] batches =
             [.. Enumerable.Range(0, writers).Select(_ => new RowBatcher<TRow>(run, _options.BatchRows ?? _sink.BatchRows, writers))];
-        var afterCommit = _afterCommit.Select(make => make(run.Block(capacity: 1))).ToArray();
+        var afterCommit = _afterCommit.Select((make, i) => Faults.Made(() => make(run.BlockAfterCommit(1)), "AfterCommit", i)).ToArray();
         var complete = new ActionBlock<CommittedBatch<TRow>>(
-            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit).CompleteAsync), run.Block(capacity: 2));
+            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit).CompleteAsync),
+            run.BlockAfterCommit(2));
         ActionBlock<FileRows<TRow>[]>[] writes = [.. batches.Select(batch => new ActionBlock<FileRows<TRow>[]>(
             run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, batch, complete).WriteAsync), run.Block(capacity: 1)))];
 
@@ -41,12 +42,12 @@ public sealed partial class FilePipeline<TRow>
         {
             int lane = i;
             if (writers == 1) rows.LinkTo(batches[lane].Input, propagate);
-            else rows.LinkTo(batches[lane].Input, propagate, file => _sink.LaneOf(file, writers) == lane);
+            else rows.LinkTo(batches[lane].Input, propagate, file => run.LaneOf(_sink, file, writers) == lane);
             batches[lane].Output.LinkTo(writes[lane], propagate);
         }
-        writes.CompleteInto(complete);
+        writes.EndInto(complete);
         foreach (ITargetBlock<CommittedBatch<TRow>> block in afterCommit)
-            complete.CompletesInto(block);
+            complete.EndsInto(block);
 
         run.Watch(ours: [read, .. batches.SelectMany(batch => batch.Blocks), .. writes, complete], through, afterCommit);
         var lister = new FileLister<TRow>(_sink, run, budget, complete);

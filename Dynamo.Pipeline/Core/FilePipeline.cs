@@ -123,7 +123,8 @@ public sealed partial class FilePipeline<TRow>
 
     /// <summary>
     /// Links your own block after the commit, such as an analysis. Every linked block gets every batch that this run commits,
-    /// and the run waits for all blocks.
+    /// and the run waits for all blocks. That holds also for a run that fails or is stopped, as long as the blocks keep up: it waits for
+    /// them until <see cref="PipelineOptions.StopDeadline"/>. A block that fails gets no more batches.
     /// </summary>
     /// <param name="block">
     /// Creates the block. It is called once per run. Give the options to the block, because they limit its queue and have the run's
@@ -165,9 +166,13 @@ public sealed partial class FilePipeline<TRow>
     /// <summary>
     /// Imports the files that the source lists, once. It returns when all rows are committed and all files are completed at the source.
     /// If it is cancelled, it stops listing, writes what was read, and returns within <see cref="PipelineOptions.StopDeadline"/>
-    /// with <see cref="PipelineResult.WasCancelled"/>.
+    /// with <see cref="PipelineResult.WasCancelled"/>. After an error it throws within that time. That holds also if the source, the
+    /// sink, a block or the progress ignores its cancellation: it is left alone.
     /// </summary>
-    /// <param name="progress">Gets reports from a timer, and a last one at the end. Default: no reports.</param>
+    /// <param name="progress">
+    /// Gets reports from a timer, and a last one at the end, on threads of the pool. Default: no reports. A report that throws, or
+    /// that does not return at the end, ends the run with an error.
+    /// </param>
     /// <param name="cancellationToken">Stops the run.</param>
     /// <returns>The result. Its books balance, unless the run was cancelled.</returns>
     /// <exception cref="AlreadyRunningException">Another run holds this source and sink.</exception>
@@ -182,25 +187,24 @@ public sealed partial class FilePipeline<TRow>
     public async Task<PipelineResult> RunAsync(IProgress<PipelineProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         using var run = new PipelineRun(_options, cancellationToken);
+        using var watchdog = new StallWatchdog(run, _source.LongestWait);
         var listing = new StartedListing(_source, run);
         await using ConfiguredAsyncDisposable ending = listing.ConfigureAwait(false);
-        try
-        {
-            await _sink.PrepareAsync(run.Describe(_source.Name), cancellationToken).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-            return run.Result();
-        }
+        if (!await run.PrepareAsync(_sink, _source).ConfigureAwait(false)) return run.Result();
         return await run.RecordAsync(_sink, () => ImportAsync(run, listing, progress)).ConfigureAwait(false);
     }
 
     private async Task ImportAsync(PipelineRun run, StartedListing listing, IProgress<PipelineProgress>? progress)
     {
         using Graph graph = Build(run);
-        using var watchdog = new StallWatchdog(run, graph.Depths);
-        using var reporter = new ProgressReporter(run, progress);
-        Task list = run.GuardAsync(() => graph.Lister.ListAsync(listing, graph.Read));
-        await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
+        run.Doing = graph.Depths;
+        var reporter = new ProgressReporter(run, progress);
+        await using (reporter.ConfigureAwait(false))
+        {
+            Task list = Task.Run(() => run.GuardAsync(() => graph.Lister.ListAsync(listing, graph.Read)));
+            await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
+        }
+        run.ThrowIfFailed();
+        if (!run.Stopping.IsCancellationRequested) run.Unreadable.Check(_source);
     }
 }

@@ -77,6 +77,24 @@ public sealed record PipelineOptions
     public int MaxBadRows { get; init => field = AtLeast(0, value); } = 100;
 
     /// <summary>
+    /// Whether what was found in a bad row, and the beginning of the row, are kept with the reason: in the table of rejects, the ledger
+    /// and the reason file. At most 200 characters each. Default <see langword="true"/>. With <see langword="false"/>, a reason says
+    /// what is wrong, in which line and column, and nothing of what the file holds.
+    /// </summary>
+    public bool KeepRawText { get; init; } = true;
+
+    /// <summary>
+    /// How old an empty file must be before it counts as a bad file and is quarantined. Default one day: until then it is deferred,
+    /// because an upload may have begun. With zero, it is quarantined at once.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative, or 24 days or more.</exception>
+    public TimeSpan EmptyFileWait
+    {
+        get;
+        init => field = value == TimeSpan.Zero ? value : Positive(value);
+    } = TimeSpan.FromDays(1);
+
+    /// <summary>
     /// How often a batch is written again after a transient error of the sink, with growing pauses, before the run ends with that error.
     /// Default 5. With 0, a batch is never written again.
     /// </summary>
@@ -92,14 +110,16 @@ public sealed record PipelineOptions
 
     /// <summary>
     /// If nothing moves for this time, the run ends with a <see cref="PipelineStalledException"/> that shows all queues. Default 5 min.
-    /// It must be longer than the settle time of the source and than the longest pause of a linked block.
+    /// It must be longer than the longest pause of a linked block. What source and sink wait by their own time-outs is added
+    /// (<see cref="IFileSource.LongestWait"/>, <see cref="RunStart.Waits"/>).
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan StallTimeout { get; init => field = Positive(value); } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How long a cancelled run may take to write what it has read. Default 10 s. What is not committed by then is rolled back,
-    /// and the next run imports it.
+    /// How long a run may take to end once it is cancelled or has failed. Default 10 s. A cancelled run writes what it has read; what is
+    /// not committed after three quarters of this time is rolled back, and the next run imports it. The rest of the time is for closing
+    /// the run.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan StopDeadline { get; init => field = Positive(value); } = TimeSpan.FromSeconds(10);

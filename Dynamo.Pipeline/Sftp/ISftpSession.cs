@@ -26,9 +26,6 @@ internal interface ISftpSession : IAsyncDisposable
     /// <summary>What the server is like.</summary>
     SftpServerInfo Server { get; }
 
-    /// <summary>Whether a rename puts the new file in the place of one that is there.</summary>
-    bool ReplacesOnRename { get; }
-
     /// <summary>Whether it can move or remove a symbolic link and leave alone what that leads to.</summary>
     bool MovesLinks { get; }
 
@@ -63,16 +60,30 @@ internal interface ISftpSession : IAsyncDisposable
     Task<byte[]> RealPathAsync(byte[] path);
 
     /// <summary>
-    /// Writes a file, new or emptied, and closes it: only then the server tells whether all of it is there. A file that cannot be opened
-    /// for it is a <see cref="SftpStatusException"/>; then nothing of the content was read.
+    /// Writes a new file and closes it: only then the server tells whether all of it is there. A file that cannot be opened
+    /// for it, because its name is taken or for another reason, is a <see cref="SftpStatusException"/>; then nothing of the content was
+    /// read.
     /// </summary>
-    Task<SftpStatus> WriteAsync(byte[] path, Stream content);
+    /// <param name="path">Its path.</param>
+    /// <param name="content">Its content.</param>
+    /// <param name="mode">Its permission bits, less those that the server takes. The managed client cannot set them.</param>
+    Task<SftpStatus> WriteAsync(byte[] path, Stream content, uint mode);
 
     Task<SftpStatus> RemoveAsync(byte[] path);
 
-    Task<SftpStatus> MakeFolderAsync(byte[] path);
+    /// <summary>Removes an empty folder.</summary>
+    Task<SftpStatus> RemoveFolderAsync(byte[] path);
 
-    /// <summary>Renames; what happens to a file that is there tells <see cref="ReplacesOnRename"/>.</summary>
+    /// <summary>Makes a folder with these permission bits, less those that the server takes. The managed client cannot set them.</summary>
+    Task<SftpStatus> MakeFolderAsync(byte[] path, uint mode);
+
+    /// <summary>
+    /// Moves a file in one step, where the server can, to a name that nobody else knows; what has that name is replaced. OpenSSH's plain
+    /// RENAME is a link and an unlink, which removes what was put at the old name between the two.
+    /// </summary>
+    Task<SftpStatus> TakeAsync(byte[] from, byte[] to);
+
+    /// <summary>Renames. A name that is taken is a failure (section 6.5 of the draft): nothing is replaced.</summary>
     Task<SftpStatus> RenameAsync(byte[] from, byte[] to);
 
     /// <summary>Sets the time of last change.</summary>
@@ -191,6 +202,9 @@ internal readonly record struct SftpAttributes(long? Size, uint? Mode, DateTime?
     public bool IsRegular => Mode is not { } mode || (mode & TypeBits) is RegularFile or 0;
 
     public bool IsFolder => Mode is { } mode && (mode & TypeBits) == Folder;
+
+    /// <summary>The permission bits; where the server told none, those of the owner alone.</summary>
+    public uint Permissions => Mode is { } mode && (mode & 0x1FF) != 0 ? mode & 0x1FF : 0x180;
 
     public bool IsLink => Mode is { } mode && (mode & TypeBits) == Link;
 

@@ -14,6 +14,7 @@ internal sealed class ReconnectingConnection(
     private readonly CancellationTokenSource _closing = new();
     private ISftpSession? _live;
     private Task<ISftpSession>? _connecting;
+    private SourceException? _gaveUp;
     private bool _wasConnected;
     private int _losses;
 
@@ -32,9 +33,24 @@ internal sealed class ReconnectingConnection(
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+            if (_gaveUp is not null) return ValueTask.FromException<ISftpSession>(_gaveUp);
             if (_live is { Cause: null } live) return new ValueTask<ISftpSession>(live);
             if (_connecting is null || _connecting.IsCompleted) _connecting = Task.Run(ReplaceAsync, CancellationToken.None);
             return new ValueTask<ISftpSession>(_connecting.WaitAsync(cancellationToken));
+        }
+    }
+
+    /// <summary>
+    /// A new run, or somebody else who begins: what was given up is tried again. Until then everybody gets the error that it was given
+    /// up with, and the server is left alone.
+    /// </summary>
+    public void Begin()
+    {
+        lock (_gate)
+        {
+            if (_gaveUp is null) return;
+            (_gaveUp, _connecting) = (null, null);
+            Progressed();
         }
     }
 
@@ -61,7 +77,7 @@ internal sealed class ReconnectingConnection(
         while (true)
         {
             if (cause is SftpConnectionException { MayRecover: false } || _losses > (_wasConnected ? reconnects : Math.Min(1, reconnects)))
-                throw new SourceException(Describe(cause!), cause);
+                throw GiveUp(cause!);
             if (_losses > 0) await Task.Delay(SftpBackOff.Delay(_losses), time, _closing.Token).ConfigureAwait(false);
             try
             {
@@ -87,10 +103,10 @@ internal sealed class ReconnectingConnection(
         return lost.Cause;
     }
 
-    private string Describe(Exception cause)
+    private SourceException GiveUp(Exception cause)
     {
         string tried = _losses > 1 ? $" (tried {_losses} times)" : "";
-        return $"{name}{tried}: {cause.Message.TrimEnd('.')}.";
+        lock (_gate) return _gaveUp = new SourceException($"{name}{tried}: {cause.Message.TrimEnd('.')}.", cause);
     }
 }
 
@@ -101,6 +117,12 @@ internal sealed class ReconnectingConnections(int count, Func<ReconnectingConnec
 
     /// <summary>The one that lists.</summary>
     public ReconnectingConnection First => _lines[0];
+
+    /// <summary>A new run: lines that were given up are tried again.</summary>
+    public void Begin()
+    {
+        foreach (ReconnectingConnection line in _lines) line.Begin();
+    }
 
     public ReconnectingConnection LeastBusy()
     {
@@ -119,5 +141,11 @@ internal sealed class ReconnectingConnections(int count, Func<ReconnectingConnec
 /// <summary>The pauses between attempts: half a second, doubled each time, 30 seconds at most.</summary>
 internal static class SftpBackOff
 {
-    public static TimeSpan Delay(int losses) => TimeSpan.FromSeconds(Math.Min(30, 0.5 * Math.Pow(2, Math.Min(losses, 10) - 1)));
+    public static TimeSpan Longest { get; } = TimeSpan.FromSeconds(30);
+
+    public static TimeSpan Delay(int losses)
+    {
+        var delay = TimeSpan.FromSeconds(0.5 * Math.Pow(2, Math.Min(losses, 10) - 1));
+        return delay < Longest ? delay : Longest;
+    }
 }

@@ -18,13 +18,11 @@ internal sealed class SftpConnection : ISftpSession
 {
     private const int ListingDepth = 32;
 
-    private static readonly byte[] NoAttributes = new byte[4];
-
     // SSH_FXF_READ, and no attributes.
     private static readonly byte[] OpenForReading = [0, 0, 0, 1, 0, 0, 0, 0];
 
-    // SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_TRUNC.
-    private static readonly byte[] OpenForCreating = [0, 0, 0, 0x1A, 0, 0, 0, 0];
+    // SSH_FXF_WRITE | SSH_FXF_CREAT | SSH_FXF_EXCL: never an existing file, and so through no link.
+    private static readonly byte[] OpenForCreating = [0, 0, 0, 0x2A];
 
     private readonly SftpTransport _transport;
     private readonly SftpTiming _timing;
@@ -88,9 +86,6 @@ internal sealed class SftpConnection : ISftpSession
             return new SftpServerInfo(SshClientKind.OpenSsh, Extensions, RoundTrip, handles, Files.Limit);
         }
     }
-
-    /// <summary>Whether RENAME can be had with POSIX semantics: atomic, and replacing the target.</summary>
-    public bool ReplacesOnRename => _extensions.ContainsKey(SftpProtocol.PosixRename);
 
     public bool MovesLinks => true;
 
@@ -194,9 +189,10 @@ internal sealed class SftpConnection : ISftpSession
         }
     }
 
-    public async Task<SftpStatus> WriteAsync(byte[] path, Stream content)
+    public async Task<SftpStatus> WriteAsync(byte[] path, Stream content, uint mode)
     {
-        byte[] handle = await Ask(new SftpHandleCall(), SftpProtocol.Open, path, OpenForCreating).ConfigureAwait(false);
+        byte[] fields = [.. OpenForCreating, .. Permissions(mode)];
+        byte[] handle = await Ask(new SftpHandleCall(), SftpProtocol.Open, path, fields).ConfigureAwait(false);
         try
         {
             var buffer = new byte[SftpProtocol.SafeReadLength];
@@ -227,11 +223,16 @@ internal sealed class SftpConnection : ISftpSession
 
     public Task<SftpStatus> RemoveAsync(byte[] path) => Ask(new SftpStatusCall(), SftpProtocol.Remove, path, []);
 
-    public Task<SftpStatus> MakeFolderAsync(byte[] path) => Ask(new SftpStatusCall(), SftpProtocol.MkDir, path, NoAttributes);
+    public Task<SftpStatus> RemoveFolderAsync(byte[] path) => Ask(new SftpStatusCall(), SftpProtocol.RmDir, path, []);
 
-    public Task<SftpStatus> RenameAsync(byte[] from, byte[] to) => ReplacesOnRename
+    public Task<SftpStatus> MakeFolderAsync(byte[] path, uint mode) =>
+        Ask(new SftpStatusCall(), SftpProtocol.MkDir, path, Permissions(mode));
+
+    public Task<SftpStatus> TakeAsync(byte[] from, byte[] to) => _extensions.ContainsKey(SftpProtocol.PosixRename)
         ? Ask(new SftpStatusCall(), SftpProtocol.Extended, SftpProtocol.PosixRenameName, [.. Text(from), .. Text(to)])
-        : Ask(new SftpStatusCall(), SftpProtocol.Rename, from, Text(to));
+        : RenameAsync(from, to);
+
+    public Task<SftpStatus> RenameAsync(byte[] from, byte[] to) => Ask(new SftpStatusCall(), SftpProtocol.Rename, from, Text(to));
 
     public Task<SftpStatus> SetTimeAsync(byte[] path, DateTime modifiedUtc)
     {
@@ -267,6 +268,15 @@ internal sealed class SftpConnection : ISftpSession
     {
         Send(call, type, text, fields);
         return call.Completion;
+    }
+
+    /// <summary>SSH_FILEXFER_ATTR_PERMISSIONS alone.</summary>
+    private static byte[] Permissions(uint mode)
+    {
+        var attributes = new byte[8];
+        attributes[3] = 4;
+        BinaryPrimitives.WriteUInt32BigEndian(attributes.AsSpan(4), mode);
+        return attributes;
     }
 
     private static byte[] Text(ReadOnlySpan<byte> text)

@@ -1,6 +1,6 @@
 namespace Dynamo.Pipeline.Sftp;
 
-/// <summary>The verdicts on a server's STATUS: a file to defer, a file to quarantine, or a source that is broken.</summary>
+/// <summary>The verdicts on a server's STATUS: a file to defer, to quarantine or to try again, or a source that is broken.</summary>
 internal static class SftpFaults
 {
     /// <summary>Why a file could not be opened or read.</summary>
@@ -11,11 +11,8 @@ internal static class SftpFaults
         {
             Remedy = "Let the user who logs in read the file, then retry it",
         }, error),
-        _ => new BadFileException(new Defect("the server cannot read the file")
-        {
-            Found = error.Status.ToString(),
-            Remedy = "Look at the file on the server, then retry it",
-        }, error),
+        // FAILURE has a thousand causes, and most of them are the server's.
+        _ => new UnreadableFileException($"the server cannot read the file: {error.Status}. Look at the file on the server", error),
     };
 
     public static SourceException Listing(string source, string folder, SftpStatusException error) => error.Status.Code switch

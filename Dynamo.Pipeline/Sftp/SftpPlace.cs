@@ -41,6 +41,9 @@ internal sealed class SftpPlace
     /// <summary>Whether a folder below the root is where this source puts files itself.</summary>
     public bool IsOwnFolder(string below) => Join(Root, below) is var path && (path == Archive || path == Quarantine);
 
+    /// <summary>Whether a path is that of the archive or the quarantine, or of a folder below.</summary>
+    public bool IsOwn(string folder) => IsAtOrBelow(folder, Archive) || IsAtOrBelow(folder, Quarantine);
+
     /// <summary>A path below a folder, checked where it leaves for the server, whoever wrote it.</summary>
     /// <exception cref="ArgumentException">It does not stay below the folder.</exception>
     public static string Below(string folder, string path)
@@ -64,7 +67,10 @@ internal sealed class SftpPlace
         Beside(path, FileNames.WithTime(NameOf(path), modifiedUtc, number));
 
     /// <summary>A hidden name in the same folder for content that is on its way.</summary>
-    public static string Temporary(string path) => Beside(path, FileNames.Temporary(NameOf(path)));
+    public static string Temporary(string path) => Beside(path, FileNames.NewTemporary());
+
+    private static bool IsAtOrBelow(string path, string folder) =>
+        path == folder || (path.StartsWith(folder, StringComparison.Ordinal) && path[folder.Length] == '/');
 
     private static string Beside(string path, string name) => path[..(path.LastIndexOf('/') + 1)] + name;
 

@@ -6,8 +6,8 @@ internal static class SftpProtocol
     public const uint Version = 3;
 
     public const byte Init = 1, VersionReply = 2, Open = 3, Close = 4, Read = 5, Write = 6, Lstat = 7, Fstat = 8, SetStat = 9, OpenDir = 11,
-        ReadDir = 12, Remove = 13, MkDir = 14, RealPath = 16, Stat = 17, Rename = 18, Status = 101, Handle = 102, Data = 103, Name = 104,
-        Attrs = 105, Extended = 200, ExtendedReply = 201;
+        ReadDir = 12, Remove = 13, MkDir = 14, RmDir = 15, RealPath = 16, Stat = 17, Rename = 18, Status = 101, Handle = 102,
+        Data = 103, Name = 104, Attrs = 105, Extended = 200, ExtendedReply = 201;
 
     /// <summary>OpenSSH answers with packets of up to 256 KiB; nothing this client asks for needs a longer one.</summary>
     public const int LongestPacket = 256 * 1024;

@@ -29,6 +29,7 @@ public sealed class SftpQuarantine : IQuarantine
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<QuarantinedFile>> ListAsync(CancellationToken cancellationToken = default)
     {
+        _source.Line.Begin();
         if (!await ExistsAsync(cancellationToken).ConfigureAwait(false)) return [];
         var files = new Dictionary<string, SourceFile>(StringComparer.Ordinal);
         await foreach (SourceFile file in Walk().ListAsync(cancellationToken).ConfigureAwait(false))
@@ -94,7 +95,7 @@ public sealed class SftpQuarantine : IQuarantine
         if (await session.StatAsync(_place.Encode(moved)).ConfigureAwait(false) is not null)
             await MoveAsync(session, moved, inbox).ConfigureAwait(false);
         else if (await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false) is null)
-            Check(await session.WriteAsync(_place.Encode(inbox), Stream.Null).ConfigureAwait(false), inbox);
+            Check(await session.WriteAsync(_place.Encode(inbox), Stream.Null, SftpCompletion.NewFile).ConfigureAwait(false), inbox);
         // A marker older than its file does not count, and the file may have been mended in the quarantine.
         SftpAttributes? marker = await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false);
         SftpAttributes? file = await session.StatAsync(_place.Encode(home)).ConfigureAwait(false);
@@ -165,14 +166,16 @@ public sealed class SftpQuarantine : IQuarantine
             byte[] path = _place.Encode(LocationOf(listed.Path));
             using FileContent content = await _source.Opening.WholeAsync(listed, path, cancellationToken).ConfigureAwait(false);
             if (ReasonFile.TryParse(content.Bytes) is not { } reason) return null;
-            string location = LocationOf(listed.Path[..(listed.Path.LastIndexOf('/') + 1)] + reason.FileName);
+            string below = listed.Path[..(listed.Path.LastIndexOf('/') + 1)] + reason.FileName;
+            if (!reason.BelongsTo(below)) return null;
+            string location = LocationOf(below);
             return new QuarantinedFile(reason.Source, reason.File, location)
             {
                 QuarantinedUtc = reason.QuarantinedUtc,
                 Defect = reason.Defect,
             };
         }
-        catch (Exception error) when (error is FileChangedException or BadFileException)
+        catch (Exception error) when (error is FileChangedException or BadFileException or UnreadableFileException)
         {
             return null;
         }

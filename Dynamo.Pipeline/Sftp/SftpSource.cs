@@ -18,7 +18,6 @@ public sealed class SftpSource : IFileSource
     private readonly SftpCompletion _completion;
     private readonly ReconnectingConnections _lines;
     private readonly SftpOpening _opening;
-    private readonly Lazy<SshAskPass?> _askPass;
     private readonly Lazy<bool> _isManaged;
 
     /// <summary>An address with every other option at its default.</summary>
@@ -42,7 +41,6 @@ public sealed class SftpSource : IFileSource
         Name = options.ToString();
         _place = new SftpPlace(options);
         _completion = new SftpCompletion(Name, _place, options);
-        _askPass = new Lazy<SshAskPass?>(() => options.HasPassword ? new SshAskPass() : null);
         _isManaged = new Lazy<bool>(() => SshCommand.ClientOf(options) == SshClientKind.Managed);
         _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
             Name, options.Reconnects, options.TimeProvider, token => ConnectAsync(connect, token)));
@@ -55,6 +53,9 @@ public sealed class SftpSource : IFileSource
     /// <summary>The options it was made with.</summary>
     public SftpSourceOptions Options { get; }
 
+    /// <summary>Whether a listing only says what a killed run left set aside, and does not put it back.</summary>
+    internal bool ChangesNothing { get; set; }
+
     internal SftpPlace Place => _place;
 
     internal ReconnectingConnection Line => _lines.First;
@@ -63,6 +64,10 @@ public sealed class SftpSource : IFileSource
 
     /// <inheritdoc/>
     public int OpensInFlight => Options.OpensInFlight;
+
+    /// <summary>The settle time, the deadline of a request, and all attempts to reach the server again.</summary>
+    public TimeSpan LongestWait =>
+        Options.SettleTime + Options.Deadline + (Options.Reconnects + 1) * (Options.ConnectTimeout + SftpBackOff.Longest);
 
     /// <summary>
     /// Connects, unless that is done. Call it early to have the connection made while other things start, or to learn whether the server
@@ -75,12 +80,18 @@ public sealed class SftpSource : IFileSource
         await DescribeAsync(cancellationToken).ConfigureAwait(false);
 
     /// <summary>Connects, unless that is done, and tells what the server is like.</summary>
-    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken) =>
-        (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
+    internal async ValueTask<SftpServerInfo> DescribeAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        return (await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false)).Server;
+    }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
-        new SftpWalk(_place, _lines.First, Options, Name).ListAsync(cancellationToken);
+    public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        return new SftpWalk(_place, _lines.First, Options, Name) { ChangesNothing = ChangesNothing }.ListAsync(cancellationToken);
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
@@ -97,30 +108,34 @@ public sealed class SftpSource : IFileSource
     {
         ArgumentNullException.ThrowIfNull(files);
         foreach (CompletedFile settled in files) _place.PathOf(settled.File);
+        using var claims = new SftpClaims(_place);
+        await CompleteAsync(claims, files, cancellationToken).ConfigureAwait(false);
+        await claims.RemoveAsync(_lines.First.Live).ConfigureAwait(false);
+    }
+
+    private async Task CompleteAsync(SftpClaims claims, IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken)
+    {
         foreach (CompletedFile[] some in files.Where(file => file.Defect is null).Chunk(CompletedAtOnce))
-            await Task.WhenAll(some.Select(file => CompleteAsync(file, cancellationToken))).ConfigureAwait(false);
+            await Task.WhenAll(some.Select(file => CompleteAsync(claims, file, cancellationToken))).ConfigureAwait(false);
         List<CompletedFile> bad = [.. files.Where(file => file.Defect is not null)];
         for (int next = 0, count; next < bad.Count; next += count)
         {
             // A bad file holds two files open while it is copied; what the window leaves of the server's handles is a fifth of them.
             ISftpSession session = await _lines.First.GetAsync(cancellationToken).ConfigureAwait(false);
             count = Math.Clamp(session.Files.Limit / 10, 1, Math.Min(MostBadAtOnce, bad.Count - next));
-            await Task.WhenAll(bad.GetRange(next, count).Select(file => CompleteAsync(file, cancellationToken))).ConfigureAwait(false);
+            Task several = Task.WhenAll(bad.GetRange(next, count).Select(file => CompleteAsync(claims, file, cancellationToken)));
+            await several.ConfigureAwait(false);
         }
     }
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await _lines.DisposeAsync().ConfigureAwait(false);
-        if (_askPass.IsValueCreated) _askPass.Value?.Dispose();
-    }
+    public ValueTask DisposeAsync() => _lines.DisposeAsync();
 
     /// <summary>The address, without a password.</summary>
     /// <returns><see cref="Name"/>.</returns>
     public override string ToString() => Name;
 
-    private async Task CompleteAsync(CompletedFile file, CancellationToken cancellationToken)
+    private async Task CompleteAsync(SftpClaims claims, CompletedFile file, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -128,7 +143,7 @@ public sealed class SftpSource : IFileSource
             ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                await _completion.CompleteAsync(session, file).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await _completion.CompleteAsync(session, claims, file).WaitAsync(cancellationToken).ConfigureAwait(false);
                 line.Progressed();
                 return;
             }
@@ -144,7 +159,7 @@ public sealed class SftpSource : IFileSource
         var timing = new SftpTiming(Options.ConnectTimeout, Options.Deadline, Options.KeepAlive);
         if (connect is null && _isManaged.Value)
             return await SshNetSession.StartAsync(Options, timing, cancellationToken).ConfigureAwait(false);
-        SftpTransport transport = connect?.Invoke() ?? SshProcess.Start(Options, _askPass.Value);
+        SftpTransport transport = connect?.Invoke() ?? SshProcess.Start(Options);
         return await SftpConnection.StartAsync(transport, timing, Options.TimeProvider, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -14,6 +14,9 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
     private const string OnlyKeeps = "a symbolic link, which the managed client cannot move or delete without what it leads to; keep files "
         + "after the commit, or use the ssh client";
 
+    private const string SetAside =
+        "a version that an interrupted run had set aside; it is put back when there is no other file of that name";
+
     private const long MostFolderNames = 32L << 20;
 
     private readonly FileSelection _filter = new(new FolderSourceOptions
@@ -25,8 +28,12 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
     private readonly SftpYoungFiles _young = new(place, line, options);
     private readonly SftpOwnFolders _own = new(place, line);
     private readonly Stack<string> _folders = new([""]);
+    private readonly List<(string Path, string Name)> _claims = [];
     private long _folderNames;
     private int _names;
+
+    /// <summary>Whether to say only what a killed run left set aside, and not to put it back.</summary>
+    public bool ChangesNothing { get; init; }
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -42,6 +49,11 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
                 else if (file.DeferReason is not null || !_young.Takes(file)) yield return file;
                 if (!_young.IsFull) continue;
                 await foreach (SourceFile settled in _young.LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
+            }
+            foreach (SourceFile left in await PutBackAsync(folder, cancellationToken).ConfigureAwait(false))
+            {
+                // With markers, the next listing matches them.
+                if (left.DeferReason is not null || (markers is null && !_young.Takes(left))) yield return left;
             }
             foreach (SourceFile file in markers?.Verdicts() ?? []) yield return file;
         }
@@ -85,6 +97,55 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
         }
     }
 
+    /// <summary>
+    /// Puts back what a killed run had set aside in a folder, so that it is listed: the ledger says what is to be done with it. If another
+    /// file has its path by now, it stays until that one is dealt with.
+    /// </summary>
+    private async Task<List<SourceFile>> PutBackAsync(string folder, CancellationToken cancellationToken)
+    {
+        var files = new List<SourceFile>();
+        foreach ((string path, string name) in _claims.Where(claims => !SftpClaims.IsInUse(claims.Name)))
+        {
+            try
+            {
+                ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+                await PutBackAsync(session, folder, path, files, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is SftpStatusException or SftpConnectionException or SftpProtocolException)
+            {
+                files.Add(Deferred(path, $"set aside, and cannot be put back: {e.Message}"));
+            }
+        }
+        _claims.Clear();
+        return files;
+    }
+
+    private async Task PutBackAsync(
+        ISftpSession session, string folder, string claims, List<SourceFile> files, CancellationToken cancellationToken)
+    {
+        string from = place.FolderOf(claims);
+        await foreach (SftpEntry[] entries in session.ListAsync(place.Encode(from), cancellationToken).ConfigureAwait(false))
+        {
+            foreach (SftpEntry entry in entries)
+            {
+                SftpNames.Check(entry.Name);
+                if (SftpNames.IsSelfOrParent(entry.Name) || !place.Names.TryDecode(entry.Name, out string? name)) continue;
+                string path = Join(folder, name);
+                var status = new SftpStatus(SftpCode.Failure, "");
+                if (!ChangesNothing)
+                {
+                    Task<SftpStatus> moving =
+                        session.RenameAsync(place.Encode(SftpPlace.Join(from, name)), place.Encode(place.FolderOf(path)));
+                    status = await moving.WaitAsync(cancellationToken).ConfigureAwait(false);
+                }
+                if (status.Code == SftpCode.NoSuchFile || !_filter.WantsFile(name)) continue;
+                (SourceFile file, _) = Entry(path, name, entry.Attributes);
+                files.Add(status.IsOk && options.DoneMarker is null ? file : file with { DeferReason = SetAside });
+            }
+        }
+        if (!ChangesNothing) await session.RemoveFolderAsync(place.Encode(from)).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>A folder below that cannot be listed is deferred; without the root there is no source.</summary>
     private List<(SourceFile, bool)>? Unlisted(string folder, SftpStatusException error)
     {
@@ -111,6 +172,7 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
             if (!isText) taken.Add((Deferred(path, $"the name is not valid {options.NameEncoding.WebName}"), false));
             else if (entry.Attributes.IsFolder)
             {
+                if (FileNames.IsClaims(name)) _claims.Add((path, name!));
                 if (AddFolder(path, name!) is { } deferred) taken.Add((deferred, false));
             }
             else if (!_filter.WantsFile(name!) && !IsMarker(name!)) continue;

@@ -80,9 +80,6 @@ internal sealed partial class SshNetSession : ISftpSession
 
     public SftpServerInfo Server => new(SshClientKind.Managed, new Dictionary<string, string>(), RoundTrip, null, Files.Limit);
 
-    /// <summary>SSH.NET's plain RENAME leaves it to the server, and OpenSSH refuses then.</summary>
-    public bool ReplacesOnRename => false;
-
     public bool MovesLinks => false;
 
     private TimeSpan RoundTrip { get; set; }
@@ -180,9 +177,9 @@ internal sealed partial class SshNetSession : ISftpSession
         ? Encoding.Latin1.GetBytes(found.FullName)
         : throw NotThere();
 
-    public async Task<SftpStatus> WriteAsync(byte[] path, Stream content)
+    public async Task<SftpStatus> WriteAsync(byte[] path, Stream content, uint mode)
     {
-        RenciStream stream = await OpenAsync(Text(path), LongestRead, FileMode.Create, FileAccess.Write).ConfigureAwait(false);
+        RenciStream stream = await OpenAsync(Text(path), LongestRead, FileMode.CreateNew, FileAccess.Write).ConfigureAwait(false);
         try
         {
             var buffer = new byte[LongestRead];
@@ -207,8 +204,13 @@ internal sealed partial class SshNetSession : ISftpSession
         ? throw new SftpStatusException(new SftpStatus(SftpCode.Failure, "it is a folder"))
         : DoAsync(() => file.DeleteAsync(CancellationToken.None)));
 
-    public Task<SftpStatus> MakeFolderAsync(byte[] path) =>
+    public Task<SftpStatus> RemoveFolderAsync(byte[] path) =>
+        StatusAsync(() => DoAsync(() => _client.DeleteDirectoryAsync(Text(path), CancellationToken.None)));
+
+    public Task<SftpStatus> MakeFolderAsync(byte[] path, uint mode) =>
         StatusAsync(() => DoAsync(() => _client.CreateDirectoryAsync(Text(path), CancellationToken.None)));
+
+    public Task<SftpStatus> TakeAsync(byte[] from, byte[] to) => RenameAsync(from, to);
 
     public Task<SftpStatus> RenameAsync(byte[] from, byte[] to) => WithAsync(from, file => BlockAsync(() => file.MoveTo(Text(to))));
 

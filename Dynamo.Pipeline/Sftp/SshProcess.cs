@@ -37,14 +37,16 @@ internal sealed class SshProcess : SftpTransport
 
     private readonly Process _process;
     private readonly string? _password;
+    private readonly SshAskPass? _askPass;
     private readonly StringBuilder _words = new();
     private readonly Task _listening;
     private int _isAborted;
 
-    private SshProcess(Process process, string? password)
+    private SshProcess(Process process, string? password, SshAskPass? askPass)
     {
         _process = process;
         _password = password;
+        _askPass = askPass;
         Input = process.StandardOutput.BaseStream;
         Output = process.StandardInput.BaseStream;
         _listening = Task.Run(ListenAsync);
@@ -56,20 +58,24 @@ internal sealed class SshProcess : SftpTransport
 
     /// <summary>Starts the client.</summary>
     /// <param name="options">Where to, and as whom.</param>
-    /// <param name="askPass">Answers for the password; needed when the options have one.</param>
     /// <returns>The running process.</returns>
     /// <exception cref="SftpConnectionException">There is no client.</exception>
-    public static SshProcess Start(SftpSourceOptions options, SshAskPass? askPass)
+    public static SshProcess Start(SftpSourceOptions options)
     {
         ProcessStartInfo start = SshCommand.For(options);
-        if (options.Password is { } password) askPass?.Prepare(start, password);
+        SshAskPass? askPass = options.Password is { } password ? new SshAskPass(password) : null;
         try
         {
-            return new SshProcess(Process.Start(start)!, options.Password);
+            askPass?.Prepare(start);
+            Process process = Process.Start(start)!;
+            askPass?.AnswerOnly(process.Id);
+            return new SshProcess(process, options.Password, askPass);
         }
-        catch (Exception e) when (e is Win32Exception or FileNotFoundException)
+        catch (Exception e)
         {
-            throw SshDiagnosis.Missing(start.FileName, e);
+            askPass?.Dispose();
+            if (e is Win32Exception or FileNotFoundException) throw SshDiagnosis.Missing(start.FileName, e);
+            throw;
         }
     }
 
@@ -98,6 +104,7 @@ internal sealed class SshProcess : SftpTransport
     {
         Abort();
         _process.Dispose();
+        _askPass?.Dispose();
     }
 
     /// <summary>
@@ -156,6 +163,7 @@ internal static class SshCommand
             CreateNoWindow = true,
         };
         foreach (string argument in Arguments(options)) start.ArgumentList.Add(argument);
+        SshEnvironment.Reduce(start);
         return start;
     }
 
@@ -223,51 +231,3 @@ internal static class SshCommand
     }
 }
 
-/// <summary>
-/// Hands a password to ssh through its askpass mechanism. The program that ssh runs is a script of two lines without a secret in it, in a
-/// folder only this user can enter; the password reaches it in the environment of that one ssh process, never on a command line and never
-/// in a file.
-/// </summary>
-internal sealed class SshAskPass : IDisposable
-{
-    private const string Variable = "DYNAMO_SSH_ANSWER";
-
-    // printf is a shell builtin: no process sees the password among its arguments.
-    private const string UnixScript = $"#!/bin/sh\nprintf '%s\\n' \"${Variable}\"\n";
-
-    // Delayed expansion is not parsed again, so that & | < > % ! in a password stay what they are.
-    private const string WindowsScript = $"@echo off\r\nsetlocal EnableDelayedExpansion\r\necho(!{Variable}!\r\n";
-
-    private readonly string _folder;
-    private readonly string _script;
-
-    public SshAskPass()
-    {
-        _folder = Directory.CreateTempSubdirectory("dynamo-askpass-").FullName;
-        _script = Path.Combine(_folder, OperatingSystem.IsWindows() ? "answer.cmd" : "answer");
-        File.WriteAllText(_script, OperatingSystem.IsWindows() ? WindowsScript : UnixScript);
-        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(_script, UnixFileMode.UserRead | UnixFileMode.UserExecute);
-    }
-
-    /// <summary>Prepares a process that will be asked for the password.</summary>
-    public void Prepare(ProcessStartInfo start, string password)
-    {
-        start.Environment["SSH_ASKPASS"] = _script;
-        start.Environment["SSH_ASKPASS_REQUIRE"] = "force";
-        // Clients before OpenSSH 8.4 do not know "force" and want a display; nothing is ever shown on it.
-        start.Environment.TryAdd("DISPLAY", ":0");
-        start.Environment[Variable] = password;
-    }
-
-    public void Dispose()
-    {
-        try
-        {
-            Directory.Delete(_folder, recursive: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // A script without a secret is left behind in the temporary folder: nothing to end a run for.
-        }
-    }
-}

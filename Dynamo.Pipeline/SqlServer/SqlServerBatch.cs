@@ -89,6 +89,7 @@ internal sealed class SqlServerBatch<TRow>
 internal sealed class SqlServerWriting<TRow>
 {
     private readonly FileOrder[] _orders;
+    private Task? _abandoned;
 
     public SqlServerWriting(
         FileWork<TRow>[] works, string source, int maxBadRows, bool isContested, SqlConnection connection,
@@ -148,7 +149,8 @@ internal sealed class SqlServerWriting<TRow>
     public bool IsOvertaken { get; set; }
 
     /// <summary>A bulk copy that was given up because the server is silent. Nobody else uses the connection until it ends.</summary>
-    public Task? Abandoned { get; set; }
+    /// <remarks>The thread of the copy looks at it, while the writer sets it.</remarks>
+    public Task? Abandoned { get => Volatile.Read(ref _abandoned); set => Volatile.Write(ref _abandoned, value); }
 
     /// <summary>Stops a bulk copy that still sends rows although nobody wants them any more.</summary>
     public void ThrowIfOver()

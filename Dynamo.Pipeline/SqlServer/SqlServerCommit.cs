@@ -103,6 +103,7 @@ internal static class SqlServerTransaction
     {
         SqlConnection connection = transaction.Connection ?? throw new InvalidOperationException("The server has ended the transaction.");
         TimeSpan longest = db.Options.CommandTimeout < s_longestCommit ? db.Options.CommandTimeout : s_longestCommit;
+        db.Waits(longest);
         SqlCommand command = SqlServerQueries.Command(connection, transaction, "COMMIT TRANSACTION", SqlServerText.Seconds(longest));
         await using (command.ConfigureAwait(false))
             await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);

@@ -84,6 +84,7 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         // Between two notices are an answer, the next request and its rows. SqlClient allows the stall time for each.
         TimeSpan longest = (3 * db.Options.StallTimeout) + s_attention;
         using var quiet = new CancellationTokenSource(longest, db.Options.TimeProvider);
+        db.Waits(longest);
         copy.SqlRowsCopied += Copied;
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(quiet.Token, writing.Cancellation);
         Task copying = Task.Factory.StartNew(
@@ -101,7 +102,12 @@ internal sealed class SqlServerCopy<TRow>(SqlServerDb db, SqlServerTarget<TRow> 
         }
         await copying.ConfigureAwait(false);
 
-        void Restart() => quiet.CancelAfter(longest);
+        void Restart()
+        {
+            db.Waits(longest);
+            quiet.CancelAfter(longest);
+        }
+
         void Copied(object? sender, SqlRowsCopiedEventArgs e) => Restart();
     }
 

@@ -17,6 +17,9 @@ internal sealed class SqlServerDb
     /// </summary>
     private const int PacketSize = 16_000;
 
+    /// <summary>How long SqlClient may take beyond its time-out, to connect or to tell the server to stop.</summary>
+    private static readonly TimeSpan s_attention = TimeSpan.FromSeconds(30);
+
     private readonly string _connection, _alone;
     private readonly bool _takesToken;
     private readonly ResiliencePipeline _retry;
@@ -63,6 +66,12 @@ internal sealed class SqlServerDb
     /// <summary>Whether the connection string says how to log in.</summary>
     public bool SaysHow { get; }
 
+    /// <summary>The run that is told what is waited for, as its calls are silent for long. Set when a run begins.</summary>
+    public RunStart? Run { get; set; }
+
+    /// <summary>Somebody begins to wait for the server.</summary>
+    public void Waits(TimeSpan longest) => Run?.Waits($"the answer of {Name}", longest + s_attention);
+
     public int CommandSeconds => SqlServerText.Seconds(Options.CommandTimeout);
 
     /// <summary>Opens a connection. A lasting one is not pooled, so that its session ends when it is closed.</summary>
@@ -102,6 +111,7 @@ internal sealed class SqlServerDb
         string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken) =>
         await _retry.ExecuteAsync(async token => await GuardAsync(doing, async () =>
         {
+            Waits(Options.CommandTimeout);
             SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
@@ -153,6 +163,7 @@ internal static class SqlServerQueries
         CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
         var rows = new List<T>();
+        db.Waits(db.Options.CommandTimeout);
         SqlCommand command = Command(connection, transaction, sql, db.CommandSeconds, parameters);
         await using (command.ConfigureAwait(false))
         {
@@ -168,6 +179,7 @@ internal static class SqlServerQueries
         this SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, string sql, CancellationToken cancellationToken,
         params (string Name, object? Value)[] parameters)
     {
+        db.Waits(db.Options.CommandTimeout);
         SqlCommand command = Command(connection, transaction, sql, db.CommandSeconds, parameters);
         await using (command.ConfigureAwait(false))
             return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);

@@ -31,6 +31,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
     public static async Task<SqlServerSession<TRow>> OpenAsync(
         SqlServerDb db, RowMap<TRow> map, RunStart run, CancellationToken cancellationToken)
     {
+        db.Run = run;
         SqlServerLease lease = await db.RetryAsync(
             "claiming the source", (_, token) => SqlServerLease.TakeAsync(db, run.Source, token), cancellationToken).ConfigureAwait(false);
         try

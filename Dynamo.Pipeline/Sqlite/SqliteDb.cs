@@ -38,14 +38,15 @@ internal sealed class SqliteDb : IDisposable
     public string ErrorMessage => raw.sqlite3_errmsg(Handle).utf8_to_string() ?? "";
 
     public static SqliteDb Open(string path, bool create) =>
-        Open(path, raw.SQLITE_OPEN_READWRITE | (create ? raw.SQLITE_OPEN_CREATE : 0));
+        Open(path, path, raw.SQLITE_OPEN_READWRITE | (create ? raw.SQLITE_OPEN_CREATE : 0));
 
-    public static SqliteDb OpenToRead(string path) => Open(path, raw.SQLITE_OPEN_READONLY);
+    /// <summary>Opens a database to read it, by the address that a <see cref="SqliteVisit"/> gives.</summary>
+    public static SqliteDb OpenToRead(string uri, string path) => Open(uri, path, raw.SQLITE_OPEN_READONLY | raw.SQLITE_OPEN_URI);
 
-    private static SqliteDb Open(string path, int flags)
+    private static SqliteDb Open(string address, string path, int flags)
     {
         flags |= raw.SQLITE_OPEN_NOMUTEX | SqliteNative.OpenWithExtendedCodes;
-        int code = raw.sqlite3_open_v2(path, out sqlite3 handle, flags, null);
+        int code = raw.sqlite3_open_v2(address, out sqlite3 handle, flags, null);
         var db = new SqliteDb(handle, path);
         if (code == raw.SQLITE_OK) return db;
         SinkException fault = handle.IsInvalid ? SqliteFault.Of(code, "out of memory", path, "opening it") : db.Fault("opening it");

@@ -35,7 +35,7 @@ public static class SqliteDdl
 internal static class SqliteSchema
 {
     /// <summary>It rises with every change of the tables below; a database with a higher one is refused.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
@@ -78,10 +78,14 @@ internal static class SqliteSchema
             ALTER TABLE {runs} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
             ALTER TABLE {runs} ADD COLUMN RowsFlagged INTEGER NOT NULL DEFAULT 0;
             """;
-        return string.Create(CultureInfo.InvariantCulture, $"""
-            {two}
+        string three = from >= 3 ? "" : $"""
             ALTER TABLE {runs} ADD COLUMN RowsCollided INTEGER NOT NULL DEFAULT 0;
             ALTER TABLE {Quote(options.LedgerTable)} ADD COLUMN FileId INTEGER;
+            """;
+        return string.Create(CultureInfo.InvariantCulture, $"""
+            {two}
+            {three}
+            ALTER TABLE {runs} ADD COLUMN Reason TEXT;
             {Indexes(options)};
             UPDATE {Quote(options.SchemaTable)} SET Version = {Version}
             """);
@@ -142,6 +146,7 @@ internal static class SqliteSchema
           Outcome TEXT NOT NULL,
           Host TEXT NOT NULL,
           Version TEXT NOT NULL,
+          Reason TEXT,
           {string.Join(",\n  ", RunColumns.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
         )
         """;

@@ -4,12 +4,11 @@ namespace Dynamo.Pipeline.Sqlite;
 /// Looks at a database as a run would, and changes nothing in it: would its tables take the rows, and which files does its ledger have? For
 /// checks before the first run, and for dry runs. A database that does not exist is not created. Not thread-safe.
 /// </summary>
-internal sealed class SqliteInspection<TRow> : IDisposable
+internal sealed class SqliteInspection<TRow>
 {
     private readonly string _path;
     private readonly RowMap<TRow> _map;
     private readonly SqliteSinkOptions _options;
-    private SqliteLedgerReader? _reader;
 
     /// <summary>Names the database. Nothing is opened yet.</summary>
     /// <exception cref="ArgumentException">The path is empty, or two tables have the same name.</exception>
@@ -37,6 +36,7 @@ internal sealed class SqliteInspection<TRow> : IDisposable
             CheckFolder();
             return true;
         }
+        SqliteVisit.CheckWritable(_path);
         using SqliteDb db = SqliteDb.Open(_path, create: false);
         db.Execute($"PRAGMA busy_timeout={(int)_options.BusyTimeout.TotalMilliseconds}; BEGIN IMMEDIATE", "checking it");
         try
@@ -59,8 +59,8 @@ internal sealed class SqliteInspection<TRow> : IDisposable
     /// <exception cref="SinkException">The database cannot be read.</exception>
     public LedgerEntry?[] LookUp(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
-        if (_reader is null && HasLedger()) _reader = new SqliteLedgerReader(_path, _options, source);
-        return _reader?.Find(files, cancellationToken) ?? new LedgerEntry?[files.Count];
+        if (!Exists) return new LedgerEntry?[files.Count];
+        return SqliteVisit.ReadAsync(_path, uri => Task.FromResult(LookUp(uri, source, files, cancellationToken))).GetAwaiter().GetResult();
     }
 
     /// <summary>Keeps runs of a source from beginning until the result is disposed.</summary>
@@ -72,9 +72,6 @@ internal sealed class SqliteInspection<TRow> : IDisposable
         return SqliteLease.Take(_path, source);
     }
 
-    /// <summary>Closes the database.</summary>
-    public void Dispose() => _reader?.Dispose();
-
     private void CheckFolder()
     {
         string folder = Path.GetDirectoryName(_path) ?? _path;
@@ -85,10 +82,17 @@ internal sealed class SqliteInspection<TRow> : IDisposable
             $"The database {_path} does not exist and CreateTables is off. Create it with its tables, or set CreateTables.");
     }
 
-    private bool HasLedger()
+    private LedgerEntry?[] LookUp(string uri, string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
-        if (!Exists) return false;
-        using SqliteDb db = SqliteDb.Open(_path, create: false);
-        return db.Number("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", _options.LedgerTable) is not null;
+        SqliteDb db = SqliteDb.OpenToRead(uri, _path);
+        bool hasLedger = db.Number(
+            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", _options.LedgerTable) is not null;
+        if (!hasLedger)
+        {
+            db.Dispose();
+            return new LedgerEntry?[files.Count];
+        }
+        using var reader = new SqliteLedgerReader(db, _options, source);
+        return reader.Find(files, cancellationToken);
     }
 }

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text;
+using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
 /// The right to import one source into one database: a lock of the operating system on a small file beside the database. The kernel
 /// releases it when the process ends, however it ends. The file stays: removing it would race with the next run that opens it.
+/// Only those who may write the database may open it, because whoever can open a file can lock it.
 /// </summary>
 internal sealed class SqliteLease : IDisposable
 {
@@ -18,7 +20,7 @@ internal sealed class SqliteLease : IDisposable
         string path = string.Create(CultureInfo.InvariantCulture, $"{database}.{Hash(source):x16}.lock");
         try
         {
-            return new SqliteLease(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1));
+            return new SqliteLease(OwnFile.Lock(path, database));
         }
         catch (IOException e) when (IsHeldByAnother(e))
         {
@@ -48,7 +50,11 @@ internal sealed class SqliteLease : IDisposable
         }
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        if (_file.CanWrite) OwnFile.Unlock(_file);
+        _file.Dispose();
+    }
 
     /// <summary>
     /// FNV-1a, 64 bits (draft-eastlake-fnv). It only keeps the sources of one database apart. .NET's cryptographic hashes load a library,

@@ -107,19 +107,19 @@ public sealed class SqliteLedger : ILedger, ILineage
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(key);
-        return Read(undo => undo.Trace(map, key, most), cancellationToken);
+        return VisitAsync(undo => undo.Trace(map, key, most), cancellationToken);
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId, CancellationToken cancellationToken = default) =>
-        Read(undo => undo.Older(fileId), cancellationToken);
+        VisitAsync(undo => undo.Older(fileId), cancellationToken);
 
     /// <inheritdoc/>
     public Task<Undone> PlanUndoAsync<TRow>(RowMap<TRow> map, UndoneFiles files, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(map);
         ArgumentNullException.ThrowIfNull(files);
-        return Read(undo => undo.Plan(map.Name, files), cancellationToken);
+        return VisitAsync(undo => undo.Plan(map.Name, files), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -145,13 +145,16 @@ public sealed class SqliteLedger : ILedger, ILineage
         }
     }
 
-    /// <summary>Reads one state of the database, and keeps no run from writing meanwhile.</summary>
-    private Task<T> Read<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken)
+    /// <summary>Reads one state of the database, keeps no run from writing meanwhile, and leaves nothing beside it.</summary>
+    private Task<T> VisitAsync<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken)
     {
         CheckThere(cancellationToken);
-        using SqliteDb db = SqliteDb.OpenToRead(_path);
-        db.Execute($"PRAGMA temp_store=MEMORY; PRAGMA busy_timeout={Wait}; BEGIN", "reading it");
-        return Task.FromResult(read(new SqliteUndo(db, _options)));
+        return SqliteVisit.ReadAsync(_path, uri =>
+        {
+            using SqliteDb db = SqliteDb.OpenToRead(uri, _path);
+            db.Execute($"PRAGMA temp_store=MEMORY; PRAGMA busy_timeout={Wait}; BEGIN", "reading it");
+            return Task.FromResult(read(new SqliteUndo(db, _options)));
+        });
     }
 
     private int Wait => (int)_options.BusyTimeout.TotalMilliseconds;
@@ -171,18 +174,11 @@ public sealed class SqliteLedger : ILedger, ILineage
     private async Task<T> UseAsync<T>(SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
     {
         CheckThere(default);
-        var connection = new SqliteConnectionStringBuilder
-        {
-            DataSource = _path,
-            Mode = mode,
-            Pooling = false,
-            DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
-        };
         try
         {
-            using var db = new SqliteConnection(connection.ToString());
-            await db.OpenAsync().ConfigureAwait(false);
-            return await use(db).ConfigureAwait(false);
+            return mode == SqliteOpenMode.ReadOnly
+                ? await SqliteVisit.ReadAsync(_path, uri => UseAsync(uri, mode, use)).ConfigureAwait(false)
+                : await UseAsync(_path, mode, use).ConfigureAwait(false);
         }
         catch (SqliteException e) when (e.Message.Contains("no such table", StringComparison.Ordinal))
         {
@@ -194,6 +190,20 @@ public sealed class SqliteLedger : ILedger, ILineage
             string doing = mode == SqliteOpenMode.ReadOnly ? "reading its status" : "changing its ledger";
             throw SqliteFault.Of(e.SqliteExtendedErrorCode, e.Message, _path, doing);
         }
+    }
+
+    private async Task<T> UseAsync<T>(string address, SqliteOpenMode mode, Func<SqliteConnection, Task<T>> use)
+    {
+        var connection = new SqliteConnectionStringBuilder
+        {
+            DataSource = address,
+            Mode = mode,
+            Pooling = false,
+            DefaultTimeout = Math.Max(1, (int)_options.BusyTimeout.TotalSeconds),
+        };
+        using var db = new SqliteConnection(connection.ToString());
+        await db.OpenAsync().ConfigureAwait(false);
+        return await use(db).ConfigureAwait(false);
     }
 }
 

@@ -17,9 +17,11 @@ internal sealed class SqliteLedgerReader : IDisposable
     private readonly LedgerFilter? _filter;
 
     public SqliteLedgerReader(string path, SqliteSinkOptions options, string source)
+        : this(SqliteDb.Open(path, create: false), options, source) { }
+
+    public SqliteLedgerReader(SqliteDb db, SqliteSinkOptions options, string source)
     {
-        _source = source;
-        _db = SqliteDb.Open(path, create: false);
+        (_source, _db) = (source, db);
         try
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");

@@ -44,17 +44,25 @@ internal static class SqliteRun
     }
 
     /// <summary>Closes the row with the books.</summary>
-    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome outcome, RunBooks books)
+    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome outcome, RunBooks books, string? reason)
     {
         string table = SqliteSchema.Quote(options.RunTable);
         string counts = string.Concat(RunColumns.Counts.Select(count => $", {count.Name} = ?"));
-        using SqliteStatement end = db.Prepare($"UPDATE {table} SET Outcome = ?, EndedUtc = ?{counts} WHERE RunId = ?");
+        using SqliteStatement end = db.Prepare($"UPDATE {table} SET Outcome = ?, EndedUtc = ?, Reason = ?{counts} WHERE RunId = ?");
         int parameter = 0;
         end.Text(++parameter, LedgerOutcome.Of(outcome));
         end.Time(++parameter, options.TimeProvider.GetUtcNow().UtcDateTime);
+        end.Text(++parameter, reason is null ? null : Shortened(reason));
         foreach ((_, Func<RunBooks, long> of) in RunColumns.Counts)
             end.Int64(++parameter, of(books));
         end.Int64(++parameter, runId);
         end.Run("closing the run");
+    }
+
+    /// <summary>A message may hold what is in a file.</summary>
+    private static string Shortened(string reason)
+    {
+        const int Longest = 1000;
+        return reason.Length <= Longest ? reason : reason[..Longest] + "…";
     }
 }

@@ -17,6 +17,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     private readonly SqliteSinkOptions _options;
     private readonly SqliteLease _lease;
     private readonly SqliteDb _db;
+    private readonly RunStart _run;
     private long _runId;
     private SqliteLedgerReader? _reader;
     private SqliteLedgerWriter? _ledger;
@@ -26,7 +27,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     private SqliteBatch<TRow>? _batch;
     private SqliteCheckpoints? _checkpoints;
 
-    private SqliteSession(SqliteSinkOptions options, SqliteLease lease, SqliteDb db) => (_options, _lease, _db) = (options, lease, db);
+    private SqliteSession(SqliteSinkOptions options, SqliteLease lease, SqliteDb db, RunStart run) =>
+        (_options, _lease, _db, _run) = (options, lease, db, run);
 
     public static async ValueTask<SqliteSession<TRow>> OpenAsync(
         string path, RowMap<TRow> map, SqliteSinkOptions options, RunStart run, CancellationToken cancellationToken)
@@ -38,7 +40,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         SqliteSession<TRow>? session = null;
         try
         {
-            session = new SqliteSession<TRow>(options, lease, SqliteDb.Open(path, options.CreateTables));
+            session = new SqliteSession<TRow>(options, lease, SqliteDb.Open(path, options.CreateTables), run);
             await session.PrepareAsync(map, run, cancellationToken).ConfigureAwait(false);
             return session;
         }
@@ -65,12 +67,12 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         return [.. works.Select(w => w.Result())];
     }
 
-    public async ValueTask EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    public async ValueTask EndAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken)
     {
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            SqliteRun.End(_db, _options, _runId, outcome, books);
+            SqliteRun.End(_db, _options, _runId, outcome, books, reason);
             _db.Commit("closing the run");
         }
         finally
@@ -139,6 +141,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
             if (code == raw.SQLITE_OK) return;
             bool isBusy = code is raw.SQLITE_BUSY or raw.SQLITE_LOCKED;
             if (!isBusy || _options.TimeProvider.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
+            if (wait == 1) _run.Waits($"another writer of {_db.Path}", _options.BusyTimeout);
             await Task.Delay(TimeSpan.FromMilliseconds(wait), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
     }

@@ -84,13 +84,17 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     }
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
+        EndRunAsync(outcome, books, null, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         await _oneWriter.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await Session.EndAsync(outcome, books, cancellationToken).ConfigureAwait(false);
+            await Session.EndAsync(outcome, books, reason, cancellationToken).ConfigureAwait(false);
         }
         finally
         {

@@ -61,14 +61,15 @@ public sealed class SftpSourceTests
     [Test]
     public async Task A_handle_that_is_refused_while_a_bad_file_is_put_aside_is_asked_for_again(CancellationToken cancellationToken)
     {
-        int refusals = 3;
+        int refusals = 3, looks = 0;
         var clock = new WatchedTime(Listed);
         await using SftpSource source = Scripted(server =>
         {
             while (true)
             {
                 ScriptedServer.Request request = server.Read();
-                if (request.Type == SftpProtocol.Stat)
+                // The first look is at the file that was set aside.
+                if (request.Type == SftpProtocol.Stat || (request.Type == SftpProtocol.Lstat && looks++ == 0))
                     server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
                 else if (request.Type == SftpProtocol.Lstat) server.Status(request.Id, SftpCode.NoSuchFile);
                 else if (request.Type != SftpProtocol.Open) server.Status(request.Id, SftpCode.Ok);
@@ -267,8 +268,8 @@ public sealed class SftpSourceTests
 
     [TestCase(SftpCode.NoSuchFile, typeof(FileChangedException))]
     [TestCase(SftpCode.PermissionDenied, typeof(BadFileException))]
-    [TestCase(SftpCode.Failure, typeof(BadFileException))]
-    [TestCase((SftpCode)4711, typeof(BadFileException))]
+    [TestCase(SftpCode.Failure, typeof(UnreadableFileException))]
+    [TestCase((SftpCode)4711, typeof(UnreadableFileException))]
     public async Task A_refused_file_is_that_file_s_error(object code, Type expected, CancellationToken cancellationToken)
     {
         await using SftpSource source = Scripted(server =>
@@ -316,6 +317,44 @@ public sealed class SftpSourceTests
         var error = Assert.ThrowsAsync<SourceException>(() => ListAsync(source, cancellationToken));
         Assert.That(error!.Message, Does.Contain("ended the SFTP session").And.Contain("pipe"));
         Assert.That(connections, Is.EqualTo(3));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_source_whose_server_was_down_connects_again_in_the_next_run(bool wasUp, CancellationToken cancellationToken)
+    {
+        File.WriteAllText(_inbox["a.csv"], "12345");
+        bool isDown = !wasUp;
+        int connections = 0;
+        var dead = new List<SftpServerTransport>();
+        await using SftpSource source = new(Options() with { Reconnects = 1 }, () =>
+        {
+            connections++;
+            if (isDown) throw new SftpConnectionException("nobody listens", mayRecover: true);
+            var transport = new SftpServerTransport();
+            dead.Add(transport);
+            return transport;
+        });
+        if (wasUp)
+        {
+            Assert.That(await ListAsync(source, cancellationToken), Has.Count.EqualTo(1));
+            isDown = true;
+            dead.ForEach(transport => transport.Abort());
+        }
+        var first = Assert.ThrowsAsync<SourceException>(() => ListAsync(source, cancellationToken));
+        int tried = connections;
+        var file = new SourceFile("a.csv", 5, Listed);
+        var same = Assert.ThrowsAsync<SourceException>(async () => await source.OpenAsync(file, 10, cancellationToken));
+        Assert.That(connections, Is.EqualTo(tried), "a run that has given up does not try again with each of its files");
+        var second = Assert.ThrowsAsync<SourceException>(() => ListAsync(source, cancellationToken));
+
+        isDown = false;
+        List<SourceFile> files = await ListAsync(source, cancellationToken);
+
+        Assert.That(new[] { first!.Message, same!.Message, second!.Message }, Has.All.Contains("nobody listens"));
+        Assert.That(files.Select(listed => listed.Path), Is.EqualTo(new[] { "a.csv" }));
+        using FileContent content = await source.OpenAsync(files[0], 10, cancellationToken);
+        Assert.That(content.Bytes.Length, Is.EqualTo(5));
     }
 
     [Test]

@@ -26,32 +26,62 @@ public sealed class SshCommandTests
     [Test]
     public void The_askpass_script_holds_no_secret_and_is_gone_afterwards()
     {
-        var start = new ProcessStartInfo("ssh");
+        ProcessStartInfo start = SshCommand.For(new SftpSourceOptions { Host = "h" });
         string script;
-        using (var askPass = new SshAskPass())
+        using (var askPass = new SshAskPass("s3cret"))
         {
-            askPass.Prepare(start, "s3cret");
+            askPass.Prepare(start);
             script = start.Environment["SSH_ASKPASS"]!;
             Assert.That(File.ReadAllText(script), Does.Not.Contain("s3cret"));
             Assert.That(start.Environment["SSH_ASKPASS_REQUIRE"], Is.EqualTo("force"));
+            if (!OperatingSystem.IsWindows()) Assert.That(start.Environment.Values, Has.None.Contains("s3cret"));
         }
-        Assert.That(File.Exists(script), Is.False);
+        Assert.That(Directory.Exists(Path.GetDirectoryName(script)), Is.False);
     }
 
     [TestCase("plain")]
     [TestCase("with space ' \" $HOME `id` \\n %s ; & | ü")]
     [TestCase("-n")]
-    public void The_askpass_script_answers_any_password_as_it_is(string password)
+    public void The_askpass_script_answers_any_password_as_it_is_and_once(string password)
     {
         if (OperatingSystem.IsWindows()) Assert.Ignore("the Unix script");
-        using var askPass = new SshAskPass();
+        using var askPass = new SshAskPass(password);
+        askPass.AnswerOnly(Environment.ProcessId);
+
+        Assert.That(Ask(askPass, "ann@example.org's password: "), Is.EqualTo(password + "\n"));
+        Assert.That(Ask(askPass, "ann@example.org's password: "), Is.Empty);
+        Assert.That(Ask(askPass, "Enter passphrase for key '/home/ann/.ssh/id': "), Is.EqualTo(password + "\n"));
+    }
+
+    [TestCase("Are you sure you want to continue connecting (yes/no/[fingerprint])? ")]
+    [TestCase("ann@example.org's new password: ")]
+    [TestCase("Enter PIN for 'token': ")]
+    public void The_askpass_script_answers_no_other_question(string question)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("the Unix script");
+        using var askPass = new SshAskPass("s3cret");
+        askPass.AnswerOnly(Environment.ProcessId);
+
+        Assert.That(Ask(askPass, question), Is.Empty);
+    }
+
+    [Test]
+    public void The_askpass_script_answers_no_other_process()
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("the Unix script");
+        using var askPass = new SshAskPass("s3cret");
+        askPass.AnswerOnly(1);
+
+        Assert.That(Ask(askPass, "ann@example.org's password: "), Is.Empty);
+    }
+
+    private static string Ask(SshAskPass askPass, string question)
+    {
         var prepared = new ProcessStartInfo();
-        askPass.Prepare(prepared, password);
-        var start = new ProcessStartInfo(prepared.Environment["SSH_ASKPASS"]!) { RedirectStandardOutput = true };
-        foreach (var (name, value) in prepared.Environment) start.Environment[name] = value;
-        start.ArgumentList.Add("ann@example.org's password: ");
+        askPass.Prepare(prepared);
+        var start = new ProcessStartInfo(prepared.Environment["SSH_ASKPASS"]!, [question]) { RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
-        Assert.That(process.StandardOutput.ReadToEnd(), Is.EqualTo(password + "\n"));
+        return process.StandardOutput.ReadToEnd();
     }
 
     [TestCase("Host key verification failed.", "not known", false)]
@@ -75,6 +105,6 @@ public sealed class SshCommandTests
 
     [Test]
     public void A_missing_client_says_how_to_get_one() =>
-        Assert.That(() => SshProcess.Start(new SftpSourceOptions { Host = "h", SshProgram = "no-such-ssh-client" }, null),
+        Assert.That(() => SshProcess.Start(new SftpSourceOptions { Host = "h", SshProgram = "no-such-ssh-client" }),
             Throws.TypeOf<SftpConnectionException>().With.Message.Contains("openssh-client"));
 }

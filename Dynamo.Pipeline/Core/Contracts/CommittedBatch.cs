@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline;
 
 /// <summary>
-/// A batch whose transaction is committed and whose files are completed at the source. Blocks after the commit receive it,
-/// several at the same time, so they must not change it.
+/// A batch whose transaction is committed and whose files are completed at the source, unless the source failed. Blocks after the
+/// commit receive it, several at the same time, so they must not change it.
 /// </summary>
 /// <typeparam name="TRow">The type of a row.</typeparam>
 /// <param name="Files">
@@ -33,8 +33,9 @@ public sealed record CommittedBatch<TRow>(IReadOnlyList<FileRows<TRow>> Files, I
 public enum Delivery
 {
     /// <summary>
-    /// Each batch at most once. A process that crashes may have committed batches that the block never got, and no later run hands
-    /// them over. Code that must see every reading reads the database.
+    /// Each batch at most once. A process that crashes, or a run that ends early and whose blocks do not keep up until its deadline, may
+    /// have committed batches that the block never got, and no later run hands them over. Code that must see every reading reads the
+    /// database.
     /// </summary>
     BestEffort,
 }

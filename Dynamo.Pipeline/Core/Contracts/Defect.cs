@@ -53,6 +53,9 @@ public sealed record Defect(string Problem)
         return text.ToString();
     }
 
+    /// <summary>This defect without what was in the file, for imports that must not keep it elsewhere.</summary>
+    internal Defect WithoutText() => Found is null && RawText is null ? this : this with { Found = null, RawText = null };
+
     /// <summary>
     /// Shortens a text and makes its control characters visible. Anybody may have written it, and it goes to terminals, logs and JSON.
     /// </summary>

@@ -62,16 +62,19 @@ public sealed class FileRows<TRow>
     public long RowsFlagged { get; private set; }
 
     /// <summary>Why rows were flagged, for the first ten of them.</summary>
-    public IReadOnlyList<Defect> Flags => _flags ?? (IReadOnlyList<Defect>)[];
+    public IReadOnlyList<Defect> Flags => _flags is null ? [] : HidesText ? [.. _flags.Select(Shown)] : _flags;
 
     /// <summary>Why the whole file goes into quarantine, or <see langword="null"/> if it is to be loaded.</summary>
     public Defect? Defect { get; private set; }
+
+    /// <summary>The writer that the sink has chosen.</summary>
+    internal int? Lane { get; set; }
 
     /// <summary>
     /// Quarantines the whole file: none of its rows are loaded. If it is called again, the first defect stays.
     /// </summary>
     /// <param name="defect">What is wrong with the file.</param>
-    public void Quarantine(Defect defect) => Defect ??= defect;
+    public void Quarantine(Defect defect) => Defect ??= Shown(defect);
 
     /// <summary>
     /// Changes or rejects rows one by one: at once for a file in memory, later for a streamed file, when its rows come.
@@ -114,7 +117,7 @@ public sealed class FileRows<TRow>
             foreach (RowTransform<TRow> transform in _transforms ?? [])
                 Apply(transform, rows);
             (good, rejected) = (good + rows.Rows.Count, rejected + rows.Rejects.Count);
-            first ??= rows.Rejects.Count > 0 ? rows.Rejects[0] : null;
+            first ??= rows.Rejects.Count > 0 ? Shown(rows.Rejects[0]) : null;
             yield return rows;
             if (rejected > _maxBadRows) break;
         }
@@ -130,9 +133,15 @@ public sealed class FileRows<TRow>
     {
         _maxBadRows = maxBadRows;
         if (IsStreamed || _batch.Rejects.Count == 0) return;
-        if (BadRows.Verdict(_batch.Rows.Count, _batch.Rejects.Count, maxBadRows, _batch.Rejects[0]) is { } verdict)
+        if (BadRows.Verdict(_batch.Rows.Count, _batch.Rejects.Count, maxBadRows, Shown(_batch.Rejects[0])) is { } verdict)
             Quarantine(verdict);
     }
+
+    /// <summary>Whether nothing of the file's text is kept with its defects.</summary>
+    internal bool HidesText { get; init; }
+
+    /// <summary>A defect of the file as it may be kept.</summary>
+    internal Defect Shown(Defect defect) => HidesText ? defect.WithoutText() : defect;
 
     private void Apply(RowTransform<TRow> transform, RowBatch<TRow> rows)
     {

@@ -3,7 +3,7 @@ namespace Dynamo.Pipeline;
 /// <summary>
 /// The target of rows, together with the ledger of imported files. A run first calls <see cref="PrepareAsync"/> once. Then it calls
 /// <see cref="LookUpAsync"/> and up to <see cref="MaxWriters"/> times <see cref="WriteAsync"/>, all at the same time.
-/// At the end it calls <see cref="EndRunAsync"/>.
+/// At the end it calls <see cref="EndRunAsync(RunOutcome, RunBooks, string, CancellationToken)"/>.
 /// </summary>
 /// <typeparam name="TRow">The type of a row.</typeparam>
 public interface IBatchSink<TRow> : IAsyncDisposable
@@ -63,9 +63,9 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     /// <item>A file with a <see cref="FileRows{TRow}.Defect"/> is quarantined: write its ledger entry and rejects, but no rows.
     /// Do the same for a file with more than <see cref="RunStart.MaxBadRows"/> rejects or with only rejects, if the sink itself
     /// refuses rows.</item>
-    /// <item>A streamed file is alone in its batch. If <see cref="FileRows{TRow}.ReadAsync"/> throws <see cref="BadFileException"/>
-    /// or <see cref="FileChangedException"/>, roll back and do not catch the exception: the pipeline calls again with the defect set,
-    /// or it defers the file.</item>
+    /// <item>A streamed file is alone in its batch. If <see cref="FileRows{TRow}.ReadAsync"/> throws <see cref="BadFileException"/>,
+    /// <see cref="FileChangedException"/> or <see cref="UnreadableFileException"/>, roll back and do not catch the exception: the
+    /// pipeline calls again, with the defect set if there is one, or it defers the file.</item>
     /// </list>
     /// </remarks>
     /// <param name="files">The files, including those to quarantine.</param>
@@ -84,6 +84,18 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the writing of the row.</param>
     /// <returns>A task that completes when the row is written.</returns>
     ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Completes the run's row with its books and, if it failed, with the reason, and releases the sink. The pipeline calls this one.
+    /// Default: <see cref="EndRunAsync(RunOutcome, RunBooks, CancellationToken)"/>, without the reason.
+    /// </summary>
+    /// <param name="outcome">How the run ended.</param>
+    /// <param name="books">The counts at the end.</param>
+    /// <param name="reason">Why the run failed, without secrets; <see langword="null"/> if it did not.</param>
+    /// <param name="cancellationToken">Cancels the writing of the row.</param>
+    /// <returns>A task that completes when the row is written.</returns>
+    ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
+        EndRunAsync(outcome, books, cancellationToken);
 }
 
 /// <summary>The facts about a run that its row in the run table begins with.</summary>
@@ -92,7 +104,15 @@ public interface IBatchSink<TRow> : IAsyncDisposable
 /// <param name="Host">The name of the machine.</param>
 /// <param name="Version">The version of the library.</param>
 /// <param name="MaxBadRows">How many rejected rows a file may have and still be loaded.</param>
-public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows);
+public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows)
+{
+    /// <summary>
+    /// A sign of life. A sink calls it when it begins to wait, with what it waits for and how long it waits at most, such as for a lock
+    /// or for the answer to a statement. Until then the run does not count as stalled, so the sink's own error, which knows what it
+    /// waited for, comes first. From any thread, as often as it likes. Default: does nothing.
+    /// </summary>
+    public Action<string, TimeSpan> Waits { get; init; } = static (_, _) => { };
+}
 
 /// <summary>How a run ended.</summary>
 public enum RunOutcome

@@ -31,5 +31,6 @@ public interface IRowReader<TRow> : IDisposable
     /// The rest of the file cannot be read, such as a file without a header, a binary file or an unclosed quote.
     /// </exception>
     /// <exception cref="FileChangedException">The file changed while it was read.</exception>
+    /// <exception cref="UnreadableFileException">The source failed while the file was read.</exception>
     ValueTask<bool> ReadAsync(RowBatch<TRow> rows, int limit, CancellationToken cancellationToken);
 }

@@ -29,6 +29,13 @@ public interface IFileSource : IAsyncDisposable
     int OpensInFlight => 1;
 
     /// <summary>
+    /// How long a call may take although nothing is wrong, by the source's own time-outs: until files have settled, or a server is
+    /// reached again. A run counts as stalled only when nothing moves for that long and <see cref="PipelineOptions.StallTimeout"/>, so
+    /// that the source's own error comes first. Default zero.
+    /// </summary>
+    TimeSpan LongestWait => TimeSpan.Zero;
+
+    /// <summary>
     /// Lists the files one by one, so that a million files are never in memory at once. A file that is not ready has a
     /// <see cref="SourceFile.DeferReason"/>.
     /// </summary>
@@ -46,6 +53,9 @@ public interface IFileSource : IAsyncDisposable
     /// <returns>The content. The caller disposes it.</returns>
     /// <exception cref="FileChangedException">The file vanished or changed since it was listed: it is deferred to the next run.</exception>
     /// <exception cref="BadFileException">The source has the file but refuses to give it (no permission): it is quarantined.</exception>
+    /// <exception cref="UnreadableFileException">
+    /// The source failed at this file, and others may be fine: it is tried again later, then deferred.
+    /// </exception>
     /// <exception cref="SourceException">The source cannot be reached: the run ends.</exception>
     ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken);
 

@@ -77,3 +77,16 @@ public sealed class FileChangedException : Exception
     /// <param name="innerException">The error that showed it, if there is one.</param>
     public FileChangedException(string reason, Exception? innerException = null) : base(reason, innerException) { }
 }
+
+/// <summary>
+/// The source failed to give one file, and it is not known whether the file or the source is to blame, such as after an I/O error. The
+/// pipeline tries the file again after the others, with pauses, and then defers it. If the source gave no file at all in the whole run,
+/// the run ends with a <see cref="SourceException"/>.
+/// </summary>
+public sealed class UnreadableFileException : Exception
+{
+    /// <summary>Creates the exception.</summary>
+    /// <param name="reason">What happened, in a few words, and the remedy. It must not contain secrets.</param>
+    /// <param name="innerException">The error that showed it, if there is one.</param>
+    public UnreadableFileException(string reason, Exception? innerException = null) : base(reason, innerException) { }
+}

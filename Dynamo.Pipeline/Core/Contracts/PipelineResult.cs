@@ -24,4 +24,11 @@ public sealed record PipelineResult(RunBooks Books, TimeSpan Elapsed, bool WasCa
 /// <param name="Books">The counts at that moment.</param>
 /// <param name="Elapsed">The time since the run began.</param>
 /// <param name="ListingDone">Whether <see cref="RunBooks.Listed"/> is final. If so, the number of remaining files is known.</param>
-public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed, bool ListingDone);
+public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed, bool ListingDone)
+{
+    /// <summary>
+    /// What the sink waits for, such as a lock of another writer, or why a batch is written again; <see langword="null"/> if a batch was
+    /// written since.
+    /// </summary>
+    public string? Waiting { get; init; }
+}

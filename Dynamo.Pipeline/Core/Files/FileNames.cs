@@ -12,6 +12,7 @@ internal static class FileNames
 {
     private const int LongestName = 255;
     private const int LongestExtension = 20;
+    private const string Ours = ".dynamo-", TemporaryEnding = ".tmp", Claims = Ours + "claimed-";
     private const string TimeFormat = "yyyyMMdd'T'HHmmss'.'fffffff'Z'";
 
     /// <summary>Appends an ending. A name that would be too long is cut and gets a hash, so that it stays different from others.</summary>
@@ -37,11 +38,40 @@ internal static class FileNames
         return Append(stem, $".{time}{counter}{extension}");
     }
 
+    /// <summary>Whether <see cref="WithTime"/> made the name from another one.</summary>
+    public static bool IsWithTime(string name, string original, DateTime modifiedUtc)
+    {
+        int dash = name.LastIndexOf("Z-", StringComparison.Ordinal) + 2, end = dash < 2 ? dash : dash + CountDigits(name.AsSpan(dash));
+        if (dash < 2 || !int.TryParse(name.AsSpan(dash, end - dash), NumberStyles.None, CultureInfo.InvariantCulture, out int number))
+            number = 1;
+        return name == WithTime(original, modifiedUtc, number) || name == WithTime(original, modifiedUtc, 1);
+
+        static int CountDigits(ReadOnlySpan<char> text) =>
+            text.IndexOfAnyExceptInRange('0', '9') is var other and >= 0 ? other : text.Length;
+    }
+
+    /// <summary>A hidden name that nobody can guess, for a file that is still being written.</summary>
+    public static string NewTemporary() => $"{Ours}{Guid.NewGuid():N}{TemporaryEnding}";
+
+    /// <summary>Whether <see cref="NewTemporary"/> made the name.</summary>
+    public static bool IsTemporary(string name) =>
+        name.StartsWith(Ours, StringComparison.Ordinal) && name.EndsWith(TemporaryEnding, StringComparison.Ordinal);
+
     /// <summary>
-    /// A hidden name in the same folder for a file that is still being written. One target always has the same one,
-    /// so that the next attempt overwrites what a killed one left behind.
+    /// A hidden name that nobody can guess, for a folder beside the files of a source. A file is set aside there while it is archived,
+    /// deleted or quarantined.
     /// </summary>
-    public static string Temporary(string path) => Path.Join(Path.GetDirectoryName(path), "." + Hash(Path.GetFileName(path)) + ".tmp");
+    public static string NewClaims() => $"{Claims}{Guid.NewGuid():N}";
+
+    /// <summary>Whether <see cref="NewClaims"/> made the name.</summary>
+    public static bool IsClaims(ReadOnlySpan<char> name) =>
+        name.Length == Claims.Length + 32 && name.StartsWith(Claims, StringComparison.Ordinal);
+
+    /// <summary>The folder of a listed path; empty for a name alone.</summary>
+    public static string FolderOf(string path) => path.LastIndexOf('/') is var slash and > 0 ? path[..slash] : "";
+
+    /// <summary>The name at the end of a listed path.</summary>
+    public static string NameOf(string path) => path[(path.LastIndexOf('/') + 1)..];
 
     /// <summary>Whether a path stays below the root. The path may come from anywhere, a hostile server included.</summary>
     public static bool IsBelow(string path)

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Dynamo.Pipeline.Files;
 
-/// <summary>The kind of file at a path, after following links.</summary>
+/// <summary>The kind of file at a path, after following links unless it says otherwise.</summary>
 internal enum FileKind
 {
     Missing,
@@ -13,6 +13,9 @@ internal enum FileKind
     Special,
     BrokenLink,
     LinkLoop,
+
+    /// <summary>A symbolic link, where links are not followed.</summary>
+    Link,
 
     /// <summary>The path exists, but this user has no permission to learn more.</summary>
     Unknown,

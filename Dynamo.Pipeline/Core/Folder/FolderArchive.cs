@@ -19,25 +19,36 @@ internal sealed class FolderArchive(FolderSource source)
         return names.FirstOrDefault(name => source.Disk.Stat(name).Is(file));
     }
 
-    /// <summary>Moves a file back to the source, if it is not there.</summary>
+    /// <summary>Moves a file back to the source, if it is not there. No link is followed, and nothing is replaced.</summary>
     /// <returns>Why it cannot be, or null: it is at the source.</returns>
     /// <exception cref="SourceException">The disk refuses.</exception>
     public string? BringBack(SourceFile file)
     {
-        string home = source.Place.PathOf(file.Path);
         try
         {
             if (Find(file) is not { } found) return $"it is neither in {source.Place.Root} nor in {source.Place.Archive}";
-            if (found == home) return null;
-            if (source.Disk.Stat(home).Kind != FileKind.Missing)
-                return $"another file of that name is in {source.Place.Root}; import or move that one first";
-            FolderMove.Move(found, home, file.ModifiedUtc);
-            if (source.Options.DoneMarker is { } marker && !File.Exists(home + marker)) File.WriteAllBytes(home + marker, []);
-            return null;
+            return found == source.Place.PathOf(file.Path) ? null : BringBack(file, Path.GetFileName(found));
+        }
+        catch (FolderReplacedException error)
+        {
+            return $"{error.Message}, and no file is put there; remove it";
         }
         catch (Exception error) when (FolderFaults.IsDisk(error))
         {
-            throw FolderFaults.Completing("brought back", home, error);
+            throw FolderFaults.Completing("brought back", source.Place.PathOf(file.Path), error);
         }
+    }
+
+    private string? BringBack(SourceFile file, string archived)
+    {
+        using var held = new HeldFolders(source.Place, source.Disk);
+        string below = FileNames.FolderOf(file.Path), name = FileNames.NameOf(file.Path);
+        HeldFolder from = held.Archive(below), to = held.MakeSource(below);
+        FileStat stat = from.Stat(archived);
+        if (!stat.Is(file) || !FolderMove.TryMove(source.Disk, from, archived, stat, to, name))
+            return $"another file of that name is in {source.Place.Root}; import or move that one first";
+        if (source.Options.DoneMarker is { } ending && to.Stat(name + ending).Kind == FileKind.Missing)
+            to.CreateFile(name + ending, OwnFile.Shared).Dispose();
+        return null;
     }
 }

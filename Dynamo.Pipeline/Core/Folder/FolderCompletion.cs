@@ -1,111 +1,293 @@
 using Dynamo.Pipeline.Files;
 using Dynamo.Pipeline.Ledger;
+using Microsoft.Win32.SafeHandles;
 
 namespace Dynamo.Pipeline.Folder;
 
 /// <summary>
-/// Keeps, archives, deletes or quarantines a file of a folder after the commit. Each step first looks at what is there,
-/// so the next run can finish the work of one that was killed between two steps.
-/// It only ever touches the version that was listed.
+/// Keeps, archives, deletes or quarantines files of a folder after the commit. A file is first moved to a folder of ours beside it, and
+/// looked at there, so only the version that was listed is ever touched. If a run is killed between two steps, the next one finishes its
+/// work. Nothing is replaced, in the archive or elsewhere. Thread-safe.
 /// </summary>
 internal sealed class FolderCompletion(string source, FolderPlace place, FolderDisk disk, FolderSourceOptions options)
 {
-    public void Complete(CompletedFile completed)
+    /// <summary>
+    /// So many versions of one name find room in a folder of the archive. Beyond, something else is wrong, and looking on takes for ever.
+    /// </summary>
+    private const int MostNames = 10_000;
+
+    /// <summary>Deals with files, folder by folder.</summary>
+    public void Complete(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken)
+    {
+        using var held = new HeldFolders(place, disk);
+        IEnumerable<CompletedFile> ordered =
+            options.Recursive ? files.OrderBy(file => FileNames.FolderOf(file.File.Path), StringComparer.Ordinal) : files;
+        foreach (CompletedFile file in ordered)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (file.Defect is null && options.AfterCommit == AfterCommit.Keep) continue;
+            Complete(held, file);
+        }
+    }
+
+    private void Complete(HeldFolders held, CompletedFile completed)
     {
         (SourceFile file, Defect? defect) = completed;
-        FileNames.CheckBelow(file);
-        string path = place.PathOf(file.Path);
         string verb = defect is not null ? "quarantined" : options.AfterCommit == AfterCommit.Delete ? "deleted" : "archived";
         try
         {
-            // A missing file was handled by an earlier run. Another size or time means new content, which the next run imports.
-            if (!disk.Stat(path).Is(file)) return;
-            if (defect is not null) Quarantine(file, path, defect);
-            else if (options.AfterCommit == AfterCommit.Delete) Delete(path);
-            else if (options.AfterCommit == AfterCommit.Archive) Move(file, path, FreeName(place.Archive, file));
+            string below = FileNames.FolderOf(file.Path);
+            if (held.Source(below) is not { } from) return;
+            if (defect is not null && options.AfterCommit == AfterCommit.Keep) CopyToQuarantine(held, from, file, defect);
+            else Claim(held, from, below, completed);
         }
         catch (FileNotFoundException)
         {
             // Another host was faster.
         }
+        catch (FileChangedException)
+        {
+            // New content, which the next run imports.
+        }
         catch (Exception error) when (FolderFaults.IsDisk(error))
         {
-            throw FolderFaults.Completing(verb, path, error);
+            throw FolderFaults.Completing(verb, place.PathOf(file.Path), error);
         }
     }
 
-    private void Quarantine(SourceFile file, string path, Defect defect)
+    /// <summary>Sets the file aside, looks at it, and deals with it or puts it back.</summary>
+    private void Claim(HeldFolders held, HeldFolder from, string below, CompletedFile completed)
     {
-        string target = FreeName(place.Quarantine, file);
-        bool keep = options.AfterCommit == AfterCommit.Keep;
-        // Each run completes a kept bad file again. The first reason stays.
-        if (keep && ReasonFile.TryRead(ReasonFile.For(target)) is { } known && known.IsAbout(file)) return;
+        SourceFile file = completed.File;
+        string name = FileNames.NameOf(file.Path);
+        // A file that is seen to be another one stays where it is. This look decides nothing else.
+        FileStat here = from.Stat(name);
+        string? link = here.Kind == FileKind.Link ? from.LinkTarget(name) : null;
+        using SafeFileHandle? linked = link is null ? null : OpenLinked(file);
+        if (!(link is null ? here : linked is null ? default : disk.Stat(linked)).Is(file)) return;
 
+        HeldFolder claims = held.Claims(below, from);
+        // Not there any more, or the same file twice in one call.
+        if (from.TryMove(name, claims, name) != Moved.Done) return;
+        bool isDone = false;
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            var reason = new ReasonFile(Path.GetFileName(target), source, file, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
-            // A copy comes before its reason, because the reason says that all is done. A moved file comes after its reason,
-            // because a kill between the two would lose the reason.
-            if (keep) CopyIfReadable(path, target, file);
-            reason.Write(target);
+            if (link is null ? !claims.Stat(name).Is(file) : claims.LinkTarget(name) != link) return;
+            Place? put = DealWith(held, below, claims, name, completed, linked);
+            isDone = true;
+            if (options.DoneMarker is { } ending) DealWithMarker(held, from, claims, name, ending, put);
         }
-        catch (Exception error) when (keep && FolderFaults.IsDenied(error))
+        finally
+        {
+            if (!isDone) PutBack(claims, name, from);
+        }
+    }
+
+    /// <summary>Where a file was put: a folder of the archive or quarantine, and its name there.</summary>
+    private readonly record struct Place(HeldFolder Folder, string Name);
+
+    /// <summary>Archives, deletes or quarantines a claimed file, and returns where it went, if it is anywhere.</summary>
+    private Place? DealWith(
+        HeldFolders held, string below, HeldFolder claims, string name, CompletedFile completed, SafeFileHandle? linked)
+    {
+        if (completed.Defect is null && options.AfterCommit == AfterCommit.Delete)
+        {
+            claims.Delete(name);
+            return null;
+        }
+        HeldFolder to = completed.Defect is null ? held.Archive(below) : held.Quarantine(below);
+        for (int number = 0; number <= MostNames; number++)
+        {
+            string candidate = number == 0 ? name : FileNames.WithTime(name, completed.File.ModifiedUtc, number);
+            if (completed.Defect is { } defect && to.Stat(candidate).Kind == FileKind.Missing)
+            {
+                // Before the file: a kill between the two would lose the reason.
+                using SafeFileHandle? bad = TryOpen(claims, name, linked);
+                FolderReasons.Write(to, Reason(candidate, completed.File, defect), bad ?? linked);
+            }
+            Moved moved = claims.TryMove(name, to, candidate);
+            if (moved == Moved.OtherFileSystem) moved = CopyOver(held, claims, name, linked, completed.File, to, candidate);
+            if (moved == Moved.Missing) CheckFolder(claims, name, to);
+            if (moved == Moved.Taken && IsThere(claims, name, linked, completed.File, to, candidate))
+            {
+                claims.Delete(name);
+                moved = Moved.Done;
+            }
+            if (moved != Moved.Taken) return new Place(to, candidate);
+        }
+        throw TooMany(to);
+    }
+
+    /// <summary>Copies a claimed file to another file system. It goes only when its copy is safe.</summary>
+    private Moved CopyOver(
+        HeldFolders held, HeldFolder claims, string name, SafeFileHandle? linked, SourceFile file, HeldFolder to, string target)
+    {
+        held.Tidy(to, options.TimeProvider);
+        Moved moved;
+        using (SafeFileHandle? opened = linked is null ? claims.OpenFile(name) : null)
+            moved = FolderMove.TryCopy(disk, linked ?? opened!, file, to, target);
+        if (moved == Moved.Done)
+        {
+            held.FlushMade();
+            claims.Delete(name);
+            claims.Flush();
+        }
+        return moved;
+    }
+
+    /// <summary>
+    /// Whether that name has the same version with the same content: a killed run put it there, or it was delivered twice.
+    /// </summary>
+    private static bool IsThere(
+        HeldFolder claims, string name, SafeFileHandle? linked, SourceFile file, HeldFolder to, string target)
+    {
+        if (!to.Stat(target).Is(file)) return false;
+        using SafeFileHandle? opened = linked is null ? claims.OpenFile(name) : null;
+        using SafeFileHandle there = to.OpenFile(target);
+        return FolderMove.AreSame(linked ?? opened!, there);
+    }
+
+    /// <summary>A file that cannot be moved because it is not there is another host's. A folder that is not there is an error.</summary>
+    private static void CheckFolder(HeldFolder claims, string name, HeldFolder to)
+    {
+        if (claims.Stat(name).Kind != FileKind.Missing) throw new DirectoryNotFoundException($"{to.Path} was removed");
+    }
+
+    /// <summary>
+    /// Puts a claimed file back. If there is a newer one at its path by now, it stays where it is, and a later listing puts it back.
+    /// </summary>
+    private static void PutBack(HeldFolder claims, string name, HeldFolder to)
+    {
+        try
+        {
+            claims.TryMove(name, to, name);
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            // The next listing tries again. The error that led here is the one to report.
+        }
+    }
+
+    /// <summary>
+    /// The marker goes last. A file without its marker would be deferred for ever; a marker without its file does no harm,
+    /// because it is older than any new file of that name.
+    /// </summary>
+    private void DealWithMarker(HeldFolders held, HeldFolder from, HeldFolder claims, string name, string ending, Place? put)
+    {
+        string marker = name + ending;
+        if (from.TryMove(marker, claims, marker) != Moved.Done) return;
+        bool isDone = false;
+        try
+        {
+            // A marker comes after its file. So if a new file is there by now, the marker may be its own.
+            if (from.Stat(name).Kind != FileKind.Missing) return;
+            if (put is { } place) MoveMarker(held, claims, marker, place.Folder, FileNames.Append(place.Name, ending));
+            else claims.Delete(marker);
+            isDone = true;
+        }
+        finally
+        {
+            if (!isDone) PutBack(claims, marker, from);
+        }
+    }
+
+    private void MoveMarker(HeldFolders held, HeldFolder claims, string marker, HeldFolder to, string name)
+    {
+        FileStat stat = claims.Stat(marker);
+        var file = new SourceFile(marker, stat.Size, stat.ModifiedUtc);
+        for (int number = 0; number <= MostNames; number++)
+        {
+            string candidate = number == 0 ? name : FileNames.WithTime(name, stat.ModifiedUtc, number);
+            Moved moved = claims.TryMove(marker, to, candidate);
+            if (moved == Moved.OtherFileSystem) moved = CopyOver(held, claims, marker, null, file, to, candidate);
+            if (moved != Moved.Taken) return;
+        }
+    }
+
+    private void CopyToQuarantine(HeldFolders held, HeldFolder from, SourceFile file, Defect defect)
+    {
+        try
+        {
+            TryCopyToQuarantine(held, from, file, defect);
+        }
+        catch (Exception error) when (FolderFaults.IsDenied(error))
         {
             // A read-only folder: the file stays where it is, and the ledger has the reason.
         }
-        if (!keep) Move(file, path, target);
     }
 
-    private static void CopyIfReadable(string path, string target, SourceFile file)
+    private void TryCopyToQuarantine(HeldFolders held, HeldFolder from, SourceFile file, Defect defect)
+    {
+        string name = FileNames.NameOf(file.Path);
+        if (from.Stat(name).Kind == FileKind.Missing) return;
+        HeldFolder to = held.Quarantine(FileNames.FolderOf(file.Path));
+        for (int number = 0; number <= MostNames; number++)
+        {
+            string candidate = number == 0 ? name : FileNames.WithTime(name, file.ModifiedUtc, number);
+            if (FolderReasons.TryRead(disk, to, candidate) is { } known)
+            {
+                // Each run completes a kept bad file again. The first reason stays.
+                if (known.IsAbout(file)) return;
+                continue;
+            }
+            FileStat there = to.Stat(candidate);
+            if (there.Kind != FileKind.Missing && !there.Is(file)) continue;
+            using SafeFileHandle? content = TryOpenListed(from, name, file);
+            if (content is not null && there.Kind == FileKind.Missing)
+            {
+                held.Tidy(to, options.TimeProvider);
+                if (FolderMove.TryCopy(disk, content, file, to, candidate) == Moved.Taken) continue;
+            }
+            else if (content is not null)
+            {
+                using SafeFileHandle copy = to.OpenFile(candidate);
+                if (!FolderMove.AreSame(content, copy)) continue;
+            }
+            // A copy comes before its reason, because the reason says that all is done.
+            FolderReasons.Write(to, Reason(candidate, file, defect), content);
+            return;
+        }
+        throw TooMany(to);
+    }
+
+    private static IOException TooMany(HeldFolder to) => new($"{MostNames:N0} files of that name are in {to.Path}");
+
+    private ReasonFile Reason(string name, SourceFile file, Defect defect) =>
+        new(name, source, file, options.TimeProvider.GetUtcNow().UtcDateTime, defect);
+
+    /// <summary>The listed file, or <see langword="null"/> if it cannot be read: then that is why it is bad.</summary>
+    private SafeFileHandle? TryOpenListed(HeldFolder from, string name, SourceFile file)
+    {
+        SafeFileHandle? opened = null;
+        try
+        {
+            opened = from.Stat(name).Kind == FileKind.Link ? OpenLinked(file) : from.OpenFile(name);
+            if (opened is null) throw new FileChangedException("is now a symbolic link");
+            FileChange.Check(file, disk.Stat(opened), file.Size);
+            return opened;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return null;
+        }
+        catch
+        {
+            opened?.Dispose();
+            throw;
+        }
+    }
+
+    private static SafeFileHandle? TryOpen(HeldFolder claims, string name, SafeFileHandle? linked)
     {
         try
         {
-            FolderMove.Copy(path, target, file.ModifiedUtc);
+            return linked is null ? claims.OpenFile(name) : null;
         }
-        catch (UnauthorizedAccessException) when (Directory.Exists(Path.GetDirectoryName(target)))
+        catch (UnauthorizedAccessException)
         {
-            // The file is bad because it cannot be read. It stays where it is, and the reason says so.
-            // If the folder refuses instead, writing the reason fails with that error.
+            return null;
         }
     }
 
-    private void Move(SourceFile file, string path, string target)
-    {
-        FolderMove.Move(path, target, file.ModifiedUtc);
-        // The marker goes last. A file without its marker would be deferred for ever; a marker without its file does no harm,
-        // because it is older than any new file of that name.
-        if (options.DoneMarker is { } marker && File.Exists(path + marker))
-            FolderMove.Move(path + marker, FileNames.Append(target, marker), File.GetLastWriteTimeUtc(path + marker));
-    }
-
-    private void Delete(string path)
-    {
-        File.Delete(path);
-        if (options.DoneMarker is { } marker) File.Delete(path + marker);
-    }
-
-    /// <summary>The target of the file: its own path, or its name with its time when that path holds other content.</summary>
-    private string FreeName(string folder, SourceFile file)
-    {
-        string plain = Path.Join(folder, file.Path);
-        if (IsFree(plain, file)) return plain;
-        for (int number = 1; ; number++)
-        {
-            string candidate = FileNames.WithTime(plain, file.ModifiedUtc, number);
-            if (IsFree(candidate, file)) return candidate;
-        }
-    }
-
-    /// <summary>Whether the target is missing or holds the same version, which a killed run put there.</summary>
-    private bool IsFree(string target, SourceFile file)
-    {
-        FileStat stat = disk.Stat(target);
-        if (stat.Kind == FileKind.Missing || stat.Is(file)) return true;
-        // On a disk with coarser times a finished copy has another time; its reason file tells that it is the same file.
-        // This does not hold for moved files: moving again would replace a file that somebody may have repaired by hand.
-        return options.AfterCommit == AfterCommit.Keep
-            && ReasonFile.TryRead(ReasonFile.For(target)) is { } reason
-            && reason.IsAbout(file);
-    }
+    private SafeFileHandle? OpenLinked(SourceFile file) => options.FollowLinks ? disk.OpenLinked(file.Path) : null;
 }

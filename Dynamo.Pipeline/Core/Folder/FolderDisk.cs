@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Files;
+using Microsoft.Win32.SafeHandles;
 
 namespace Dynamo.Pipeline.Folder;
 
@@ -12,6 +13,9 @@ internal readonly record struct FolderEntry(string Name, bool IsText, bool IsLin
 /// <summary>Reads the names of one folder. Used by one thread at a time.</summary>
 internal abstract class FolderReader : IDisposable
 {
+    /// <summary>The folders found so far in which a run sets files aside, its own or one that was killed.</summary>
+    public List<string> Claims { get; } = [];
+
     /// <summary>Reads the next name that the selection wants. Returns <see langword="false"/> at the end.</summary>
     public abstract bool TryRead(out FolderEntry entry);
 
@@ -27,7 +31,24 @@ internal abstract class FolderDisk
     /// <summary>The disk for this system: direct system calls on 64-bit Linux, .NET's file classes elsewhere.</summary>
     public static FolderDisk For(string root) => LinuxDisk.IsSupported ? new LinuxDisk(root) : new PortableDisk(root);
 
+    /// <summary>Whether to read what a symbolic link leads to, if that is below the source's folder.</summary>
+    public bool FollowsLinks { get; set; }
+
+    /// <summary>Looks at what a path leads to.</summary>
     public abstract FileStat Stat(string path);
+
+    /// <summary>Looks at an opened file.</summary>
+    public abstract FileStat Stat(SafeFileHandle file);
+
+    /// <summary>Opens a folder by its path, to work in it. The path may go through links.</summary>
+    public abstract HeldFolder Hold(string path);
+
+    /// <summary>Opens what a link below the source leads to.</summary>
+    /// <exception cref="FileChangedException">It leads out of the source.</exception>
+    public abstract SafeFileHandle OpenLinked(string path);
+
+    /// <summary>Whether a link below the source leads to something there.</summary>
+    public abstract bool LeadsBelow(string path);
 
     public abstract FolderReader OpenFolder(string path, FileSelection filter);
 

@@ -1,7 +1,7 @@
 namespace Dynamo.Pipeline.Folder;
 
 /// <summary>
-/// Decides what an error of the disk means: defer the file, quarantine the file, or end the run because the source is broken.
+/// Decides what an error of the disk means: defer the file, quarantine it, try it again, or end the run because the source is broken.
 /// </summary>
 internal static class FolderFaults
 {
@@ -23,8 +23,8 @@ internal static class FolderFaults
     };
 
     /// <summary>
-    /// Why a file cannot be opened or read. An error of the disk or the network share is not the fault of the file that shows it.
-    /// If it were, a failing share would send its whole inbox into quarantine.
+    /// Why a file cannot be opened or read. An error of the disk or the network share may not be the fault of the file that shows it.
+    /// If it were, a failing share would send its whole inbox into quarantine; so the file is tried again, and deferred.
     /// </summary>
     public static Exception Opening(FolderPlace place, SourceFile file, Exception error)
     {
@@ -40,13 +40,13 @@ internal static class FolderFaults
                     Remedy = "Let the user who runs the import read the file, then retry it",
                 }, error);
             default:
-                return Broken($"The file {file.Path} in {place.Root} cannot be read", error);
+                return Unreadable($"The file {file.Path} in {place.Root} cannot be read", error);
         }
     }
 
     /// <summary>Why a file that was opened cannot be read to its end.</summary>
-    public static SourceException ReadingOn(SourceFile file, IOException error) =>
-        Broken($"The file {file.Path} cannot be read to its end", error);
+    public static Exception ReadingOn(SourceFile file, IOException error) =>
+        Unreadable($"The file {file.Path} cannot be read to its end", error);
 
     public static SourceException Completing(string what, string path, Exception error) => error is UnauthorizedAccessException
         ? new SourceException(
@@ -54,7 +54,23 @@ internal static class FolderFaults
             + "or keep the files after the commit. What is loaded stays loaded; the next run continues here.", error)
         : Broken($"{path} cannot be {what}", error);
 
-    private static SourceException Broken(string what, Exception error) => new(error.HResult is TooManyOpen or TooManyOpenInSystem
+    /// <summary>A link where a folder of ours should be.</summary>
+    public static SourceException Refused(FolderReplacedException error, string option) => new(
+        $"{error.Message}, and no file is put there. Remove it, or name the folder itself ({option}).", error);
+
+    /// <summary>A folder that should be ours and is somebody else's.</summary>
+    public static SourceException Strange(string path, string owner, string option) => new(
+        $"{path} belongs to {owner}, who can take or change what is put there: nothing is. Give it to the user of the import (chown), "
+        + $"or name another folder ({option}).");
+
+    /// <summary>An error at one file, which may be that of the whole disk. Only too many open files are surely not the file's.</summary>
+    private static Exception Unreadable(string what, Exception error) => Broken(what, error) is var broken && IsForAll(error)
+        ? broken
+        : new UnreadableFileException(broken.Message, error);
+
+    private static bool IsForAll(Exception error) => error.HResult is TooManyOpen or TooManyOpenInSystem;
+
+    private static SourceException Broken(string what, Exception error) => new(IsForAll(error)
         ? $"{what}: too many open files. Raise the limit (ulimit -n) or lower the number of readers."
         : $"{what}: {error.Message}. Check the disk or the network share, then run again.", error);
 }

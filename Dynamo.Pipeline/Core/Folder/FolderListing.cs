@@ -7,12 +7,15 @@ namespace Dynamo.Pipeline.Folder;
 /// One listing of a folder. It gives ready files at once. It gives young files when they have not changed for the settle time,
 /// and those that did change as deferred. It holds a portion of names and at most <see cref="MostYoung"/> young files in memory.
 /// </summary>
-internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSourceOptions options)
+internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSourceOptions options, bool changesNothing)
 {
     /// <summary>
     /// With this many young files, the listing waits for them before it goes on. So a million new files are never held in memory.
     /// </summary>
     internal const int MostYoung = 20_000;
+
+    private const string SetAside =
+        "a version that an interrupted run had set aside; it is put back when there is no other file of that name";
 
     private readonly FileSelection _filter = new(options);
     private readonly TimeProvider _clock = options.TimeProvider;
@@ -21,6 +24,7 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
 
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        if (options.AfterCommit != AfterCommit.Keep) CheckOwnFolders();
         var young = new List<YoungFile>();
         foreach (SourceFile file in Walk())
         {
@@ -64,9 +68,22 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
     {
         foreach ((SourceFile file, _) in young)
         {
-            FileStat now = disk.Stat(place.PathOf(file.Path));
+            FileStat now = Look(file.Path);
             if (now.Kind == FileKind.Missing) continue;
             yield return now.Is(file) ? file : new SourceFile(file.Path, now.Size, now.ModifiedUtc) { DeferReason = "still changing" };
+        }
+    }
+
+    /// <exception cref="SourceException">The disk or the network share fails.</exception>
+    private FileStat Look(string path)
+    {
+        try
+        {
+            return disk.Stat(place.PathOf(path));
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            throw FolderFaults.Listing(place.Root, error);
         }
     }
 
@@ -90,7 +107,51 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
                     yield return new SourceFile(path, entry.Stat.Size, entry.Stat.ModifiedUtc) { DeferReason = DeferReason(entry, path) };
                 }
             }
+            // After the names were read, so that what comes back is not listed twice.
+            foreach (SourceFile left in reader?.Claims.SelectMany(claims => PutBack(folder, claims)) ?? []) yield return left;
         }
+    }
+
+    private void CheckOwnFolders()
+    {
+        using var held = new HeldFolders(place, disk);
+        held.CheckOwn();
+    }
+
+    /// <summary>
+    /// Puts back what a killed run had set aside, so that it is listed: the ledger says what is to be done with it. If another file has its
+    /// path by now, it stays until that one is dealt with. A folder of a stranger under such a name is left alone.
+    /// </summary>
+    private List<SourceFile> PutBack(string folder, string claims)
+    {
+        var files = new List<SourceFile>();
+        if (FolderClaims.IsInUse(claims)) return files;
+        try
+        {
+            using var held = new HeldFolders(place, disk);
+            if (held.Source(folder) is not { } home || home.Open(claims) is not { } opened) return files;
+            using (opened)
+            {
+                if (opened.Stranger is not null) return files;
+                foreach (string name in opened.Names().Order(StringComparer.Ordinal).ToArray())
+                {
+                    string path = folder.Length == 0 ? name : folder + "/" + name;
+                    Moved moved = changesNothing ? Moved.Taken : opened.TryMove(name, home, name);
+                    if (moved == Moved.Missing || !_filter.WantsFile(name)) continue;
+                    FileStat stat = moved == Moved.Done ? home.Stat(name) : opened.Stat(name);
+                    var entry = new FolderEntry(name, true, stat.Kind == FileKind.Link, stat);
+                    string? reason = moved == Moved.Done ? DeferReason(entry, path) : SetAside;
+                    files.Add(new SourceFile(path, stat.Size, stat.ModifiedUtc) { DeferReason = reason });
+                }
+            }
+            if (!changesNothing) home.TryRemoveFolder(claims);
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error) || error is FolderReplacedException)
+        {
+            string path = folder.Length == 0 ? claims : folder + "/" + claims;
+            files.Add(new SourceFile(path, 0, DateTime.UnixEpoch) { DeferReason = $"set aside, and cannot be put back: {error.Message}" });
+        }
+        return files;
     }
 
     private FolderReader? OpenFolder(string folder, out SourceFile? deferred)
@@ -130,8 +191,10 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
     private string? DeferReason(FolderEntry entry, string path)
     {
         if (!entry.IsText) return "the name is not valid UTF-8";
+        if (entry.IsLink && !options.FollowLinks) return "a symbolic link; links are not followed (FollowLinks)";
         return entry.Stat.Kind switch
         {
+            FileKind.Regular when entry.IsLink && !disk.LeadsBelow(path) => "the symbolic link leads out of the source",
             FileKind.Regular => options.DoneMarker is { } marker ? MarkerReason(path + marker, entry) : null,
             FileKind.BrokenLink => "the symbolic link leads nowhere",
             FileKind.LinkLoop => "the symbolic link leads in a circle",
@@ -142,7 +205,7 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
 
     private string? MarkerReason(string marker, FolderEntry entry)
     {
-        FileStat stat = disk.Stat(place.PathOf(marker));
+        FileStat stat = Look(marker);
         if (stat.Kind != FileKind.Regular) return $"there is no {entry.Name}{options.DoneMarker} yet";
         // An old marker that was left behind does not count for a new file of that name.
         return stat.ModifiedUtc < entry.Stat.ModifiedUtc ? $"{entry.Name}{options.DoneMarker} is older than the file" : null;

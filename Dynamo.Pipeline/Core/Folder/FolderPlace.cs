@@ -38,6 +38,14 @@ internal sealed class FolderPlace
     /// <summary>The full path of a listed file.</summary>
     public string PathOf(string path) => Path.Join(Root, path);
 
+    /// <summary>The names that lead from the root to a folder below it, or <see langword="null"/> if it is elsewhere.</summary>
+    public string[]? NamesBelow(string folder)
+    {
+        string root = Path.EndsInDirectorySeparator(Root) ? Root : Root + Path.DirectorySeparatorChar;
+        return folder.StartsWith(root, PathComparison)
+            ? folder[root.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries) : null;
+    }
+
     /// <summary>Whether a folder below the root is the archive or the quarantine of this source.</summary>
     public bool IsOwnFolder(string path)
     {
@@ -55,7 +63,7 @@ internal sealed class FolderPlace
     private static string Full(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
 
     /// <summary>The path with all its links resolved, as far as it exists.</summary>
-    private static string Real(string path, int links = MostLinks)
+    internal static string Real(string path, int links = MostLinks)
     {
         if (links == 0 || Path.GetDirectoryName(path) is not { } parent) return path;
         string real = Path.Join(Real(parent, links), Path.GetFileName(path));

@@ -1,6 +1,7 @@
 using Dynamo.Pipeline.Files;
 using Dynamo.Pipeline.Folder;
 using Dynamo.Pipeline.Ledger;
+using Microsoft.Win32.SafeHandles;
 
 namespace Dynamo.Pipeline;
 
@@ -79,33 +80,67 @@ public sealed class FolderQuarantine : IQuarantine
 
     private string? BringBack(QuarantinedFile file)
     {
-        string home = _source.Place.PathOf(file.File.Path);
-        FileStat atHome = _source.Disk.Stat(home), here = _source.Disk.Stat(file.Location);
-        if (atHome.Kind == FileKind.Missing && here.Kind != FileKind.Regular)
+        using var held = new HeldFolders(_source.Place, _source.Disk);
+        if (PlaceOf(held, file.Location) is not { } from) return $"it is not in the quarantine, {Folder}";
+        try
+        {
+            return BringBack(file, from.Folder, from.Name, held.MakeSource(FileNames.FolderOf(file.File.Path)));
+        }
+        catch (FolderReplacedException error)
+        {
+            return $"{error.Message}, and no file is put there; remove it";
+        }
+    }
+
+    private string? BringBack(QuarantinedFile file, HeldFolder from, string quarantined, HeldFolder to)
+    {
+        string name = FileNames.NameOf(file.File.Path), reason = ReasonFile.For(quarantined);
+        FileStat atHome = to.Stat(name), here = from.Stat(quarantined);
+        if (atHome.Kind == FileKind.Missing && here.Kind is not (FileKind.Regular or FileKind.Link))
         {
             return $"it is neither in the quarantine nor in {_source.Place.Root}; "
                 + $"delete {ReasonFile.For(file.Location)} if it is not needed";
         }
-        if (atHome.Kind != FileKind.Missing && !atHome.Is(file.File))
-            return $"another file of that name is in {_source.Place.Root}; import or move that one first";
+        if (atHome.Kind != FileKind.Missing && !atHome.Is(file.File)) return NameIsTaken;
 
-        if (atHome.Kind == FileKind.Missing) FolderMove.Move(file.Location, home, here.ModifiedUtc);
-        else if (here.Is(file.File)) File.Delete(file.Location);
-        ReturnMarker(file.Location, home);
+        if (atHome.Kind != FileKind.Missing)
+        {
+            if (here.Is(file.File)) from.Delete(quarantined);
+        }
+        else if (!TryMove(from, quarantined, here, to, name)) return NameIsTaken;
+        ReturnMarker(from, quarantined, to, name);
         // The reason goes last: while it is there, an interrupted return still shows in the list.
-        File.Delete(ReasonFile.For(file.Location));
+        from.Delete(reason);
         return null;
     }
 
-    private void ReturnMarker(string location, string home)
+    private string NameIsTaken => $"another file of that name is in {_source.Place.Root}; import or move that one first";
+
+    private bool TryMove(HeldFolder from, string name, FileStat stat, HeldFolder to, string newName) =>
+        FolderMove.TryMove(_source.Disk, from, name, stat, to, newName);
+
+    private void ReturnMarker(HeldFolder from, string quarantined, HeldFolder to, string name)
     {
-        if (_source.Options.DoneMarker is not { } marker) return;
-        string inbox = home + marker, moved = FileNames.Append(location, marker);
-        if (File.Exists(moved)) FolderMove.Move(moved, inbox, File.GetLastWriteTimeUtc(moved));
-        else if (!File.Exists(inbox)) File.WriteAllBytes(inbox, []);
+        if (_source.Options.DoneMarker is not { } ending) return;
+        string marker = name + ending, moved = FileNames.Append(quarantined, ending);
+        FileStat stat = from.Stat(moved);
+        if (to.Stat(marker).Kind == FileKind.Missing && (stat.Kind != FileKind.Regular || !TryMove(from, moved, stat, to, marker)))
+            to.CreateFile(marker, OwnFile.Shared).Dispose();
         // Somebody may have repaired the file in the quarantine, and a marker older than its file does not count.
-        if (File.GetLastWriteTimeUtc(inbox) < File.GetLastWriteTimeUtc(home))
-            File.SetLastWriteTimeUtc(inbox, File.GetLastWriteTimeUtc(home));
+        FileStat file = to.Stat(name);
+        if (to.Stat(marker) is not { Kind: FileKind.Regular } there || there.ModifiedUtc >= file.ModifiedUtc) return;
+        using SafeFileHandle opened = to.OpenFile(marker);
+        File.SetLastWriteTimeUtc(opened, file.ModifiedUtc);
+    }
+
+    /// <summary>
+    /// A folder of the quarantine and a name in it, from a full path. The path is not believed: it is followed step by step.
+    /// </summary>
+    private (HeldFolder Folder, string Name)? PlaceOf(HeldFolders held, string location)
+    {
+        string relative = Relative(location);
+        if (!FileNames.IsBelow(relative) || held.ExistingQuarantine() is null) return null;
+        return (held.Quarantine(FileNames.FolderOf(relative)), FileNames.NameOf(relative));
     }
 
     private IEnumerable<QuarantinedFile> Read()
@@ -117,11 +152,14 @@ public sealed class FolderQuarantine : IQuarantine
             AttributesToSkip = FileAttributes.ReparsePoint,
             IgnoreInaccessible = false,
         };
+        using var held = new HeldFolders(_source.Place, _source.Disk);
+        if (held.ExistingQuarantine() is null) yield break;
         foreach (string path in Directory.EnumerateFiles(Folder, "*" + ReasonFile.Ending, options))
         {
-            if (ReasonFile.TryRead(path) is not { } reason) continue;
+            if (PlaceOf(held, path) is not { } place) continue;
+            if (FolderReasons.TryReadFile(_source.Disk, place.Folder, place.Name) is not { } reason) continue;
             string location = Path.Join(Path.GetDirectoryName(path), reason.FileName);
-            if (!explained.Add(location)) continue;
+            if (!reason.BelongsTo(Relative(location)) || !explained.Add(location)) continue;
             yield return new QuarantinedFile(reason.Source, reason.File, location)
             {
                 QuarantinedUtc = reason.QuarantinedUtc,
@@ -134,6 +172,8 @@ public sealed class FolderQuarantine : IQuarantine
         }
     }
 
+    private string Relative(string path) => Path.GetRelativePath(Folder, path).Replace(Path.DirectorySeparatorChar, '/');
+
     /// <summary>Whether it is a reason file, a hidden file or a marker, and so no quarantined file.</summary>
     private bool IsOurs(string path) =>
         path.EndsWith(ReasonFile.Ending, StringComparison.Ordinal)
@@ -144,7 +184,6 @@ public sealed class FolderQuarantine : IQuarantine
     private QuarantinedFile Unexplained(string path)
     {
         FileStat stat = _source.Disk.Stat(path);
-        string relative = Path.GetRelativePath(Folder, path).Replace(Path.DirectorySeparatorChar, '/');
-        return new QuarantinedFile(_source.Name, new SourceFile(relative, stat.Size, stat.ModifiedUtc), path);
+        return new QuarantinedFile(_source.Name, new SourceFile(Relative(path), stat.Size, stat.ModifiedUtc), path);
     }
 }

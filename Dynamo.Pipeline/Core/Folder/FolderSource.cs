@@ -12,7 +12,8 @@ namespace Dynamo.Pipeline;
 /// After reading it checks that the file is still the one that was listed. After the commit it keeps, archives or deletes it.
 /// Bad files go into quarantine (see <see cref="FolderQuarantine"/>).
 /// <para>
-/// A symbolic link to a file counts as that file; archiving moves the link. A link to a folder is not followed.
+/// Symbolic links are listed as deferred. With <see cref="FolderSourceOptions.FollowLinks"/>, a link to a file below the folder counts
+/// as that file, and archiving moves the link. A link to a folder is never followed.
 /// FIFOs, sockets and devices are listed as deferred and never opened.
 /// </para>
 /// </remarks>
@@ -46,6 +47,7 @@ public sealed class FolderSource : IFileSource
         Place = new FolderPlace(folder, options);
         Name = "folder:" + Place.Root;
         _disk = disk(Place.Root);
+        _disk.FollowsLinks = options.FollowLinks;
         _completion = new FolderCompletion(Name, Place, _disk, options);
     }
 
@@ -55,13 +57,19 @@ public sealed class FolderSource : IFileSource
     /// <summary>The options of this source.</summary>
     public FolderSourceOptions Options { get; }
 
+    /// <summary>Whether a listing only says what a killed run left set aside, and does not put it back.</summary>
+    internal bool ChangesNothing { get; set; }
+
+    /// <summary>The settle time.</summary>
+    public TimeSpan LongestWait => Options.SettleTime;
+
     internal FolderPlace Place { get; }
 
     internal FolderDisk Disk => _disk;
 
     /// <inheritdoc/>
     public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
-        new FolderListing(Place, _disk, Options).ListAsync(cancellationToken);
+        new FolderListing(Place, _disk, Options, ChangesNothing).ListAsync(cancellationToken);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
@@ -87,18 +95,18 @@ public sealed class FolderSource : IFileSource
     /// <exception cref="ArgumentException">A path does not stay below the folder.</exception>
     public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken)
     {
-        foreach (CompletedFile file in files)
+        foreach (CompletedFile file in files) FileNames.CheckBelow(file.File);
+        try
         {
-            if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled(cancellationToken);
-            if (file.Defect is null && Options.AfterCommit == AfterCommit.Keep) continue;
-            try
-            {
-                _completion.Complete(file);
-            }
-            catch (SourceException error)
-            {
-                return ValueTask.FromException(error);
-            }
+            _completion.Complete(files, cancellationToken);
+        }
+        catch (SourceException error)
+        {
+            return ValueTask.FromException(error);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled(cancellationToken);
         }
         return ValueTask.CompletedTask;
     }

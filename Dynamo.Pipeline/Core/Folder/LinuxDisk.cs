@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -11,7 +12,7 @@ namespace Dynamo.Pipeline.Folder;
 /// Reads a folder with direct system calls: four for a small file (open, read, statx, close). .NET's file classes also take
 /// an advisory lock and make more calls, which takes nearly twice the time for files as small as a logger's.
 /// </summary>
-internal sealed class LinuxDisk(string root) : FolderDisk
+internal class LinuxDisk(string root) : FolderDisk
 {
     private const int ShortPath = 1024;
 
@@ -28,7 +29,14 @@ internal sealed class LinuxDisk(string root) : FolderDisk
         return new FileStat(LinuxErrors.KindOf(error), 0, default);
     }
 
-    public override FolderReader OpenFolder(string path, FileSelection filter) => new LinuxFolderReader(path, filter);
+    public override FolderReader OpenFolder(string path, FileSelection filter)
+    {
+        if (path.Length <= root.Length) return new LinuxFolderReader(path, filter);
+        int descriptor = OpenBelow(path[(root.EndsWith('/') ? root.Length : root.Length + 1)..], LinuxCalls.FolderFlags);
+        if (descriptor >= 0) return new LinuxFolderReader(descriptor, filter);
+        // A link in the place of a folder that was listed: links to folders are not listed.
+        throw descriptor == -LinuxCalls.TooManyLinks ? new DirectoryNotFoundException(path) : LinuxErrors.ForFolder(-descriptor);
+    }
 
     public override FileContent Open(SourceFile file, long wholeUpTo)
     {
@@ -37,8 +45,89 @@ internal sealed class LinuxDisk(string root) : FolderDisk
         return OpenStream(descriptor, file);
     }
 
+    private int OpenFile(string path)
+    {
+        // The folders above the source are the administrator's. Those below it are not: each may have become a link.
+        int flags = LinuxCalls.OpenFlags | LinuxCalls.NoFollow;
+        int descriptor = path.Contains('/') ? OpenBelow(path, flags) : OpenPath(path, flags);
+        if (descriptor == -LinuxCalls.TooManyLinks && FollowsLinks) return OpenBehindLink(path);
+        return descriptor >= 0 ? descriptor : throw LinuxErrors.ForFile(-descriptor);
+    }
+
+    /// <summary>Opens a path below the root and follows no link there. Returns the descriptor, or the negative error number.</summary>
+    private unsafe int OpenBelow(string path, int flags)
+    {
+        int folder = OpenPath("", LinuxCalls.PathOnly);
+        if (folder < 0) return folder;
+        try
+        {
+            byte[] name = Encoding.UTF8.GetBytes(path + "\0");
+            int descriptor;
+            fixed (byte* start = name)
+            {
+                while ((descriptor = LinuxCalls.OpenBelow(folder, start, flags)) == -LinuxCalls.Interrupted) { }
+            }
+            return descriptor == -LinuxCalls.NoSuchCall ? OpenStepByStep(folder, path, flags) : descriptor;
+        }
+        finally
+        {
+            _ = LinuxCalls.Close(folder);
+        }
+    }
+
+    /// <summary>For kernels before 5.6.</summary>
+    private static int OpenStepByStep(int root, string path, int flags)
+    {
+        int folder = root;
+        string[] parts = path.Split('/');
+        for (int i = 0; i < parts.Length; i++)
+        {
+            bool isLast = i == parts.Length - 1;
+            int step = isLast ? flags | LinuxCalls.NoFollow : LinuxCalls.FolderFlags | LinuxCalls.PathOnly | LinuxCalls.NoFollow;
+            int next = LinuxCalls.OpenAt(folder, parts[i], step, 0), error = Marshal.GetLastPInvokeError();
+            if (folder != root) _ = LinuxCalls.Close(folder);
+            if (next < 0) return error == LinuxCalls.NotAFolder && !isLast ? -LinuxCalls.TooManyLinks : -error;
+            folder = next;
+        }
+        return folder;
+    }
+
+    /// <summary>
+    /// Opens what a link leads to, if that is below the root. The link is followed once, without opening anything; where it led is asked of
+    /// what was found.
+    /// </summary>
+    private int OpenBehindLink(string path)
+    {
+        int found = OpenPath(path, LinuxCalls.PathOnly), folder = OpenPath("", LinuxCalls.PathOnly);
+        try
+        {
+            if (found < 0) throw LinuxErrors.ForFile(-found);
+            if (folder < 0) throw LinuxErrors.ForFile(-folder);
+            string real = PathOf(found), realRoot = PathOf(folder);
+            if (!real.StartsWith(realRoot.EndsWith('/') ? realRoot : realRoot + "/", StringComparison.Ordinal))
+                throw new FileChangedException("is a symbolic link that leads out of the source");
+            string opened = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{found}");
+            int descriptor = LinuxCalls.OpenAt(LinuxCalls.AtCurrentFolder, opened, LinuxCalls.OpenFlags, 0);
+            return descriptor >= 0 ? descriptor : throw LinuxErrors.ForFile(Marshal.GetLastPInvokeError());
+        }
+        finally
+        {
+            if (found >= 0) _ = LinuxCalls.Close(found);
+            if (folder >= 0) _ = LinuxCalls.Close(folder);
+        }
+    }
+
+    private static unsafe string PathOf(int descriptor)
+    {
+        byte* target = stackalloc byte[LinuxCalls.LongestPath];
+        string opened = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{descriptor}");
+        nint length = LinuxCalls.ReadLinkAt(LinuxCalls.AtCurrentFolder, opened, target, LinuxCalls.LongestPath);
+        return length < 0 ? throw LinuxErrors.ForFile(Marshal.GetLastPInvokeError()) : Encoding.UTF8.GetString(target, (int)length);
+    }
+
+    /// <summary>Opens a path below the root by one call. Returns the descriptor, or the negative error number.</summary>
     [SkipLocalsInit]
-    private unsafe int OpenFile(string path)
+    private unsafe int OpenPath(string path, int flags)
     {
         int longest = _prefix.Length + path.Length * 3 + 1;
         byte[]? rented = longest > ShortPath ? ArrayPool<byte>.Shared.Rent(longest) : null;
@@ -48,11 +137,11 @@ internal sealed class LinuxDisk(string root) : FolderDisk
         int descriptor, error = 0;
         fixed (byte* start = bytes)
         {
-            while ((descriptor = LinuxCalls.Open(start, LinuxCalls.OpenFlags)) < 0
+            while ((descriptor = LinuxCalls.Open(start, flags)) < 0
                 && (error = Marshal.GetLastPInvokeError()) == LinuxCalls.Interrupted) { }
         }
         if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
-        return descriptor >= 0 ? descriptor : throw LinuxErrors.ForFile(error);
+        return descriptor >= 0 ? descriptor : -error;
     }
 
     private static FileContent ReadWhole(int descriptor, SourceFile file)
@@ -120,11 +209,40 @@ internal sealed class LinuxDisk(string root) : FolderDisk
         }
     }
 
-    private static unsafe FileStat StatOpened(int descriptor)
+    public override FileStat Stat(SafeFileHandle file) => StatOf(file).ToStat();
+
+    public override HeldFolder Hold(string path) => LinuxHeldFolder.At(path);
+
+    public override SafeFileHandle OpenLinked(string path) => new(OpenBehindLink(path), ownsHandle: true);
+
+    public override bool LeadsBelow(string path)
+    {
+        try
+        {
+            OpenLinked(path).Dispose();
+            return true;
+        }
+        catch (FileChangedException)
+        {
+            return false;
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            // It leads to something below that cannot be read, which reading says in better words.
+            return true;
+        }
+    }
+
+    /// <summary>Owner, rights, kind, size and time of an opened file or folder.</summary>
+    internal static LinuxStat StatOf(SafeFileHandle file) => StatOf((int)file.DangerousGetHandle());
+
+    private static FileStat StatOpened(int descriptor) => StatOf(descriptor).ToStat();
+
+    private static unsafe LinuxStat StatOf(int descriptor)
     {
         LinuxStat stat;
         byte nothing = 0;
-        if (LinuxCalls.Stat(descriptor, &nothing, LinuxCalls.AtEmptyPath, LinuxCalls.WantedFields, &stat) == 0) return stat.ToStat();
+        if (LinuxCalls.Stat(descriptor, &nothing, LinuxCalls.AtEmptyPath, LinuxCalls.WantedFields, &stat) == 0) return stat;
         throw LinuxErrors.ForFile(Marshal.GetLastPInvokeError());
     }
 
@@ -153,11 +271,14 @@ internal static unsafe partial class LinuxCalls
     public const int AtNoFollow = 0x100;
     public const int AtEmptyPath = 0x1000;
 
-    /// <summary>The type, the time of the last change and the size.</summary>
-    public const uint WantedFields = 0x1 | 0x40 | 0x200;
+    /// <summary>The type, the permissions, the number of names, owner, group, the time of the last change and the size.</summary>
+    public const uint WantedFields = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x40 | 0x200;
 
     /// <summary>Close on exec, do not wait for a FIFO's writer, do not become the controlling process of a terminal.</summary>
     public const int OpenFlags = 0x80000 | 0x800 | 0x100;
+
+    /// <summary>O_PATH: nothing is opened, but what was found is held.</summary>
+    public const int PathOnly = 0x200000 | 0x80000;
 
     public const int NotPermitted = 1, NoEntry = 2, Interrupted = 4, NoDevice = 6, TryAgain = 11, AccessDenied = 13, Busy = 16,
         NotAFolder = 20, IsAFolder = 21, TooManyOpenInSystem = 23, TooManyOpen = 24, TextBusy = 26, NameTooLong = 36, TooManyLinks = 40;
@@ -180,6 +301,9 @@ internal static unsafe partial class LinuxCalls
     [LibraryImport("libc", EntryPoint = "opendir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint OpenFolder(string path);
 
+    [LibraryImport("libc", EntryPoint = "fdopendir", SetLastError = true)]
+    public static partial nint OpenFolder(int descriptor);
+
     [LibraryImport("libc", EntryPoint = "dirfd")]
     public static partial int FolderDescriptor(nint folder);
 
@@ -198,12 +322,24 @@ internal struct LinuxStat
     private static readonly long LatestSecond = (DateTime.MaxValue.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerSecond;
     private static readonly long EarliestSecond = -DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerSecond;
 
+    /// <summary>How many names the file has.</summary>
+    [FieldOffset(16)] public readonly uint Links;
+
+    /// <summary>The user who owns the file.</summary>
+    [FieldOffset(20)] public readonly uint Owner;
+
+    /// <summary>The group whose rights the file has.</summary>
+    [FieldOffset(24)] public readonly uint Group;
+
     [FieldOffset(28)] private readonly ushort _mode;
     [FieldOffset(40)] private readonly long _size;
     [FieldOffset(112)] private readonly long _modifiedSeconds;
     [FieldOffset(120)] private readonly uint _modifiedNanoseconds;
 
     public readonly bool IsLink => (_mode & TypeBits) == LinkBits;
+
+    /// <summary>Type and permission bits.</summary>
+    public readonly int Mode => _mode;
 
     public readonly FileStat ToStat() => new(Kind, _size, Modified);
 
@@ -248,7 +384,7 @@ internal static class LinuxErrors
     {
         LinuxCalls.NoEntry or LinuxCalls.NotAFolder => new FileNotFoundException(Text(error)),
         LinuxCalls.AccessDenied or LinuxCalls.NotPermitted => new UnauthorizedAccessException(Text(error)),
-        LinuxCalls.TooManyLinks => new FileChangedException("is now a symbolic link loop"),
+        LinuxCalls.TooManyLinks => new FileChangedException("is now a symbolic link, or lies behind one"),
         LinuxCalls.NameTooLong => new FileChangedException("has a path longer than the system opens"),
         LinuxCalls.IsAFolder => new FileChangedException("is now a folder"),
         LinuxCalls.NoDevice => new FileChangedException("is no longer a regular file"),

@@ -30,6 +30,17 @@ internal sealed class LinuxFolderReader : FolderReader
         _descriptor = LinuxCalls.FolderDescriptor(_folder);
     }
 
+    /// <summary>Reads an opened folder, and closes it in the end.</summary>
+    public LinuxFolderReader(int descriptor, FileSelection filter)
+    {
+        (_filter, _names, _descriptor) = (filter, new LinuxNamePortion(LinuxNamePortion.MostNames), descriptor);
+        _folder = LinuxCalls.OpenFolder(descriptor);
+        if (_folder != 0) return;
+        int error = Marshal.GetLastPInvokeError();
+        _ = LinuxCalls.Close(descriptor);
+        throw LinuxErrors.ForFolder(error);
+    }
+
     public override bool TryRead(out FolderEntry entry)
     {
         do
@@ -63,6 +74,11 @@ internal sealed class LinuxFolderReader : FolderReader
             else if (name->FirstByte != '.')
             {
                 _names.Add(name->Type, MemoryMarshal.CreateReadOnlySpanFromNullTerminated(&name->FirstByte));
+            }
+            else if (name->Type is LinuxName.FolderType or LinuxName.UnknownType)
+            {
+                string hidden = Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(&name->FirstByte));
+                if (FileNames.IsClaims(hidden)) Claims.Add(hidden);
             }
         }
         _names.Sort();

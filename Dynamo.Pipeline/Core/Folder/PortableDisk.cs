@@ -10,11 +10,38 @@ internal sealed class PortableDisk(string root) : FolderDisk
 {
     public override FileStat Stat(string path) => Stat(new FileInfo(path));
 
+    public override FileStat Stat(SafeFileHandle file) => StatOpened(file);
+
+    public override HeldFolder Hold(string path) =>
+        Directory.Exists(path) ? new PortableHeldFolder(path) : throw new DirectoryNotFoundException(path);
+
+    public override SafeFileHandle OpenLinked(string path)
+    {
+        string full = Path.Join(root, path);
+        if (!LeadsBelow(path)) throw new FileChangedException("is a symbolic link that leads out of the source");
+        return File.OpenHandle(full, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    }
+
+    public override bool LeadsBelow(string path)
+    {
+        try
+        {
+            string real = FolderPlace.Real(root);
+            return FolderPlace.Real(Path.GetFullPath(Path.Join(root, path)))
+                .StartsWith(Path.EndsInDirectorySeparator(real) ? real : real + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+        }
+        catch (Exception error) when (FolderFaults.IsDisk(error))
+        {
+            return false;
+        }
+    }
+
     public override FolderReader OpenFolder(string path, FileSelection filter) => new PortableFolderReader(path, filter);
 
     public override FileContent Open(SourceFile file, long wholeUpTo)
     {
         string path = Path.Join(root, file.Path);
+        CheckNoLink(file.Path);
         // Opening a FIFO would block. Its kind and length differ from what was listed, so this check finds it before.
         FileChange.Check(file, CheckThere(Stat(path)), file.Size);
         SafeFileHandle handle = File.OpenHandle(
@@ -55,6 +82,17 @@ internal sealed class PortableDisk(string root) : FolderDisk
         }
     }
 
+    /// <summary>The file and the folders above it, up to the source's own, must be no links, or lead to something below.</summary>
+    private void CheckNoLink(string path)
+    {
+        for (int end = path.Length; end > 0; end = path.LastIndexOf('/', end - 1))
+        {
+            if (new FileInfo(Path.Join(root, path[..end])).LinkTarget is null) continue;
+            if (!FollowsLinks) throw new FileChangedException("is now a symbolic link, or lies behind one");
+            if (!LeadsBelow(path)) throw new FileChangedException("is a symbolic link that leads out of the source");
+        }
+    }
+
     private static FileStat CheckThere(FileStat stat) =>
         stat.Kind == FileKind.Missing ? throw new FileNotFoundException() : stat;
 
@@ -90,7 +128,7 @@ internal sealed class PortableFolderReader : FolderReader
         var options = new EnumerationOptions { AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false };
         _entries = new FileSystemEnumerable<FolderEntry>(path, (ref FileSystemEntry entry) => Take(ref entry), options)
         {
-            ShouldIncludePredicate = (ref FileSystemEntry entry) => Wants(ref entry, filter),
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => Wants(ref entry, filter, Claims),
         }.GetEnumerator();
     }
 
@@ -109,8 +147,11 @@ internal sealed class PortableFolderReader : FolderReader
 
     private static bool IsLink(ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) != 0;
 
-    private static bool Wants(ref FileSystemEntry entry, FileSelection filter) =>
-        entry.IsDirectory ? !IsLink(ref entry) && filter.WantsFolder(entry.FileName) : filter.WantsFile(entry.FileName);
+    private static bool Wants(ref FileSystemEntry entry, FileSelection filter, List<string> claims)
+    {
+        if (entry.IsDirectory && FileNames.IsClaims(entry.FileName)) claims.Add(entry.FileName.ToString());
+        return entry.IsDirectory ? !IsLink(ref entry) && filter.WantsFolder(entry.FileName) : filter.WantsFile(entry.FileName);
+    }
 
     private static FolderEntry Take(ref FileSystemEntry entry)
     {

@@ -79,7 +79,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         return true;
     }
 
-    public void Quarantine(Defect defect) => (Outcome, Verdict) = (FileOutcome.Quarantined, defect);
+    public void Quarantine(Defect defect) => (Outcome, Verdict) = (FileOutcome.Quarantined, Rows.Shown(defect));
 
     public void Defer(Defect defect) => (Outcome, Verdict) = (FileOutcome.Deferred, defect);
 
@@ -87,7 +87,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
     {
         Rejected++;
         _kept ??= [];
-        if (_kept.Count < KeptRejects) _kept.Add(reject);
+        if (_kept.Count < KeptRejects) _kept.Add(Rows.Shown(reject));
     }
 
     public void Remember(long ordinal, Defect poison) => (Poison ??= [])[ordinal] = poison;

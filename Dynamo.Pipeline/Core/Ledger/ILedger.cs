@@ -73,7 +73,11 @@ public interface ILedger
 /// run committed.
 /// </param>
 public sealed record ImportedRun(
-    long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, RunBooks Books);
+    long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, RunBooks Books)
+{
+    /// <summary>Why the run failed; <see langword="null"/> if it did not, or if the table does not say.</summary>
+    public string? Reason { get; init; }
+}
 
 /// <summary>The totals of a ledger.</summary>
 /// <param name="Loaded">How many files were loaded.</param>

@@ -19,12 +19,15 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
     /// <summary>Whether it is the reason for this version of a file.</summary>
     public bool IsAbout(SourceFile file) => File.Path == file.Path && File.Size == file.Size && File.ModifiedUtc == file.ModifiedUtc;
 
-    /// <summary>Writes the reason beside a quarantined file. The reason file is either complete or missing.</summary>
-    public void Write(string quarantined)
+    /// <summary>
+    /// Whether a file at this path below the quarantine can be the one that the reason tells of. A file keeps its path there, and gets its
+    /// time into its name if that is taken. Anything else was not written by us, and is not a way back.
+    /// </summary>
+    public bool BelongsTo(string quarantined)
     {
-        string target = For(quarantined), temporary = FileNames.Temporary(target);
-        System.IO.File.WriteAllBytes(temporary, ToBytes());
-        System.IO.File.Move(temporary, target, overwrite: true);
+        if (FileNames.FolderOf(quarantined) != FileNames.FolderOf(File.Path)) return false;
+        string name = FileNames.NameOf(quarantined), own = FileNames.NameOf(File.Path);
+        return name == own || FileNames.IsWithTime(name, own, File.ModifiedUtc);
     }
 
     /// <summary>The content of the reason file, as JSON in UTF-8.</summary>
@@ -34,21 +37,6 @@ internal sealed record ReasonFile(string FileName, string Source, SourceFile Fil
         using (var json = new Utf8JsonWriter(text, Layout))
             Write(json);
         return text.ToArray();
-    }
-
-    /// <summary>Reads a reason file. Returns <see langword="null"/> if it is missing or damaged.</summary>
-    public static ReasonFile? TryRead(string path)
-    {
-        try
-        {
-            // Anybody may have put a large file there. Files that this class writes are far smaller.
-            var info = new FileInfo(path);
-            return info.Exists && info.Length <= LongestRead ? TryParse(System.IO.File.ReadAllBytes(path)) : null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
     }
 
     /// <summary>Reads the content of a reason file. Returns <see langword="null"/> if it is damaged.</summary>

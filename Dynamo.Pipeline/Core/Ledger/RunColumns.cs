@@ -43,6 +43,8 @@ internal abstract record RunColumns : SqlArguments
 
     public string Version { get; init; } = "";
 
+    public string? Reason { get; init; }
+
     public long Listed { get; init; }
 
     public long Loaded { get; init; }
@@ -94,6 +96,6 @@ internal abstract record RunColumns : SqlArguments
             Bytes = Bytes,
         };
         DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;
-        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books);
+        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books) { Reason = Reason };
     }
 }

@@ -16,14 +16,14 @@ internal sealed class BatchWriter<TRow>(
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
-    private readonly Lazy<ResiliencePipeline> _retry = new(() => Retry(run.Options));
+    private readonly Lazy<ResiliencePipeline> _retry = new(() => Retry(run));
 
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
         using TraceLane? lane = run.Options.Trace?.Writes(files);
         batcher.Took(files.Length);
         foreach (FileRows<TRow> file in files) file.Judge(run.Options.MaxBadRows);
-        FileResult[] results = await WriteWithRetriesAsync(files).ConfigureAwait(false);
+        FileResult[] results = await WriteOrDeferAsync(files).ConfigureAwait(false);
         batcher.Wrote();
         for (int i = 0; i < files.Length; i++)
         {
@@ -33,7 +33,22 @@ internal sealed class BatchWriter<TRow>(
             run.Count(results[i]);
         }
         run.Progressed();
-        await run.SendAsync(complete, new CommittedBatch<TRow>(files, results)).ConfigureAwait(false);
+        run.WaitIsOver();
+        await run.SendAsync(complete, new CommittedBatch<TRow>(files, results), run.Leaving).ConfigureAwait(false);
+    }
+
+    /// <summary>Writes the batch. A streamed file that the source fails to give again and again is deferred.</summary>
+    private async Task<FileResult[]> WriteOrDeferAsync(FileRows<TRow>[] files)
+    {
+        try
+        {
+            return await WriteWithRetriesAsync(files).ConfigureAwait(false);
+        }
+        catch (UnreadableFileException error) when (files is [{ IsStreamed: true }])
+        {
+            run.Unreadable.Failed(error);
+            return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
+        }
     }
 
     /// <summary>
@@ -42,12 +57,12 @@ internal sealed class BatchWriter<TRow>(
     /// </summary>
     private async Task<FileResult[]> WriteWithRetriesAsync(FileRows<TRow>[] files)
     {
-        SinkException? failed;
+        Exception? failed;
         try
         {
             return await WriteOnceAsync(files, run.Aborting).ConfigureAwait(false);
         }
-        catch (SinkException error) when (error.IsTransient && run.Options.WriteRetries > 0)
+        catch (Exception error) when (IsWorthARetry(error) && run.Options.WriteRetries > 0)
         {
             failed = error;
         }
@@ -66,7 +81,8 @@ internal sealed class BatchWriter<TRow>(
     {
         try
         {
-            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+            FileResult[] results = await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+            return Faults.Checked(sink, results, files.Length);
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {
@@ -75,7 +91,7 @@ internal sealed class BatchWriter<TRow>(
         catch (BadFileException bad) when (files is [{ IsStreamed: true, Defect: null }])
         {
             files[0].Quarantine(bad.Defect);
-            return await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false);
+            return Faults.Checked(sink, await sink.WriteAsync(files, cancellationToken).ConfigureAwait(false), files.Length);
         }
         catch (FileChangedException changed) when (files is [{ IsStreamed: true }])
         {
@@ -83,16 +99,22 @@ internal sealed class BatchWriter<TRow>(
         }
     }
 
-    private static ResiliencePipeline Retry(PipelineOptions options) =>
-        new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
-            .AddRetry(new RetryStrategyOptions
+    private static ResiliencePipeline Retry(PipelineRun run) => new ResiliencePipelineBuilder { TimeProvider = run.Options.TimeProvider }
+        .AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<Exception>(IsWorthARetry),
+            MaxRetryAttempts = run.Options.WriteRetries,
+            Delay = run.Options.RetryDelay,
+            MaxDelay = s_longestPause,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            OnRetry = retry =>
             {
-                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
-                MaxRetryAttempts = options.WriteRetries,
-                Delay = options.RetryDelay,
-                MaxDelay = s_longestPause,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-            })
-            .Build();
+                run.Wait($"a batch is written again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
+                return default;
+            },
+        })
+        .Build();
+
+    private static bool IsWorthARetry(Exception error) => error is SinkException { IsTransient: true } or UnreadableFileException;
 }

@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Run;
 
 /// <summary>
 /// The step "after commit": completes the files at the source, then sends the batch to the linked blocks
-/// and gives its bytes back to the budget.
+/// and gives its bytes back to the budget. What is committed gets here after an error too: it ends the run, not this step.
 /// </summary>
 internal sealed class Completion<TRow>(
     IFileSource source,
@@ -12,6 +12,9 @@ internal sealed class Completion<TRow>(
     ByteBudget budget,
     ITargetBlock<CommittedBatch<TRow>>[] afterCommit)
 {
+    private readonly List<ITargetBlock<CommittedBatch<TRow>>> _listening = [.. afterCommit];
+    private bool _sourceFailed;
+
     public async Task CompleteAsync(CommittedBatch<TRow> batch)
     {
         List<CompletedFile> files = [];
@@ -19,11 +22,11 @@ internal sealed class Completion<TRow>(
         {
             if (result.Outcome != FileOutcome.Deferred) files.Add(new CompletedFile(result.File, result.Defect));
         }
-        await AtTheSourceAsync(files).ConfigureAwait(false);
+        if (!_sourceFailed) await AtTheSourceAsync(files).ConfigureAwait(false);
         run.Progressed();
         if (batch.Files.Count == 0) return;
-        foreach (ITargetBlock<CommittedBatch<TRow>> block in afterCommit)
-            await run.SendAsync(block, batch).ConfigureAwait(false);
+        foreach (ITargetBlock<CommittedBatch<TRow>> block in _listening.ToArray())
+            await HandOnAsync(block, batch).ConfigureAwait(false);
         budget.Release(batch.Files.Sum(rows => ByteBudget.Weigh(rows.File, run.Options.StreamAbove)));
     }
 
@@ -31,11 +34,27 @@ internal sealed class Completion<TRow>(
     {
         try
         {
-            await source.CompleteAsync(files, run.Aborting).ConfigureAwait(false);
+            await source.CompleteAsync(files, run.Leaving).ConfigureAwait(false);
         }
-        catch (Exception error) when (Faults.IsForeign(error))
+        catch (Exception error) when (!run.Leaving.IsCancellationRequested)
         {
-            throw Faults.OfSource(source, "completing files after their commit", error);
+            // The next run completes them.
+            _sourceFailed = true;
+            const string Doing = "completing files after their commit";
+            run.Fail(error is OperationCanceledException || Faults.IsForeign(error) ? Faults.OfSource(source, Doing, error) : error);
+        }
+    }
+
+    private async Task HandOnAsync(ITargetBlock<CommittedBatch<TRow>> block, CommittedBatch<TRow> batch)
+    {
+        try
+        {
+            await run.SendAsync(block, batch, run.Leaving).ConfigureAwait(false);
+        }
+        catch (Exception error) when (!run.Leaving.IsCancellationRequested)
+        {
+            _listening.Remove(block);
+            run.Fail(error);
         }
     }
 }

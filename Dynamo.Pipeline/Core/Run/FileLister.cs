@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Dataflow;
 
 namespace Dynamo.Pipeline.Run;
@@ -13,6 +12,9 @@ internal sealed class FileLister<TRow>(
     ByteBudget budget,
     ITargetBlock<CommittedBatch<TRow>> complete)
 {
+    /// <summary>The pauses before files that the source failed to give are read again.</summary>
+    private static readonly TimeSpan[] s_pauses = [TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(4)];
+
     /// <summary>Files per query of the ledger: enough to be worth the call, few enough that reading starts soon.</summary>
     private const int LookUpFiles = 500;
 
@@ -30,7 +32,7 @@ internal sealed class FileLister<TRow>(
             {
                 run.Counter.Listed();
                 run.Progressed();
-                if (file.DeferReason is { } reason)
+                if ((file.DeferReason ?? EmptyReason(file)) is { } reason)
                     run.Defer(file, reason);
                 else
                     _listed.Add(file);
@@ -43,8 +45,44 @@ internal sealed class FileLister<TRow>(
         }
         await OfferAsync(read).ConfigureAwait(false);
         await SendAsync(read).ConfigureAwait(false);
+        await ReadAgainAsync(read).ConfigureAwait(false);
         run.ListingDone = !run.Stopping.IsCancellationRequested;
         read.Complete();
+    }
+
+    /// <summary>
+    /// Why an empty file waits: its upload may have begun and not gone on. Quarantined, it would lie where nobody looks for what is then
+    /// written. A time in the future comes from another clock and tells nothing.
+    /// </summary>
+    private string? EmptyReason(SourceFile file)
+    {
+        if (file.Size != 0 || _options.EmptyFileWait == TimeSpan.Zero) return null;
+        TimeSpan age = _options.TimeProvider.GetUtcNow().UtcDateTime - file.ModifiedUtc;
+        return age < _options.EmptyFileWait ? $"empty, and may still be written: it waits until it is {_options.EmptyFileWait} old" : null;
+    }
+
+    private async Task ReadAgainAsync(ITargetBlock<SourceFile[]> read)
+    {
+        for (int tries = 0; ; tries++)
+        {
+            IReadOnlyList<SourceFile> files = await run.Unreadable.TakeAsync(run.Aborting).ConfigureAwait(false);
+            if (files.Count == 0) return;
+            if (tries + 1 >= s_pauses.Length) run.Unreadable.LastTry();
+            await PauseAsync(s_pauses[tries]).ConfigureAwait(false);
+            foreach (SourceFile file in files)
+            {
+                if (run.Stopping.IsCancellationRequested) run.Defer(file, "the source failed to give it, and the run was stopped");
+                else await ChunkAsync(file, read).ConfigureAwait(false);
+            }
+            await SendAsync(read).ConfigureAwait(false);
+        }
+    }
+
+    private async Task PauseAsync(TimeSpan pause)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping, run.Aborting);
+        run.Wait("the source, which failed to give files", pause);
+        await Task.Delay(pause, _options.TimeProvider, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task OfferAsync(ITargetBlock<SourceFile[]> read)
@@ -63,7 +101,7 @@ internal sealed class FileLister<TRow>(
     {
         try
         {
-            return await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
+            return Faults.Checked(sink, await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false), _listed.Count);
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {
@@ -83,6 +121,7 @@ internal sealed class FileLister<TRow>(
     {
         if (_chunk.Count == 0) return;
         await budget.TakeAsync(_chunkWeight, run.Aborting).ConfigureAwait(false);
+        run.Unreadable.Reading(_chunk.Count);
         await run.SendAsync(read, _chunk.ToArray()).ConfigureAwait(false);
         _chunk.Clear();
         _chunkWeight = 0;
@@ -107,38 +146,56 @@ internal sealed class FileLister<TRow>(
 
 /// <summary>
 /// A listing that starts while the sink is still being prepared: the folder is read, or the server connected, while the database opens.
-/// The first file waits until <see cref="FilesAsync"/> is called. If that call never comes, disposing cancels the listing;
-/// it waits for a listing that ignores its cancellation no longer than the stop deadline.
+/// The first file waits until <see cref="FilesAsync"/> is called. Disposing cancels a listing that has not ended; if nobody asked for
+/// its files, it waits for a listing that ignores its cancellation, but no longer than the stop deadline.
 /// </summary>
 internal sealed class StartedListing : IAsyncDisposable
 {
     private readonly IFileSource _source;
     private readonly PipelineOptions _options;
     private readonly CancellationTokenSource _cancellation;
-    private readonly IAsyncEnumerator<SourceFile> _files;
     private readonly Task<bool> _first;
+    private IAsyncEnumerator<SourceFile>? _files;
     private bool _asked;
 
     public StartedListing(IFileSource source, PipelineRun run)
     {
         (_source, _options) = (source, run.Options);
-        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping);
-        _files = source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
-        _first = Task.Run(() => MoveNextAsync().AsTask(), CancellationToken.None);
+        _cancellation = CancellationTokenSource.CreateLinkedTokenSource(run.Stopping, run.Aborting);
+        _first = Task.Run(BeginAsync, CancellationToken.None);
     }
 
     /// <summary>The files of the source. Call it once.</summary>
     public async IAsyncEnumerable<SourceFile> FilesAsync()
     {
         _asked = true;
-        await using ConfiguredAsyncDisposable ending = _files.ConfigureAwait(false);
-        for (bool more = await _first.ConfigureAwait(false); more; more = await MoveNextAsync().ConfigureAwait(false))
-            yield return _files.Current;
+        try
+        {
+            for (bool more = await _first.ConfigureAwait(false); more; more = await NextAsync().ConfigureAwait(false))
+                yield return _files!.Current ?? throw new SourceException($"The source {_source.Name} listed null instead of a file.");
+        }
+        finally
+        {
+            if (_files is not null) await _files.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
-    private ValueTask<bool> MoveNextAsync()
+    private async Task<bool> BeginAsync()
     {
-        ValueTask<bool> next = _files.MoveNextAsync();
+        try
+        {
+            _files = _source.ListAsync(_cancellation.Token).GetAsyncEnumerator(_cancellation.Token);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(_source, "listing", error);
+        }
+        return await NextAsync().ConfigureAwait(false);
+    }
+
+    private ValueTask<bool> NextAsync()
+    {
+        ValueTask<bool> next = _files!.MoveNextAsync();
         return next.IsCompletedSuccessfully ? next : NamedAsync(next);
 
         async ValueTask<bool> NamedAsync(ValueTask<bool> listing)
@@ -156,16 +213,20 @@ internal sealed class StartedListing : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_asked) return;
-        await _cancellation.CancelAsync().ConfigureAwait(false);
-        Task deadline = Task.Delay(_options.StopDeadline, _options.TimeProvider, CancellationToken.None);
-        await Task.WhenAny(EndAsync(), deadline).ConfigureAwait(false);
+        if (!_asked)
+        {
+            await _cancellation.CancelAsync().ConfigureAwait(false);
+            using var ended = new CancellationTokenSource();
+            Task deadline = Task.Delay(_options.StopDeadline, _options.TimeProvider, ended.Token);
+            await Task.WhenAny(EndAsync(), deadline).ConfigureAwait(false);
+            await ended.CancelAsync().ConfigureAwait(false);
+        }
+        _cancellation.Dispose();
     }
 
     private async Task EndAsync()
     {
         await ((Task)_first).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _files.DisposeAsync().ConfigureAwait(false);
-        _cancellation.Dispose();
+        if (_files is not null) await _files.DisposeAsync().ConfigureAwait(false);
     }
 }

@@ -26,19 +26,23 @@ internal sealed class FileReader<TRow>(
     private const int BytesOfARow = 40;
 
     private readonly PipelineOptions _options = run.Options;
+    private readonly int _opensInFlight = source.OpensInFlight >= 1
+        ? source.OpensInFlight
+        : throw new SourceException($"The source {source.Name} opens no file ahead: its OpensInFlight is {source.OpensInFlight} and must "
+            + "be at least 1.");
 
     /// <summary>Waits at the gate, if there is one, then reads the chunk.</summary>
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)
     {
-        if (gate is null) return await ReadChunkAsync(chunk).ConfigureAwait(false);
-        await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
         try
         {
+            if (gate is not null) await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
             return await ReadChunkAsync(chunk).ConfigureAwait(false);
         }
         finally
         {
-            gate.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+            gate?.Leave(chunk.Sum(file => ByteBudget.Weigh(file, _options.StreamAbove)));
+            run.Unreadable.Read(chunk.Length);
         }
     }
 
@@ -46,7 +50,7 @@ internal sealed class FileReader<TRow>(
     {
         using TraceLane? lane = _options.Trace?.Reads(chunk);
         var read = new List<FileRows<TRow>>(chunk.Length);
-        var opening = new Queue<ValueTask<FileContent>?>(source.OpensInFlight);
+        var opening = new Queue<ValueTask<FileContent>?>(_opensInFlight);
         int next = 0;
         // Each ValueTask is awaited once: by its file, or in the finally block when the chunk fails.
         // A Task instead would be one allocation per file.
@@ -55,7 +59,7 @@ internal sealed class FileReader<TRow>(
         {
             foreach (SourceFile file in chunk)
             {
-                for (; next < chunk.Length && opening.Count < source.OpensInFlight; next++)
+                for (; next < chunk.Length && opening.Count < _opensInFlight; next++)
                     opening.Enqueue(IsStreamed(chunk[next]) ? null : OpenAsync(chunk[next]));
                 if (await ReadAsync(file, opening.Dequeue()).ConfigureAwait(false) is { } rows) read.Add(rows);
                 lane?.Finished(file);
@@ -89,7 +93,7 @@ internal sealed class FileReader<TRow>(
     private ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, ValueTask<FileContent>? opening) =>
         opening is { } content ? ReadWholeAsync(file, content) : new(Streamed(file));
 
-    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token));
+    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token)) { HidesText = !_options.KeepRawText };
 
     private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
     {
@@ -100,6 +104,7 @@ internal sealed class FileReader<TRow>(
         {
             using FileContent content = await opening.ConfigureAwait(false);
             isOpen = true;
+            run.Unreadable.Gave();
             using IRowReader<TRow> reader = format.Open(file, content);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && rows.Rejects.Count <= _options.MaxBadRows) { }
@@ -116,13 +121,13 @@ internal sealed class FileReader<TRow>(
         {
             throw Faults.OfSource(source, $"opening {file.Path}", error);
         }
-        catch (FileChangedException changed)
+        catch (Exception error) when (error is FileChangedException or UnreadableFileException)
         {
-            run.Defer(file, changed.Message);
+            if (error is FileChangedException || !run.Unreadable.Keeps(file, error)) run.Defer(file, error.Message);
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
-        var result = new FileRows<TRow>(file, rows);
+        var result = new FileRows<TRow>(file, rows) { HidesText = !_options.KeepRawText };
         if (defect is not null) result.Quarantine(defect);
         return result;
     }
@@ -148,7 +153,9 @@ internal sealed class FileReader<TRow>(
     {
         try
         {
-            return await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+            FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
+            run.Unreadable.Gave();
+            return content;
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {

@@ -9,22 +9,27 @@ namespace Dynamo.Pipeline.Run;
 /// only the door, <c>FilePipeline</c>, calls it, and its steps run on any thread of the pool, several at once.
 /// </summary>
 /// <remarks>
-/// This type is the state that the steps share: the books, the first error and the two tokens that end a run early.
+/// This type is the state that the steps share: the books, the first error and the tokens that end a run early.
 /// <see cref="Stopping"/>, the caller's token, ends the listing; what was read by then is still written.
-/// <see cref="Aborting"/> ends every block at once, after a fault or when the stop deadline has passed. Thread-safe.
+/// <see cref="Aborting"/> ends every step before the commit, <see cref="Leaving"/> every step after it; see <see cref="Ending"/>.
+/// Thread-safe.
 /// </remarks>
 internal sealed class PipelineRun : IDisposable
 {
     /// <summary>How many files a result names at most, so that a run over many bad files does not fill the memory.</summary>
     private const int NotableFiles = 200;
 
-    private readonly CancellationTokenSource _abort;
-    private readonly CancellationTokenRegistration _stopDeadline;
+    /// <summary>Nobody waits longer without a word.</summary>
+    private static readonly TimeSpan s_mostPatience = TimeSpan.FromDays(24);
+
+    private readonly Ending _ending;
+    private readonly CancellationTokenRegistration _stop;
     private readonly List<FileResult> _notable = [];
     private readonly DateTimeOffset _started;
     private readonly long _startedAt;
-    private ExceptionDispatchInfo? _fault;
-    private long _moves;
+    private ExceptionDispatchInfo? _fault, _declined;
+    private long _moves, _patientUntil;
+    private string? _waiting;
     private IReadOnlyList<(IDataflowBlock Block, string Name)> _users = [];
 
     public PipelineRun(PipelineOptions options, CancellationToken stopping)
@@ -32,18 +37,24 @@ internal sealed class PipelineRun : IDisposable
         (Options, Stopping) = (options, stopping);
         _started = options.TimeProvider.GetUtcNow();
         _startedAt = options.TimeProvider.GetTimestamp();
-        _abort = new CancellationTokenSource(Timeout.InfiniteTimeSpan, options.TimeProvider);
-        Aborting = _abort.Token;
-        _stopDeadline = stopping.Register(() => _abort.CancelAfter(options.StopDeadline));
+        _ending = new Ending(options.StopDeadline, options.TimeProvider);
+        _stop = stopping.Register(_ending.Stop);
     }
 
     public PipelineOptions Options { get; }
 
     public RunCounter Counter { get; } = new();
 
+    public UnreadableFiles Unreadable { get; } = new();
+
     public CancellationToken Stopping { get; }
 
-    public CancellationToken Aborting { get; }
+    public CancellationToken Aborting => _ending.Aborting;
+
+    public CancellationToken Leaving => _ending.Leaving;
+
+    /// <summary>What the run does, for the stall watchdog.</summary>
+    public Func<string> Doing { get; set; } = () => "preparing";
 
     /// <summary>All blocks of the run.</summary>
     public IReadOnlyList<IDataflowBlock> Blocks { get; private set; } = [];
@@ -59,7 +70,30 @@ internal sealed class PipelineRun : IDisposable
 
     public void Progressed() => Interlocked.Increment(ref _moves);
 
-    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone);
+    /// <summary>Whether something has said that it waits, and for how long, and that time is not over.</summary>
+    public bool IsPatient => Options.TimeProvider.GetElapsedTime(_startedAt).Ticks < Volatile.Read(ref _patientUntil);
+
+    /// <summary>Somebody begins to wait, and ends that by itself within a time.</summary>
+    public void Wait(string what, TimeSpan longest)
+    {
+        Progressed();
+        Volatile.Write(ref _waiting, what);
+        long until = (Options.TimeProvider.GetElapsedTime(_startedAt) + (longest < s_mostPatience ? longest : s_mostPatience)).Ticks;
+        for (long known = Volatile.Read(ref _patientUntil); until > known;)
+        {
+            long other = Interlocked.CompareExchange(ref _patientUntil, until, known);
+            if (other == known) return;
+            known = other;
+        }
+    }
+
+    /// <summary>What somebody waited for is there.</summary>
+    public void WaitIsOver() => Volatile.Write(ref _waiting, null);
+
+    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone)
+    {
+        Waiting = Volatile.Read(ref _waiting),
+    };
 
     public PipelineResult Result()
     {
@@ -72,18 +106,23 @@ internal sealed class PipelineRun : IDisposable
     {
         string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
             ?? "unknown";
-        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows);
+        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows) { Waits = Wait };
     }
 
     /// <summary>
-    /// The options of every block: bounded, ended by <see cref="Aborting"/>, and
+    /// The options of every block before the commit: bounded, ended by <see cref="Aborting"/>, and
     /// unordered, so that a slow file does not delay the others.
     /// </summary>
-    public ExecutionDataflowBlockOptions Block(int parallel = 1, int capacity = 1) => new()
+    public ExecutionDataflowBlockOptions Block(int parallel = 1, int capacity = 1) => Block(parallel, capacity, Aborting);
+
+    /// <summary>The same for blocks after the commit. What is committed reaches them after an error too.</summary>
+    public ExecutionDataflowBlockOptions BlockAfterCommit(int capacity) => Block(1, capacity, Leaving);
+
+    private static ExecutionDataflowBlockOptions Block(int parallel, int capacity, CancellationToken token) => new()
     {
         MaxDegreeOfParallelism = parallel,
         BoundedCapacity = capacity,
-        CancellationToken = Aborting,
+        CancellationToken = token,
         EnsureOrdered = false,
         SingleProducerConstrained = false,
     };
@@ -93,7 +132,35 @@ internal sealed class PipelineRun : IDisposable
     {
         Exception original = error is AggregateException many ? many.Flatten().InnerExceptions[0] : error;
         if (original is OperationCanceledException && Aborting.IsCancellationRequested) return;
-        if (Interlocked.CompareExchange(ref _fault, ExceptionDispatchInfo.Capture(Named(original)), null) is null) _abort.Cancel();
+        // Of what follows after a block declined, only the error of a user's block can be the cause.
+        if (_declined is not null && !IsOfUser(original)) return;
+        if (Interlocked.CompareExchange(ref _fault, ExceptionDispatchInfo.Capture(Named(original)), null) is null) _ending.Abort();
+    }
+
+    /// <summary>Ends the caller of a run that has failed.</summary>
+    public void ThrowIfFailed() => (_fault ?? _declined)?.Throw();
+
+    /// <summary>
+    /// The writer of a file. The sink is asked once for each file. A link calls this, so an error ends the run in another way than by an
+    /// exception.
+    /// </summary>
+    public int LaneOf<TRow>(IBatchSink<TRow> sink, FileRows<TRow> file, int lanes)
+    {
+        if (file.Lane is { } known) return known;
+        int lane = 0;
+        try
+        {
+            lane = sink.LaneOf(file, lanes);
+            if (lane < 0 || lane >= lanes)
+                Fail(new SinkException($"The sink {sink.Name} chose writer {lane} of {lanes} for {file.File.Path}. The first one is 0."));
+        }
+        catch (Exception error)
+        {
+            Fail(Faults.OfSink(sink, $"choosing a writer for {file.File.Path}", error));
+        }
+        lane = Math.Clamp(lane, 0, lanes - 1);
+        file.Lane = lane;
+        return lane;
     }
 
     public void Defer(SourceFile file, string reason)
@@ -113,17 +180,29 @@ internal sealed class PipelineRun : IDisposable
     /// Sends to a bounded block and waits for room in it. A block that declines the message has ended, so the run fails:
     /// with that block's own error, if it has one.
     /// </summary>
-    public async Task SendAsync<T>(ITargetBlock<T> target, T message)
+    public Task SendAsync<T>(ITargetBlock<T> target, T message) => SendAsync(target, message, Aborting);
+
+    public async Task SendAsync<T>(ITargetBlock<T> target, T message, CancellationToken cancellationToken)
     {
-        if (await target.SendAsync(message, Aborting).ConfigureAwait(false)) return;
+        if (await target.SendAsync(message, cancellationToken).ConfigureAwait(false)) return;
         // A block that fails declines at once, but it is faulted only when its last message is finished.
-        Task delay = Task.Delay(Options.StopDeadline, Options.TimeProvider, Aborting);
+        Task delay = Task.Delay(Options.StopDeadline, Options.TimeProvider, cancellationToken);
         await Task.WhenAny(target.Completion, delay).ConfigureAwait(false);
         if (target.Completion.IsFaulted) Fail(target.Completion.Exception);
-        Aborting.ThrowIfCancellationRequested();
-        throw new PipelineException(
-            $"A linked block ({NameOf(target)}) completed before the pipeline did and declined a message. "
-            + "Only the pipeline may complete a linked block: remove the call of Complete or Fault.");
+        cancellationToken.ThrowIfCancellationRequested();
+        throw Declined(target);
+    }
+
+    /// <summary>The error for a declined message. If the block still fails before the run has ended, its own error is the run's.</summary>
+    private PipelineException Declined(IDataflowBlock target)
+    {
+        var error = new PipelineException(target.Completion.IsCompleted
+            ? $"A linked block ({NameOf(target)}) completed before the pipeline did and declined a message. "
+                + "Only the pipeline may complete a linked block: remove the call of Complete or Fault."
+            : $"A linked block ({NameOf(target)}) declined a message and did not end within {Options.StopDeadline}. It has failed, or "
+                + "somebody else has completed it, and one of its messages is still at work.");
+        if (Interlocked.CompareExchange(ref _declined, ExceptionDispatchInfo.Capture(error), null) is null) _ending.Abort();
+        return error;
     }
 
     public Func<TIn, Task<TOut>> Guard<TIn, TOut>(Func<TIn, Task<TOut>> step) => async input =>
@@ -166,8 +245,8 @@ internal sealed class PipelineRun : IDisposable
     public void Watch(
         IReadOnlyList<IDataflowBlock> ours, IReadOnlyList<IDataflowBlock> through, IReadOnlyList<IDataflowBlock> afterCommit)
     {
-        _users = [.. through.Select((block, i) => (block, $"Block {i + 1} of those linked with Through")),
-            .. afterCommit.Select((block, i) => (block, $"Block {i + 1} of those linked with AfterCommit"))];
+        _users = [.. through.Select((block, i) => (block, Faults.BlockName("Through", i))),
+            .. afterCommit.Select((block, i) => (block, Faults.BlockName("AfterCommit", i)))];
         Blocks = [.. ours, .. through, .. afterCommit];
         foreach (IDataflowBlock block in Blocks)
         {
@@ -185,13 +264,18 @@ internal sealed class PipelineRun : IDisposable
         if (original is PipelineException) return original;
         foreach ((IDataflowBlock block, string name) in _users)
         {
-            if (block.Completion.Exception?.Flatten().InnerExceptions.Contains(original) != true) continue;
+            if (!HasFailedWith(block, original)) continue;
             // Dataflow stores here the message at which a delegate failed.
             string at = original.Data["DataflowMessageValue"] is string message ? $" at {message}" : "";
             return new PipelineException($"{name} ({NameOf(block)}) failed{at}: {original.Message}", original);
         }
         return original;
     }
+
+    private bool IsOfUser(Exception error) => _users.Any(user => HasFailedWith(user.Block, error));
+
+    private static bool HasFailedWith(IDataflowBlock block, Exception error) =>
+        block.Completion.Exception?.Flatten().InnerExceptions.Contains(error) == true;
 
     private static string NameOf(IDataflowBlock block) => block.GetType().Name.Split('`')[0];
 
@@ -204,22 +288,43 @@ internal sealed class PipelineRun : IDisposable
     }
 
     /// <summary>
-    /// Waits for all tasks; after an abort, for at most the stop deadline. Otherwise a block that ignores its cancellation
-    /// would turn an error into a hang.
+    /// Waits for all tasks. A run that ends early waits until shortly before its deadline: a block that ignores its cancellation would
+    /// turn an error into a hang.
     /// </summary>
     public async Task CompletedAsync(IReadOnlyList<Task> tasks)
     {
         Task all = Task.WhenAll(tasks);
-        var aborted = new TaskCompletionSource();
-        using (Aborting.Register(aborted.SetResult))
-            await Task.WhenAny(all, aborted.Task).ConfigureAwait(false);
-        if (Aborting.IsCancellationRequested)
-            await Task.WhenAny(all, Task.Delay(Options.StopDeadline, Options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
-        else
-            await all.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (all.IsFaulted) Fail(all.Exception);
-        _fault?.Throw();
+        await Task.WhenAny(all, _ending.HasLeft).ConfigureAwait(false);
+        foreach (Task failed in tasks.Where(task => task.IsFaulted)) Fail(failed.Exception!);
+        ThrowIfFailed();
         IsComplete = ListingDone && all.IsCompletedSuccessfully;
+    }
+
+    /// <summary>
+    /// Prepares the sink. Not on the caller's thread, which a sink that blocks would hold for ever.
+    /// </summary>
+    /// <returns>Whether to go on: <see langword="false"/> if the caller stopped the run.</returns>
+    public async Task<bool> PrepareAsync<TRow>(IBatchSink<TRow> sink, IFileSource source)
+    {
+        Doing = () => $"preparing the sink {sink.Name}";
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(Stopping, Aborting);
+        Task preparing = Task.Run(() => sink.PrepareAsync(Describe(source.Name), either.Token).AsTask(), CancellationToken.None);
+        await EndedAsync(preparing).ConfigureAwait(false);
+        try
+        {
+            if (preparing.IsCompleted) await preparing.ConfigureAwait(false);
+            ThrowIfFailed();
+            return preparing.IsCompleted;
+        }
+        catch (OperationCanceledException) when (either.IsCancellationRequested)
+        {
+            ThrowIfFailed();
+            return false;
+        }
+        catch (Exception error) when (error is OperationCanceledException || Faults.IsForeign(error))
+        {
+            throw Faults.OfSink(sink, "getting ready", error);
+        }
     }
 
     /// <summary>
@@ -236,6 +341,7 @@ internal sealed class PipelineRun : IDisposable
         }
         catch (Exception error)
         {
+            Fail(error);
             throw WithResult(error);
         }
         finally
@@ -247,26 +353,23 @@ internal sealed class PipelineRun : IDisposable
 
     private async Task EndAsync<TRow>(IBatchSink<TRow> sink, RunOutcome outcome)
     {
-        // A completed run waits for the database as long as the sink does. A run that ends early waits for the stop deadline at most.
-        bool completed = outcome == RunOutcome.Completed;
-        using var deadline = new CancellationTokenSource(completed ? Timeout.InfiniteTimeSpan : Options.StopDeadline, Options.TimeProvider);
-        try
-        {
-            await sink.EndRunAsync(outcome, Counter.Books(), completed ? Aborting : deadline.Token).ConfigureAwait(false);
-        }
-        catch (Exception error) when (outcome == RunOutcome.Failed && error is not OutOfMemoryException)
-        {
-            // The run has already failed, most likely for the same reason.
-        }
-        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
-        {
-            // What is committed is safe. The next run finds this one open and closes it as interrupted.
-        }
-        catch (Exception error)
-        {
-            throw WithResult(error);
-        }
+        Doing = () => $"closing the run in the sink {sink.Name}";
+        // A completed run waits for the database as long as the sink does. A run that ends early waits for its deadline at most.
+        CancellationToken token = outcome == RunOutcome.Completed ? Aborting : _ending.Over;
+        string? reason = (_fault ?? _declined)?.SourceException.Message;
+        Task ending = Task.Run(() => sink.EndRunAsync(outcome, Counter.Books(), reason, token).AsTask(), CancellationToken.None);
+        await EndedAsync(ending).ConfigureAwait(false);
+        Exception? error = ending.IsCanceled ? new TaskCanceledException(ending) : ending.Exception?.InnerException;
+        // The run has already failed, most likely for the same reason.
+        if (outcome == RunOutcome.Failed) return;
+        error = (_fault ?? _declined)?.SourceException ?? error;
+        // If it was stopped, what is committed is safe. The next run finds this one open and closes it as interrupted.
+        if (error is null || (error is OperationCanceledException && Stopping.IsCancellationRequested)) return;
+        throw WithResult(error is PipelineException ? error : Faults.OfSink(sink, "closing the run", error));
     }
+
+    /// <summary>Waits for a task, in a run that ends early only until its deadline. Does not throw.</summary>
+    private Task<Task> EndedAsync(Task task) => Task.WhenAny(task, _ending.IsOver);
 
     private PipelineException WithResult(Exception error)
     {
@@ -277,7 +380,7 @@ internal sealed class PipelineRun : IDisposable
 
     public void Dispose()
     {
-        _stopDeadline.Dispose();
-        _abort.Dispose();
+        _stop.Dispose();
+        _ending.Dispose();
     }
 }

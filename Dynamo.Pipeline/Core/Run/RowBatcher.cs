@@ -24,7 +24,9 @@ internal sealed class RowBatcher<TRow> : IDisposable
     private readonly PipelineRun _run;
     private readonly BatchBlock<FileRows<TRow>> _batch;
     private readonly ActionBlock<FileRows<TRow>> _gather;
+#pragma warning disable CA2213 // See Dispose.
     private readonly SemaphoreSlim _room;
+#pragma warning restore CA2213
     private readonly ITimer _timer;
     private readonly int _mostRows, _lanes;
     private long _rows;
@@ -64,11 +66,8 @@ internal sealed class RowBatcher<TRow> : IDisposable
     /// <summary>The writer is free again.</summary>
     public void Wrote() => Interlocked.Decrement(ref _writing);
 
-    public void Dispose()
-    {
-        _timer.Dispose();
-        _room.Dispose();
-    }
+    /// <summary>Stops the timer. A writer that was given up may still give room back.</summary>
+    public void Dispose() => _timer.Dispose();
 
     public override string ToString() => $"{_gather.InputCount} files to batch, {_batch.OutputCount} batches ready";
 
