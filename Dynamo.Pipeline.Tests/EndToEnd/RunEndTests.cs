@@ -134,7 +134,10 @@ internal sealed class RunEndTests
                 o))
             .WriteTo(sink, import.Options)
             .AfterCommit(
-                o => new ActionBlock<CommittedBatch<Reading>>(_ => { if (beforeTheWrite is null) lockAfterCommit(Lock(import.Database)); }, o)).RunAsync(null, token);
+                o => new ActionBlock<CommittedBatch<Reading>>(
+                    _ => { if (beforeTheWrite is null) lockAfterCommit(Lock(import.Database)); },
+                    o))
+            .RunAsync(null, token);
     }
 
     private static SqliteConnection Lock(string database)

@@ -23,7 +23,8 @@ public sealed class FolderFaultsTests
     [Test]
     public void A_failing_disk_condemns_no_file() =>
         Assert.That(
-            Opening(new IOException("Input/output error", InputOutput)), Is.TypeOf<UnreadableFileException>().With.Message.Contains("a.csv"));
+            Opening(new IOException("Input/output error", InputOutput)),
+            Is.TypeOf<UnreadableFileException>().With.Message.Contains("a.csv"));
 
     [Test, Platform("Linux")]
     public async Task A_disk_that_fails_at_the_second_look_is_the_sources_error()

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
-/// <summary>What is committed is completed at the source and reaches the blocks after the commit, also when the run fails meanwhile.</summary>
+/// <summary>
+/// What is committed is completed at the source and reaches the blocks after the commit, also when the run fails meanwhile.
+/// </summary>
 [TestFixture, CancelAfter(30_000)]
 internal sealed class DeliveryTests
 {

@@ -223,7 +223,8 @@ internal sealed class RunTests
         DynamoResult bad = await DynamoProcess.RunAsync($"exec \"$0\" \"$@\" {where}", arguments, _folder.Path, token);
 
         Assert.That((good.ExitCode, bad.ExitCode), Is.EqualTo((0, 1)), good.StandardError);
-        if (where == "> /dev/full") Assert.That(good.StandardError, Does.Contain("report could not be written").And.Contain("No space left"));
+        if (where == "> /dev/full")
+            Assert.That(good.StandardError, Does.Contain("report could not be written").And.Contain("No space left"));
         Assert.That(Sql.Rows(_folder["readings.db"], "select Outcome from ImportRun"), Has.All.EqualTo("completed"));
     }
 

@@ -21,7 +21,8 @@ public sealed partial class FilePipeline<TRow>
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
             run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));
-        var through = _through.Select((make, i) => Faults.Made(() => make(run.Block(capacity: _options.FilesPerMessage)), "Through", i)).ToArray();
+        var through = _through
+            .Select((make, i) => Faults.Made(() => make(run.Block(capacity: _options.FilesPerMessage)), "Through", i)).ToArray();
         RowBatcher<TRow>[] batches =
             [.. Enumerable.Range(0, writers).Select(_ => new RowBatcher<TRow>(run, _options.BatchRows ?? _sink.BatchRows, writers))];
         var afterCommit = _afterCommit.Select((make, i) => Faults.Made(() => make(run.BlockAfterCommit(1)), "AfterCommit", i)).ToArray();

@@ -32,9 +32,12 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         string path = place.PathOf(file);
         try
         {
-            if (options.AfterCommit != AfterCommit.Keep) await ClaimAsync(session, claims, completed, path).ConfigureAwait(false);
-            else if (await session.StatAsync(place.Encode(path)).ConfigureAwait(false) is { } now && now.Is(file))
-                await KeepAsync(session, file, defect!, path, now.Permissions).ConfigureAwait(false);
+            await AgainAsync(async () =>
+            {
+                if (options.AfterCommit != AfterCommit.Keep) await ClaimAsync(session, claims, completed, path).ConfigureAwait(false);
+                else if (await session.StatAsync(place.Encode(path)).ConfigureAwait(false) is { } now && now.Is(file))
+                    await KeepAsync(session, file, defect!, path, now.Permissions).ConfigureAwait(false);
+            }).ConfigureAwait(false);
         }
         catch (SftpStatusException e)
         {
@@ -71,10 +74,10 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             await PutBackAsync(session, claim, path).ConfigureAwait(false);
             // A link may lead somewhere else from another folder, so it is looked at where it is. It has no content of its own to lose.
             if (await session.StatAsync(place.Encode(path)).ConfigureAwait(false) is not { } linked || !linked.Is(file)) return;
-            await DealWithAsync(session, completed, path, path, path, linked.Permissions).ConfigureAwait(false);
+            await DealWithAsync(session, claims, completed, path, path, path, linked.Permissions).ConfigureAwait(false);
         }
         else if (now.Is(file))
-            await DealWithAsync(session, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
+            await DealWithAsync(session, claims, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
         else await PutBackAsync(session, claim, path).ConfigureAwait(false);
     }
 
@@ -85,14 +88,14 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         await session.RenameAsync(place.Encode(claim), place.Encode(path)).ConfigureAwait(false);
 
     private async Task DealWithAsync(
-        ISftpSession session, CompletedFile completed, string path, string claim, string marker, uint mode)
+        ISftpSession session, SftpClaims claims, CompletedFile completed, string path, string claim, string marker, uint mode)
     {
         string? target = null;
         if (completed.Defect is null && options.AfterCommit == AfterCommit.Delete)
             CheckCompleted(await session.RemoveAsync(place.Encode(claim)).ConfigureAwait(false), "deleted", path);
         else
         {
-            target = await PutAsideAsync(session, completed, path, claim, mode).ConfigureAwait(false);
+            target = await PutAsideAsync(session, claims, completed, path, claim, mode).ConfigureAwait(false);
             if (target is null) return;
         }
         // The marker last: without it the file would be deferred and never dealt with.
@@ -119,7 +122,8 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     /// <summary>
     /// Moves a file to the archive or quarantine, under a name that is free. Returns that, or nothing if another host did it.
     /// </summary>
-    private async Task<string?> PutAsideAsync(ISftpSession session, CompletedFile completed, string path, string claim, uint mode)
+    private async Task<string?> PutAsideAsync(
+        ISftpSession session, SftpClaims claims, CompletedFile completed, string path, string claim, uint mode)
     {
         SourceFile file = completed.File;
         string plain = SftpPlace.Below(completed.Defect is null ? place.Archive : place.Quarantine, file.Path);
@@ -129,7 +133,14 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             string target = number == 0 ? plain : SftpPlace.WithTime(plain, file.ModifiedUtc, number);
             if (completed.Defect is { } defect)
             {
-                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is not null) continue;
+                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is not null)
+                {
+                    if (claim == path || !claims.IsTarget(claim, target)) continue;
+                    // It was free at the attempt before, whose answer was lost. OpenSSH may be killed between its link and its unlink.
+                    await session.RemoveAsync(place.Encode(claim)).ConfigureAwait(false);
+                    return target;
+                }
+                claims.SetTarget(claim, target);
                 // Before the file: a kill between the two would lose the reason.
                 await WriteReasonAsync(session, Reason(file, defect, target), target, mode).ConfigureAwait(false);
             }
@@ -206,7 +217,7 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     {
         try
         {
-            ForwardStream from = await AgainAsync(() => session.OpenAsync(file, place.Encode(path), 0, null)).ConfigureAwait(false);
+            ForwardStream from = await session.OpenAsync(file, place.Encode(path), 0, null).ConfigureAwait(false);
             await using (from.ConfigureAwait(false)) await WriteAsync(session, target, from, file.ModifiedUtc, mode).ConfigureAwait(false);
         }
         catch (SftpStatusException e) when (e.Status.Code == SftpCode.PermissionDenied)
@@ -223,7 +234,7 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     private async Task WriteAsync(ISftpSession session, string target, Stream from, DateTime? modifiedUtc, uint mode)
     {
         byte[] temporary = place.Encode(SftpPlace.Temporary(target));
-        Check(await AgainAsync(() => session.WriteAsync(temporary, from, mode)).ConfigureAwait(false), "written", target);
+        Check(await session.WriteAsync(temporary, from, mode).ConfigureAwait(false), "written", target);
         if (modifiedUtc is { } time) Check(await session.SetTimeAsync(temporary, time).ConfigureAwait(false), "given its time", target);
         SftpStatus status = await session.RenameAsync(temporary, place.Encode(target)).ConfigureAwait(false);
         if (!status.IsOk)
@@ -243,7 +254,7 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         var reason = new SourceFile("", size, found.Value.ModifiedUtc ?? DateTime.UnixEpoch);
         try
         {
-            ForwardStream from = await AgainAsync(() => session.OpenAsync(reason, path, 0, null)).ConfigureAwait(false);
+            ForwardStream from = await session.OpenAsync(reason, path, 0, null).ConfigureAwait(false);
             var text = new byte[(int)size];
             await using (from.ConfigureAwait(false)) await from.ReadExactlyAsync(text).ConfigureAwait(false);
             return ReasonFile.TryParse(text);
@@ -255,16 +266,20 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         }
     }
 
-    /// <summary>A server that has no handle left answers FAILURE; those under way come free in a moment.</summary>
-    private async Task<T> AgainAsync<T>(Func<Task<T>> open)
+    /// <summary>
+    /// FAILURE may be over in a moment: the handles under way come free, or the server has looked at the folder anew (proftpd keeps what it
+    /// saw, and now and then answers "Not a directory" for a file).
+    /// </summary>
+    private async Task AgainAsync(Func<Task> attempt)
     {
         for (int refusals = 1; ; refusals++)
         {
             try
             {
-                return await open().ConfigureAwait(false);
+                await attempt().ConfigureAwait(false);
+                return;
             }
-            catch (SftpStatusException e) when (e.Status.Code == SftpCode.Failure && refusals < MostRefusals)
+            catch (Exception e) when (SftpFaults.Has(e, SftpCode.Failure) && refusals < MostRefusals)
             {
                 await Task.Delay(SftpBackOff.Delay(refusals), options.TimeProvider).ConfigureAwait(false);
             }
@@ -346,6 +361,7 @@ internal sealed class SftpClaims(SftpPlace place) : IDisposable
 
     private readonly ConcurrentDictionary<string, Lazy<Task>> _made = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> _taken = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _targets = new(StringComparer.Ordinal);
     private readonly string _name = FileNames.NewClaims();
 
     /// <summary>Whether this process uses it right now.</summary>
@@ -353,6 +369,12 @@ internal sealed class SftpClaims(SftpPlace place) : IDisposable
 
     /// <summary>Whether nothing was set aside under this path before. Then it is noted.</summary>
     public bool IsNew(string claim) => _taken.TryAdd(claim, true);
+
+    /// <summary>Notes the name in the quarantine that was free for what is set aside.</summary>
+    public void SetTarget(string claim, string target) => _targets[claim] = target;
+
+    /// <summary>Whether the name was free for it.</summary>
+    public bool IsTarget(string claim, string target) => _targets.TryGetValue(claim, out string? noted) && noted == target;
 
     /// <summary>Where a file is set aside. The folder is made before its first file.</summary>
     public async Task<string> PathAsync(ISftpSession session, string path)

@@ -44,6 +44,9 @@ internal static class SftpFaults
     };
 
     /// <summary>Whether the server said that this user may not do that.</summary>
-    public static bool IsDenied(Exception error) =>
-        (error as SftpStatusException ?? error.InnerException as SftpStatusException)?.Status.Code == SftpCode.PermissionDenied;
+    public static bool IsDenied(Exception error) => Has(error, SftpCode.PermissionDenied);
+
+    /// <summary>Whether it is, or comes from, a status of this code.</summary>
+    public static bool Has(Exception error, SftpCode code) =>
+        (error as SftpStatusException ?? error.InnerException as SftpStatusException)?.Status.Code == code;
 }

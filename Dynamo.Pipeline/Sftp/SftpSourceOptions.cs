@@ -47,8 +47,8 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
     /// <summary>
     /// The password, or the passphrase of the key. Default <see langword="null"/>: keys, agent and certificates only. It reaches ssh
     /// through the askpass mechanism, which answers that one process only; the managed client hands it to the server itself. It is in no
-    /// command line, environment, message or text form of these options. Take it from an environment variable or a secret store, not from a file beside
-    /// the program.
+    /// command line, environment, message or text form of these options. Take it from an environment variable or a secret store, not from a
+    /// file beside the program.
     /// </summary>
     public string? Password { internal get; init; }
 

@@ -50,11 +50,7 @@ internal sealed class SqliteLease : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        if (_file.CanWrite) OwnFile.Unlock(_file);
-        _file.Dispose();
-    }
+    public void Dispose() => _file.Dispose();
 
     /// <summary>
     /// FNV-1a, 64 bits (draft-eastlake-fnv). It only keeps the sources of one database apart. .NET's cryptographic hashes load a library,

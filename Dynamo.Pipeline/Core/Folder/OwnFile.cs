@@ -58,15 +58,6 @@ internal static class OwnFile
         }
     }
 
-    /// <summary>
-    /// Gives a lock back before its file is closed: a process that is just being started has the file open too, until it runs its program.
-    /// </summary>
-    public static void Unlock(FileStream file)
-    {
-        const int Unlocked = 8;
-        if (LinuxDisk.IsSupported) _ = LinuxCalls.Lock((int)file.SafeFileHandle.DangerousGetHandle(), Unlocked);
-    }
-
     /// <summary>Writes a file whole, in the place of what is at the path.</summary>
     /// <exception cref="IOException">There is a symbolic link or something else at the path, or the disk fails.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission.</exception>
@@ -135,10 +126,10 @@ internal static class OwnFile
         throw new UnauthorizedAccessException($"{path} {problem}, so it is not written; remove it, or name another file");
     }
 
-    private static FileStream Locked(SafeFileHandle handle)
+    private static LockedFile Locked(SafeFileHandle handle)
     {
         if (LinuxCalls.Lock((int)handle.DangerousGetHandle(), LockExclusive | DoNotWait) == 0)
-            return new FileStream(handle, FileAccess.ReadWrite, 1);
+            return new LockedFile(handle);
         int error = Marshal.GetLastPInvokeError();
         handle.Dispose();
         throw new IOException("Another process has it open", error);
@@ -170,6 +161,24 @@ internal static class OwnFile
 
     private static IOException Linked(string path) =>
         new($"{path} is a symbolic link, and nothing is written through it; remove it, or name the file");
+}
+
+/// <summary>
+/// A file that is locked until it is disposed. The lock is given back before the file is closed: a process that is just being started has
+/// the file open too, until it runs its program.
+/// </summary>
+internal sealed class LockedFile(SafeFileHandle handle) : FileStream(handle, FileAccess.ReadWrite, 1)
+{
+    protected override void Dispose(bool disposing)
+    {
+        const int Unlocked = 8;
+        if (!SafeFileHandle.IsClosed)
+        {
+            Flush();
+            _ = LinuxCalls.Lock((int)SafeFileHandle.DangerousGetHandle(), Unlocked);
+        }
+        base.Dispose(disposing);
+    }
 }
 
 /// <summary>

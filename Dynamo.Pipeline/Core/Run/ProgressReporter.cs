@@ -42,7 +42,8 @@ internal sealed class ProgressReporter : IAsyncDisposable
             await Task.WhenAny(report, deadline).ConfigureAwait(false);
             if (!report.IsCompleted)
             {
-                _run.Fail(new PipelineException($"The progress ({_progress!.GetType().Name}, an IProgress) does not return from its report."));
+                _run.Fail(new PipelineException(
+                    $"The progress ({_progress!.GetType().Name}, an IProgress) does not return from its report."));
                 break;
             }
             if (reports == 0) Begin();

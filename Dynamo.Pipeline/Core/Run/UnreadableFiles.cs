@@ -83,6 +83,9 @@ internal sealed class UnreadableFiles
     public void Check(IFileSource source)
     {
         if (_first is { } error && !Volatile.Read(ref _gaveAny))
-            throw new SourceException($"The source {source.Name} gives none of its files. Of the first one it says: {error.Message}", error);
+        {
+            throw new SourceException(
+                $"The source {source.Name} gives none of its files. Of the first one it says: {error.Message}", error);
+        }
     }
 }
