@@ -86,6 +86,10 @@ internal sealed class ScriptedServer(Stream input, Stream output)
     {
         /// <summary>The string every request begins with: path or handle.</summary>
         public string Text => Encoding.Latin1.GetString(Body, 4, BinaryPrimitives.ReadInt32BigEndian(Body));
+
+        /// <summary>The second string of a request that has two.</summary>
+        public string SecondText =>
+            Encoding.Latin1.GetString(Body, 8 + Text.Length, BinaryPrimitives.ReadInt32BigEndian(Body.AsSpan(4 + Text.Length)));
     }
 
     /// <summary>Greets as a plain version 3 server and answers the client's first question.</summary>

@@ -234,16 +234,24 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     private async Task WriteAsync(ISftpSession session, string target, Stream from, DateTime? modifiedUtc, uint mode)
     {
         byte[] temporary = place.Encode(SftpPlace.Temporary(target));
-        Check(await session.WriteAsync(temporary, from, mode).ConfigureAwait(false), "written", target);
-        if (modifiedUtc is { } time) Check(await session.SetTimeAsync(temporary, time).ConfigureAwait(false), "given its time", target);
-        SftpStatus status = await session.RenameAsync(temporary, place.Encode(target)).ConfigureAwait(false);
-        if (!status.IsOk)
+        try
         {
-            // What is there is the same version, or a reason that is written anew.
-            await session.RemoveAsync(place.Encode(target)).ConfigureAwait(false);
-            status = await session.RenameAsync(temporary, place.Encode(target)).ConfigureAwait(false);
+            Check(await session.WriteAsync(temporary, from, mode).ConfigureAwait(false), "written", target);
+            if (modifiedUtc is { } time) Check(await session.SetTimeAsync(temporary, time).ConfigureAwait(false), "given its time", target);
+            SftpStatus status = await session.RenameAsync(temporary, place.Encode(target)).ConfigureAwait(false);
+            if (!status.IsOk)
+            {
+                // What is there is the same version, or a reason that is written anew.
+                await session.RemoveAsync(place.Encode(target)).ConfigureAwait(false);
+                status = await session.RenameAsync(temporary, place.Encode(target)).ConfigureAwait(false);
+            }
+            Check(status, "written", target);
         }
-        Check(status, "written", target);
+        catch (Exception e) when (SftpFaults.Has(e, SftpCode.Failure))
+        {
+            await session.RemoveAsync(temporary).ConfigureAwait(false);
+            throw;
+        }
     }
 
     private async Task<ReasonFile?> ReasonAsync(ISftpSession session, string target)

@@ -58,23 +58,51 @@ public sealed class SftpSourceTests
         Assert.That(Directory.GetFiles(_inbox.Path), Has.Length.EqualTo(after == AfterCommit.Keep ? 200 : 0));
     }
 
-    [Test]
-    public async Task A_handle_that_is_refused_while_a_bad_file_is_put_aside_is_asked_for_again(CancellationToken cancellationToken)
+    [TestCase(SftpProtocol.Open)]
+    [TestCase(SftpProtocol.Write)]
+    [TestCase(SftpProtocol.Close)]
+    [TestCase(SftpProtocol.Rename)]
+    [TestCase(SftpProtocol.Lstat)]
+    [TestCase(SftpProtocol.MkDir)]
+    public async Task What_fails_for_a_moment_while_a_bad_file_is_put_aside_is_asked_for_again(
+        byte refused, CancellationToken cancellationToken)
     {
-        int refusals = 3, looks = 0;
+        int refusals = 3;
+        var there = new HashSet<string> { _inbox.Path, _inbox["a.csv"] };
         var clock = new WatchedTime(Listed);
         await using SftpSource source = Scripted(server =>
         {
             while (true)
             {
                 ScriptedServer.Request request = server.Read();
-                // The first look is at the file that was set aside.
-                if (request.Type == SftpProtocol.Stat || (request.Type == SftpProtocol.Lstat && looks++ == 0))
-                    server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), ScriptedServer.File(1));
-                else if (request.Type == SftpProtocol.Lstat) server.Status(request.Id, SftpCode.NoSuchFile);
-                else if (request.Type != SftpProtocol.Open) server.Status(request.Id, SftpCode.Ok);
-                else if (refusals-- > 0) server.Status(request.Id, SftpCode.Failure);
-                else server.Send(SftpProtocol.Handle, ScriptedServer.U32(request.Id), ScriptedServer.Text("h"));
+                if (request.Type == refused && refusals-- > 0) server.Status(request.Id, SftpCode.Failure);
+                else if (request.Type is SftpProtocol.Lstat or SftpProtocol.Stat)
+                {
+                    if (!there.Contains(request.Text)) server.Status(request.Id, SftpCode.NoSuchFile);
+                    else
+                    {
+                        bool isFile = Path.HasExtension(request.Text) && !Path.GetFileName(request.Text).StartsWith('.');
+                        byte[] attributes = isFile ? ScriptedServer.File(1) : ScriptedServer.Folder();
+                        server.Send(SftpProtocol.Attrs, ScriptedServer.U32(request.Id), attributes);
+                    }
+                }
+                else if (request.Type == SftpProtocol.Open)
+                {
+                    there.Add(request.Text);
+                    server.Send(SftpProtocol.Handle, ScriptedServer.U32(request.Id), ScriptedServer.Text("h"));
+                }
+                else if (request.Type == SftpProtocol.MkDir)
+                    server.Status(request.Id, there.Add(request.Text) ? SftpCode.Ok : SftpCode.Failure);
+                else if (request.Type == SftpProtocol.Rename)
+                {
+                    bool isDone = !there.Contains(request.SecondText) && there.Remove(request.Text) && there.Add(request.SecondText);
+                    server.Status(request.Id, isDone ? SftpCode.Ok : SftpCode.Failure);
+                }
+                else
+                {
+                    if (request.Type is SftpProtocol.Remove or SftpProtocol.RmDir) there.Remove(request.Text);
+                    server.Status(request.Id, SftpCode.Ok);
+                }
             }
         }, Options() with { AfterCommit = AfterCommit.Archive, TimeProvider = clock });
 
@@ -84,6 +112,8 @@ public sealed class SftpSourceTests
 
         await settling;
         Assert.That(refusals, Is.LessThan(0));
+        Assert.That(there.Where(Path.HasExtension).Select(path => Path.GetRelativePath(_inbox.Path, path)),
+            Is.EquivalentTo(new[] { "quarantine/a.csv", "quarantine/a.csv.reason.json" }));
     }
 
     [Test]
