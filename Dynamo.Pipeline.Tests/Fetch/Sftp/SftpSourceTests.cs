@@ -20,13 +20,14 @@ public sealed class SftpSourceTests
     public void RemoveInbox() => _inbox.Dispose();
 
     [Test]
-    public async Task Sixty_five_thousand_names_are_listed_each_once(CancellationToken cancellationToken)
+    public async Task Many_thousand_names_are_listed_each_once(CancellationToken cancellationToken)
     {
-        for (int i = 0; i < 65_000; i++) File.WriteAllBytes(_inbox[$"{i}.csv"], []);
+        int files = SoakAttribute.IsWanted ? 65_000 : 9_000;
+        for (int i = 0; i < files; i++) File.WriteAllBytes(_inbox[$"{i}.csv"], []);
         await using SftpSource source = Real();
         var names = new HashSet<string>();
         await foreach (SourceFile file in source.ListAsync(cancellationToken)) Assert.That(names.Add(file.Path), Is.True);
-        Assert.That(names, Has.Count.EqualTo(65_000));
+        Assert.That(names, Has.Count.EqualTo(files));
     }
 
     [TestCase(24, 300)]
