@@ -74,10 +74,10 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             await PutBackAsync(session, claim, path).ConfigureAwait(false);
             // A link may lead somewhere else from another folder, so it is looked at where it is. It has no content of its own to lose.
             if (await session.StatAsync(place.Encode(path)).ConfigureAwait(false) is not { } linked || !linked.Is(file)) return;
-            await DealWithAsync(session, claims, completed, path, path, path, linked.Permissions).ConfigureAwait(false);
+            await DealWithAsync(session, completed, path, path, path, linked.Permissions).ConfigureAwait(false);
         }
         else if (now.Is(file))
-            await DealWithAsync(session, claims, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
+            await DealWithAsync(session, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
         else await PutBackAsync(session, claim, path).ConfigureAwait(false);
     }
 
@@ -88,14 +88,14 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         await session.RenameAsync(place.Encode(claim), place.Encode(path)).ConfigureAwait(false);
 
     private async Task DealWithAsync(
-        ISftpSession session, SftpClaims claims, CompletedFile completed, string path, string claim, string marker, uint mode)
+        ISftpSession session, CompletedFile completed, string path, string claim, string marker, uint mode)
     {
         string? target = null;
         if (completed.Defect is null && options.AfterCommit == AfterCommit.Delete)
             CheckCompleted(await session.RemoveAsync(place.Encode(claim)).ConfigureAwait(false), "deleted", path);
         else
         {
-            target = await PutAsideAsync(session, claims, completed, path, claim, mode).ConfigureAwait(false);
+            target = await PutAsideAsync(session, completed, path, claim, mode).ConfigureAwait(false);
             if (target is null) return;
         }
         // The marker last: without it the file would be deferred and never dealt with.
@@ -122,8 +122,7 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     /// <summary>
     /// Moves a file to the archive or quarantine, under a name that is free. Returns that, or nothing if another host did it.
     /// </summary>
-    private async Task<string?> PutAsideAsync(
-        ISftpSession session, SftpClaims claims, CompletedFile completed, string path, string claim, uint mode)
+    private async Task<string?> PutAsideAsync(ISftpSession session, CompletedFile completed, string path, string claim, uint mode)
     {
         SourceFile file = completed.File;
         string plain = SftpPlace.Below(completed.Defect is null ? place.Archive : place.Quarantine, file.Path);
@@ -133,14 +132,11 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             string target = number == 0 ? plain : SftpPlace.WithTime(plain, file.ModifiedUtc, number);
             if (completed.Defect is { } defect)
             {
-                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is not null)
+                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is { } there)
                 {
-                    if (claim == path || !claims.IsTarget(claim, target)) continue;
-                    // It was free at the attempt before, whose answer was lost. OpenSSH may be killed between its link and its unlink.
-                    await session.RemoveAsync(place.Encode(claim)).ConfigureAwait(false);
-                    return target;
+                    if (await IsMovedAlreadyAsync(session, file, claim, path, target, there).ConfigureAwait(false)) return target;
+                    continue;
                 }
-                claims.SetTarget(claim, target);
                 // Before the file: a kill between the two would lose the reason.
                 await WriteReasonAsync(session, Reason(file, defect, target), target, mode).ConfigureAwait(false);
             }
@@ -150,9 +146,50 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
                     return target;
                 case Moved.Missing:
                     return null;
+                case Moved.Taken when await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is { } other
+                    && await IsMovedAlreadyAsync(session, file, claim, path, target, other).ConfigureAwait(false):
+                    return target;
             }
         }
         throw new SourceException($"{source}: {MostNames:N0} files named {SftpPlace.NameOf(path)} are in {SftpPlace.FolderOfPath(plain)}.");
+    }
+
+    /// <summary>
+    /// OpenSSH renames with a link and an unlink, so a server that is killed between the two, or one that outlives its connection, leaves
+    /// the file under both names. If what is there is this version to the last byte, only the name that is set aside is removed.
+    /// </summary>
+    private async Task<bool> IsMovedAlreadyAsync(
+        ISftpSession session, SourceFile file, string claim, string path, string target, SftpAttributes there)
+    {
+        if (claim == path || !there.Is(file)) return false;
+        try
+        {
+            ForwardStream one = await session.OpenAsync(file, place.Encode(claim), 0, null).ConfigureAwait(false);
+            await using (one.ConfigureAwait(false))
+            {
+                ForwardStream other = await session.OpenAsync(file, place.Encode(target), 0, null).ConfigureAwait(false);
+                await using (other.ConfigureAwait(false))
+                    if (!await IsSameAsync(one, other).ConfigureAwait(false)) return false;
+            }
+        }
+        catch (Exception e) when (e is FileChangedException || SftpFaults.Has(e, SftpCode.NoSuchFile) || SftpFaults.IsDenied(e))
+        {
+            return false;
+        }
+        CheckCompleted(await session.RemoveAsync(place.Encode(claim)).ConfigureAwait(false), "removed", claim);
+        return true;
+    }
+
+    private static async Task<bool> IsSameAsync(Stream one, Stream other)
+    {
+        byte[] first = new byte[32_768], second = new byte[first.Length];
+        while (true)
+        {
+            int count = await one.ReadAtLeastAsync(first, first.Length, throwOnEndOfStream: false).ConfigureAwait(false);
+            int same = await other.ReadAtLeastAsync(second, second.Length, throwOnEndOfStream: false).ConfigureAwait(false);
+            if (!first.AsSpan(0, count).SequenceEqual(second.AsSpan(0, same))) return false;
+            if (count == 0) return true;
+        }
     }
 
     /// <summary>Moves a file to a name that is free, or says that it is not.</summary>
@@ -369,7 +406,6 @@ internal sealed class SftpClaims(SftpPlace place) : IDisposable
 
     private readonly ConcurrentDictionary<string, Lazy<Task>> _made = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> _taken = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, string> _targets = new(StringComparer.Ordinal);
     private readonly string _name = FileNames.NewClaims();
 
     /// <summary>Whether this process uses it right now.</summary>
@@ -377,12 +413,6 @@ internal sealed class SftpClaims(SftpPlace place) : IDisposable
 
     /// <summary>Whether nothing was set aside under this path before. Then it is noted.</summary>
     public bool IsNew(string claim) => _taken.TryAdd(claim, true);
-
-    /// <summary>Notes the name in the quarantine that was free for what is set aside.</summary>
-    public void SetTarget(string claim, string target) => _targets[claim] = target;
-
-    /// <summary>Whether the name was free for it.</summary>
-    public bool IsTarget(string claim, string target) => _targets.TryGetValue(claim, out string? noted) && noted == target;
 
     /// <summary>Where a file is set aside. The folder is made before its first file.</summary>
     public async Task<string> PathAsync(ISftpSession session, string path)

@@ -169,13 +169,15 @@ internal static class OwnFile
 /// </summary>
 internal sealed class LockedFile(SafeFileHandle handle) : FileStream(handle, FileAccess.ReadWrite, 1)
 {
+    private readonly SafeFileHandle _handle = handle;
+
     protected override void Dispose(bool disposing)
     {
         const int Unlocked = 8;
-        if (!SafeFileHandle.IsClosed)
+        if (!_handle.IsClosed)
         {
             Flush();
-            _ = LinuxCalls.Lock((int)SafeFileHandle.DangerousGetHandle(), Unlocked);
+            _ = LinuxCalls.Lock((int)_handle.DangerousGetHandle(), Unlocked);
         }
         base.Dispose(disposing);
     }
