@@ -27,7 +27,7 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
     }
 
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-        Task.FromResult(Inspection().LookUp(source, files, cancellationToken));
+        Inspection().LookUpAsync(source, files, cancellationToken);
 
     public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken)
     {

@@ -132,9 +132,9 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             string target = number == 0 ? plain : SftpPlace.WithTime(plain, file.ModifiedUtc, number);
             if (completed.Defect is { } defect)
             {
-                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is { } there)
+                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is not null)
                 {
-                    if (await IsMovedAlreadyAsync(session, file, claim, path, target, there).ConfigureAwait(false)) return target;
+                    if (await IsMovedAlreadyAsync(session, file, claim, path, target).ConfigureAwait(false)) return target;
                     continue;
                 }
                 // Before the file: a kill between the two would lose the reason.
@@ -146,8 +146,7 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
                     return target;
                 case Moved.Missing:
                     return null;
-                case Moved.Taken when await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is { } other
-                    && await IsMovedAlreadyAsync(session, file, claim, path, target, other).ConfigureAwait(false):
+                case Moved.Taken when await IsMovedAlreadyAsync(session, file, claim, path, target).ConfigureAwait(false):
                     return target;
             }
         }
@@ -158,10 +157,10 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     /// OpenSSH renames with a link and an unlink, so a server that is killed between the two, or one that outlives its connection, leaves
     /// the file under both names. If what is there is this version to the last byte, only the name that is set aside is removed.
     /// </summary>
-    private async Task<bool> IsMovedAlreadyAsync(
-        ISftpSession session, SourceFile file, string claim, string path, string target, SftpAttributes there)
+    private async Task<bool> IsMovedAlreadyAsync(ISftpSession session, SourceFile file, string claim, string path, string target)
     {
-        if (claim == path || !there.Is(file)) return false;
+        if (claim == path) return false;
+        if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is not { } there || !there.Is(file)) return false;
         try
         {
             ForwardStream one = await session.OpenAsync(file, place.Encode(claim), 0, null).ConfigureAwait(false);

@@ -57,11 +57,9 @@ internal sealed class SqliteInspection<TRow>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>In step with <paramref name="files"/>: the entry, or <see langword="null"/>.</returns>
     /// <exception cref="SinkException">The database cannot be read.</exception>
-    public LedgerEntry?[] LookUp(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
-    {
-        if (!Exists) return new LedgerEntry?[files.Count];
-        return SqliteVisit.ReadAsync(_path, uri => Task.FromResult(LookUp(uri, source, files, cancellationToken))).GetAwaiter().GetResult();
-    }
+    public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) => Exists
+        ? SqliteVisit.ReadAsync(_path, uri => Task.FromResult(LookUp(uri, source, files, cancellationToken)))
+        : Task.FromResult(new LedgerEntry?[files.Count]);
 
     /// <summary>Keeps runs of a source from beginning until the result is disposed.</summary>
     /// <exception cref="AlreadyRunningException">A run holds this source and database.</exception>

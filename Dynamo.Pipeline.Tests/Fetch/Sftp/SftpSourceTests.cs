@@ -118,6 +118,24 @@ public sealed class SftpSourceTests
     }
 
     [Test]
+    public async Task What_a_killed_server_left_under_both_names_gets_one_and_other_content_gets_its_own(
+        [Values] bool isBad, [Values] bool isSame, CancellationToken cancellationToken)
+    {
+        string aside = Directory.CreateDirectory(_inbox[isBad ? "quarantine" : "archive"]).FullName;
+        File.WriteAllText(_inbox["a.csv"], "content");
+        File.WriteAllText(Path.Combine(aside, "a.csv"), isSame ? "content" : "another");
+        foreach (string path in (string[])[_inbox["a.csv"], Path.Combine(aside, "a.csv")]) File.SetLastWriteTimeUtc(path, Listed);
+        await using SftpSource source = new(Options() with { AfterCommit = AfterCommit.Archive }, () => new SftpServerTransport());
+        SourceFile file = (await ListAsync(source, cancellationToken)).Single();
+
+        await source.CompleteAsync([new CompletedFile(file, isBad ? new Defect("broken") : null)], cancellationToken);
+
+        string[] contents = [.. Directory.GetFiles(aside, "*.csv").Select(File.ReadAllText)];
+        Assert.That(contents, Is.EquivalentTo(isSame ? new[] { "content" } : ["content", "another"]));
+        Assert.That(Directory.GetFiles(_inbox.Path), Is.Empty);
+    }
+
+    [Test]
     public async Task A_server_that_only_gives_keeps_its_bad_files_and_the_run_goes_on(CancellationToken cancellationToken)
     {
         File.WriteAllText(_inbox["a.csv"], "nonsense");

@@ -174,11 +174,8 @@ internal sealed class LockedFile(SafeFileHandle handle) : FileStream(handle, Fil
     protected override void Dispose(bool disposing)
     {
         const int Unlocked = 8;
-        if (!_handle.IsClosed)
-        {
-            Flush();
-            _ = LinuxCalls.Lock((int)_handle.DangerousGetHandle(), Unlocked);
-        }
+        // Nothing waits to be written: the stream has no buffer.
+        if (!_handle.IsClosed) _ = LinuxCalls.Lock((int)_handle.DangerousGetHandle(), Unlocked);
         base.Dispose(disposing);
     }
 }
