@@ -111,6 +111,10 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
                 ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
                 await PutBackAsync(session, folder, path, files, cancellationToken).ConfigureAwait(false);
             }
+            catch (SftpStatusException e) when (e.Status.Code == SftpCode.NoSuchFile)
+            {
+                // Another host put it back, or it is here twice because the listing was interrupted.
+            }
             catch (Exception e) when (e is SftpStatusException or SftpConnectionException or SftpProtocolException)
             {
                 files.Add(Deferred(path, $"set aside, and cannot be put back: {e.Message}"));

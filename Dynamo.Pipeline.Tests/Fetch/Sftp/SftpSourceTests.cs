@@ -203,6 +203,30 @@ public sealed class SftpSourceTests
         Assert.That((await ListAsync(latin1, cancellationToken)).Single(), Is.EqualTo(new SourceFile("gr\u00fcn.csv", 10, Listed)));
     }
 
+    [TestCase(SftpCode.NoSuchFile, false)]
+    [TestCase(SftpCode.Failure, true)]
+    public async Task What_was_set_aside_and_is_gone_by_now_is_nobody_s_concern(
+        object code, bool isSaid, CancellationToken cancellationToken)
+    {
+        string claims = FileNames.NewClaims();
+        await using SftpSource source = Scripted(server =>
+        {
+            server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
+            server.Send(SftpProtocol.Name, ScriptedServer.U32(server.Read().Id), ScriptedServer.U32(2),
+                ScriptedServer.Text("a.csv"), ScriptedServer.Text("long"), ScriptedServer.File(10),
+                ScriptedServer.Text(claims), ScriptedServer.Text("long"), ScriptedServer.Folder());
+            while (true)
+            {
+                ScriptedServer.Request request = server.Read();
+                server.Status(request.Id, request.Type == SftpProtocol.OpenDir ? (SftpCode)code : SftpCode.EndOfFile);
+            }
+        });
+
+        List<SourceFile> files = await ListAsync(source, cancellationToken);
+
+        Assert.That(files.Select(file => file.Path), Is.EquivalentTo(isSaid ? new[] { "a.csv", claims } : ["a.csv"]));
+    }
+
     [TestCase(SftpCode.PermissionDenied, "permission")]
     [TestCase(SftpCode.Failure, "not today")]
     public async Task A_link_that_cannot_be_followed_is_deferred_and_costs_the_others_nothing(
