@@ -90,13 +90,7 @@ internal sealed class FormatsTests
         await ConfigureAsync("""{ "source": "inbox", "sink": "sqlite:readings.db", "format": { "shape": "wide", "nulls": [""] } }""",
             token);
         await _folder.RunAsync(token, "run", "--config", "dynamo.json");
-        Sql.Execute(
-            _folder["readings.db"],
-            "ALTER TABLE ImportRun DROP COLUMN RowsSkipped; ALTER TABLE ImportRun DROP COLUMN RowsFlagged; "
-                + "ALTER TABLE ImportRun DROP COLUMN RowsCollided; ALTER TABLE ImportRun DROP COLUMN Reason; "
-                + "DROP INDEX ImportedFile_FileId; "
-                + "ALTER TABLE ImportedFile DROP COLUMN FileId; DROP TABLE FileOverlap; UPDATE ImportSchema SET "
-                + "Version = 1");
+        OlderDatabase.ToOne(_folder["readings.db"]);
         _folder.PutText("b.csv", "timestamp,flow\n2026-01-01T00:00Z,\n2026-01-01T00:05Z,1\n");
 
         DynamoResult before = await _folder.RunAsync(

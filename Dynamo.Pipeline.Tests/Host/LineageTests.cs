@@ -219,6 +219,47 @@ public sealed class LineageTests
         });
     }
 
+    [Test, CancelAfter(120_000)]
+    public async Task A_database_of_the_fourth_schema_is_brought_up_to_date_and_keeps_its_ledger(CancellationToken token)
+    {
+        string database = _folder["readings.db"], inbox = _folder["inbox"];
+        _folder.Put("a.csv", "L1,flow,2026-01-01T00:00Z,1");
+        _folder.Put("b.csv", "L1,flow,2026-01-01T00:00Z,2", "L1,flow,2026-01-01T00:15Z,3");
+        _folder.PutText("bad.csv", "logger,channel,timestamp,value\nL1,flow,no time,1\n");
+        File.SetLastWriteTimeUtc(Path.Join(inbox, "a.csv"), new DateTime(1969, 12, 31, 23, 59, 59, DateTimeKind.Utc).AddTicks(1_234_500));
+        File.SetLastWriteTimeUtc(Path.Join(inbox, "b.csv"), new DateTime(2025, 6, 1, 12, 30, 0, DateTimeKind.Utc));
+        string[] arguments = ["--source", "inbox", "--sink", "sqlite:readings.db", "--after", "keep"];
+        await _folder.RunAsync(token, ["run", .. arguments]);
+        const string Ledger = "select Source || Path || Size || ModifiedUtc || RunId || Outcome || Rows || ImportedUtc || FileId "
+            + "from ImportedFile order by FileId";
+        string[] before = [.. Sql.Rows(database, Ledger)];
+        OlderDatabase.ToFour(database);
+
+        DynamoResult dry = await _folder.RunAsync(token, ["run", .. arguments, "--dry-run", "--json"]);
+        DynamoResult retry = await _folder.RunAsync(token, "retry", "--source", "inbox", "--sink", "sqlite:readings.db");
+        DynamoResult status = await _folder.RunAsync(token, "status", "--sink", "sqlite:readings.db");
+        string[] untouched = [.. Sql.Rows(database, Ledger)];
+        DynamoResult run = await _folder.RunAsync(token, ["run", .. arguments, "--json"]);
+        string[] after = [.. Sql.Rows(database, Ledger)];
+        DynamoResult undo = await _folder.RunAsync(token, "undo", "b.csv", "--source", "inbox", "--sink", "sqlite:readings.db");
+
+        using JsonDocument planned = JsonDocument.Parse(dry.StandardOutput), ran = JsonDocument.Parse(run.StandardOutput);
+        Assert.Multiple(() =>
+        {
+            Assert.That(before, Has.Length.EqualTo(3));
+            Assert.That(before, Has.Some.Contains("1969-12-31 23:59:59.12345"));
+            Assert.That(planned.RootElement.GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(3), dry.StandardOutput);
+            Assert.That((retry.ExitCode, retry.StandardError), Is.EqualTo((4, retry.StandardError)));
+            Assert.That(retry.StandardError, Does.Contain("is of an older version. The next run brings it up to date"));
+            Assert.That(status.ExitCode, Is.Zero, status.StandardError);
+            Assert.That(untouched, Is.EqualTo(before));
+            Assert.That(ran.RootElement.GetProperty("files").GetProperty("alreadyLoaded").GetInt64(), Is.EqualTo(3), run.StandardOutput);
+            Assert.That(after, Is.EqualTo(before));
+            Assert.That(undo.ExitCode, Is.Zero, undo.StandardError);
+            Assert.That(Sql.Rows(database, "select FileId || ' ' || Value from Reading"), Is.Empty);
+        });
+    }
+
     private void Later(string name, params string[] rows)
     {
         _folder.Put(name, rows);

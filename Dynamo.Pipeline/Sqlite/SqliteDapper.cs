@@ -29,8 +29,8 @@ internal sealed record QuarantineRow : QuarantineColumns;
 /// <param name="Most">How many rows at most.</param>
 internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
 
-/// <summary>A file as the ledger's primary key has it.</summary>
-internal sealed record LedgerFile(string Source, string Path, long Size, DateTime ModifiedUtc) : SqlArguments;
+/// <summary>A file as the ledger's key has it.</summary>
+internal sealed record LedgerFile(string Source, string Path, long Size, long ModifiedTicks) : SqlArguments;
 
 /// <summary>A table of the database.</summary>
 internal sealed record NamedTable(string Name) : SqlArguments;

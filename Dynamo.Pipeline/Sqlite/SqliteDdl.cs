@@ -35,7 +35,7 @@ public static class SqliteDdl
 internal static class SqliteSchema
 {
     /// <summary>It rises with every change of the tables below; a database with a higher one is refused.</summary>
-    public const int Version = 4;
+    public const int Version = 5;
 
     public static string Quote(string name) => '"' + name.Replace("\"", "\"\"", StringComparison.Ordinal) + '"';
 
@@ -45,21 +45,33 @@ internal static class SqliteSchema
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqliteSinkOptions options) =>
     [
         (map.Name, Rows(map, options.FileColumn)),
-        (options.LedgerTable, Ledger(options)),
+        (Sources(options), $"""
+            CREATE TABLE {Quote(Sources(options))} (
+              SourceId INTEGER PRIMARY KEY,
+              Name TEXT NOT NULL UNIQUE
+            )
+            """),
+        (Entries(options), EntryTable(options)),
+        (options.LedgerTable, LedgerView(options)),
         (options.RunTable, Runs(options)),
         (options.RejectTable, Rejects(options)),
         (options.OverlapTable, Overlaps(options)),
         (options.SchemaTable, $"CREATE TABLE {Quote(options.SchemaTable)} (\n  Version INTEGER NOT NULL PRIMARY KEY\n) WITHOUT ROWID"),
     ];
 
-    /// <summary>
-    /// The indexes of our own tables: all rejects of a ledger entry, the entry with a number, and the files that are to be imported again.
-    /// </summary>
+    /// <summary>Why a database cannot be changed yet.</summary>
+    public static string OlderVersion(string path) => $"The database {path} is of an older version. The next run brings it up to date.";
+
+    /// <summary>The table of the sources' names.</summary>
+    public static string Sources(SqliteSinkOptions options) => options.LedgerTable + "Source";
+
+    /// <summary>The table behind the ledger, which is a view of it for people.</summary>
+    public static string Entries(SqliteSinkOptions options) => options.LedgerTable + "Entry";
+
+    /// <summary>The indexes of our own tables: all rejects of a ledger entry, and the files that are to be imported again.</summary>
     public static string Indexes(SqliteSinkOptions options) => $"""
         CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path);
-        CREATE UNIQUE INDEX IF NOT EXISTS {Quote(options.LedgerTable + "_FileId")} ON {Quote(options.LedgerTable)} (FileId)
-          WHERE FileId IS NOT NULL;
-        CREATE INDEX IF NOT EXISTS {Quote(options.LedgerTable + "_Requeued")} ON {Quote(options.LedgerTable)} (Source)
+        CREATE INDEX IF NOT EXISTS {Quote(Entries(options) + "_Requeued")} ON {Quote(Entries(options))} (SourceId)
           WHERE Outcome = '{LedgerOutcome.Requeued}'
         """;
 
@@ -70,22 +82,33 @@ internal static class SqliteSchema
             CultureInfo.InvariantCulture, $"INSERT INTO {table} (Version) SELECT {Version} WHERE NOT EXISTS (SELECT 1 FROM {table})");
     }
 
-    /// <summary>Brings an older database up to date, in the transaction that opens the first run.</summary>
-    public static string Upgrade(SqliteSinkOptions options, long from)
+    /// <summary>
+    /// Brings an older database up to date, in the transaction that opens the first run. The ledger was a table with the names and times as
+    /// text in its key. What was imported before readings knew their file gets negative numbers, which no reading has.
+    /// </summary>
+    public static string Upgrade<TRow>(RowMap<TRow> map, SqliteSinkOptions options, long from)
     {
-        string runs = Quote(options.RunTable);
+        string runs = Quote(options.RunTable), sources = Quote(Sources(options)), old = Quote(options.LedgerTable + "_Before5");
         string two = from >= 2 ? "" : $"""
             ALTER TABLE {runs} ADD COLUMN RowsSkipped INTEGER NOT NULL DEFAULT 0;
             ALTER TABLE {runs} ADD COLUMN RowsFlagged INTEGER NOT NULL DEFAULT 0;
             """;
-        string three = from >= 3 ? "" : $"""
-            ALTER TABLE {runs} ADD COLUMN RowsCollided INTEGER NOT NULL DEFAULT 0;
-            ALTER TABLE {Quote(options.LedgerTable)} ADD COLUMN FileId INTEGER;
-            """;
+        string three = from >= 3 ? "" : $"ALTER TABLE {runs} ADD COLUMN RowsCollided INTEGER NOT NULL DEFAULT 0;";
+        string four = from >= 4 ? "" : $"ALTER TABLE {runs} ADD COLUMN Reason TEXT;";
+        string number = from >= 3 ? "coalesce(o.FileId, -row_number() OVER ())" : "-row_number() OVER ()";
         return string.Create(CultureInfo.InvariantCulture, $"""
             {two}
             {three}
-            ALTER TABLE {runs} ADD COLUMN Reason TEXT;
+            {four}
+            ALTER TABLE {Quote(options.LedgerTable)} RENAME TO {old};
+            {string.Join(";\n", Tables(map, options).Skip(1).Take(3).Select(t => t.Sql))};
+            INSERT INTO {sources} (Name) SELECT DISTINCT Source FROM {old};
+            INSERT INTO {Quote(Entries(options))} (FileId, SourceId, Path, Size, ModifiedTicks, RunId, Outcome, Rows, Inserted, Updated,
+              Unchanged, Rejected, Reason, ImportedTicks)
+            SELECT {number}, s.SourceId, o.Path, o.Size, {Ticks("o.ModifiedUtc")}, o.RunId, o.Outcome, o.Rows, o.Inserted, o.Updated,
+              o.Unchanged, o.Rejected, o.Reason, {Ticks("o.ImportedUtc")}
+            FROM {old} o JOIN {sources} s ON s.Name = o.Source;
+            DROP TABLE {old};
             {Indexes(options)};
             UPDATE {Quote(options.SchemaTable)} SET Version = {Version}
             """);
@@ -117,12 +140,17 @@ internal static class SqliteSchema
         return $"CREATE TABLE {Quote(map.Name)} (\n{string.Join(",\n", columns)},\n  PRIMARY KEY ({key})\n) WITHOUT ROWID";
     }
 
-    private static string Ledger(SqliteSinkOptions options) => $"""
-        CREATE TABLE {Quote(options.LedgerTable)} (
-          Source TEXT NOT NULL,
+    /// <summary>
+    /// An entry is found by its number or by its key. Numbers keep both short: names and times as text cost twice the space, and a third
+    /// more time to enter a file. A time is in units of 100 ns since the year 1, as <see cref="DateTime.Ticks"/>.
+    /// </summary>
+    private static string EntryTable(SqliteSinkOptions options) => $"""
+        CREATE TABLE {Quote(Entries(options))} (
+          FileId INTEGER PRIMARY KEY,
+          SourceId INTEGER NOT NULL,
           Path TEXT NOT NULL,
           Size INTEGER NOT NULL,
-          ModifiedUtc TEXT NOT NULL,
+          ModifiedTicks INTEGER NOT NULL,
           RunId INTEGER NOT NULL,
           Outcome TEXT NOT NULL,
           Rows INTEGER NOT NULL,
@@ -131,11 +159,33 @@ internal static class SqliteSchema
           Unchanged INTEGER NOT NULL,
           Rejected INTEGER NOT NULL,
           Reason TEXT,
-          ImportedUtc TEXT NOT NULL,
-          FileId INTEGER,
-          PRIMARY KEY (Source, Path, Size, ModifiedUtc)
-        ) WITHOUT ROWID
+          ImportedTicks INTEGER NOT NULL,
+          UNIQUE (SourceId, Path, Size, ModifiedTicks)
+        )
         """;
+
+    /// <summary>The ledger as people read it, with the columns that it had as a table.</summary>
+    private static string LedgerView(SqliteSinkOptions options) => $"""
+        CREATE VIEW {Quote(options.LedgerTable)} AS
+        SELECT s.Name AS Source, e.Path, e.Size, {Time("e.ModifiedTicks")} AS ModifiedUtc, e.RunId, e.Outcome, e.Rows, e.Inserted,
+          e.Updated, e.Unchanged, e.Rejected, e.Reason, {Time("e.ImportedTicks")} AS ImportedUtc, e.FileId
+        FROM {Quote(Entries(options))} e JOIN {Quote(Sources(options))} s ON s.SourceId = e.SourceId
+        """;
+
+    /// <summary>A time as <see cref="SqliteText.Of(DateTime)"/> writes it, from its ticks.</summary>
+    private static string Time(string ticks) => string.Create(CultureInfo.InvariantCulture, $"""
+        strftime('%Y-%m-%d %H:%M:%S', {ticks} / {TimeSpan.TicksPerSecond} - {SecondsToUnix}, 'unixepoch')
+            || CASE {ticks} % {TimeSpan.TicksPerSecond} WHEN 0 THEN ''
+              ELSE '.' || rtrim(printf('%07d', {ticks} % {TimeSpan.TicksPerSecond}), '0') END
+        """);
+
+    /// <summary>The other way round.</summary>
+    private static string Ticks(string time) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"(CAST(strftime('%s', substr({time}, 1, 19)) AS INTEGER) + {SecondsToUnix}) * {TimeSpan.TicksPerSecond} "
+        + $"+ CAST(substr(substr({time}, 21) || '0000000', 1, 7) AS INTEGER)");
+
+    private static readonly long SecondsToUnix = DateTime.UnixEpoch.Ticks / TimeSpan.TicksPerSecond;
 
     private static string Runs(SqliteSinkOptions options) => $"""
         CREATE TABLE {Quote(options.RunTable)} (

@@ -84,13 +84,13 @@ internal sealed class SqliteInspection<TRow>
     {
         SqliteDb db = SqliteDb.OpenToRead(uri, _path);
         bool hasLedger = db.Number(
-            "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE", _options.LedgerTable) is not null;
+            "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE", _options.LedgerTable) is not null;
         if (!hasLedger)
         {
             db.Dispose();
             return new LedgerEntry?[files.Count];
         }
-        using var reader = new SqliteLedgerReader(db, _options, source);
+        using var reader = new SqliteLedgerReader(db, _options, LedgerKey.OfView(_options, source));
         return reader.Find(files, cancellationToken);
     }
 }

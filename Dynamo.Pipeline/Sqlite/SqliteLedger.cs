@@ -29,7 +29,9 @@ public sealed class SqliteLedger : ILedger, ILineage
             Ledger = SqliteSchema.Quote(_options.LedgerTable),
             Runs = SqliteSchema.Quote(_options.RunTable),
             Rejects = SqliteSchema.Quote(_options.RejectTable),
-            IsFile = "Source = @Source AND Path = @Path AND Size = @Size AND ModifiedUtc = @ModifiedUtc",
+            Entries = SqliteSchema.Quote(SqliteSchema.Entries(_options)),
+            IsFile = $"SourceId = (SELECT SourceId FROM {SqliteSchema.Quote(SqliteSchema.Sources(_options))} WHERE Name = @Source) "
+                + "AND Path = @Path AND Size = @Size AND ModifiedTicks = @ModifiedTicks",
             Limit = "LIMIT @Most",
             Returning = "RETURNING RunId",
         };
@@ -92,7 +94,7 @@ public sealed class SqliteLedger : ILedger, ILineage
             int forgotten = 0;
             foreach (SourceFile file in files)
             {
-                var key = new LedgerFile(source, file.Path, file.Size, file.ModifiedUtc) { Cancellation = cancellationToken };
+                var key = new LedgerFile(source, file.Path, file.Size, file.ModifiedUtc.Ticks) { Cancellation = cancellationToken };
                 await db.ExecuteAsync(_sql.ForgetRejects, key, transaction).ConfigureAwait(false);
                 forgotten += (await db.QueryAsync<long>(_sql.ForgetFile, key, transaction).ConfigureAwait(false)).Count();
             }
@@ -179,6 +181,11 @@ public sealed class SqliteLedger : ILedger, ILineage
             return mode == SqliteOpenMode.ReadOnly
                 ? await SqliteVisit.ReadAsync(_path, uri => UseAsync(uri, mode, use)).ConfigureAwait(false)
                 : await UseAsync(_path, mode, use).ConfigureAwait(false);
+        }
+        catch (SqliteException e) when (e.Message.Contains($"no such table: {SqliteSchema.Entries(_options)}", StringComparison.Ordinal)
+            && mode == SqliteOpenMode.ReadWrite)
+        {
+            throw new SinkException(SqliteSchema.OlderVersion(_path), e);
         }
         catch (SqliteException e) when (e.Message.Contains("no such table", StringComparison.Ordinal))
         {

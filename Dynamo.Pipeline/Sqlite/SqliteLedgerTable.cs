@@ -13,22 +13,21 @@ internal sealed class SqliteLedgerReader : IDisposable
     private readonly Lock _gate = new();
     private readonly SqliteDb _db;
     private readonly SqliteStatement _find;
-    private readonly string _source;
+    private readonly LedgerKey _key;
     private readonly LedgerFilter? _filter;
 
-    public SqliteLedgerReader(string path, SqliteSinkOptions options, string source)
-        : this(SqliteDb.Open(path, create: false), options, source) { }
-
-    public SqliteLedgerReader(SqliteDb db, SqliteSinkOptions options, string source)
+    /// <param name="db">The connection, which the reader disposes.</param>
+    /// <param name="options">How long to wait for a lock.</param>
+    /// <param name="key">Where to look.</param>
+    public SqliteLedgerReader(SqliteDb db, SqliteSinkOptions options, LedgerKey key)
     {
-        (_source, _db) = (source, db);
+        (_key, _db) = (key, db);
         try
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");
-            string table = SqliteSchema.Quote(options.LedgerTable);
-            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {table} WHERE {LedgerKey.IsDone}");
+            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {key.Table} WHERE {key.IsDone}");
             // Only the holder of the lease enters files of its source. So all that an empty ledger gets comes through Remember.
-            if (_db.Number($"SELECT 1 FROM {table} WHERE Source = ? LIMIT 1", source) is null) _filter = new LedgerFilter();
+            if (!key.HasEntries(_db)) _filter = new LedgerFilter();
         }
         catch
         {
@@ -76,7 +75,7 @@ internal sealed class SqliteLedgerReader : IDisposable
 
     private LedgerEntry? Find(SourceFile file)
     {
-        LedgerKey.Bind(_find, 1, _source, file);
+        _key.Bind(_find, 1, file);
         if (!_find.Next()) return null;
         LedgerEntry entry = _find.Int64(0) == 0
             ? s_loaded
@@ -98,27 +97,27 @@ internal sealed class SqliteLedgerWriter : IDisposable
 
     private readonly SqliteDb _db;
     private readonly SqliteSinkOptions _options;
-    private readonly string _source;
+    private readonly LedgerKey _key;
     private readonly long _runId;
     private readonly SqliteStatement _block, _one, _find, _forget;
 
-    public SqliteLedgerWriter(SqliteDb db, SqliteSinkOptions options, string source, long runId)
+    public SqliteLedgerWriter(SqliteDb db, SqliteSinkOptions options, LedgerKey key, long runId)
     {
-        (_db, _options, _source, _runId) = (db, options, source, runId);
-        string table = SqliteSchema.Quote(options.LedgerTable);
-        const string Columns =
-            $"{LedgerKey.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedUtc, FileId";
+        (_db, _options, _key, _runId) = (db, options, key, runId);
+        string table = key.Table;
+        string columns =
+            $"{key.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedTicks, FileId";
         const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-        _block = db.Prepare($"INSERT OR FAIL INTO {table} ({Columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
-        _one = db.Prepare($"INSERT OR ABORT INTO {table} ({Columns}) VALUES {Values} ON CONFLICT ({LedgerKey.Columns}) DO NOTHING");
-        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {LedgerKey.IsDone}");
-        _forget = db.Prepare($"DELETE FROM {table} WHERE {LedgerKey.Condition} AND Outcome = '{LedgerOutcome.Requeued}'");
+        _block = db.Prepare($"INSERT OR FAIL INTO {table} ({columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
+        _one = db.Prepare($"INSERT OR ABORT INTO {table} ({columns}) VALUES {Values} ON CONFLICT ({key.Columns}) DO NOTHING");
+        _find = db.Prepare($"SELECT 1 FROM {table} WHERE {key.IsDone}");
+        _forget = db.Prepare($"DELETE FROM {table} WHERE {key.Condition} AND Outcome = '{LedgerOutcome.Requeued}'");
     }
 
     /// <summary>Whether the ledger has the file already.</summary>
     public bool Has(SourceFile file)
     {
-        LedgerKey.Bind(_find, 1, _source, file);
+        _key.Bind(_find, 1, file);
         if (!_find.Next()) return false;
         _find.Reset();
         return true;
@@ -127,7 +126,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
     /// <summary>Removes the entry of a file that is to be imported again, before it is entered anew.</summary>
     public void Forget(SourceFile file)
     {
-        LedgerKey.Bind(_forget, 1, _source, file);
+        _key.Bind(_forget, 1, file);
         _forget.Run(Doing);
     }
 
@@ -174,7 +173,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
     private void Bind<TRow>(SqliteStatement to, int at, FileWork<TRow> work, DateTime now)
     {
         bool loaded = work.Outcome == FileOutcome.Loaded;
-        LedgerKey.Bind(to, at + 1, _source, work.File);
+        _key.Bind(to, at + 1, work.File);
         to.Int64(at + 5, _runId);
         to.Text(at + 6, Name(work.Outcome));
         to.Int64(at + 7, work.Rows.RowsRead);
@@ -183,7 +182,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
         to.Int64(at + 10, loaded ? work.Unchanged : 0);
         to.Int64(at + 11, loaded ? work.Rejected : work.Rows.RowsRead);
         to.Text(at + 12, loaded ? null : Reason(work));
-        to.Time(at + 13, now);
+        to.Int64(at + 13, now.Ticks);
         to.Int64(at + 14, work.FileId);
     }
 
@@ -192,26 +191,79 @@ internal sealed class SqliteLedgerWriter : IDisposable
     private static string? Reason<TRow>(FileWork<TRow> work) => work.Verdict is { } verdict ? DefectJson.Write(verdict) : null;
 }
 
-/// <summary>The ledger's primary key: a source, and a version of one of its files.</summary>
-internal static class LedgerKey
+/// <summary>
+/// How the ledger names a version of one of a source's files: by numbers in the table of entries, by text in the view of it, which has the
+/// columns that the ledger of older databases has as a table.
+/// </summary>
+internal sealed class LedgerKey
 {
-    public const string Columns = "Source, Path, Size, ModifiedUtc";
+    private readonly string? _name;
+    private readonly long _number;
 
-    public const string Condition = "Source = ? AND Path = ? AND Size = ? AND ModifiedUtc = ?";
+    private LedgerKey(string table, string source, string time) =>
+        (Table, Columns, Condition) = (table, $"{source}, Path, Size, {time}", $"{source} = ? AND Path = ? AND Size = ? AND {time} = ?");
+
+    private LedgerKey(string table, long source)
+        : this(table, "SourceId", "ModifiedTicks") => _number = source;
+
+    private LedgerKey(string table, string source)
+        : this(table, "Source", "ModifiedUtc") => _name = source;
+
+    /// <summary>The quoted table or view.</summary>
+    public string Table { get; }
+
+    /// <summary>Its four columns of the key.</summary>
+    public string Columns { get; }
+
+    /// <summary>Finds a file.</summary>
+    public string Condition { get; }
 
     /// <summary>Finds a file that is not to be imported again.</summary>
-    public const string IsDone = $"{Condition} AND Outcome <> '{LedgerOutcome.Requeued}'";
+    public string IsDone => $"{Condition} AND Outcome <> '{LedgerOutcome.Requeued}'";
+
+    /// <summary>The key of the entries of a source, whose name is entered if it is new. In a transaction.</summary>
+    public static LedgerKey Entered(SqliteDb db, SqliteSinkOptions options, string source)
+    {
+        string sources = SqliteSchema.Quote(SqliteSchema.Sources(options)), number = $"SELECT SourceId FROM {sources} WHERE Name = ?";
+        if (db.Number(number, source) is not { } id)
+        {
+            using SqliteStatement enter = db.Prepare($"INSERT INTO {sources} (Name) VALUES (?)");
+            enter.Text(1, source);
+            enter.Run("entering the source");
+            id = db.LastInsertRowId;
+        }
+        return new LedgerKey(SqliteSchema.Quote(SqliteSchema.Entries(options)), id);
+    }
+
+    /// <summary>The key in the view, for those who only read, databases of older versions too.</summary>
+    public static LedgerKey OfView(SqliteSinkOptions options, string source) => new(SqliteSchema.Quote(options.LedgerTable), source);
+
+    /// <summary>Whether the ledger has a file of the source.</summary>
+    public bool HasEntries(SqliteDb db)
+    {
+        using SqliteStatement any = db.Prepare($"SELECT 1 FROM {Table} WHERE {Columns[..Columns.IndexOf(',')]} = ? LIMIT 1");
+        BindSource(any, 1);
+        bool has = any.Next();
+        if (has) any.Reset();
+        return has;
+    }
 
     /// <summary>Binds its four columns.</summary>
     /// <param name="to">The statement.</param>
     /// <param name="first">The first of its four parameters.</param>
-    /// <param name="source">The source's name.</param>
     /// <param name="file">The file.</param>
-    public static void Bind(SqliteStatement to, int first, string source, SourceFile file)
+    public void Bind(SqliteStatement to, int first, SourceFile file)
     {
-        to.Text(first, source);
+        BindSource(to, first);
         to.Text(first + 1, file.Path);
         to.Int64(first + 2, file.Size);
-        to.Time(first + 3, file.ModifiedUtc);
+        if (_name is null) to.Int64(first + 3, file.ModifiedUtc.Ticks);
+        else to.Time(first + 3, file.ModifiedUtc);
+    }
+
+    private void BindSource(SqliteStatement to, int parameter)
+    {
+        if (_name is null) to.Int64(parameter, _number);
+        else to.Text(parameter, _name);
     }
 }

@@ -12,8 +12,13 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
     {
         long found = RefuseNewer();
         bool created = false;
-        if (found is > 0 and < SqliteSchema.Version && options.CreateTables)
-            db.Execute(SqliteSchema.Upgrade(options, found), "bringing its tables up to date");
+        if (found is > 0 and < SqliteSchema.Version)
+        {
+            if (!options.CreateTables)
+                throw Misfit($"it was written by an older version of this library: found schema {found}, expected {SqliteSchema.Version}, "
+                    + "and CreateTables is off. Set it for one run, which brings the tables up to date");
+            db.Execute(SqliteSchema.Upgrade(map, options, found), "bringing its tables up to date");
+        }
         foreach ((string table, string sql) in SqliteSchema.Tables(map, options))
             created |= Create(table, sql);
         if (options.CreateTables && IsOfOlderVersion())
@@ -45,7 +50,8 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
     private bool Create(string table, string sql)
     {
         string? type = TypeOf(table);
-        if (type == "table") return false;
+        bool isView = sql.StartsWith("CREATE VIEW", StringComparison.Ordinal);
+        if (type == "table" || (isView && type == "view")) return false;
         if (type is not null) throw Misfit($"{table} is a {type}, expected a table");
         if (!options.CreateTables) throw Misfit($"the table {table} is missing and CreateTables is off. Create it: {sql}");
         db.Execute(sql, $"creating the table {table}");

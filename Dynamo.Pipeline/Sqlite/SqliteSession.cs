@@ -107,10 +107,12 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
             $"PRAGMA synchronous={synchronous}; PRAGMA wal_autocheckpoint={CheckpointPages}; PRAGMA cache_size=-{CacheKibibytes}";
         _db.Execute(settings, "setting it up");
         var check = new SqliteSchemaCheck<TRow>(_db, map, _options);
+        LedgerKey key;
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
         {
             check.Run();
+            key = LedgerKey.Entered(_db, _options, run.Source);
             _runId = SqliteRun.Start(_db, _options, run);
             _db.Execute("COMMIT", "opening the run");
         }
@@ -119,8 +121,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
             _db.Rollback();
         }
         _checkpoints = new SqliteCheckpoints(_db);
-        _reader = new SqliteLedgerReader(_db.Path, _options, run.Source);
-        _ledger = new SqliteLedgerWriter(_db, _options, run.Source, _runId);
+        _reader = new SqliteLedgerReader(SqliteDb.Open(_db.Path, create: false), _options, key);
+        _ledger = new SqliteLedgerWriter(_db, _options, key, _runId);
         _rejects = new SqliteRejectWriter(_db, _options, run, _runId);
         _lineage = new SqliteLineage(_db, _options, run.Source);
         _rows = new SqliteRowWriter<TRow>(_db, map, _options, _lineage, _rejects, check.HasFiles);

@@ -7,6 +7,7 @@ namespace Dynamo.Pipeline.Sqlite;
 internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
 {
     private readonly string _ledger = SqliteSchema.Quote(options.LedgerTable);
+    private readonly string _entries = SqliteSchema.Quote(SqliteSchema.Entries(options));
     private readonly string _runs = SqliteSchema.Quote(options.RunTable);
     private readonly string _rejects = SqliteSchema.Quote(options.RejectTable);
     private readonly string _overlaps = SqliteSchema.Quote(options.OverlapTable);
@@ -78,7 +79,7 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
             DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen};
             DELETE FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen};
             DELETE FROM {_rejects} WHERE {Rejected};
-            DELETE FROM {_ledger} WHERE FileId IN {Chosen};
+            DELETE FROM {_entries} WHERE FileId IN {Chosen};
             DROP TABLE temp.Undone
             """,
             "taking files back");
@@ -89,7 +90,7 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     private void Requeue(IEnumerable<long> fileIds)
     {
         using SqliteStatement mark = db.Prepare(
-            $"UPDATE {_ledger} SET Outcome = '{LedgerOutcome.Requeued}' WHERE FileId = ? AND Outcome = '{LedgerOutcome.Loaded}'");
+            $"UPDATE {_entries} SET Outcome = '{LedgerOutcome.Requeued}' WHERE FileId = ? AND Outcome = '{LedgerOutcome.Loaded}'");
         foreach (long id in fileIds)
         {
             mark.Int64(1, id);
@@ -103,7 +104,7 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
         string run = files.RunId is null ? "" : " AND RunId = ?2", since = files.SinceUtc is null ? "" : " AND ImportedUtc >= ?3";
         string path = files.Paths is null ? "" : " AND (Path = ?4 OR substr(Path, -length(?4) - 1) = '/' || ?4)";
         using SqliteStatement choose = db.Prepare(
-            $"INSERT OR IGNORE INTO temp.Undone SELECT FileId FROM {_ledger} WHERE Source = ?1 AND FileId IS NOT NULL{run}{since}{path}");
+            $"INSERT OR IGNORE INTO temp.Undone SELECT FileId FROM {_ledger} WHERE Source = ?1 AND FileId > 0{run}{since}{path}");
         choose.Text(1, files.Source);
         if (files.RunId is { } id) choose.Int64(2, id);
         if (files.SinceUtc is { } time) choose.Time(3, time);
@@ -136,9 +137,9 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     {
         if (!Has(options.LedgerTable, "Source"))
             throw new SinkException($"The database {db.Path} has no table {options.LedgerTable}: no import has run into it.");
-        if (!Has(options.LedgerTable, "FileId"))
-            throw new SinkException($"The database {db.Path} is of an older version, whose readings do not say of which file they are. "
-                + "The next run brings it up to date, for what is imported from then on.");
+        if (!Has(SqliteSchema.Entries(options), "FileId"))
+            throw new SinkException(SqliteSchema.OlderVersion(db.Path) + " What a version imported that kept no file for each reading stays "
+                + "without one.");
         if (Has(table, options.FileColumn)) return;
         throw new SinkException($"The table {table} of {db.Path} has no column {options.FileColumn}, so its rows do not say of which file "
             + $"they are. Add it for what is imported from then on: ALTER TABLE {SqliteSchema.Quote(table)} ADD COLUMN {_fileId} INTEGER");

@@ -11,13 +11,16 @@ internal sealed record LedgerSql
     /// <summary>The name of the table of files, quoted.</summary>
     public required string Ledger { get; init; }
 
+    /// <summary>The name of the table that its rows are deleted from, quoted, where <see cref="Ledger"/> is a view of it.</summary>
+    public string Entries { get => field ?? Ledger; init; }
+
     /// <summary>The name of the table of runs, quoted.</summary>
     public required string Runs { get; init; }
 
     /// <summary>The name of the table of rejected rows, quoted.</summary>
     public required string Rejects { get; init; }
 
-    /// <summary>The condition that finds one file by its key.</summary>
+    /// <summary>The condition that finds one file in <see cref="Entries"/> by its key.</summary>
     public required string IsFile { get; init; }
 
     /// <summary>Limits the number of rows, for databases that write it after SELECT, such as <c>TOP (@Most)</c>.</summary>
@@ -50,10 +53,10 @@ internal sealed record LedgerSql
     /// <summary>Run it before <see cref="ForgetFile"/>, because it finds the rejects by the entry of the file.</summary>
     public string ForgetRejects =>
         $"DELETE FROM {Rejects} WHERE Source = @Source AND Path = @Path "
-        + $"AND RunId IN (SELECT RunId FROM {Ledger} WHERE {IsFile} AND {IsQuarantined})";
+        + $"AND RunId IN (SELECT RunId FROM {Entries} WHERE {IsFile} AND {IsQuarantined})";
 
     /// <summary>Deletes the entry of a file and returns a row for it, if there was one.</summary>
-    public string ForgetFile => $"DELETE FROM {Ledger} {Output} WHERE {IsFile} AND {IsQuarantined} {Returning}";
+    public string ForgetFile => $"DELETE FROM {Entries} {Output} WHERE {IsFile} AND {IsQuarantined} {Returning}";
 
     private static string IsQuarantined => $"Outcome = '{LedgerOutcome.Quarantined}'";
 
