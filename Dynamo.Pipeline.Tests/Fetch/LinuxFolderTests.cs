@@ -98,6 +98,41 @@ public sealed class LinuxFolderTests
         Assert.That((await ListAsync(source)).Single(), Is.EqualTo(file));
     }
 
+    /// <summary>A bad file of a terabyte, of which the disk has some bytes: copied byte for byte it would fill any disk.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task A_file_with_holes_keeps_them_on_another_file_system([Values(0, 1)] int bytesAtTheEnd)
+    {
+        if (!Directory.Exists("/dev/shm")) External.Missing("there is no second file system at /dev/shm");
+        const long Terabyte = 1L << 40, Middle = Terabyte / 2 + 12_345;
+        using var elsewhere = new ScratchFolder("/dev/shm");
+        await using (FileStream sparse = File.Create(_inbox["a.csv"]))
+        {
+            await sparse.WriteAsync("begin"u8.ToArray());
+            sparse.Position = Middle;
+            await sparse.WriteAsync("middle"u8.ToArray());
+            sparse.SetLength(Terabyte - bytesAtTheEnd);
+            sparse.Position = sparse.Length;
+            await sparse.WriteAsync(new byte[bytesAtTheEnd]);
+        }
+        File.SetLastWriteTimeUtc(_inbox["a.csv"], Yesterday);
+        FolderSource source = Source(AfterCommit.Archive, elsewhere.Path);
+
+        await source.CompleteAsync([new CompletedFile((await ListAsync(source)).Single(), Broken)], default);
+
+        using FileStream copy = File.OpenRead(elsewhere["quarantine/a.csv"]);
+        byte[] begin = new byte[6], middle = new byte[8];
+        copy.ReadExactly(begin);
+        copy.Position = Middle - 1;
+        copy.ReadExactly(middle);
+        Assert.Multiple(() =>
+        {
+            Assert.That(copy.Length, Is.EqualTo(Terabyte));
+            Assert.That(begin, Is.EqualTo("begin\0"u8.ToArray()));
+            Assert.That(middle, Is.EqualTo("\0middle\0"u8.ToArray()));
+            Assert.That(_inbox.Files(), Is.Empty);
+        });
+    }
+
     [Test]
     public async Task A_link_archived_on_another_file_system_leaves_its_content_there()
     {

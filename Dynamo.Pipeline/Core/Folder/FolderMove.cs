@@ -90,21 +90,35 @@ internal static partial class FolderMove
         return error == LinuxCalls.CrossDevice ? Moved.OtherFileSystem : throw LinuxErrors.ForMove(error);
     }
 
-    /// <summary>Copies to the end, but stops one byte after the listed size.</summary>
+    /// <summary>
+    /// Copies to the end, but stops one byte after the listed size. Where the file has a hole, which takes no room on a disk, the copy has
+    /// one too: a broken file can be of a size that no disk has.
+    /// </summary>
     private static long CopyBytes(SafeFileHandle from, SafeFileHandle to, long listed)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
         try
         {
-            long at = 0;
-            for (int read; at <= listed && (read = RandomAccess.Read(from, buffer, at)) > 0; at += read)
+            long at = 0, written = 0;
+            for (int read; (at = AfterHole(from, at)) <= listed && (read = RandomAccess.Read(from, buffer, at)) > 0; written = at += read)
                 RandomAccess.Write(to, buffer.AsSpan(0, read), at);
+            if (at > written) RandomAccess.SetLength(to, at);
             return at;
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>Where the next bytes of a file are, which is the end of it if only a hole follows. No hole is seen where nobody tells.</summary>
+    private static long AfterHole(SafeFileHandle file, long from)
+    {
+        const int NextData = 3, FromEnd = 2;
+        if (!LinuxDisk.IsSupported) return from;
+        long data = Seek(file, from, NextData);
+        if (data >= 0) return data;
+        return Marshal.GetLastPInvokeError() == LinuxCalls.NoDevice ? Math.Max(from, Seek(file, 0, FromEnd)) : from;
     }
 
     private static int ReadFully(SafeFileHandle file, Span<byte> buffer, long offset)
@@ -116,6 +130,9 @@ internal static partial class FolderMove
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenamePath(string path, string target);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long Seek(SafeFileHandle file, long offset, int from);
 }
 
 /// <summary>Sees to it that nobody may read a copy who could not read the original.</summary>
