@@ -51,7 +51,7 @@ public sealed partial class FilePipeline<TRow>
             complete.EndsInto(block);
 
         run.Watch(ours: [read, .. batches.SelectMany(batch => batch.Blocks), .. writes, complete], through, afterCommit);
-        var lister = new FileLister<TRow>(_sink, run, budget, complete);
+        var lister = new FileLister<TRow>(_source, _sink, run, budget, complete);
         return new Graph(lister, batches, read, () =>
             $"{budget}; waiting: {read.InputCount} chunks to read, {read.OutputCount} files read, {string.Join(", ", batches)}, "
             + $"{writes.Sum(write => write.InputCount)} batches to write, {complete.InputCount} to complete");

@@ -63,6 +63,9 @@ public sealed class SftpSource : IFileSource
     internal SftpOpening Opening => _opening;
 
     /// <inheritdoc/>
+    public bool TakesFiles => Options.AfterCommit != AfterCommit.Keep;
+
+    /// <inheritdoc/>
     public int OpensInFlight => Options.OpensInFlight;
 
     /// <summary>The settle time, the deadline of a request, and all attempts to reach the server again.</summary>

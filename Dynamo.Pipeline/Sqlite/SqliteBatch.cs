@@ -71,7 +71,8 @@ internal sealed class SqliteBatch<TRow>(
         foreach (FileWork<TRow> work in _works)
         {
             work.Restart();
-            if (work.Rows.IsStreamed && !work.IsKnown) work.IsKnown = ledger.Has(work.File);
+            if (work.Rows.HasNewContent && !work.IsKnown) lineage.Requeue(work.File, ledger.Requeue(work.File));
+            else if (work.Rows.IsStreamed && !work.IsKnown) work.IsKnown = ledger.Has(work.File);
         }
         lineage.Number(_works);
         rows.Begin(careful);

@@ -160,6 +160,7 @@ internal static class SqliteSchema
           Rejected INTEGER NOT NULL,
           Reason TEXT,
           ImportedTicks INTEGER NOT NULL,
+          ContentHash INTEGER,
           UNIQUE (SourceId, Path, Size, ModifiedTicks)
         )
         """;
@@ -168,7 +169,8 @@ internal static class SqliteSchema
     private static string LedgerView(SqliteSinkOptions options) => $"""
         CREATE VIEW {Quote(options.LedgerTable)} AS
         SELECT s.Name AS Source, e.Path, e.Size, {Time("e.ModifiedTicks")} AS ModifiedUtc, e.RunId, e.Outcome, e.Rows, e.Inserted,
-          e.Updated, e.Unchanged, e.Rejected, e.Reason, {Time("e.ImportedTicks")} AS ImportedUtc, e.FileId
+          e.Updated, e.Unchanged, e.Rejected, e.Reason, {Time("e.ImportedTicks")} AS ImportedUtc, e.FileId,
+          e.ContentHash
         FROM {Quote(Entries(options))} e JOIN {Quote(Sources(options))} s ON s.SourceId = e.SourceId
         """;
 

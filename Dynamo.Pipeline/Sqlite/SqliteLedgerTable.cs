@@ -8,8 +8,6 @@ namespace Dynamo.Pipeline.Sqlite;
 /// </summary>
 internal sealed class SqliteLedgerReader : IDisposable
 {
-    private static readonly LedgerEntry s_loaded = new(FileOutcome.Loaded, null);
-
     private readonly Lock _gate = new();
     private readonly SqliteDb _db;
     private readonly SqliteStatement _find;
@@ -25,7 +23,8 @@ internal sealed class SqliteLedgerReader : IDisposable
         try
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");
-            _find = _db.Prepare($"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason FROM {key.Table} WHERE {key.IsDone}");
+            _find = _db.Prepare(
+                $"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason{key.Hash} FROM {key.Table} WHERE {key.IsDone}");
             // Only the holder of the lease enters files of its source. So all that an empty ledger gets comes through Remember.
             if (!key.HasEntries(_db)) _filter = new LedgerFilter();
         }
@@ -77,9 +76,9 @@ internal sealed class SqliteLedgerReader : IDisposable
     {
         _key.Bind(_find, 1, file);
         if (!_find.Next()) return null;
-        LedgerEntry entry = _find.Int64(0) == 0
-            ? s_loaded
-            : new LedgerEntry(FileOutcome.Quarantined, _find.Text(1) is { } reason ? DefectJson.Read(reason) : null);
+        bool isBad = _find.Int64(0) != 0;
+        Defect? defect = isBad && _find.Text(1) is { } reason ? DefectJson.Read(reason) : null;
+        var entry = new LedgerEntry(isBad ? FileOutcome.Quarantined : FileOutcome.Loaded, defect) { ContentHash = _find.Number(2) };
         _find.Reset();
         return entry;
     }
@@ -92,26 +91,37 @@ internal sealed class SqliteLedgerReader : IDisposable
 /// </summary>
 internal sealed class SqliteLedgerWriter : IDisposable
 {
-    private const int Block = 16, Width = 14;
+    private const int Block = 16, Width = 15;
     private const string Doing = "writing the ledger";
 
     private readonly SqliteDb _db;
     private readonly SqliteSinkOptions _options;
     private readonly LedgerKey _key;
     private readonly long _runId;
-    private readonly SqliteStatement _block, _one, _find, _forget;
+    private readonly SqliteStatement _block, _one, _find, _forget, _requeue;
 
     public SqliteLedgerWriter(SqliteDb db, SqliteSinkOptions options, LedgerKey key, long runId)
     {
         (_db, _options, _key, _runId) = (db, options, key, runId);
         string table = key.Table;
         string columns =
-            $"{key.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedTicks, FileId";
-        const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+            $"{key.Columns}, RunId, Outcome, Rows, Inserted, Updated, Unchanged, Rejected, Reason, ImportedTicks, FileId, ContentHash";
+        const string Values = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
         _block = db.Prepare($"INSERT OR FAIL INTO {table} ({columns}) VALUES {string.Join(',', Enumerable.Repeat(Values, Block))}");
         _one = db.Prepare($"INSERT OR ABORT INTO {table} ({columns}) VALUES {Values} ON CONFLICT ({key.Columns}) DO NOTHING");
         _find = db.Prepare($"SELECT 1 FROM {table} WHERE {key.IsDone}");
         _forget = db.Prepare($"DELETE FROM {table} WHERE {key.Condition} AND Outcome = '{LedgerOutcome.Requeued}'");
+        _requeue = db.Prepare($"UPDATE {table} SET Outcome = '{LedgerOutcome.Requeued}' WHERE {key.Condition} RETURNING FileId");
+    }
+
+    /// <summary>Marks the entry of a file as one to be imported again, and returns its number, or null if there is none.</summary>
+    public long? Requeue(SourceFile file)
+    {
+        _key.Bind(_requeue, 1, file);
+        if (!_requeue.Next()) return null;
+        long number = _requeue.Int64(0);
+        _requeue.Reset();
+        return number;
     }
 
     /// <summary>Whether the ledger has the file already.</summary>
@@ -160,6 +170,7 @@ internal sealed class SqliteLedgerWriter : IDisposable
         _one.Dispose();
         _find.Dispose();
         _forget.Dispose();
+        _requeue.Dispose();
     }
 
     private bool EnterOne<TRow>(FileWork<TRow> work, DateTime now)
@@ -184,6 +195,8 @@ internal sealed class SqliteLedgerWriter : IDisposable
         to.Text(at + 12, loaded ? null : Reason(work));
         to.Int64(at + 13, now.Ticks);
         to.Int64(at + 14, work.FileId);
+        if (work.Rows.ContentHash is { } hash) to.Int64(at + 15, hash);
+        else to.Null(at + 15);
     }
 
     private static string Name(FileOutcome outcome) => outcome == FileOutcome.Loaded ? LedgerOutcome.Loaded : LedgerOutcome.Quarantined;
@@ -214,6 +227,9 @@ internal sealed class LedgerKey
 
     /// <summary>Its four columns of the key.</summary>
     public string Columns { get; }
+
+    /// <summary>The hash of the content, as a further column of a query; null in the view, which older databases have without it.</summary>
+    public string Hash => _name is null ? ", ContentHash" : ", NULL";
 
     /// <summary>Finds a file.</summary>
     public string Condition { get; }

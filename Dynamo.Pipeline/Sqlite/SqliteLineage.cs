@@ -56,7 +56,8 @@ internal sealed class SqliteLineage : IDisposable
         {
             FileWork<TRow> work = works[i];
             (_batch[i], work.FileId) = (work.File, _first + i);
-            if (_requeued.Count == 0 || !IsRequeued(work.File, out long before)) continue;
+            // A number below zero is that of an entry whose readings do not know their file.
+            if (_requeued.Count == 0 || !IsRequeued(work.File, out long before) || before < 0) continue;
             work.FileId = before;
             _again[before] = work.File;
         }
@@ -64,6 +65,12 @@ internal sealed class SqliteLineage : IDisposable
 
     /// <summary>Whether the ledger has the file as one to be imported again, and its number.</summary>
     public bool IsRequeued(SourceFile file, out long fileId) => _requeued.TryGetValue(Plain(file), out fileId);
+
+    /// <summary>The entry of a file was marked as one to be imported again.</summary>
+    public void Requeue(SourceFile file, long? fileId)
+    {
+        if (fileId is { } number) _requeued[Plain(file)] = number;
+    }
 
     /// <summary>A file that was to be imported again, and was.</summary>
     public void Imported(SourceFile file) => _requeued.Remove(Plain(file));

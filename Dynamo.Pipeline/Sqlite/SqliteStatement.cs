@@ -84,6 +84,10 @@ internal sealed class SqliteStatement : IDisposable
 
     public long Int64(int column) => raw.sqlite3_column_int64(_handle, column);
 
+    /// <summary>A number, or null.</summary>
+    public long? Number(int column) =>
+        raw.sqlite3_column_type(_handle, column) == raw.SQLITE_NULL ? null : raw.sqlite3_column_int64(_handle, column);
+
     public string? Text(int column) => raw.sqlite3_column_text(_handle, column).utf8_to_string();
 
     public void Reset() => _ = raw.sqlite3_reset(_handle);

@@ -68,4 +68,11 @@ public sealed record FileResult(SourceFile File, FileOutcome Outcome)
 /// <summary>The entry of a file in the ledger.</summary>
 /// <param name="Outcome"><see cref="FileOutcome.Loaded"/> or <see cref="FileOutcome.Quarantined"/>.</param>
 /// <param name="Defect">Why the file was quarantined; <see langword="null"/> if it was loaded.</param>
-public sealed record LedgerEntry(FileOutcome Outcome, Defect? Defect);
+public sealed record LedgerEntry(FileOutcome Outcome, Defect? Defect)
+{
+    /// <summary>
+    /// The <see cref="FileRows{TRow}.ContentHash"/> of what was imported; <see langword="null"/> if it was not kept. With it, a file of the
+    /// same path, size and time is not archived or deleted before it was compared.
+    /// </summary>
+    public long? ContentHash { get; init; }
+}

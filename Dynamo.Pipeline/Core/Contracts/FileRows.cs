@@ -67,6 +67,18 @@ public sealed class FileRows<TRow>
     /// <summary>Why the whole file goes into quarantine, or <see langword="null"/> if it is to be loaded.</summary>
     public Defect? Defect { get; private set; }
 
+    /// <summary>
+    /// A hash of the file's bytes (XXH64, seed 0), for the ledger to keep: see <see cref="LedgerEntry.ContentHash"/>. Of a streamed file it
+    /// is known when its last portion was read; <see langword="null"/> before, and if the format did not read to the end.
+    /// </summary>
+    public long? ContentHash { get; internal set; }
+
+    /// <summary>
+    /// Whether the ledger has an entry of this path, size and time, but of other content. A sink that keeps content hashes replaces that
+    /// entry, in the transaction of the rows. Default false.
+    /// </summary>
+    public bool HasNewContent { get; internal init; }
+
     /// <summary>The writer that the sink has chosen.</summary>
     internal int? Lane { get; set; }
 

@@ -36,6 +36,12 @@ public interface IFileSource : IAsyncDisposable
     TimeSpan LongestWait => TimeSpan.Zero;
 
     /// <summary>
+    /// Whether <see cref="CompleteAsync"/> takes files away. A file that is there although the ledger has it, is then read again and
+    /// compared before it is completed, and imported if its content is another one. Default false: no file is read twice.
+    /// </summary>
+    bool TakesFiles => false;
+
+    /// <summary>
     /// Lists the files one by one, so that a million files are never in memory at once. A file that is not ready has a
     /// <see cref="SourceFile.DeferReason"/>.
     /// </summary>

@@ -60,6 +60,9 @@ public sealed class FolderSource : IFileSource
     /// <summary>Whether a listing only says what a killed run left set aside, and does not put it back.</summary>
     internal bool ChangesNothing { get; set; }
 
+    /// <inheritdoc/>
+    public bool TakesFiles => Options.AfterCommit != AfterCommit.Keep;
+
     /// <summary>The settle time.</summary>
     public TimeSpan LongestWait => Options.SettleTime;
 

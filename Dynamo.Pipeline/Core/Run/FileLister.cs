@@ -7,6 +7,7 @@ namespace Dynamo.Pipeline.Run;
 /// as fast as the byte budget allows.
 /// </summary>
 internal sealed class FileLister<TRow>(
+    IFileSource source,
     IBatchSink<TRow> sink,
     PipelineRun run,
     ByteBudget budget,
@@ -89,12 +90,29 @@ internal sealed class FileLister<TRow>(
     {
         if (_listed.Count == 0) return;
         LedgerEntry?[] known = await LookUpAsync().ConfigureAwait(false);
-        await CompleteKnownAsync(known).ConfigureAwait(false);
-        for (int i = 0; i < _listed.Count; i++)
+        var done = new List<FileResult>();
+        var toCompare = new List<(SourceFile File, LedgerEntry Entry)>();
+        for (int i = 0; i < known.Length; i++)
         {
-            if (known[i] is null) await ChunkAsync(_listed[i], read).ConfigureAwait(false);
+            if (known[i] is not { } entry) await ChunkAsync(_listed[i], read).ConfigureAwait(false);
+            else if (source.TakesFiles && entry.ContentHash is not null) toCompare.Add((_listed[i], entry));
+            else done.Add(Known(_listed[i], entry));
         }
         _listed.Clear();
+        await CompleteAsync(done).ConfigureAwait(false);
+        await CompareAsync(toCompare, read).ConfigureAwait(false);
+    }
+
+    private async Task CompareAsync(List<(SourceFile File, LedgerEntry Entry)> files, ITargetBlock<SourceFile[]> read)
+    {
+        if (files.Count == 0) return;
+        var done = new List<FileResult>();
+        await run.Known.CompareAsync(source, files, async (file, entry, isNew) =>
+        {
+            if (isNew) await ChunkAsync(file, read).ConfigureAwait(false);
+            else done.Add(Known(file, entry));
+        }).ConfigureAwait(false);
+        await CompleteAsync(done).ConfigureAwait(false);
     }
 
     private async ValueTask<LedgerEntry?[]> LookUpAsync()
@@ -127,20 +145,19 @@ internal sealed class FileLister<TRow>(
         _chunkWeight = 0;
     }
 
-    /// <summary>
-    /// Completes the files that the ledger knows once more at the source. That finishes the work of a run that was killed
-    /// between commit and archive; for all other files it changes nothing.
-    /// </summary>
-    private async Task CompleteKnownAsync(LedgerEntry?[] known)
+    private FileResult Known(SourceFile file, LedgerEntry entry)
     {
-        var results = new List<FileResult>();
-        for (int i = 0; i < known.Length; i++)
-        {
-            if (known[i] is not { } entry) continue;
-            run.Counter.Known(entry);
-            results.Add(new FileResult(_listed[i], FileOutcome.AlreadyLoaded) { Defect = entry.Defect });
-        }
-        if (results.Count > 0) await run.SendAsync(complete, new CommittedBatch<TRow>([], results)).ConfigureAwait(false);
+        run.Counter.Known(entry);
+        return new FileResult(file, FileOutcome.AlreadyLoaded) { Defect = entry.Defect };
+    }
+
+    /// <summary>
+    /// Completes files that the ledger knows once more at the source. That finishes the work of a run that was killed between commit and
+    /// archive; for all other files it changes nothing.
+    /// </summary>
+    private async Task CompleteAsync(List<FileResult> known)
+    {
+        if (known.Count > 0) await run.SendAsync(complete, new CommittedBatch<TRow>([], known)).ConfigureAwait(false);
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -93,18 +94,29 @@ internal sealed class FileReader<TRow>(
     private ValueTask<FileRows<TRow>?> ReadAsync(SourceFile file, ValueTask<FileContent>? opening) =>
         opening is { } content ? ReadWholeAsync(file, content) : new(Streamed(file));
 
-    private FileRows<TRow> Streamed(SourceFile file) => new(file, token => StreamAsync(file, token)) { HidesText = !_options.KeepRawText };
+    private FileRows<TRow> Streamed(SourceFile file)
+    {
+        FileRows<TRow>? rows = null;
+        rows = new FileRows<TRow>(file, token => StreamAsync(rows!, token))
+        {
+            HidesText = !_options.KeepRawText,
+            HasNewContent = run.Known.HasNewContent(file),
+        };
+        return rows;
+    }
 
     private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
     {
         var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
         Defect? defect = null;
         bool isOpen = false;
+        long hash = 0;
         try
         {
             using FileContent content = await opening.ConfigureAwait(false);
             isOpen = true;
             run.Unreadable.Gave();
+            hash = ContentHash.Of(content.Bytes.Span);
             using IRowReader<TRow> reader = format.Open(file, content);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && rows.Rejects.Count <= _options.MaxBadRows) { }
@@ -127,15 +139,24 @@ internal sealed class FileReader<TRow>(
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
-        var result = new FileRows<TRow>(file, rows) { HidesText = !_options.KeepRawText };
+        var result = new FileRows<TRow>(file, rows)
+        {
+            HidesText = !_options.KeepRawText,
+            HasNewContent = run.Known.HasNewContent(file),
+            ContentHash = isOpen ? hash : null,
+        };
         if (defect is not null) result.Quarantine(defect);
         return result;
     }
 
     private async IAsyncEnumerable<RowBatch<TRow>> StreamAsync(
-        SourceFile file, [EnumeratorCancellation] CancellationToken cancellationToken)
+        FileRows<TRow> to, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using FileContent content = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
+        SourceFile file = to.File;
+        to.ContentHash = null;
+        using FileContent opened = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
+        var hashed = new HashedStream(opened.AsStream());
+        using var content = new FileContent(hashed);
         using IRowReader<TRow> reader = format.Open(file, content);
         var rows = new RowBatch<TRow>(Portion);
         bool more;
@@ -143,6 +164,7 @@ internal sealed class FileReader<TRow>(
         {
             rows.Clear();
             more = await ReadPortionAsync(file, reader, rows, cancellationToken).ConfigureAwait(false);
+            if (!more) to.ContentHash = hashed.Hash;
             run.Progressed();
             yield return rows;
         }

@@ -39,6 +39,7 @@ internal sealed class PipelineRun : IDisposable
         _startedAt = options.TimeProvider.GetTimestamp();
         _ending = new Ending(options.StopDeadline, options.TimeProvider);
         _stop = stopping.Register(_ending.Stop);
+        Known = new KnownFiles(this);
     }
 
     public PipelineOptions Options { get; }
@@ -46,6 +47,8 @@ internal sealed class PipelineRun : IDisposable
     public RunCounter Counter { get; } = new();
 
     public UnreadableFiles Unreadable { get; } = new();
+
+    public KnownFiles Known { get; }
 
     public CancellationToken Stopping { get; }
 

@@ -1,0 +1,67 @@
+using System.Collections.Concurrent;
+using Dynamo.Pipeline.Files;
+
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// Looks at files that the ledger has and that are at the source again, although a run takes them away after their commit. Usually a kill
+/// came in between, and the file is what was imported. But a file can have the name, size and time of that one and other bytes, and must
+/// not be archived or deleted unread. Thread-safe.
+/// </summary>
+internal sealed class KnownFiles(PipelineRun run)
+{
+    private const int MostInFlight = 64, WholeUpTo = 1 << 20, BufferSize = 64 * 1024;
+
+    /// <summary>The files that have other content than the ledger's entry of their key.</summary>
+    private readonly ConcurrentDictionary<SourceFile, bool> _new = [];
+
+    /// <summary>Whether a file is read because its content is another one than that of its entry.</summary>
+    public bool HasNewContent(SourceFile file) => !_new.IsEmpty && _new.ContainsKey(file);
+
+    /// <summary>
+    /// Reads files and says of each, in their order, whether it has new content. A file that cannot be compared is deferred.
+    /// </summary>
+    public async Task CompareAsync(
+        IFileSource source, IReadOnlyList<(SourceFile File, LedgerEntry Entry)> files, Func<SourceFile, LedgerEntry, bool, Task> say)
+    {
+        int most = Math.Min(source.OpensInFlight, MostInFlight), next = 0;
+        var opening = new Queue<Task<bool?>>(most);
+        foreach ((SourceFile file, LedgerEntry entry) in files)
+        {
+            for (; next < files.Count && opening.Count < most; next++) opening.Enqueue(IsNewAsync(source, files[next].File, files[next].Entry));
+            if (await opening.Dequeue().ConfigureAwait(false) is { } isNew) await say(file, entry, isNew).ConfigureAwait(false);
+            run.Progressed();
+        }
+    }
+
+    private async Task<bool?> IsNewAsync(IFileSource source, SourceFile file, LedgerEntry entry)
+    {
+        try
+        {
+            using FileContent content = await source.OpenAsync(file, WholeUpTo, run.Aborting).ConfigureAwait(false);
+            run.Unreadable.Gave();
+            bool isNew = await HashAsync(content).ConfigureAwait(false) != entry.ContentHash;
+            if (isNew) _new[file] = true;
+            return isNew;
+        }
+        catch (Exception error) when (error is FileChangedException or UnreadableFileException or BadFileException)
+        {
+            run.Defer(file, error.Message);
+            return null;
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(source, $"opening {file.Path}", error);
+        }
+    }
+
+    private async Task<long> HashAsync(FileContent content)
+    {
+        if (!content.IsStreamed) return ContentHash.Of(content.Bytes.Span);
+        var hash = new ContentHash();
+        byte[] buffer = new byte[BufferSize];
+        for (int read; (read = await content.Stream!.ReadAsync(buffer, run.Aborting).ConfigureAwait(false)) > 0; run.Progressed())
+            hash.Append(buffer.AsSpan(0, read));
+        return hash.Value;
+    }
+}
