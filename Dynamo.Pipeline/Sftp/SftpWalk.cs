@@ -38,7 +38,7 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (options.Recursive) await _own.FindAsync(cancellationToken).ConfigureAwait(false);
+        if (options.Recursive || options.FollowLinks) await _own.FindAsync(cancellationToken).ConfigureAwait(false);
         while (_folders.TryPop(out string? folder))
         {
             _folderNames -= folder.Length;
@@ -180,11 +180,12 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
                 if (AddFolder(path, name!) is { } deferred) taken.Add((deferred, false));
             }
             else if (!_filter.WantsFile(name!) && !IsMarker(name!)) continue;
+            else if (entry.Attributes.IsLink && !options.FollowLinks) taken.Add((Deferred(path, FileNames.NotFollowed), IsMarker(name!)));
             else if (entry.Attributes.IsLink && !session.MovesLinks && options.AfterCommit != AfterCommit.Keep)
                 taken.Add((Deferred(path, OnlyKeeps), IsMarker(name!)));
             // A link's own size says nothing about the file it leads to, and some servers list names only.
             else if (entry.Attributes.IsLink || entry.Attributes is { Size: null } or { ModifiedUtc: null })
-                (links ??= []).Add(FollowAsync(session, path, name!));
+                (links ??= []).Add(FollowAsync(session, path, name!, entry.Attributes.IsLink));
             else taken.Add(Entry(path, name!, entry.Attributes));
         }
         foreach (Task<(SourceFile, bool)?> link in links ?? [])
@@ -206,12 +207,15 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
         return null;
     }
 
-    private async Task<(SourceFile, bool)?> FollowAsync(ISftpSession session, string path, string name)
+    private async Task<(SourceFile, bool)?> FollowAsync(ISftpSession session, string path, string name, bool isLink)
     {
         try
         {
-            SftpAttributes? found = await session.StatAsync(place.Encode(place.FolderOf(path))).ConfigureAwait(false);
+            byte[] file = place.Encode(place.FolderOf(path));
+            SftpAttributes? found = await session.StatAsync(file).ConfigureAwait(false);
             if (found is { IsFolder: true }) return null;
+            if (isLink && found is not null && !_own.IsBelow(await session.RealPathAsync(file).ConfigureAwait(false)))
+                return (Deferred(path, "the symbolic link leads out of the source"), IsMarker(name));
             if (found is not { } attributes) return (Deferred(path, "the symbolic link leads nowhere"), IsMarker(name));
             return Entry(path, name, attributes);
         }
@@ -365,6 +369,10 @@ internal sealed class SftpOwnFolders(SftpPlace place, ReconnectingConnection lin
     }
 
     public bool Contains(string below) => place.IsOwnFolder(below) || (_root is not null && _own.Contains(SftpPlace.Join(_root, below)));
+
+    /// <summary>Whether the real path of a file is below the source. Unknown where the server does not tell the source's.</summary>
+    public bool IsBelow(byte[] real) =>
+        _root is not null && place.Names.TryDecode(real, out string? path) && path.StartsWith(SftpPlace.Join(_root, ""), StringComparison.Ordinal);
 
     private async Task<string?> RealAsync(ISftpSession session, string path)
     {

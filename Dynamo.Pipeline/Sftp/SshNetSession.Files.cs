@@ -91,7 +91,7 @@ internal sealed partial class SshNetSession
         private long _position = start;
         private int _filled;
         private int _taken;
-        private Task? _filling;
+        private Task<int>? _filling;
         private bool _isPlaced = start == 0;
         private bool _isDisposed;
 
@@ -106,8 +106,7 @@ internal sealed partial class SshNetSession
             if (buffer.Length == 0) return 0;
             if (_taken == _filled)
             {
-                (_filling ??= FillAsync()).GetAwaiter().GetResult();
-                _filling = null;
+                Filled((_filling ??= FillAsync()).GetAwaiter().GetResult());
             }
             return Take(buffer);
         }
@@ -118,8 +117,7 @@ internal sealed partial class SshNetSession
             if (_taken == _filled)
             {
                 // Who gives up leaves it under way, and who reads on waits for the same.
-                await (_filling ??= FillAsync()).WaitAsync(cancellationToken).ConfigureAwait(false);
-                _filling = null;
+                Filled(await (_filling ??= FillAsync()).WaitAsync(cancellationToken).ConfigureAwait(false));
             }
             return Take(buffer.Span);
         }
@@ -149,8 +147,11 @@ internal sealed partial class SshNetSession
             return taken;
         }
 
+        /// <summary>The reader takes note of what arrived: a filling that it gave up may end at any time.</summary>
+        private void Filled(int bytes) => (_filling, _taken, _filled) = (null, 0, bytes);
+
         /// <summary>Into memory of its own: a read that was given up may still write into it.</summary>
-        private async Task FillAsync()
+        private async Task<int> FillAsync()
         {
             if (!_isPlaced)
             {
@@ -166,7 +167,7 @@ internal sealed partial class SshNetSession
                 if (await session.StatAsync(path).ConfigureAwait(false) is not { } now) throw new FileChangedException("vanished");
                 FileChange.Check(listed, now.AsDisk(listed), _position + filled);
             }
-            (_taken, _filled) = (0, filled);
+            return filled;
         }
     }
 }

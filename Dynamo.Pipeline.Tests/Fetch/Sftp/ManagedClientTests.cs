@@ -194,7 +194,7 @@ public sealed class ManagedClientTests
     {
         Put("real.txt", "12345");
         File.CreateSymbolicLink(_inbox["link.csv"], _inbox["real.txt"]);
-        await using var source = new SftpSource(Options() with { AfterCommit = after });
+        await using var source = new SftpSource(Options() with { AfterCommit = after, FollowLinks = true });
 
         SourceFile file = (await ListAsync(source, token)).Single();
 
@@ -302,6 +302,8 @@ public sealed class ManagedClientTests
             var buffer = new byte[100_000];
             while (true) rest.Write(buffer, 0, await content.Stream.ReadAsync(buffer, canceled));
         });
+        // What was given up arrives meanwhile.
+        await Task.Delay(200, token);
         await content.Stream.CopyToAsync(rest, token);
 
         Assert.That(rest.Length, Is.EqualTo(2_999_000));

@@ -234,6 +234,7 @@ public sealed class SftpSourceTests
     {
         await using SftpSource source = Scripted(server =>
         {
+            for (int i = 0; i < 3; i++) server.Status(server.ReadUntil(SftpProtocol.RealPath).Id, SftpCode.Failure);
             server.Send(SftpProtocol.Handle, ScriptedServer.U32(server.ReadUntil(SftpProtocol.OpenDir).Id), ScriptedServer.Text("h"));
             server.Send(SftpProtocol.Name, ScriptedServer.U32(server.Read().Id), ScriptedServer.U32(2),
                 ScriptedServer.Text("a.csv"), ScriptedServer.Text("long"), ScriptedServer.File(10),
@@ -244,7 +245,7 @@ public sealed class SftpSourceTests
                 if (request.Type == SftpProtocol.Stat) server.Status(request.Id, (SftpCode)code, "not today");
                 else server.Status(request.Id, SftpCode.EndOfFile);
             }
-        });
+        }, Options() with { FollowLinks = true });
 
         List<SourceFile> files = await ListAsync(source, cancellationToken);
 
@@ -465,6 +466,40 @@ public sealed class SftpSourceTests
         }
         using FileContent content = await source.OpenAsync(file, 10, cancellationToken);
         Assert.That(content.Bytes.Length, Is.EqualTo(5));
+    }
+
+    /// <summary>Whoever may write to the folder could have the import read what only its login may read.</summary>
+    [Test]
+    public async Task Links_are_deferred_and_followed_on_request_where_they_stay_below(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(_inbox["in/sub"]);
+        File.WriteAllText(_inbox["secret"], "12345");
+        File.WriteAllText(_inbox["in/sub/real.txt"], "12345");
+        File.WriteAllText(_inbox["in/near.csv"], "12345");
+        foreach ((string name, string target) in new[]
+        {
+            ("below", "sub/real.txt"), ("out", "../secret"), ("absolute", _inbox["secret"]), ("dangling", "nowhere"), ("beside", "../in-2"),
+        })
+            File.CreateSymbolicLink(_inbox[$"in/{name}.csv"], target);
+        File.WriteAllText(_inbox["in-2"], "12345");
+        SftpSourceOptions options = Options() with { Path = _inbox["in"] };
+        await using SftpSource source = new(options, () => new SftpServerTransport());
+        await using SftpSource following = new(options with { FollowLinks = true }, () => new SftpServerTransport());
+
+        SourceFile[] listed = [.. await ListAsync(source, cancellationToken)], followed = [.. await ListAsync(following, cancellationToken)];
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(listed.Where(file => file.DeferReason is null).Select(file => file.Path), Is.EqualTo(new[] { "near.csv" }));
+            Assert.That(listed.Count(file => file.DeferReason?.Contains("FollowLinks", StringComparison.Ordinal) == true), Is.EqualTo(5));
+            Assert.That(
+                followed.Select(file => $"{file.Path} {file.DeferReason}".TrimEnd()), Is.EquivalentTo(new[]
+                {
+                    "near.csv", "below.csv", "out.csv the symbolic link leads out of the source",
+                    "absolute.csv the symbolic link leads out of the source", "beside.csv the symbolic link leads out of the source",
+                    "dangling.csv the symbolic link leads nowhere",
+                }));
+        });
     }
 
     [Test]

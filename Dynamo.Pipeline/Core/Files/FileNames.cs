@@ -10,6 +10,9 @@ namespace Dynamo.Pipeline.Files;
 /// </summary>
 internal static class FileNames
 {
+    /// <summary>Why a link is deferred.</summary>
+    public const string NotFollowed = "a symbolic link; links are not followed (FollowLinks)";
+
     private const int LongestName = 255;
     private const int LongestExtension = 20;
     private const string Ours = ".dynamo-", TemporaryEnding = ".tmp", Claims = Ours + "claimed-";

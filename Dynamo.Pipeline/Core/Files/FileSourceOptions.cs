@@ -40,6 +40,15 @@ public abstract record FileSourceOptions
     public TimeSpan SettleTime { get; init => field = CheckSettleTime(value); }
 
     /// <summary>
+    /// Whether a symbolic link to a file is imported as that file, if it leads to something below the source's folder. Default
+    /// <see langword="false"/>: links are listed as deferred. Whoever may write to the folder could otherwise have the import read
+    /// what only the import may read. Links that lead out of the folder are never followed, nor are links to folders. A server is asked
+    /// where a link leads when it is listed (REALPATH), and follows by itself what is put in the place of a file later: give its login no
+    /// more rights than the import needs.
+    /// </summary>
+    public bool FollowLinks { get; init; }
+
+    /// <summary>
     /// The ending of marker files, such as <c>.done</c>: <c>x.csv</c> is offered once <c>x.csv.done</c> exists and is not older
     /// than <c>x.csv</c>. Default <see langword="null"/>: no markers. The marker is kept, archived, deleted or quarantined
     /// together with its file. With markers, an SFTP source holds all names of one folder in memory.

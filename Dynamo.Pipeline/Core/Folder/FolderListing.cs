@@ -191,7 +191,7 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
     private string? DeferReason(FolderEntry entry, string path)
     {
         if (!entry.IsText) return "the name is not valid UTF-8";
-        if (entry.IsLink && !options.FollowLinks) return "a symbolic link; links are not followed (FollowLinks)";
+        if (entry.IsLink && !options.FollowLinks) return FileNames.NotFollowed;
         return entry.Stat.Kind switch
         {
             FileKind.Regular when entry.IsLink && !disk.LeadsBelow(path) => "the symbolic link leads out of the source",

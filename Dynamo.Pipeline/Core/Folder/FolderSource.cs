@@ -12,7 +12,7 @@ namespace Dynamo.Pipeline;
 /// After reading it checks that the file is still the one that was listed. After the commit it keeps, archives or deletes it.
 /// Bad files go into quarantine (see <see cref="FolderQuarantine"/>).
 /// <para>
-/// Symbolic links are listed as deferred. With <see cref="FolderSourceOptions.FollowLinks"/>, a link to a file below the folder counts
+/// Symbolic links are listed as deferred. With <see cref="FileSourceOptions.FollowLinks"/>, a link to a file below the folder counts
 /// as that file, and archiving moves the link. A link to a folder is never followed.
 /// FIFOs, sockets and devices are listed as deferred and never opened.
 /// </para>
