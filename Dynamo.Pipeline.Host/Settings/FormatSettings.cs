@@ -70,7 +70,7 @@ internal static class FormatSettings
         Channel("to", s_units, (c, text) => c with { ToUnit = text }),
         Channel("min", NumberAllowed, (c, text) => c with { Min = Number(text) }),
         Channel("max", NumberAllowed, (c, text) => c with { Max = Number(text) }),
-        Channel("outside", SettingText.Listed(FormatWords.Doubtful),
+        Channel("outside", SettingText.Listed(SettingText.Words(FormatWords.Doubtful)),
             (c, text) => c with { Outside = SettingText.Choice(text, FormatWords.Doubtful) }),
     ];
 

@@ -34,8 +34,9 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
     /// <summary>A setting with one of a few words.</summary>
     public static Setting Choice<T>(string key, IReadOnlyList<(string Word, T Value)> choices, Func<HostSettings, T, HostSettings> apply)
     {
-        Setting setting = One(key, SettingText.Listed(choices), (settings, text) => apply(settings, SettingText.Choice(text, choices)));
-        return setting with { Words = [.. choices.Select(choice => choice.Word)] };
+        string[] words = SettingText.Words(choices);
+        Setting setting = One(key, SettingText.Listed(words), (settings, text) => apply(settings, SettingText.Choice(text, choices)));
+        return setting with { Words = words };
     }
 
     /// <summary>Applies the values, or says what is wrong with them.</summary>

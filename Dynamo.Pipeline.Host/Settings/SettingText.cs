@@ -70,9 +70,16 @@ internal static class SettingText
         throw new FormatException();
     }
 
-    /// <summary>The words of a choice as a sentence lists them: <c>reject, earlier or later</c>.</summary>
-    public static string Listed<T>(IReadOnlyList<(string Word, T Value)> choices) =>
-        $"{string.Join(", ", choices.Take(choices.Count - 1).Select(choice => choice.Word))} or {choices[^1].Word}";
+    /// <summary>The words of a choice. Every start needs all of them, and would compile LINQ anew for each type of value.</summary>
+    public static string[] Words<T>(IReadOnlyList<(string Word, T Value)> choices)
+    {
+        string[] words = new string[choices.Count];
+        for (int i = 0; i < words.Length; i++) words[i] = choices[i].Word;
+        return words;
+    }
+
+    /// <summary>Words as a sentence lists them: <c>reject, earlier or later</c>.</summary>
+    public static string Listed(string[] words) => $"{string.Join(", ", words[..^1])} or {words[^1]}";
 
     private static double Number(string text) =>
         double.TryParse(Digits(text), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value)

@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Tests;
 [Platform("Linux"), SupportedOSPlatform("linux"), CancelAfter(60_000)]
 internal sealed partial class SftpSetAsideTests
 {
-    private static int Versions => SoakAttribute.IsWanted ? 600 : 150;
+    private static int Versions => SoakAttribute.Rounds(150, 300, 600);
     private static readonly DateTime s_start = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
 
     private ScratchFolder _folder = null!;

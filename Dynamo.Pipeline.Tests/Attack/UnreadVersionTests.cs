@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline.Tests;
 [Platform("Linux"), CancelAfter(60_000)]
 internal sealed partial class UnreadVersionTests
 {
-    private static int Versions => SoakAttribute.IsWanted ? 1_500 : 300;
+    private static int Versions => SoakAttribute.Rounds(300, 600, 1_500);
     private static readonly DateTime s_start = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
 
     [TestCase(AfterCommit.Delete, false)]

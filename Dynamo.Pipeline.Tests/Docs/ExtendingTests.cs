@@ -37,6 +37,34 @@ internal sealed class ExtendingTests
     }
 
     [Test]
+    public async Task The_ledger_of_ones_own_tells_runs_and_totals_and_a_quarantined_file_is_loaded_after_a_retry(CancellationToken token)
+    {
+        const string Good = "logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\n";
+        const string Bad = "logger,channel,timestamp\nL2,flow,2026-01-01T00:00:00Z\n";
+        await using var sink = new LatestValues();
+        await using var north = new MemorySource(new Dictionary<string, string> { ["a.csv"] = Good, ["b.csv"] = Bad });
+        FilePipeline<Reading> pipeline = FilePipeline.From(north).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink);
+        await pipeline.RunAsync(cancellationToken: token).WaitAsync(token);
+        OwnLedger ledger = sink.Ledger;
+
+        QuarantinedEntry bad = (await ledger.QuarantinedAsync(north.Name, 10, token)).Single();
+        LedgerTotals totals = await ledger.TotalsAsync(null, token);
+        int ofAnother = await ledger.RetryAsync("elsewhere", null, token), loaded = await ledger.RetryAsync(
+            north.Name, [bad.File with { Path = "a.csv" }], token), forgotten = await ledger.RetryAsync(north.Name, [bad.File], token);
+        PipelineResult again = await pipeline.RunAsync(cancellationToken: token).WaitAsync(token);
+        IReadOnlyList<ImportedRun> runs = await ledger.RunsAsync(10, token);
+
+        Assert.That((bad.File.Path, bad.Defect.Problem), Is.EqualTo(("b.csv", "the column 'value' is missing")));
+        Assert.That((totals.Loaded, totals.Quarantined), Is.EqualTo((1, 1)));
+        Assert.That((ofAnother, loaded, forgotten), Is.EqualTo((0, 0, 1)));
+        Assert.That((again.Books.AlreadyLoaded, again.Books.Quarantined), Is.EqualTo((1, 1)), "it is read again, and still bad");
+        Assert.That(
+            runs.Select(run => (run.RunId, run.Outcome, run.Books.Listed)),
+            Is.EqualTo(new[] { (2L, "completed", 2L), (1L, "completed", 2L) }));
+        Assert.That(await ledger.RunsAsync(1, token), Is.EqualTo(runs.Take(1)));
+    }
+
+    [Test]
     public async Task A_streamed_entry_of_an_archive_is_the_same(CancellationToken token)
     {
         await using var source = new ZipSource(Zip(("a.csv", "logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\n")));

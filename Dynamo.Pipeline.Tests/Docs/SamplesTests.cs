@@ -71,6 +71,7 @@ internal sealed class SamplesTests
             "committed: L1.jsonl\n"
             + "files: 1 listed, 1 loaded, 0 already loaded, 0 quarantined, 0 deferred; rows: 3 read, 2 inserted, 0 updated, 0 "
             + "unchanged, 1 rejected\n"
+            + "LedgerTotals { Loaded = 1, Quarantined = 0, Rows = 3, Rejected = 1 }\n"
             + "L1 flow 1.5\nL1 pressure 4.2\n"));
     }
 
@@ -78,6 +79,7 @@ internal sealed class SamplesTests
     [TestCase("samples/Extending/ZipSource.cs", 30)]
     [TestCase("samples/Extending/JsonLines.cs", 25)]
     [TestCase("samples/Extending/LatestValues.cs", 60)]
+    [TestCase("samples/Extending/OwnLedger.cs", 40)]
     public void What_a_newcomer_writes_is_short(string path, int most)
     {
         string[] code = [.. Repository.Read(path).Split('\n').Select(line => line.Trim())

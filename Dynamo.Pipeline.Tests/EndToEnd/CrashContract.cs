@@ -20,7 +20,7 @@ internal abstract class CrashContract
     private ImportOracle _oracle = null!;
     private string _pristine = null!;
 
-    /// <param name="rounds">How often an import is killed, once to three times each, and then finished.</param>
+    /// <param name="rounds">How often an import is killed, once to three times each, and then finished. Eight meet every stage.</param>
     /// <param name="landed">How many kills at least must meet a run at work.</param>
     protected CrashContract(int rounds, int landed) => (_rounds, _landed) = (rounds, landed);
 

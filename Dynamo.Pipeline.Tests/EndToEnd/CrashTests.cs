@@ -1,8 +1,9 @@
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The crash contract on a folder.</summary>
-[TestFixture]
-internal sealed class CrashTests() : CrashContract(rounds: 20, landed: 60)
+[TestFixture, Order(1)]
+internal sealed class CrashTests() : CrashContract(
+    rounds: SoakAttribute.Rounds(0, 10, 20), landed: SoakAttribute.Rounds(0, 20, 60))
 {
     protected override string[] Source(string inbox) => ["--source", inbox];
 

@@ -99,7 +99,7 @@ internal sealed class PipelineProperties
 
     private static void Check<T>(Gen<T> inputs, int count, Func<T, bool> holds) =>
         FsCheck.Check.One(
-            Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? count : count / 6).WithEndSize(40),
+            Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(count / 6, count / 2, count)).WithEndSize(40),
             Prop.ForAll(inputs.ToArbitrary(), holds));
 
     private sealed record Shape(int Readers, int Chunk, int BatchRows, bool Streamed)

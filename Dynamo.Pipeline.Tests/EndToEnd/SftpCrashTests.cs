@@ -3,9 +3,11 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>The crash contract on a real sshd, by either client, with archive and quarantine on the server.</summary>
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
-[Soak]
+[Soak, Order(1)]
 internal sealed class SftpCrashTests(SshClientKind client)
-    : CrashContract(rounds: client == SshClientKind.Managed ? 4 : 8, landed: client == SshClientKind.Managed ? 8 : 20)
+    : CrashContract(
+        rounds: client == SshClientKind.Managed ? 4 : 8,
+        landed: client == SshClientKind.Managed ? 8 : SoakAttribute.Rounds(0, 12, 20))
 {
     private ScratchFolder _scratch = null!;
     private Sshd _sshd = null!;

@@ -237,5 +237,6 @@ public sealed class CsvProperties
 
     private static void Check<T>(Gen<T> inputs, int count, Func<T, bool> holds) =>
         FsCheck.Check.One(
-            Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? count : count / 3), Prop.ForAll(inputs.ToArbitrary(), holds));
+            Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(count / 3, count / 2, count)),
+            Prop.ForAll(inputs.ToArbitrary(), holds));
 }

@@ -62,7 +62,7 @@ public abstract class NewestReadingContract
     {
         Gen<(Delivery[], Way)> both = from d in Deliveries from w in Ways select (d, w);
         Prop.ForAll(Arb.From(both), x => Agrees(policy, x.Item1, x.Item2))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.IsWanted ? 400 : Cases));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Cases, 100, 400)));
     }
 
     [Test, CancelAfter(60_000)]
@@ -155,6 +155,7 @@ public abstract class NewestReadingContract
 /// <summary>The contract on SQL Server, with rows that are staged or copied straight into the table.</summary>
 [TestFixture(false)]
 [TestFixture(true)]
+[Order(1)]
 public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingContract
 {
     private SqlServerTestDatabase _database = null!;

@@ -13,8 +13,10 @@ internal sealed class CuttingProxy : IAsyncDisposable
     private readonly int _target;
     private readonly Task _accepting;
     private readonly CancellationTokenSource _thaw = new();
-    private readonly TaskCompletionSource _cut = new(
-        TaskCreationOptions.RunContinuationsAsynchronously), _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource
+        _cut = new(TaskCreationOptions.RunContinuationsAsynchronously),
+        _frozen = new(TaskCreationOptions.RunContinuationsAsynchronously),
+        _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _left = long.MaxValue;
     private volatile bool _freezes;
 
@@ -46,6 +48,9 @@ internal sealed class CuttingProxy : IAsyncDisposable
 
     /// <summary>Cuts what is frozen.</summary>
     public void CutFrozen() => _thaw.Cancel();
+
+    /// <summary>Ends when the first connection is frozen.</summary>
+    public Task HasFrozen => _frozen.Task;
 
     /// <summary>Ends with the first cut.</summary>
     public Task HasCut => _cut.Task;
@@ -106,7 +111,11 @@ internal sealed class CuttingProxy : IAsyncDisposable
                 Passed += allowed;
                 if (left > 0) continue;
                 Interlocked.Exchange(ref _left, long.MaxValue);
-                if (_freezes) await Task.WhenAny(Task.Delay(Timeout.Infinite, _thaw.Token));
+                if (_freezes)
+                {
+                    _frozen.TrySetResult();
+                    await Task.WhenAny(Task.Delay(Timeout.Infinite, _thaw.Token));
+                }
                 _cut.TrySetResult();
                 from.LingerState = to.LingerState = new LingerOption(enable: true, seconds: 0);
                 return;

@@ -5,7 +5,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
 /// A long round, of the category Soak: many crashes, many cuts, a million files, a contract on one more server. It runs where
-/// everything has to (<c>CI=true</c>) and where DYNAMO_TEST_SOAK is 1; elsewhere it is skipped, and says so.
+/// everything has to (<c>CI=true</c>) and, with the most rounds, where DYNAMO_TEST_SOAK is 1; elsewhere it is skipped, and says so.
 /// </summary>
 [AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
 internal sealed class SoakAttribute : NUnitAttribute, IApplyToTest
@@ -26,7 +26,14 @@ internal sealed class SoakAttribute : NUnitAttribute, IApplyToTest
         test.Properties.Set(PropertyNames.SkipReason, Reason);
     }
 
-    /// <summary>Whether long rounds run. A property tries more inputs then.</summary>
-    public static bool IsWanted =>
-        Environment.GetEnvironmentVariable("CI") == "true" || Environment.GetEnvironmentVariable("DYNAMO_TEST_SOAK") == "1";
+    /// <summary>Whether long rounds run.</summary>
+    public static bool IsWanted => IsAskedFor || Environment.GetEnvironmentVariable("CI") == "true";
+
+    private static bool IsAskedFor => Environment.GetEnvironmentVariable("DYNAMO_TEST_SOAK") == "1";
+
+    /// <summary>How often a test does the same at random.</summary>
+    /// <param name="few">In every run of the tests.</param>
+    /// <param name="some">Where everything has to run.</param>
+    /// <param name="many">Where somebody asks for the long rounds.</param>
+    public static int Rounds(int few, int some, int many) => IsAskedFor ? many : IsWanted ? some : few;
 }

@@ -3,8 +3,7 @@ using Dynamo.Pipeline;
 /// <summary>A sink of your own: the latest value of each channel, in memory, with its ledger.</summary>
 internal sealed class LatestValues : IBatchSink<Reading>
 {
-    private readonly Lock _transaction = new();
-    private readonly Dictionary<SourceFile, LedgerEntry> _ledger = [];
+    public OwnLedger Ledger { get; } = new();
 
     public Dictionary<(string Logger, string Channel), Reading> Latest { get; } = [];
 
@@ -12,11 +11,15 @@ internal sealed class LatestValues : IBatchSink<Reading>
 
     public int MaxWriters => 1;
 
-    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
+    {
+        lock (Ledger.Transaction) Ledger.Begin(run);
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
-        lock (_transaction) return ValueTask.FromResult(files.Select(file => _ledger.GetValueOrDefault(file)).ToArray());
+        lock (Ledger.Transaction) return ValueTask.FromResult(files.Select(Ledger.Find).ToArray());
     }
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
@@ -27,7 +30,11 @@ internal sealed class LatestValues : IBatchSink<Reading>
         return [.. results];
     }
 
-    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    {
+        lock (Ledger.Transaction) Ledger.End(outcome, books);
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
@@ -41,14 +48,14 @@ internal sealed class LatestValues : IBatchSink<Reading>
             foreach (Reading row in portion.Rows) Keep(latest, row);
             (good, rejected) = (good + portion.Rows.Count, rejected + portion.Rejects.Count);
         }
-        Defect? defect = file.Defect;
-        lock (_transaction)
+        FileResult result = file.Defect is { } defect
+            ? new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead }
+            : new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = rejected };
+        lock (Ledger.Transaction)
         {
-            if (!_ledger.TryAdd(file.File, new LedgerEntry(defect is null ? FileOutcome.Loaded : FileOutcome.Quarantined, defect)))
-                return new FileResult(file.File, FileOutcome.AlreadyLoaded);
-            if (defect is not null) return new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead };
-            foreach (Reading row in latest.Values) Keep(Latest, row);
-            return new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = rejected };
+            if (!Ledger.TryAdd(result)) return new FileResult(file.File, FileOutcome.AlreadyLoaded);
+            foreach (Reading row in result.Outcome == FileOutcome.Loaded ? latest.Values.ToArray() : []) Keep(Latest, row);
+            return result;
         }
     }
 

@@ -4,6 +4,7 @@ using Microsoft.Data.SqlClient;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>Every fault on command is seen by SqlClient as it would be with a real server.</summary>
+[Order(1)]
 public sealed class TdsFaultTests
 {
     private TdsEndpoint _endpoint = null!;
