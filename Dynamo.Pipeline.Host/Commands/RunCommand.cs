@@ -99,10 +99,16 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         IFileSource source = dryRun ? new ReadOnlySource(origin) : origin;
         await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(store) : store.Sink();
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);
-        return await FilePipeline
+        PipelineResult result = await FilePipeline
             .From(source)
             .Read(Composition.Format(settings))
             .WriteTo(sink, settings.Pipeline)
             .RunAsync(progress, context.Stopping);
+        if (origin is SftpSource { ClockOffset: { } offset } server && offset.Duration() > server.Options.ClockSkew)
+        {
+            context.Error.WriteLine($"dynamo: the server's clock is {Shown.Time(offset.Duration())} "
+                + $"{(offset < TimeSpan.Zero ? "behind" : "ahead of")} this machine's. That is taken into account; set one of them right.");
+        }
+        return result;
     }
 }

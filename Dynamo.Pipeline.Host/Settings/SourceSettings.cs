@@ -47,7 +47,10 @@ internal static class SourceSettings
             ValueName = "ENDING",
             Help = "Import x.csv once x.csv.done exists (ENDING .done). Default: no markers.",
         },
-        Both("followLinks", "true or false", (o, text) => o with { FollowLinks = SettingText.Flag(text) }) with { Words = ["true", "false"] },
+        Both("followLinks", "true or false", (o, text) => o with { FollowLinks = SettingText.Flag(text) }) with
+        {
+            Words = ["true", "false"],
+        },
         // Relative to the source, wherever they are written: they are names inside the inbox, not paths of the machine.
         Both("archive", "a folder, relative to the source", (o, text) => o with { ArchiveFolder = text }),
         Both("quarantine", "a folder, relative to the source", (o, text) => o with { QuarantineFolder = text }),

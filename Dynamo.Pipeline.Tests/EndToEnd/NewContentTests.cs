@@ -53,7 +53,8 @@ internal sealed class NewContentTests
         PipelineResult second = await import.RunAsync(token);
 
         Assert.That((second.Books.Loaded, second.Books.AlreadyLoaded), Is.EqualTo((0, 1)));
-        Assert.That(Directory.GetFiles(import.Inbox, "*.csv", SearchOption.AllDirectories), Has.Length.EqualTo(after == AfterCommit.Archive ? 1 : 0));
+        string[] left = Directory.GetFiles(import.Inbox, "*.csv", SearchOption.AllDirectories);
+        Assert.That(left, Has.Length.EqualTo(after == AfterCommit.Archive ? 1 : 0));
     }
 
     [Test]
@@ -100,8 +101,9 @@ internal sealed class NewContentTests
             {
                 if (round > 1 && random.Next(3) == 0) continue;
                 if (round == 1 || random.Next(2) == 0) values[i] = round;
-                File.WriteAllText(Path.Join(import.Inbox, $"{i:00}.csv"), $"{ImportFolder.Header}L{i:00},flow,2026-01-01T00:00:00Z,{values[i]}\n");
-                File.SetLastWriteTimeUtc(Path.Join(import.Inbox, $"{i:00}.csv"), s_time);
+                string path = Path.Join(import.Inbox, $"{i:00}.csv");
+                await File.WriteAllTextAsync(path, $"{ImportFolder.Header}L{i:00},flow,2026-01-01T00:00:00Z,{values[i]}\n", token);
+                File.SetLastWriteTimeUtc(path, s_time);
             }
             await import.RunAsync(token);
             Assert.That(

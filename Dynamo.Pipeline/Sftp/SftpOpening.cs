@@ -3,7 +3,7 @@ using Dynamo.Pipeline.Files;
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>Opens files over several lines, and again when a connection is lost or the server is out of handles. Thread-safe.</summary>
-internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptions options)
+internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptions options, SftpClock clock)
 {
     /// <summary>
     /// A file that was not written for so long is not being written in the very moment between its listing and its reading.
@@ -109,7 +109,7 @@ internal sealed class SftpOpening(ReconnectingConnections lines, SftpSourceOptio
     }
 
     private bool HasRested(SourceFile file) =>
-        options.TimeProvider.GetUtcNow().UtcDateTime - file.ModifiedUtc >= s_rest + options.ClockSkew;
+        clock.UtcNow - file.ModifiedUtc >= s_rest + options.ClockSkew;
 
     /// <summary>
     /// FAILURE has a thousand causes, and to proftpd a folder is PERMISSION_DENIED. The one cause that is no fault is that the file is not

@@ -154,7 +154,7 @@ public sealed class SftpQuarantine : IQuarantine
             ArchiveFolder = "/\x01",
             QuarantineFolder = "/\x02",
         };
-        return new SftpWalk(new SftpPlace(options), _source.Line, options, _source.Name);
+        return new SftpWalk(new SftpPlace(options), _source.Line, options, _source.Clock, _source.Name);
     }
 
     private async Task<QuarantinedFile?> ExplainedAsync(SourceFile listed, CancellationToken cancellationToken)

@@ -44,7 +44,8 @@ public sealed class SftpSource : IFileSource
         _isManaged = new Lazy<bool>(() => SshCommand.ClientOf(options) == SshClientKind.Managed);
         _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
             Name, options.Reconnects, options.TimeProvider, token => ConnectAsync(connect, token)));
-        _opening = new SftpOpening(_lines, options);
+        Clock = new SftpClock(_place, options);
+        _opening = new SftpOpening(_lines, options, Clock);
     }
 
     /// <summary>The address, such as <c>sftp://loggers@example.org/out</c>.</summary>
@@ -57,6 +58,11 @@ public sealed class SftpSource : IFileSource
     internal bool ChangesNothing { get; set; }
 
     internal SftpPlace Place => _place;
+
+    internal SftpClock Clock { get; }
+
+    /// <summary>How far the server's clock is ahead of ours; <see langword="null"/> if a listing did not ask.</summary>
+    internal TimeSpan? ClockOffset => Clock.Offset;
 
     internal ReconnectingConnection Line => _lines.First;
 
@@ -93,7 +99,7 @@ public sealed class SftpSource : IFileSource
     public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken)
     {
         _lines.Begin();
-        return new SftpWalk(_place, _lines.First, Options, Name) { ChangesNothing = ChangesNothing }.ListAsync(cancellationToken);
+        return new SftpWalk(_place, _lines.First, Options, Clock, Name) { ChangesNothing = ChangesNothing }.ListAsync(cancellationToken);
     }
 
     /// <inheritdoc/>

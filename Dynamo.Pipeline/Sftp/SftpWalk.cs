@@ -7,7 +7,8 @@ namespace Dynamo.Pipeline.Sftp;
 /// One listing of a source: ready files at once, files that may be too young when a second look finds them unchanged. A folder whose
 /// listing is interrupted is listed again from its beginning, and what was offered before is left out. Used once, by one reader.
 /// </summary>
-internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, SftpSourceOptions options, string source)
+internal sealed class SftpWalk(
+    SftpPlace place, ReconnectingConnection line, SftpSourceOptions options, SftpClock clock, string source)
 {
     private const int LongestPath = 4096;
 
@@ -25,7 +26,7 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
         Recursive = options.Recursive,
         DoneMarker = options.DoneMarker,
     });
-    private readonly SftpYoungFiles _young = new(place, line, options);
+    private readonly SftpYoungFiles _young = new(place, line, options, clock);
     private readonly SftpOwnFolders _own = new(place, line);
     private readonly Stack<string> _folders = new([""]);
     private readonly List<(string Path, string Name)> _claims = [];
@@ -38,6 +39,7 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (!ChangesNothing) await clock.AskAsync(line, cancellationToken).ConfigureAwait(false);
         if (options.Recursive || options.FollowLinks) await _own.FindAsync(cancellationToken).ConfigureAwait(false);
         while (_folders.TryPop(out string? folder))
         {
@@ -246,7 +248,7 @@ internal sealed class SftpWalk(SftpPlace place, ReconnectingConnection line, Sft
 /// Files of a listing that may be too young to be whole. Two clocks tell a file's age, so a young one is any that may be young; what
 /// decides then is our clock alone, between two looks.
 /// </summary>
-internal sealed class SftpYoungFiles(SftpPlace place, ReconnectingConnection line, SftpSourceOptions options)
+internal sealed class SftpYoungFiles(SftpPlace place, ReconnectingConnection line, SftpSourceOptions options, SftpClock clock)
 {
     private const int Most = 20_000, LooksAtOnce = 512;
 
@@ -261,8 +263,7 @@ internal sealed class SftpYoungFiles(SftpPlace place, ReconnectingConnection lin
     public bool Takes(SourceFile file)
     {
         if (options.SettleTime == TimeSpan.Zero) return false;
-        DateTime now = _time.GetUtcNow().UtcDateTime;
-        if (now - file.ModifiedUtc >= options.SettleTime + options.ClockSkew) return false;
+        if (clock.UtcNow - file.ModifiedUtc >= options.SettleTime + options.ClockSkew) return false;
         _files.Add(file);
         _since = _time.GetTimestamp();
         return true;
@@ -372,7 +373,8 @@ internal sealed class SftpOwnFolders(SftpPlace place, ReconnectingConnection lin
 
     /// <summary>Whether the real path of a file is below the source. Unknown where the server does not tell the source's.</summary>
     public bool IsBelow(byte[] real) =>
-        _root is not null && place.Names.TryDecode(real, out string? path) && path.StartsWith(SftpPlace.Join(_root, ""), StringComparison.Ordinal);
+        _root is not null && place.Names.TryDecode(real, out string? path)
+        && path.StartsWith(SftpPlace.Join(_root, ""), StringComparison.Ordinal);
 
     private async Task<string?> RealAsync(ISftpSession session, string path)
     {

@@ -27,7 +27,7 @@ internal sealed class SqliteLineage : IDisposable
     {
         (_db, _source) = (db, source);
         string ledger = SqliteSchema.Quote(options.LedgerTable);
-        _last = db.Prepare($"SELECT max(FileId, 0) FROM (SELECT max(FileId) AS FileId FROM {SqliteSchema.Quote(SqliteSchema.Entries(options))})");
+        _last = db.Prepare($"SELECT max(coalesce(max(FileId), 0), 0) FROM {SqliteSchema.Quote(SqliteSchema.Entries(options))}");
         _find = db.Prepare($"SELECT Source, Path, Size, ModifiedUtc FROM {ledger} WHERE FileId = ?");
         _meet = db.Prepare(
             $"INSERT OR IGNORE INTO {SqliteSchema.Quote(options.OverlapTable)} (NewerFileId, OlderFileId) VALUES (?, ?)");

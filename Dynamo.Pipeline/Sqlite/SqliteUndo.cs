@@ -138,8 +138,8 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
         if (!Has(options.LedgerTable, "Source"))
             throw new SinkException($"The database {db.Path} has no table {options.LedgerTable}: no import has run into it.");
         if (!Has(SqliteSchema.Entries(options), "FileId"))
-            throw new SinkException(SqliteSchema.OlderVersion(db.Path) + " What a version imported that kept no file for each reading stays "
-                + "without one.");
+            throw new SinkException(SqliteSchema.OlderVersion(db.Path)
+                + " What a version imported that kept no file for each reading stays without one.");
         if (Has(table, options.FileColumn)) return;
         throw new SinkException($"The table {table} of {db.Path} has no column {options.FileColumn}, so its rows do not say of which file "
             + $"they are. Add it for what is imported from then on: ALTER TABLE {SqliteSchema.Quote(table)} ADD COLUMN {_fileId} INTEGER");

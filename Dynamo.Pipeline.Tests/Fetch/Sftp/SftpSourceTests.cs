@@ -486,7 +486,7 @@ public sealed class SftpSourceTests
         await using SftpSource source = new(options, () => new SftpServerTransport());
         await using SftpSource following = new(options with { FollowLinks = true }, () => new SftpServerTransport());
 
-        SourceFile[] listed = [.. await ListAsync(source, cancellationToken)], followed = [.. await ListAsync(following, cancellationToken)];
+        List<SourceFile> listed = await ListAsync(source, cancellationToken), followed = await ListAsync(following, cancellationToken);
 
         Assert.Multiple(() =>
         {

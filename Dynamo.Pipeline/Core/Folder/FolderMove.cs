@@ -111,7 +111,9 @@ internal static partial class FolderMove
         }
     }
 
-    /// <summary>Where the next bytes of a file are, which is the end of it if only a hole follows. No hole is seen where nobody tells.</summary>
+    /// <summary>
+    /// Where the next bytes of a file are, which is the end of it if only a hole follows. No hole is seen where nobody tells.
+    /// </summary>
     private static long AfterHole(SafeFileHandle file, long from)
     {
         const int NextData = 3, FromEnd = 2;

@@ -28,7 +28,8 @@ internal sealed class KnownFiles(PipelineRun run)
         var opening = new Queue<Task<bool?>>(most);
         foreach ((SourceFile file, LedgerEntry entry) in files)
         {
-            for (; next < files.Count && opening.Count < most; next++) opening.Enqueue(IsNewAsync(source, files[next].File, files[next].Entry));
+            for (; next < files.Count && opening.Count < most; next++)
+                opening.Enqueue(IsNewAsync(source, files[next].File, files[next].Entry));
             if (await opening.Dequeue().ConfigureAwait(false) is { } isNew) await say(file, entry, isNew).ConfigureAwait(false);
             run.Progressed();
         }

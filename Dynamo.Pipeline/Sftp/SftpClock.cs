@@ -1,0 +1,52 @@
+namespace Dynamo.Pipeline.Sftp;
+
+/// <summary>
+/// The server's clock, which gives files their times. If it is behind, a file that is still written looks old, and would be archived before
+/// its last rows came. So where files are taken away, the clock is asked before a listing: by the time of a folder of ours.
+/// </summary>
+internal sealed class SftpClock(SftpPlace place, SftpSourceOptions options)
+{
+    private readonly TimeProvider _time = options.TimeProvider;
+    private long _offset = long.MinValue;
+
+    /// <summary>
+    /// How far the server's clock is ahead of ours, up to a second too little since it tells whole seconds; <see langword="null"/> where
+    /// it was not asked, or nothing of ours can be made.
+    /// </summary>
+    public TimeSpan? Offset => Volatile.Read(ref _offset) is var ticks && ticks == long.MinValue ? null : TimeSpan.FromTicks(ticks);
+
+    /// <summary>What the server's clock shows now.</summary>
+    public DateTime UtcNow => _time.GetUtcNow().UtcDateTime + (Offset ?? TimeSpan.Zero);
+
+    /// <summary>Asks the server, if its answer matters.</summary>
+    public async Task AskAsync(ReconnectingConnection line, CancellationToken cancellationToken)
+    {
+        if (options.AfterCommit == AfterCommit.Keep || options.DoneMarker is not null || options.SettleTime == TimeSpan.Zero) return;
+        ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
+        // A listing removes what a kill leaves of it.
+        using var folders = new SftpClaims(place);
+        try
+        {
+            await AskAsync(session, folders).WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is SftpStatusException or SftpConnectionException)
+        {
+            // Without an answer, ClockSkew alone has to do.
+        }
+    }
+
+    private async Task AskAsync(ISftpSession session, SftpClaims folders)
+    {
+        string folder = SftpPlace.FolderOfPath(await folders.PathAsync(session, place.FolderOf("clock")).ConfigureAwait(false));
+        try
+        {
+            DateTime ours = _time.GetUtcNow().UtcDateTime;
+            SftpAttributes? made = await session.LstatAsync(place.Encode(folder)).ConfigureAwait(false);
+            if (made?.ModifiedUtc is { } theirs) Volatile.Write(ref _offset, (theirs - ours).Ticks);
+        }
+        finally
+        {
+            await folders.RemoveAsync(session).ConfigureAwait(false);
+        }
+    }
+}
