@@ -66,6 +66,8 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
             to.WriteLine($"  from      {Place(trace.Delivery!)}, last changed {Shown.Utc(file.File.ModifiedUtc)}");
             string run = file.Version is null ? "" : $" on {Shown.Name(file.Host ?? "")}, version {file.Version}";
             to.WriteLine($"  imported  {Shown.Utc(file.ImportedUtc)} by run {file.RunId}{run}");
+            if (file.Settings is { Length: > 0 } settings)
+                to.WriteLine($"  settings  {Shown.Name(settings.Replace("\n", "; ", StringComparison.Ordinal))}");
             foreach (Delivery older in trace.Replaced)
             {
                 // Two files that met need not have this very reading in common.
@@ -111,6 +113,7 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
         json.WriteNumber("run", delivery.File.RunId);
         JsonText.Optional(json, "host", delivery.File.Host);
         JsonText.Optional(json, "version", delivery.File.Version);
+        JsonText.Optional(json, "settings", delivery.File.Settings);
         json.WriteEndObject();
     }
 }

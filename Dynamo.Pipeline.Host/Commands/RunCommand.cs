@@ -102,7 +102,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         PipelineResult result = await FilePipeline
             .From(source)
             .Read(Composition.Format(settings))
-            .WriteTo(sink, settings.Pipeline)
+            .WriteTo(sink, settings.Pipeline with { Settings = settings.Text })
             .RunAsync(progress, context.Stopping);
         if (origin is SftpSource { ClockOffset: { } offset } server && offset.Duration() > server.Options.ClockSkew)
         {

@@ -73,6 +73,12 @@ internal sealed record HostSettings
     public HostSettings With(int index, FormatChoice choice) =>
         this with { Formats = [.. Enumerable.Range(0, Math.Max(Formats.Count, index + 1)).Select(i => i == index ? choice : Element(i))] };
 
+    /// <summary>The settings that were given, with their values: no secrets, no passwords in addresses.</summary>
+    public IReadOnlyList<(string Key, string Value)> Given { get; init; } = [];
+
+    /// <summary>The same as text, a line each.</summary>
+    public string Text => string.Join('\n', Given.Select(given => $"{given.Key}: {given.Value}"));
+
     /// <summary>Whether anything at all is set. If it is, a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }
 }

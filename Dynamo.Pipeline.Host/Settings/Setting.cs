@@ -39,6 +39,8 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
         return setting with { Words = words };
     }
 
+    private string Kept(IReadOnlyList<string> values) => IsSecret ? "***" : string.Join(", ", values.Select(Secret.Masked));
+
     /// <summary>Applies the values, or says what is wrong with them.</summary>
     public HostSettings TryApply(HostSettings settings, IReadOnlyList<string> values, string where, List<SettingProblem> problems)
     {
@@ -50,7 +52,7 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
         }
         try
         {
-            return Apply(settings, values);
+            return Apply(settings, values) with { Given = [.. settings.Given.Where(given => given.Key != Key), (Key, Kept(values))] };
         }
         catch (SettingValueException error)
         {

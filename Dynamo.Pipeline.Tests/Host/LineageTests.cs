@@ -152,6 +152,26 @@ public sealed class LineageTests
     }
 
     [Test, CancelAfter(120_000)]
+    public async Task A_reading_tells_by_which_settings_it_was_read_and_no_secret(CancellationToken token)
+    {
+        _folder.Put("a.csv", "L1,flow,2026-06-01 03:00,3");
+        const string Settings = """{ "format": { "zone": "Europe/Berlin" }, "sftp": { "password": "hush" } }""";
+        await File.WriteAllTextAsync(_folder["zone.json"], Settings, token);
+        await _folder.RunAsync(
+            token, "run", "--source", "inbox", "--sink", "sqlite:readings.db", "--config", "zone.json", "--batch-rows", "7");
+
+        DynamoResult text = await _folder.RunAsync(token, "lineage", "L1", "--sink", "sqlite:readings.db");
+        DynamoResult json = await _folder.RunAsync(token, "lineage", "L1", "--sink", "sqlite:readings.db", "--json");
+
+        Assert.That(
+            text.StandardOutput,
+            Does.Contain("format:zone: Europe/Berlin").And.Contain("batchRows: 7").And.Contain("sftp:password: ***"));
+        Assert.That(
+            DynamoFolder.Json(json).GetProperty("readings")[0].GetProperty("from").GetProperty("settings").GetString(),
+            Does.Contain("source: ").And.Contain("format:zone: Europe/Berlin").And.Not.Contain("hush"));
+    }
+
+    [Test, CancelAfter(120_000)]
     public async Task A_table_of_others_making_stays_as_it_is_and_check_says_what_is_lost(CancellationToken token)
     {
         Sql.Execute(_folder["readings.db"], "create table Reading (Logger text, Channel text, TimestampUtc text, Value real, "

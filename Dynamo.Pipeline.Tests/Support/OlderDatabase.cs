@@ -19,6 +19,7 @@ internal static class OlderDatabase
         ALTER TABLE Older RENAME TO ImportedFile;
         CREATE UNIQUE INDEX ImportedFile_FileId ON ImportedFile (FileId) WHERE FileId IS NOT NULL;
         CREATE INDEX ImportedFile_Requeued ON ImportedFile (Source) WHERE Outcome = 'requeued';
+        ALTER TABLE ImportRun DROP COLUMN Settings;
         UPDATE ImportSchema SET Version = 4;
         """);
 

@@ -84,6 +84,12 @@ public sealed record PipelineOptions
     public bool KeepRawText { get; init; } = true;
 
     /// <summary>
+    /// What the run is made with, in words of the program: it is kept with the run, so that the lineage of a reading tells by which
+    /// settings it was read. Write no secret into it. Default <see langword="null"/>: nothing is kept.
+    /// </summary>
+    public string? Settings { get; init; }
+
+    /// <summary>
     /// How old an empty file must be before it counts as a bad file and is quarantined. Default one day: until then it is deferred,
     /// because an upload may have begun. With zero, it is quarantined at once.
     /// </summary>

@@ -95,11 +95,13 @@ internal static class SqliteSchema
             """;
         string three = from >= 3 ? "" : $"ALTER TABLE {runs} ADD COLUMN RowsCollided INTEGER NOT NULL DEFAULT 0;";
         string four = from >= 4 ? "" : $"ALTER TABLE {runs} ADD COLUMN Reason TEXT;";
+        string five = $"ALTER TABLE {runs} ADD COLUMN Settings TEXT;";
         string number = from >= 3 ? "coalesce(o.FileId, -row_number() OVER ())" : "-row_number() OVER ()";
         return string.Create(CultureInfo.InvariantCulture, $"""
             {two}
             {three}
             {four}
+            {five}
             ALTER TABLE {Quote(options.LedgerTable)} RENAME TO {old};
             {string.Join(";\n", Tables(map, options).Skip(1).Take(3).Select(t => t.Sql))};
             INSERT INTO {sources} (Name) SELECT DISTINCT Source FROM {old};
@@ -199,6 +201,7 @@ internal static class SqliteSchema
           Host TEXT NOT NULL,
           Version TEXT NOT NULL,
           Reason TEXT,
+          Settings TEXT,
           {string.Join(",\n  ", RunColumns.Counts.Select(count => $"{count.Name} INTEGER NOT NULL DEFAULT 0"))}
         )
         """;

@@ -14,11 +14,12 @@ internal static class SqliteRun
         string table = SqliteSchema.Quote(options.RunTable);
         CloseInterrupted(db, options, run.Source);
         using SqliteStatement open = db.Prepare(
-            $"INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) VALUES (?, ?, 'running', ?, ?)");
+            $"INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version, Settings) VALUES (?, ?, 'running', ?, ?, ?)");
         open.Text(1, run.Source);
         open.Time(2, run.StartedUtc);
         open.Text(3, run.Host);
         open.Text(4, run.Version);
+        open.Text(5, run.Settings);
         open.Run("opening the run");
         return db.LastInsertRowId;
     }

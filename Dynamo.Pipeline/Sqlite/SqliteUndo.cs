@@ -119,7 +119,7 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     {
         var files = new List<DeliveredFile>();
         using SqliteStatement rows = db.Prepare($"""
-            SELECT f.FileId, f.Source, f.Path, f.Size, f.ModifiedUtc, f.Outcome, f.Rows, f.ImportedUtc, f.RunId, r.Host, r.Version
+            SELECT f.FileId, f.Source, f.Path, f.Size, f.ModifiedUtc, f.Outcome, f.Rows, f.ImportedUtc, f.RunId, r.Host, r.Version, r.Settings
             FROM {_ledger} f LEFT JOIN {_runs} r ON r.RunId = f.RunId WHERE {where}
             """);
         if (id is { } number) rows.Int64(1, number);
@@ -128,7 +128,7 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
             var file = new SourceFile(rows.Text(2) ?? "", rows.Int64(3), LedgerTime.Parse(rows.Text(4)));
             files.Add(new DeliveredFile(
                 rows.Int64(0), rows.Text(1) ?? "", file, rows.Text(5) ?? "", rows.Int64(6), LedgerTime.Parse(rows.Text(7)), rows.Int64(8),
-                rows.Text(9), rows.Text(10)));
+                rows.Text(9), rows.Text(10)) { Settings = rows.Text(11) });
         }
         return files;
     }

@@ -106,6 +106,9 @@ public interface IBatchSink<TRow> : IAsyncDisposable
 /// <param name="MaxBadRows">How many rejected rows a file may have and still be loaded.</param>
 public sealed record RunStart(string Source, DateTime StartedUtc, string Host, string Version, int MaxBadRows)
 {
+    /// <summary>The <see cref="PipelineOptions.Settings"/>, to keep with the run. Default <see langword="null"/>.</summary>
+    public string? Settings { get; init; }
+
     /// <summary>
     /// A sign of life. A sink calls it when it begins to wait, with what it waits for and how long it waits at most, such as for a lock
     /// or for the answer to a statement. Until then the run does not count as stalled, so the sink's own error, which knows what it

@@ -79,7 +79,11 @@ public sealed record DeliveredFile(
     DateTime ImportedUtc,
     long RunId,
     string? Host,
-    string? Version);
+    string? Version)
+{
+    /// <summary>The <see cref="PipelineOptions.Settings"/> of that run, if they were kept.</summary>
+    public string? Settings { get; init; }
+}
 
 /// <summary>Which files to take back: those for which everything that is given holds. Immutable.</summary>
 /// <param name="Source">The name of their source.</param>

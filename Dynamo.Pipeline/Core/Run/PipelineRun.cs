@@ -109,7 +109,11 @@ internal sealed class PipelineRun : IDisposable
     {
         string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
             ?? "unknown";
-        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows) { Waits = Wait };
+        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows) 
+        {
+            Settings = Options.Settings,
+            Waits = Wait,
+        };
     }
 
     /// <summary>
