@@ -73,6 +73,9 @@ internal sealed record HostSettings
     public HostSettings With(int index, FormatChoice choice) =>
         this with { Formats = [.. Enumerable.Range(0, Math.Max(Formats.Count, index + 1)).Select(i => i == index ? choice : Element(i))] };
 
+    /// <summary>The options that named files of settings, such as <c>--config</c>, with their paths.</summary>
+    public IReadOnlyList<(string Option, string Path)> Files { get; init; } = [];
+
     /// <summary>Whether anything at all is set. If it is, a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }
 }
