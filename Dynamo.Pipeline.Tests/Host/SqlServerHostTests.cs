@@ -150,7 +150,7 @@ internal sealed class SqlServerHostTests
         DynamoProcess.Terminate(process);
         await process.WaitForExitAsync(token);
 
-        Assert.That((process.ExitCode, watch.Elapsed), Is.EqualTo((130, watch.Elapsed)));
+        Assert.That(process.ExitCode, Is.EqualTo(130));
         Assert.That(watch.Elapsed.TotalSeconds, Is.LessThan(8), "the deadline is 4 s, and a process needs a moment to end");
     }
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -30,6 +31,9 @@ internal static class SqlServerFault
 {
     /// <summary>From this severity on, the server ends the connection.</summary>
     private const int Fatal = 20;
+
+    /// <summary>SEC_E_UNTRUSTED_ROOT: the client does not trust the server's certificate.</summary>
+    private const int UntrustedCertificate = -2146893019;
 
     public static SqlServerVerdict Judge(SqlException error)
     {
@@ -115,18 +119,20 @@ internal static class SqlServerFault
     /// </summary>
     private static string? Unreachable(SqlException error, string sink)
     {
-        if (error.Class < Fatal) return null;
         string text = error.Message;
+        bool isOfCertificate = error.Number == UntrustedCertificate || error.InnerException is AuthenticationException
+            || text.Contains("certificate", StringComparison.Ordinal) || text.Contains("SSL", StringComparison.Ordinal);
+        if (error.Class < Fatal || isOfCertificate) return null;
         if (text.Contains("error: 26", StringComparison.Ordinal))
             return $"No server tells where the instance of {sink} is. Check the instance's name in Server=…, and that SQL Server Browser "
                 + "runs there and UDP 1434 is open; or write Server=host,port.";
         if (error.Number == 11001 || error.InnerException is SocketException { SocketErrorCode: SocketError.HostNotFound })
             return $"The host of {sink} is not known: check its name in Server=…, and that this machine resolves it.";
-        if (error.Number == 10061 || text.Contains("error: 35", StringComparison.Ordinal)
+        if (error.Number == 10061 || (text.StartsWith("A network-related", StringComparison.Ordinal)
+            && text.Contains("error: 35", StringComparison.Ordinal))
             || error.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused })
             return $"Nothing takes connections at {sink}: check the port in Server=host,port, that SQL Server runs there and has TCP on.";
-        if (text.Contains("pre-login handshake", StringComparison.Ordinal) && !text.Contains("certificate", StringComparison.Ordinal)
-            && !text.Contains("SSL", StringComparison.Ordinal))
+        if (text.Contains("pre-login handshake", StringComparison.Ordinal))
             return $"{sink} takes a connection, but does not answer as SQL Server does: it starts or shuts down, or the port is another's.";
         if (error.Number is 10053 or 10054 or 596 or 6005 || text.StartsWith("A transport-level error", StringComparison.Ordinal))
             return $"{sink} ended the connection: it was shut down or restarted, or the network broke. {FirstLine(text)}";
@@ -147,7 +153,7 @@ internal static class SqlServerFault
         207 => "Check the columns' names against the table.",
         1105 or 9002 =>
             "The database or its log is full: make room and run again; nothing of the last batch was written, and nothing is lost.",
-        -2146893019 or 20 => "The server's certificate is not trusted: install it, or its authority's, on this machine.",
+        UntrustedCertificate or 20 => "The server's certificate is not trusted: install it, or its authority's, on this machine.",
         _ when verdict == SqlServerVerdict.Transient => "The server or the network was not available; the same batch can be written again.",
         Babelfish.NoNumber => Babelfish.Remedy(error.Message),
         _ => "Look the number up in the server's documentation.",
