@@ -84,7 +84,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         if (dryRun || result.WasCancelled || !(isNothingNew || settings.QuarantineAlarm)) return null;
         try
         {
-            return (await Composition.Ledger(settings).TotalsAsync(settings.SourceName, cancellationToken)).Quarantined;
+            return await Composition.Ledger(settings).CountQuarantinedAsync(settings.SourceName, cancellationToken);
         }
         catch (Exception error) when (error is SinkException or OperationCanceledException)
         {

@@ -34,4 +34,8 @@ internal interface IStore
 /// <param name="IsReady">Whether the tables are there already; else the first run creates them.</param>
 /// <param name="Plan">How rows would be written, where there is a choice.</param>
 /// <param name="Missing">What is lost because the table lacks a column that it may lack.</param>
-internal sealed record StoreTrial(bool IsReady, SqlServerPlan? Plan = null, string? Missing = null);
+internal sealed record StoreTrial(bool IsReady, SqlServerPlan? Plan = null, string? Missing = null)
+{
+    /// <summary>Tables beside that of the readings which are missing, and which the first run creates.</summary>
+    public IReadOnlyList<string> ToCreate { get; init; } = [];
+}

@@ -32,7 +32,7 @@ internal sealed class SqlServerStore : IStore
         string? missing = target.FileColumn is not null || _options.Procedure is not null ? null
             : $"{_table.Name} has no column {_options.FileColumn}: the reading that is written later wins, not that of the newer file. "
                 + $"Add it: ALTER TABLE {target.Name} ADD {SqlServerText.Quote(_options.FileColumn)} int NULL";
-        return new StoreTrial(true, target.Plan, missing);
+        return new StoreTrial(true, target.Plan, missing) { ToCreate = target.ToCreate };
     }
 
     public Task<LedgerEntry?[]> LookUpAsync(string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>

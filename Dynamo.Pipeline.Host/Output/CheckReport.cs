@@ -20,6 +20,8 @@ internal static class CheckReport
             : settings.UsesSqlServer ? "has no tables yet, the first run creates them"
             : "does not exist yet, the first run creates it";
         to.WriteLine($"sink      {store.Shown}: {tables}");
+        if (database.ToCreate.Count > 0)
+            to.WriteLine($"          missing, the first run creates: {string.Join(", ", database.ToCreate.Select(Shown.Name))}");
         if (database.Missing is { } missing) to.WriteLine($"          {missing}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
         foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "open      " : "          ")}{line}");
@@ -39,6 +41,7 @@ internal static class CheckReport
         json.WriteString("sink", store.Name);
         json.WriteBoolean("sinkExists", database.IsReady);
         JsonText.Optional(json, "sinkMissing", database.Missing);
+        if (database.ToCreate.Count > 0) JsonText.List(json, "sinkCreates", database.ToCreate);
         if (database.Plan is { } plan) Write(json, plan);
         JsonText.List(json, "open", open);
         json.WriteStartArray("files");

@@ -23,7 +23,9 @@ internal static class NextSteps
         string what = settings.Folder.AfterCommit == AfterCommit.Keep
             ? "offers quarantined files to the next run again, for example after a change of the format; repaired files need no retry"
             : $"moves the files back from {QuarantineOf(settings)}, once you have repaired them there";
-        return ($"{dynamo} retry{source}{sink}", what);
+        // What the files of settings say of the ledger, such as its schema, no option does.
+        string files = string.Concat(settings.Files.Select(file => $" {file.Option} \"{Shown.Path(Path.GetFullPath(file.Path))}\""));
+        return ($"{dynamo} retry{source}{sink}{files}", what);
     }
 
     private static string QuarantineOf(HostSettings settings) => settings.Remote is { } remote

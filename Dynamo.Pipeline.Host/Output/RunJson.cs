@@ -16,6 +16,8 @@ internal static class RunJson
         Files(json, result.Books);
         Rows(json, result.Books);
         if (report.InQuarantine is { } inQuarantine) json.WriteNumber("inQuarantine", inQuarantine);
+        json.WriteNumber("retries", result.Retries);
+        JsonText.Optional(json, "lastRetry", result.LastRetry is { } why ? Secret.Free(why) : null);
         json.WriteNumber("bytes", result.Books.Bytes);
         json.WriteNumber("elapsedSeconds", Math.Round(result.Elapsed.TotalSeconds, 3));
         Notable(json, result.Notable);

@@ -34,18 +34,44 @@ internal static class RunProgress
 internal sealed class LogProgress(TextWriter to, TimeProvider time) : IRunProgress
 {
     private static readonly TimeSpan s_every = TimeSpan.FromSeconds(5);
+    private readonly Standstill _standstill = new();
     private TimeSpan _next = s_every;
+    private int _retries;
 
     public void Report(PipelineProgress value)
     {
-        if (value.Elapsed < _next) return;
+        string? waiting = _standstill.Waiting(value);
+        if (value.Elapsed < _next && value.Retries == _retries) return;
         _next = value.Elapsed + s_every;
+        _retries = value.Retries;
         string listed = value.ListingDone ? "" : " listed so far";
         string remaining = RunProgress.Remaining(value) is { } left ? $", about {Shown.Time(left)} left" : "";
-        to.WriteLine($"{Shown.Utc(time.GetUtcNow().UtcDateTime)} {RunProgress.Counts(value, listed)}{remaining}");
+        string now = Shown.Utc(time.GetUtcNow().UtcDateTime);
+        to.WriteLine($"{now} {RunProgress.Counts(value, listed)}{remaining}{Standstill.Shown(waiting)}");
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>Tells what a run waits for that does not get on; a run that does waits as well, but only for moments.</summary>
+internal sealed class Standstill
+{
+    private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(3);
+    private long _done = -1;
+    private TimeSpan _since;
+    private int _retries;
+
+    /// <returns>What is waited for, or why a batch is written again; <see langword="null"/> if the run gets on.</returns>
+    public string? Waiting(PipelineProgress progress)
+    {
+        bool moved = progress.Books.FilesDone != _done;
+        if (moved) (_done, _since) = (progress.Books.FilesDone, progress.Elapsed);
+        bool again = progress.Retries > _retries;
+        if (moved) _retries = progress.Retries;
+        return again || progress.Elapsed - _since >= s_longest ? progress.Waiting : null;
+    }
+
+    public static string Shown(string? waiting) => waiting is null ? "" : $"; waiting: {Host.Shown.Name(Secret.Free(waiting))}";
 }
 
 /// <summary>
@@ -74,6 +100,7 @@ internal sealed class TerminalProgress : IRunProgress
     {
         private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly Task _display;
+        private readonly Standstill _standstill = new();
         private ProgressTask? _files;
 
         public Bar() => _display = AnsiConsole.Progress()
@@ -91,7 +118,8 @@ internal sealed class TerminalProgress : IRunProgress
             string remaining = RunProgress.Remaining(value) is { } left ? $"{Shown.Time(left)} left" : "still listing";
             files.MaxValue = Math.Max(1, value.Books.Listed);
             files.Value = value.Books.FilesDone;
-            files.Description = Markup.Escape($"{RunProgress.Counts(value)}, {remaining}");
+            string waiting = Standstill.Shown(_standstill.Waiting(value));
+            files.Description = Markup.Escape($"{RunProgress.Counts(value)}, {remaining}{waiting}");
         }
 
         public async ValueTask DisposeAsync()

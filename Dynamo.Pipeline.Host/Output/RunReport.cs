@@ -37,6 +37,8 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         if (InQuarantine - books.Quarantined - books.AlreadyQuarantined is { } older and > 0)
             to.WriteLine($"  {Shown.Count(older, "file")} of earlier runs {(older == 1 ? "is" : "are")} still in quarantine.");
         if (books.Listed > 0 && !IsNothingNew(result)) WriteBooks(to, books);
+        if (result.LastRetry is { } why)
+            to.WriteLine($"  {Shown.Count(result.Retries, "further attempt")}, the last since {Shown.Name(Secret.Free(why))}");
         WriteNotable(to, result);
         if (!failed) WriteNext(to, result);
     }

@@ -13,6 +13,7 @@ internal sealed class SinkStatus
     private readonly IReadOnlyList<ImportedRun> _runs;
     private readonly LedgerTotals _totals;
     private readonly DateTime? _newest;
+    private readonly string? _procedure;
     private readonly IReadOnlyList<(string Path, Defect Defect, DateTime Since)> _quarantined;
 
     private SinkStatus(
@@ -20,8 +21,10 @@ internal sealed class SinkStatus
         IReadOnlyList<ImportedRun> runs,
         LedgerTotals totals,
         DateTime? newest,
+        string? procedure,
         IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
-        (_store, _now, _runs, _totals, _newest, _quarantined) = (store, DateTime.UtcNow, runs, totals, newest, quarantined);
+        (_store, _now, _runs, _totals, _newest, _procedure, _quarantined) =
+            (store, DateTime.UtcNow, runs, totals, newest, procedure, quarantined);
 
     /// <exception cref="SinkException">The database is missing or cannot be read.</exception>
     public static async Task<SinkStatus> ReadAsync(HostSettings settings, int runs, CancellationToken cancellationToken)
@@ -34,6 +37,7 @@ internal sealed class SinkStatus
             await ledger.RunsAsync(runs, cancellationToken),
             await ledger.TotalsAsync(null, cancellationToken),
             await ledger.NewestAsync(Composition.Table(settings), cancellationToken),
+            settings.UsesSqlServer ? settings.SqlServer.Procedure : null,
             [.. quarantined.Select(file => (file.File.Path, file.Defect, file.QuarantinedUtc))]);
     }
 
@@ -43,7 +47,9 @@ internal sealed class SinkStatus
         to.WriteLine();
         to.WriteLine($"  files    {Shown.Count(_totals.Loaded)} loaded, {Shown.Count(_totals.Quarantined)} in quarantine");
         to.WriteLine($"  rows     {Shown.Count(_totals.Rows)} read, {Shown.Count(_totals.Rejected)} of them rejected");
-        to.WriteLine(_newest is { } newest ? $"  newest   {Shown.Utc(newest)}, {Lag(newest)}" : "  newest   no reading yet");
+        to.WriteLine(_newest is { } newest ? $"  newest   {Shown.Utc(newest)}, {Lag(newest)}"
+            : _procedure is null ? "  newest   no reading yet"
+            : $"  newest   not known: the procedure {Shown.Name(_procedure)} puts the readings where it likes");
         WriteRuns(to);
         WriteQuarantined(to);
     }
@@ -62,6 +68,7 @@ internal sealed class SinkStatus
             json.WriteString("newestReadingUtc", newest);
             json.WriteNumber("lagSeconds", Math.Round((_now - newest).TotalSeconds));
         }
+        if (_procedure is not null) json.WriteString("newestReadingUnknown", $"the procedure {_procedure} takes the readings");
         WriteRuns(json);
         WriteQuarantined(json);
     }

@@ -79,6 +79,9 @@ internal sealed record HostSettings
     /// <summary>The same as text, a line each.</summary>
     public string Text => string.Join('\n', Given.Select(given => $"{given.Key}: {given.Value}"));
 
+    /// <summary>The options that named files of settings, such as <c>--config</c>, with their paths.</summary>
+    public IReadOnlyList<(string Option, string Path)> Files { get; init; } = [];
+
     /// <summary>Whether anything at all is set. If it is, a missing source is a mistake.</summary>
     public bool IsConfigured { get; init; }
 }

@@ -50,6 +50,12 @@ internal static class PipelineSettings
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),
         One("emptyFileWait", "a duration, 0 or more", (p, text) => p with { EmptyFileWait = SettingText.Duration(text) }),
+        One("retryFor", "a duration, 0 or more, such as 5min, or forever", (p, text) => p with { RetryFor = Forever(text) }) with
+        {
+            Option = "--retry-for",
+            ValueName = "DURATION",
+            Help = "How long a batch is written again while the database is locked or away; forever: until stopped. Default: 5min.",
+        },
         One("writeRetries", "a whole number, 0 or more", (p, text) => p with { WriteRetries = SettingText.Count(text) }),
         One("retryDelay", DurationAllowed, (p, text) => p with { RetryDelay = SettingText.Duration(text) }),
         One("stallTimeout", DurationAllowed, (p, text) => p with { StallTimeout = SettingText.Duration(text) }),
@@ -60,6 +66,9 @@ internal static class PipelineSettings
             Help = "End with 1 as long as any file of the source is in quarantine, not only when one is put there.",
         },
     ];
+
+    private static TimeSpan Forever(string text) =>
+        text.Trim().Equals("forever", StringComparison.OrdinalIgnoreCase) ? Timeout.InfiniteTimeSpan : SettingText.Duration(text);
 
     private static Setting One(string key, string allowed, Func<PipelineOptions, string, PipelineOptions> apply) =>
         Setting.One(key, allowed, (s, text) => s with { Pipeline = apply(s.Pipeline, text) });

@@ -55,7 +55,11 @@ internal sealed class SettingOptions
         HostSettings settings = HostSettings.Default;
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
-        settings = FormatSettings.Completed(settings, problems) with { IsConfigured = layers.Any(layer => layer.Values.Count > 0) };
+        settings = FormatSettings.Completed(settings, problems) with
+        {
+            IsConfigured = layers.Any(layer => layer.Values.Count > 0),
+            Files = [.. Named(_config, parsed), .. Named(_more, parsed)],
+        };
         CheckTogether(settings, problems);
         return settings;
     }
@@ -67,6 +71,9 @@ internal sealed class SettingOptions
             problems.Add(new SettingProblem(
                 "streamAbove", $"found {pipeline.StreamAbove}, allowed is at most bytesInFlight ({pipeline.BytesInFlight})."));
     }
+
+    private static (string, string)[] Named(Option<string?> option, ParseResult parsed) =>
+        parsed.GetResult(option)?.Errors.Any() == true || parsed.GetValue(option) is not { } path ? [] : [(option.Name, path)];
 
     private static SettingLayer[] FromFile(Option<string?> option, ParseResult parsed, List<SettingProblem> problems)
     {

@@ -84,6 +84,10 @@ internal static class SqlServerConnection
                 "sink",
                 "found sqlserver, but no connection string. Put it into sqlserver:connection of the configuration, "
                 + $"or into {Variable} or DYNAMO__SQLSERVER__CONNECTION in the environment.");
+        if (string.IsNullOrWhiteSpace(text))
+            throw new SettingsException(
+                "sink", $"found sqlserver, and {Variable} in the environment is empty. Put the connection string into it, such as "
+                + "Server=db1;Database=Water;Integrated Security=true.");
         try
         {
             var connection = new DbConnectionStringBuilder { ConnectionString = text };

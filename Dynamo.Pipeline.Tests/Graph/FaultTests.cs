@@ -74,6 +74,41 @@ internal sealed class FaultTests
             Throws.TypeOf<SinkException>().With.Message.EqualTo($"locked {retries + 1}"));
     }
 
+    [TestCase(70, 300, true)]
+    [TestCase(400, 300, false)]
+    [TestCase(40_000, -1, true)]
+    [TestCase(1, 0, false)]
+    public async Task A_sink_that_is_away_is_waited_for_as_long_as_the_options_say_and_no_longer(
+        int awaySeconds, int retryForSeconds, bool loads, CancellationToken token)
+    {
+        var time = new WatchedTime(DateTimeOffset.UnixEpoch);
+        var sink = new MemorySink<int>
+        {
+            OnWrite = (_, _) => time.GetUtcNow() - DateTimeOffset.UnixEpoch < TimeSpan.FromSeconds(awaySeconds)
+                ? throw new SinkException("the server restarts") { IsTransient = true }
+                : default,
+        };
+        PipelineOptions options = s_options with
+        {
+            RetryFor = retryForSeconds < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(retryForSeconds),
+            TimeProvider = time,
+            StallTimeout = TimeSpan.FromDays(2),
+        };
+
+        Task<PipelineResult> run = Pipeline(MemorySource.Of(5), sink, options).RunAsync(cancellationToken: token);
+        await time.PassAsync(run, longest: TimeSpan.FromSeconds(30), token);
+
+        if (loads)
+        {
+            PipelineResult result = await run;
+            Assert.That((result.Books.Loaded, result.Retries > 0), Is.EqualTo((5L, true)));
+            Assert.That(result.LastRetry, Is.EqualTo("a batch is written again: the server restarts"));
+            return;
+        }
+        Assert.That(async () => await run, Throws.TypeOf<SinkException>().With.Message.EqualTo("the server restarts"));
+        Assert.That((time.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalSeconds, Is.LessThanOrEqualTo(retryForSeconds + 31));
+    }
+
     [Test]
     public async Task The_pause_before_a_retry_is_one_of_the_given_time_and_has_an_end(CancellationToken token)
     {

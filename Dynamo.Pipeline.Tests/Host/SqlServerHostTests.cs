@@ -68,6 +68,93 @@ internal sealed class SqlServerHostTests
     }
 
     [Test]
+    public async Task Check_names_a_right_that_is_missing_and_a_table_that_cannot_be_created(CancellationToken token)
+    {
+        await using var database = new SqlServerTestDatabase(endpointOnly: true);
+        _folder.Put("a.csv", Good);
+        string[] check = ["check", "--source", "inbox", "--sink", "sqlserver"];
+        await _folder.RunAsync(database.Variables, token, "run", "--source", "inbox", "--sink", "sqlserver");
+        string rejects = $"[dbo].[{database.Options.RejectTable}]";
+
+        database.Endpoint!.Store.Denied[$"INSERT {rejects}"] = true;
+        DynamoResult denied = await _folder.RunAsync(database.Variables, token, check);
+        database.Endpoint.Store.Denied.Clear();
+        database.Execute($"DROP TABLE {database.Options.RejectTable}");
+        DynamoResult creates = await _folder.RunAsync(database.Variables, token, check);
+        database.Endpoint.Store.Denied["CREATE TABLE test"] = true;
+        DynamoResult cannot = await _folder.RunAsync(database.Variables, token, check);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((denied.ExitCode, creates.ExitCode, cannot.ExitCode), Is.EqualTo((4, 0, 4)), creates.StandardError);
+            Assert.That(denied.StandardError, Does.Contain($"this user lacks INSERT on {rejects}"));
+            Assert.That(creates.StandardOutput, Does.Contain($"missing, the first run creates: {database.Options.RejectTable}"));
+            Assert.That(
+                cannot.StandardError, Does.Contain($"{rejects} is missing").And.Contains("may not create tables: it lacks CREATE TABLE"));
+        });
+    }
+
+    [Test]
+    public async Task Status_says_that_it_does_not_know_the_newest_reading_where_a_procedure_takes_them(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        await RunAsync(token, "run");
+        Dictionary<string, string?> variables = _database.Variables;
+        variables["DYNAMO__SQLSERVER__PROCEDURE"] = "TakeReadings";
+
+        DynamoResult status = await _folder.RunAsync(variables, token, "status", "--sink", "sqlserver");
+        DynamoResult json = await _folder.RunAsync(variables, token, "status", "--sink", "sqlserver", "--json");
+
+        Assert.That(status.StandardOutput, Does.Contain("newest   not known: the procedure TakeReadings"), status.StandardError);
+        Assert.That(DynamoFolder.Json(json).GetProperty("newestReadingUnknown").GetString(), Does.Contain("TakeReadings"));
+    }
+
+    [Test]
+    public async Task An_empty_connection_string_is_named(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+
+        DynamoResult run = await _folder.RunAsync(
+            new Dictionary<string, string?> { ["DYNAMO_SINK"] = " " }, token, "run", "--source", "inbox", "--sink", "sqlserver");
+
+        Assert.That(run.ExitCode, Is.EqualTo(2), run.StandardError);
+        Assert.That(run.StandardError, Does.Contain("DYNAMO_SINK in the environment is empty"));
+    }
+
+    [Test]
+    public async Task What_to_do_next_names_the_file_of_settings_that_names_the_ledger(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        _folder.PutText("b.csv", "no,such,header\n1,2,3\n");
+        _folder.PutText("../dynamo.json", """{ "sink": "sqlserver" }""");
+
+        DynamoResult run = await _folder.RunAsync(
+            _database.Variables, token, "run", "--source", "inbox", "--config", "dynamo.json", "--max-bad-rows", "0");
+
+        Assert.That(run.StandardOutput, Does.Match("retry .*--config \"?.*dynamo.json"), run.StandardError);
+    }
+
+    [Test]
+    public async Task A_run_that_is_stopped_while_a_statement_waits_ends_within_its_deadline(CancellationToken token)
+    {
+        await using var database = new SqlServerTestDatabase(endpointOnly: true);
+        _folder.Put("a.csv", Good);
+        database.Endpoint!.FailNext(TdsMoment.Request, TdsFault.Slow(TimeSpan.FromSeconds(60)), "INSERT INTO [dbo].[Reading");
+        Dictionary<string, string?> variables = database.Variables;
+        variables["DYNAMO__STOPDEADLINE"] = "4s";
+        using System.Diagnostics.Process process = DynamoProcess.Start(
+            ["run", "--source", "inbox", "--sink", "sqlserver"], _folder.Path, variables);
+        await database.Endpoint.Faults.AllStruck.WaitAsync(token);
+
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        DynamoProcess.Terminate(process);
+        await process.WaitForExitAsync(token);
+
+        Assert.That(process.ExitCode, Is.EqualTo(130));
+        Assert.That(watch.Elapsed.TotalSeconds, Is.LessThan(8), "the deadline is 4 s, and a process needs a moment to end");
+    }
+
+    [Test]
     public async Task A_bad_file_is_shown_by_status_and_offered_again_by_retry(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

@@ -163,6 +163,112 @@ public sealed class SqlServerFailureTests
             login.ToString());
     }
 
+    [Test, CancelAfter(60_000)]
+    public async Task A_missing_right_on_a_server_that_has_no_number_for_it_ends_the_run_and_refuses_no_row(
+        [Values] bool append, CancellationToken token)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
+        var denied = new ServerError(Babelfish.NoNumber, "permission denied for table reading");
+        Endpoint.FailNext(
+            TdsMoment.Request, TdsFault.Error(denied), append ? "insert bulk [dbo].[Reading" : "INSERT INTO [dbo].[Reading", times: 1000);
+
+        SinkException error = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([File("a.csv"), File("b.csv")], token))!;
+
+        Assert.That((error.IsTransient, _database.Ledger()), Is.EqualTo((false, Array.Empty<(string, string)>())), error.ToString());
+        Assert.That(error.Message, Does.Contain("permission denied").And.Contains("Grant this user the right"));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_table_that_another_run_creates_meanwhile_is_taken_whatever_number_the_error_has(
+        [Values(2714, Babelfish.NoNumber)] int number, CancellationToken token)
+    {
+        string[] created = ["TABLE [dbo].[ImportedFile", "TABLE [dbo].[Reading", "INDEX [IX_ImportedFile", "INDEX [IX_Rejected"];
+        foreach (string what in created)
+            Endpoint.FailNext(TdsMoment.RequestDone, TdsFault.Error(new ServerError(number, "it already exists")), "CREATE " + what);
+
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+        FileResult[] results = await sink.WriteAsync([File("a.csv")], token);
+
+        Assert.That((results[0].Inserted, Endpoint.Faults.Pending), Is.EqualTo((50L, 0)));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public void A_database_that_does_not_exist_is_said_at_once_in_words_of_its_own()
+    {
+        Endpoint.FailNext(
+            TdsMoment.Login, TdsFault.Error(new ServerError(4060, "Cannot open database \"x\" requested by the login.", 11)), times: 100);
+
+        SinkException error = Assert.ThrowsAsync<SinkException>(() => PreparedAsync())!;
+
+        Assert.That(error.IsTransient, Is.False, error.ToString());
+        Assert.That(error.Message, Does.Contain("There is no such database").And.Contains("Database="));
+        Assert.That(Endpoint.Faults.Pending, Is.GreaterThan(95), "it is not asked again and again");
+    }
+
+    [TestCase("nosuchhost.invalid", "is not known: check its name")]
+    [TestCase("127.0.0.1,1", "Nothing takes connections at sqlserver:127.0.0.1,1/test")]
+    [CancelAfter(60_000)]
+    public void A_server_that_cannot_be_reached_is_told_by_what_is_wrong(string server, string said)
+    {
+        var connection = new SqlConnectionStringBuilder(_database.ConnectionString) { DataSource = server };
+        var ledger = new SqlServerLedger(connection.ConnectionString, _database.Options with { Retries = 0 });
+
+        SinkException error = Assert.ThrowsAsync<SinkException>(() => ledger.RunsAsync(1))!;
+
+        Assert.That(error.Message, Does.Contain(said).And.Not.Contains("internal exception"));
+        Assert.That(error.IsTransient, Is.True);
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_lock_that_is_waited_for_too_long_says_who_holds_it(CancellationToken token)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+        int table = _database.Scalar<int>($"SELECT OBJECT_ID('dbo.{_database.Map.Name}')");
+        _database.Execute($"""
+            CREATE TABLE sys.dm_tran_locks (resource_type nvarchar(60), request_status nvarchar(60), resource_database_id int,
+              resource_associated_entity_id bigint, request_session_id int);
+            CREATE TABLE sys.dm_exec_sessions (session_id int, host_name nvarchar(128), program_name nvarchar(128),
+              login_name nvarchar(128), host_process_id int);
+            INSERT INTO sys.dm_tran_locks VALUES ('OBJECT', 'GRANT', 5, {table}, 77);
+            INSERT INTO sys.dm_exec_sessions VALUES (77, 'pc12', 'Excel', 'anna', 1)
+            """);
+        var error = new ServerError(1222, "Lock request time out period exceeded.");
+        Endpoint.FailNext(TdsMoment.Request, TdsFault.Error(error), "INSERT INTO [dbo].[Reading");
+
+        SinkException fault = Assert.ThrowsAsync<SinkException>(async () => await sink.WriteAsync([File("a.csv")], token))!;
+
+        Assert.That(fault.IsTransient, Is.True, fault.ToString());
+        Assert.That(fault.Message, Does.Contain("It waited for a lock that session 77 (Excel on pc12, user anna) holds"));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_statement_that_waits_longer_than_the_stall_time_is_no_stall_and_the_run_says_that_it_tries_again(
+        CancellationToken token)
+    {
+        await using var sink = new SqlServerSink<Reading>(
+            _database.ConnectionString, _database.Map, _database.Options with { CommandTimeout = TimeSpan.FromSeconds(4) });
+        Endpoint.FailNext(TdsMoment.Request, TdsFault.NoAnswer, "INSERT INTO [dbo].[Reading");
+        var options = new PipelineOptions { StallTimeout = TimeSpan.FromSeconds(1) };
+        const string text = "logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\n";
+        var said = new System.Collections.Concurrent.ConcurrentQueue<string?>();
+
+        PipelineResult result = await FilePipeline
+            .From(new MemorySource(new Dictionary<string, string> { ["a.csv"] = text }))
+            .Read(new CsvFormat<Reading>(ReadingFormat.Default))
+            .WriteTo(sink, options)
+            .RunAsync(new Told(said), token);
+
+        Assert.That((result.Books.Loaded, Endpoint.Faults.Pending), Is.EqualTo((1L, 0)));
+        Assert.That(result.Retries, Is.EqualTo(1));
+        Assert.That(result.LastRetry, Does.Contain("a batch is written again").And.Contains("a lock that another session holds"));
+        Assert.That(said, Has.Some.Contains("a batch is written again"));
+    }
+
+    private sealed class Told(System.Collections.Concurrent.ConcurrentQueue<string?> said) : IProgress<PipelineProgress>
+    {
+        public void Report(PipelineProgress value) => said.Enqueue(value.Waiting);
+    }
+
     [Test, CancelAfter(120_000)]
     public Task A_connection_cut_at_any_byte_loses_nothing_and_doubles_nothing([Values] bool append) => CutAtAnyByteAsync(append, cuts: 20);
 

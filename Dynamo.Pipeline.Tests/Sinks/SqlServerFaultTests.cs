@@ -13,7 +13,8 @@ public sealed class SqlServerFaultTests
     [TestCase(2627, "RowRefused")]
     [TestCase(4815, "RowRefused")]
     [TestCase(547, "RowRefused")]
-    [TestCase(50001, "RowRefused")]
+    [TestCase(50001, "Raised")]
+    [TestCase(3609, "Raised")]
     [TestCase(229, "Permanent")]
     [TestCase(9002, "Permanent")]
     public async Task A_server_error_is_judged_by_its_number(int number, string verdict)
@@ -23,6 +24,19 @@ public sealed class SqlServerFaultTests
         SqlException error = await FailAsync(endpoint);
         Assert.That(SqlServerFault.Judge(error).ToString(), Is.EqualTo(verdict));
         Assert.That(SqlServerFault.Of(error, "sqlserver:host/db", "copying rows").IsTransient, Is.EqualTo(verdict == "Transient"));
+    }
+
+    [TestCase("permission denied for table reading", "Permanent", "Grant this user the right")]
+    [TestCase("column \"nosuch\" of relation \"measurement\" does not exist", "Permanent", "PostgreSQL's")]
+    [TestCase("canceling statement due to lock timeout", "Transient", "a lock that another session holds")]
+    [TestCase("terminating connection due to administrator command", "Transient", "can be written again")]
+    public async Task An_error_without_a_number_of_sql_servers_is_no_row_and_judged_by_its_text(string text, string verdict, string said)
+    {
+        await using var endpoint = new TdsEndpoint();
+        endpoint.FailNext(TdsMoment.Request, TdsFault.Error(new ServerError(Babelfish.NoNumber, text)), sql: "SELECT 1");
+        SqlException error = await FailAsync(endpoint);
+        Assert.That(SqlServerFault.Judge(error).ToString(), Is.EqualTo(verdict));
+        Assert.That(SqlServerFault.Of(error, "sqlserver:host/db", "merging").Message, Does.Contain(said));
     }
 
     [Test]

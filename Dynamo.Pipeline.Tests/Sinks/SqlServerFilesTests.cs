@@ -225,12 +225,95 @@ public sealed class SqlServerFilesTests
         Assert.That(Stored(), Is.EqualTo(new[] { "L0 2 a.csv" }));
     }
 
+    [Test, CancelAfter(60_000)]
+    public async Task A_failed_run_says_why_in_its_row_also_in_a_table_of_an_older_version([Values] bool older, CancellationToken token)
+    {
+        if (older) CreateOlderTables();
+        await using SqlServerSink<Reading> sink = _database.NewSink();
+        await sink.PrepareAsync(new RunStart(Source, s_noon, "host", "1.0", 100), token);
+        await ((IBatchSink<Reading>)sink).EndRunAsync(RunOutcome.Failed, new RunBooks(), "the disk is full", token);
+
+        ImportedRun run = (await new SqlServerLedger(_database.ConnectionString, _database.Options).RunsAsync(1, token))[0];
+
+        Assert.That((run.Outcome, run.Reason), Is.EqualTo(("failed", "the disk is full")));
+        Assert.That(
+            _database.Scalar<int>($"SELECT MAX(Version) FROM {_database.Options.SchemaTable}"), Is.EqualTo(SqlServerSchema.Version));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_table_of_version_1_gets_what_it_lacks_with_the_next_run(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("b.csv", day: 1, ("L0", 1)));
+        _database.Execute($"UPDATE {_database.Options.SchemaTable} SET Version = 1");
+
+        await WriteAsync(_database.Options, token, File("c.csv", day: 1, ("L0", 1)));
+
+        Assert.That(
+            _database.Query<int>($"SELECT Version FROM {_database.Options.SchemaTable}"), Is.EqualTo(new[] { SqlServerSchema.Version }));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task Nothing_is_looked_up_in_the_ledger_by_its_source_alone(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("b.csv", day: 1, ("L0", 1)));
+        await WriteAsync(_database.Options, token, File("c.csv", day: 1, ("L0", 1)));
+        var ledger = new SqlServerLedger(_database.ConnectionString, _database.Options);
+        Assert.That(await ledger.CountQuarantinedAsync(Source, token), Is.Zero);
+        Assert.That(await ledger.QuarantinedAsync(Source, 10, token), Is.Empty);
+        if (_database.Endpoint is not { } endpoint) return;
+
+        string[] bySource = [.. endpoint.Counts.Statements.Where(s =>
+            s.Contains("Source = @Source", StringComparison.Ordinal) && s.Contains($"FROM [dbo].[{Ledger}]", StringComparison.Ordinal))];
+
+        Assert.That(bySource, Is.All.Contains("WHERE Outcome = 'quarantined' AND"), "an index begins with the outcome");
+        Assert.That(
+            endpoint.Counts.Statements, Has.Some.Contains($"ON [dbo].[{Ledger}] (Outcome, ImportedUtc)"));
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_file_whose_time_the_database_keeps_with_fewer_digits_is_listed_with_its_own_and_really_forgotten(
+        [Values] bool all, CancellationToken token)
+    {
+        var file = new SourceFile("sub/a.csv", 100, s_noon.AddTicks(1_234_567));
+        var bad = new FileRows<Reading>(file, new RowBatch<Reading>());
+        bad.Quarantine(new Defect("no header"));
+        await using (SqlServerSink<Reading> sink = _database.NewSink())
+        {
+            await sink.PrepareAsync(new RunStart(Source, s_noon, "host", "1.0", 100), token);
+            await sink.WriteAsync([bad], token);
+            await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), token);
+        }
+        _database.Execute($"UPDATE {Ledger} SET ModifiedUtc = @kept", new { kept = file.ModifiedUtc.AddTicks(-4_567) });
+        var ledger = new SqlServerLedger(_database.ConnectionString, _database.Options);
+
+        SourceFile listed = (await ledger.QuarantinedAsync(Source, 10, token)).Single().File;
+        int forgotten = await ledger.RetryAsync(Source, all ? null : [listed], token);
+
+        Assert.That((listed, forgotten, _database.Ledger().Count), Is.EqualTo((file, 1, 0)));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task Two_runs_that_begin_at_once_on_an_empty_database_both_find_their_tables(CancellationToken token)
+    {
+        for (int round = 0; round < 5; round++)
+        {
+            await using var database = new SqlServerTestDatabase();
+            await using SqlServerSink<Reading> one = database.NewSink(), other = database.NewSink();
+            await Task.WhenAll(
+                Task.Run(async () => await one.PrepareAsync(new RunStart("folder:/one", s_noon, "host", "1.0", 100), token), token),
+                Task.Run(async () => await other.PrepareAsync(new RunStart("folder:/other", s_noon, "host", "1.0", 100), token), token));
+            FileResult[] written = await one.WriteAsync([File("b.csv", day: 1, ("L0", 1))], token);
+            Assert.That(written[0].Inserted, Is.EqualTo(1));
+        }
+    }
+
     /// <summary>The tables as a version created them that kept no file for each row.</summary>
     private void CreateOlderTables()
     {
         string[] later = ["FileId", "RowsSkipped", "RowsFlagged", "RowsCollided"];
         foreach ((string table, string sql) in SqlServerSchema.Tables(_database.Map, _database.Options).SkipLast(1))
-            _database.Execute(string.Join('\n', sql.Split('\n').Where(line => !later.Any(line.Contains))));
+            _database.Execute(string.Join('\n', sql.Split('\n').Where(line => !later.Any(line.Contains)
+                && !(table == _database.Options.RunTable && line.Contains("Reason", StringComparison.Ordinal)))));
     }
 
     private Task<SqlServerTarget<Reading>?> CheckAsync(CancellationToken token, SqlServerSinkOptions? options = null) =>

@@ -63,6 +63,35 @@ public sealed class SqlServerProcedureTests
     }
 
     [Test, CancelAfter(120_000)]
+    public async Task A_procedure_that_throws_whatever_it_gets_is_no_bad_row_and_is_not_asked_for_each()
+    {
+        Create("THROW 50001, 'the sensors are being moved', 1");
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+
+        SinkException error = Assert.ThrowsAsync<SinkException>(
+            async () => await sink.WriteAsync([File("a", 500), File("b", 500)], default))!;
+
+        Assert.That((error.IsTransient, _database.Ledger()), Is.EqualTo((false, Array.Empty<(string, string)>())), error.ToString());
+        Assert.That(error.Message, Does.Contain("the sensors are being moved").And.Contains("the rows are not the reason"));
+        if (_database.Endpoint is { } endpoint)
+            Assert.That(endpoint.Counts.Statements.Count(s => s.Contains("EXEC [dbo].[Take", StringComparison.Ordinal)), Is.LessThan(50));
+    }
+
+    [Test, CancelAfter(120_000)]
+    public async Task A_file_of_which_it_takes_no_row_is_quarantined_once_others_went_in()
+    {
+        _database.Execute(
+            $"CREATE PROCEDURE dbo.{Procedure} AS IF EXISTS (SELECT 1 FROM #StagedRow WHERE Value < 0) THROW 50001, 'negative', 1; "
+            + "SELECT StagedFile, COUNT(*) AS Inserted, 0 AS Updated, 0 AS Unchanged FROM #StagedRow GROUP BY StagedFile");
+        await using SqlServerSink<Reading> sink = await PreparedAsync();
+
+        await sink.WriteAsync([File("a", 5)], default);
+        FileResult[] results = await sink.WriteAsync([File("b", 1, bad: 0)], default);
+
+        Assert.That((results[0].Outcome, results[0].Rejected), Is.EqualTo((FileOutcome.Quarantined, 1L)));
+    }
+
+    [Test, CancelAfter(120_000)]
     public void A_procedure_that_is_missing_is_said_before_the_first_row()
     {
         SinkException error = Assert.ThrowsAsync<SinkException>(PreparedAsync)!;

@@ -101,11 +101,23 @@ public sealed record PipelineOptions
     } = TimeSpan.FromDays(1);
 
     /// <summary>
-    /// How often a batch is written again after a transient error of the sink, with growing pauses, before the run ends with that error.
-    /// Default 5. With 0, a batch is never written again.
+    /// How long a batch is written again after a transient error of the sink (a lock, a lost connection, a server that restarts), with
+    /// growing pauses, before the run ends with that error. Counted from the first error of the batch. Default 5 min. With zero, a batch is
+    /// never written again; with <see cref="Timeout.InfiniteTimeSpan"/>, the run waits for the sink until it is stopped.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative, or 24 days or more.</exception>
+    public TimeSpan RetryFor
+    {
+        get;
+        init => field = value == TimeSpan.Zero || value == Timeout.InfiniteTimeSpan ? value : Positive(value);
+    } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How often a batch is written again at most. Default <see langword="null"/>: as often as <see cref="RetryFor"/> allows. With 0, a
+    /// batch is never written again.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
-    public int WriteRetries { get; init => field = AtLeast(0, value); } = 5;
+    public int? WriteRetries { get; init => field = value is { } retries ? AtLeast(0, retries) : null; }
 
     /// <summary>
     /// The pause before a batch is written again for the first time. Each further pause is twice as long, with jitter, up to 30 s.

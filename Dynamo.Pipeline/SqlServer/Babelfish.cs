@@ -18,6 +18,13 @@ internal sealed class Babelfish : TdsDialect
     /// <summary>How many parameters a statement may have in SQL Server, less some that SqlClient adds.</summary>
     private const int MostParameters = 2000;
 
+    /// <summary>What PostgreSQL says of errors that pass: a deadlock, a server that starts, stops or has no place for one more.</summary>
+    private static readonly string[] s_passing =
+    [
+        "deadlock detected", "terminating connection", "the database system is", "too many clients", "connection slots",
+        "could not serialize", "out of shared memory",
+    ];
+
     private Babelfish()
     {
     }
@@ -91,6 +98,21 @@ internal sealed class Babelfish : TdsDialect
 
     /// <summary>It has dropped the transaction without telling the client, and takes no other one on that connection.</summary>
     public override bool SurvivesRefusal => false;
+
+    /// <summary>
+    /// An error without a number of SQL Server's: mostly a missing right, object or column, of which no row is the reason. Only its text,
+    /// which is PostgreSQL's, tells what may pass.
+    /// </summary>
+    public static SqlServerVerdict Judge(string message) =>
+        IsLockWait(message) || s_passing.Any(text => message.Contains(text, StringComparison.Ordinal))
+            ? SqlServerVerdict.Transient
+            : SqlServerVerdict.Permanent;
+
+    public static bool IsLockWait(string message) => message.Contains("lock timeout", StringComparison.Ordinal);
+
+    public static string Remedy(string message) => message.Contains("permission denied", StringComparison.Ordinal)
+        ? "Grant this user the right; the documentation of the sink lists all it needs."
+        : "The error has no number of SQL Server's; the words are PostgreSQL's.";
 
     /// <summary>PostgreSQL quotes names with double quotes.</summary>
     public override bool Names(string message, string column) =>

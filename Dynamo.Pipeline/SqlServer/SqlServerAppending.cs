@@ -14,9 +14,13 @@ internal sealed class SqlServerAppending<TRow>(
         await SqlServerFileNumbers.TakeAsync(db, writing).ConfigureAwait(false);
         try
         {
-            if (await TryCopyAsync(writing).ConfigureAwait(false)) return true;
+            if (await TryCopyAsync(writing).ConfigureAwait(false))
+            {
+                staging.HasWritten();
+                return true;
+            }
         }
-        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.MayBeOfRow(error))
         {
             return false;
         }

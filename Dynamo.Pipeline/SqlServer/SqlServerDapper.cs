@@ -26,7 +26,17 @@ internal class CancellableCommand<T> : CommandFactory<T>
 internal sealed record RunRow : RunColumns;
 
 /// <summary>A quarantined file.</summary>
-internal sealed record QuarantineRow : QuarantineColumns;
+internal sealed record QuarantineRow : QuarantineColumns
+{
+    public byte[] FileKey { get; init; } = [];
+
+    /// <summary>The entry with the file's own time, which the database may have kept with fewer digits.</summary>
+    public QuarantinedEntry ToExactEntry()
+    {
+        QuarantinedEntry entry = ToEntry();
+        return entry with { File = SqlServerText.ExactFile(Source, entry.File, FileKey) };
+    }
+}
 
 /// <summary>The parameters of a query of the ledger, or of a query without parameters.</summary>
 /// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
@@ -50,6 +60,13 @@ internal sealed record NamedObject(string Name) : SqlArguments;
 /// <param name="Rejects">The table of rejected rows.</param>
 /// <param name="Versions">The table with the version of the others.</param>
 internal sealed record RunObjects(string Rows, string Ledger, string Runs, string Rejects, string Versions) : SqlArguments;
+
+/// <summary>The objects of a run, and the process that does not ask about itself.</summary>
+internal sealed record HolderQuestion(
+    string Rows, string Ledger, string Runs, string Rejects, string Versions, int Process, string Machine) : SqlArguments;
+
+/// <summary>A session that holds a lock.</summary>
+internal sealed record HolderRow(int Id, string? Host, string? Program, string? Login);
 
 /// <summary>A time as a parameter and in a column. By default it would be sent as <c>datetime</c>, which loses digits.</summary>
 internal sealed class UtcTime : DbValueHandler<DateTime>

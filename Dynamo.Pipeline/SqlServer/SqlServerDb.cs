@@ -20,9 +20,12 @@ internal sealed class SqlServerDb
     /// <summary>How long SqlClient may take beyond its time-out, to connect or to tell the server to stop.</summary>
     private static readonly TimeSpan s_attention = TimeSpan.FromSeconds(30);
 
+    private static readonly ResiliencePropertyKey<long> s_began = new("dynamo.began");
+
     private readonly string _connection, _alone;
     private readonly bool _takesToken;
     private readonly ResiliencePipeline _retry;
+    private volatile bool _wasOpen;
 
     public SqlServerDb(string connectionString, SqlServerSinkOptions options)
     {
@@ -48,12 +51,18 @@ internal sealed class SqlServerDb
         _retry = options.Retries == 0 ? ResiliencePipeline.Empty : new ResiliencePipelineBuilder { TimeProvider = options.TimeProvider }
             .AddRetry(new RetryStrategyOptions
             {
-                ShouldHandle = new PredicateBuilder().Handle<SinkException>(error => error.IsTransient),
-                MaxRetryAttempts = options.Retries,
+                ShouldHandle = attempt => ValueTask.FromResult(
+                    attempt.Outcome.Exception is SinkException { IsTransient: true } && MayRetry(attempt.AttemptNumber, attempt.Context)),
+                MaxRetryAttempts = int.MaxValue,
                 Delay = options.RetryDelay,
                 MaxDelay = TimeSpan.FromSeconds(30),
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
+                OnRetry = retry =>
+                {
+                    Run?.Waits($"{Name} is asked again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
+                    return default;
+                },
             })
             .Build();
     }
@@ -69,8 +78,20 @@ internal sealed class SqlServerDb
     /// <summary>The run that is told what is waited for, as its calls are silent for long. Set when a run begins.</summary>
     public RunStart? Run { get; set; }
 
+    /// <summary>The tables that a run writes, once it is known which.</summary>
+    public RunObjects? Objects { get; set; }
+
     /// <summary>Somebody begins to wait for the server.</summary>
     public void Waits(TimeSpan longest) => Run?.Waits($"the answer of {Name}", longest + s_attention);
+
+    /// <summary>Before the database was open, a wrong name is more likely than an outage that ends.</summary>
+    private bool MayRetry(int attempt, ResilienceContext context)
+    {
+        if (attempt < Options.Retries) return true;
+        if (!_wasOpen || Run is not { } run) return false;
+        return run.RetryFor == Timeout.InfiniteTimeSpan
+            || Options.TimeProvider.GetElapsedTime(context.Properties.GetValue(s_began, 0)) < run.RetryFor;
+    }
 
     public int CommandSeconds => SqlServerText.Seconds(Options.CommandTimeout);
 
@@ -80,7 +101,9 @@ internal sealed class SqlServerDb
         var connection = new SqlConnection(lasting ? _alone : _connection) { AccessTokenCallback = Options.BoundedCallback };
         try
         {
+            Waits(TimeSpan.FromSeconds(connection.ConnectionTimeout));
             await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            _wasOpen = true;
             return connection;
         }
         catch (Exception error)
@@ -108,25 +131,44 @@ internal sealed class SqlServerDb
 
     /// <summary>Runs an idempotent step on a connection of its own, and again after a transient error.</summary>
     public async Task<T> RetryAsync<T>(
-        string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken) =>
-        await _retry.ExecuteAsync(async token => await GuardAsync(doing, async () =>
+        string doing, Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken)
+    {
+        ResilienceContext context = ResilienceContextPool.Shared.Get(cancellationToken);
+        context.Properties.Set(s_began, Options.TimeProvider.GetTimestamp());
+        try
         {
+            return await _retry.ExecuteAsync(
+                async attempt => await GuardAsync(
+                    doing, () => OnceAsync(step, attempt.CancellationToken), attempt.CancellationToken).ConfigureAwait(false),
+                context).ConfigureAwait(false);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    private async Task<T> OnceAsync<T>(Func<SqlConnection, CancellationToken, Task<T>> step, CancellationToken cancellationToken)
+    {
+        SqlConnection connection = await OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            // Dapper returns to the caller's context after each answer. On the thread pool there is none, so a caller may block its own.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             Waits(Options.CommandTimeout);
-            SqlConnection connection = await OpenAsync(lasting: false, token).ConfigureAwait(false);
-            await using (connection.ConfigureAwait(false))
-            {
-                // Dapper returns to the caller's context after each answer. On the thread pool there is none, so a caller may block
-                // its own.
-                await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-                return await step(connection, token).ConfigureAwait(false);
-            }
-        }, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            return await step(connection, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
     public async Task<T> GuardAsync<T>(string doing, Func<Task<T>> step, CancellationToken cancellationToken)
     {
         try
         {
             return await step().ConfigureAwait(false);
+        }
+        catch (SqlException error) when (SqlServerFault.IsLockWait(error) && !cancellationToken.IsCancellationRequested)
+        {
+            throw SqlServerFault.Of(error, Name, doing, await SqlServerHolder.AskAsync(this, cancellationToken).ConfigureAwait(false));
         }
         catch (Exception error) when (Translated(error, doing, cancellationToken) is { } known)
         {
@@ -141,7 +183,7 @@ internal sealed class SqlServerDb
         SqlException or OperationCanceledException or InvalidOperationException or TimeoutException
             when cancellationToken.IsCancellationRequested =>
             new OperationCanceledException(error.Message, error, cancellationToken),
-        SqlException sql => SqlServerFault.Of(sql, Name, doing),
+        SqlException sql => SqlServerFault.Of(sql, Name, doing, wasOpen: _wasOpen),
         OperationCanceledException or TimeoutException =>
             new SinkException($"{Name} made no progress while {doing}. The same batch can be written again.", error) { IsTransient = true },
         // A closed connection, an exhausted pool, or, sometimes when a connection broke, a null reference inside SqlClient.
@@ -150,8 +192,11 @@ internal sealed class SqlServerDb
         _ => null,
     };
 
-    public SqlCommand Command(SqlConnection connection, SqlTransaction? transaction, string sql) =>
-        SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
+    public SqlCommand Command(SqlConnection connection, SqlTransaction? transaction, string sql)
+    {
+        Waits(Options.CommandTimeout);
+        return SqlServerQueries.Command(connection, transaction, sql, CommandSeconds);
+    }
 }
 
 /// <summary>Short queries and commands of the row path. All others go through Dapper.</summary>
@@ -224,6 +269,23 @@ internal static class SqlServerText
     {
         string all = string.Create(CultureInfo.InvariantCulture, $"{source}\0{file.Path}\0{file.Size}\0{file.ModifiedUtc.Ticks}");
         return SHA256.HashData(Encoding.UTF8.GetBytes(all));
+    }
+
+    /// <summary>
+    /// The file with this key in the ledger. A database may keep a time with fewer digits than a file has, Babelfish for one. The key was
+    /// made with all of them, so it tells which of the times around the kept one is the file's.
+    /// </summary>
+    public static SourceFile ExactFile(string source, SourceFile kept, byte[] key)
+    {
+        // Half of what datetime, the least exact of the types that have a second, tells apart.
+        const int MostTicks = 17_000;
+        for (int away = 0; away <= MostTicks; away++)
+            foreach (int ticks in away == 0 ? [0] : (ReadOnlySpan<int>)[away, -away])
+            {
+                SourceFile file = kept with { ModifiedUtc = kept.ModifiedUtc.AddTicks(ticks) };
+                if (FileKey(source, file).AsSpan().SequenceEqual(key)) return file;
+            }
+        return kept;
     }
 
     /// <summary>The name of a lock. It is a hash, because a path may be too long and have any characters.</summary>

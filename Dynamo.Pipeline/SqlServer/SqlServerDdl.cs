@@ -15,8 +15,7 @@ public static class SqlServerDdl
         ArgumentNullException.ThrowIfNull(map);
         SqlServerSinkOptions names = options ?? new SqlServerSinkOptions();
         IEnumerable<string> statements = SqlServerSchema.Tables(map, names).Select(t => t.Sql)
-            .Append(SqlServerSchema.RejectIndex(names)).Append(SqlServerSchema.LedgerIndex(names))
-            .Append(SqlServerSchema.SetVersion(names));
+            .Concat(SqlServerSchema.Indexes(names).Select(i => i.Sql)).Append(SqlServerSchema.InsertVersion(names));
         return string.Join(";\n\n", statements) + ";\n";
     }
 
@@ -36,7 +35,7 @@ public static class SqlServerDdl
 internal static class SqlServerSchema
 {
     /// <summary>It rises with every change of our tables; a database with a higher one is refused.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>How many bytes a clustered key may have.</summary>
     private const int KeyBytes = 900;
@@ -63,24 +62,34 @@ internal static class SqlServerSchema
     /// The columns of our own tables that a database of an older version lacks. Its ledger has no numbers for the files that are in it:
     /// they count as older than all that come.
     /// </summary>
-    public static bool IsLater(string column) => column is LedgerFileColumn
-        or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided);
+    public static bool IsLater(SqlServerSinkOptions options, string table, string column) => column is LedgerFileColumn
+        or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided)
+        || (column == nameof(RunColumns.Reason) && table == options.RunTable);
 
-    public static string RejectIndex(SqlServerSinkOptions options)
+    /// <summary>
+    /// The indexes of our own tables: the rejects of a run, the entries of the files whose rows are met, the files in quarantine, and the
+    /// runs that are open. A source cannot be sought by its name, which is too long for an index.
+    /// </summary>
+    public static IReadOnlyList<(string Table, string Name, string Sql)> Indexes(SqlServerSinkOptions options) =>
+    [
+        Index(options, options.RejectTable, "RunId"),
+        Index(options, options.LedgerTable, LedgerFileColumn),
+        Index(options, options.LedgerTable, "Outcome", "ImportedUtc"),
+        Index(options, options.RunTable, "Outcome"),
+    ];
+
+    private static (string Table, string Name, string Sql) Index(SqlServerSinkOptions options, string table, params string[] columns)
     {
-        string name = SqlServerText.Quote($"IX_{options.RejectTable}_RunId");
-        return $"CREATE INDEX {name} ON {SqlServerText.Quote(options.Schema, options.RejectTable)} (RunId)";
+        string name = $"IX_{table}_{columns[0]}", over = string.Join(", ", columns);
+        return (table, name, $"CREATE INDEX {SqlServerText.Quote(name)} ON {SqlServerText.Quote(options.Schema, table)} ({over})");
     }
 
-    /// <summary>Finds the entries of the files whose rows are met.</summary>
-    public static string LedgerIndex(SqlServerSinkOptions options)
-    {
-        string name = SqlServerText.Quote($"IX_{options.LedgerTable}_{LedgerFileColumn}");
-        return $"CREATE INDEX {name} ON {SqlServerText.Quote(options.Schema, options.LedgerTable)} ({LedgerFileColumn})";
-    }
+    /// <summary>Says which version our tables are of, once all else is there.</summary>
+    public static string UpdateVersion(SqlServerSinkOptions options) => FormattableString.Invariant(
+        $"UPDATE {SqlServerText.Quote(options.Schema, options.SchemaTable)} SET Version = {Version} WHERE Version < {Version}");
 
     /// <summary>Writes the one row of the table of versions, once all else is there.</summary>
-    public static string SetVersion(SqlServerSinkOptions options)
+    public static string InsertVersion(SqlServerSinkOptions options)
     {
         string table = SqlServerText.Quote(options.Schema, options.SchemaTable);
         string ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
@@ -154,6 +163,7 @@ internal static class SqlServerSchema
           Outcome nvarchar(20) NOT NULL,
           Host nvarchar(256) NOT NULL,
           Version nvarchar(256) NOT NULL,
+          Reason nvarchar(4000) NULL,
           {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
         )
         """;

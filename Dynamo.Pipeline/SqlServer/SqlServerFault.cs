@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -10,6 +12,12 @@ internal enum SqlServerVerdict
 
     /// <summary>A row is the reason: find it by bisection, leave it out, commit the rest.</summary>
     RowRefused,
+
+    /// <summary>
+    /// A trigger or a procedure raised it, or the whole transaction was undone. A row is the reason only if others pass; else it is the
+    /// trigger or the procedure itself.
+    /// </summary>
+    Raised,
 
     /// <summary>Neither another attempt nor fewer rows can help: missing rights or objects, a full disk, a defect of ours.</summary>
     Permanent,
@@ -24,6 +32,9 @@ internal static class SqlServerFault
     /// <summary>From this severity on, the server ends the connection.</summary>
     private const int Fatal = 20;
 
+    /// <summary>SEC_E_UNTRUSTED_ROOT: the client does not trust the server's certificate.</summary>
+    private const int UntrustedCertificate = -2146893019;
+
     public static SqlServerVerdict Judge(SqlException error)
     {
         // One exception has all errors of its batch, also those that follow from others ("the statement has been terminated"). The
@@ -32,7 +43,7 @@ internal static class SqlServerFault
         bool judged = false;
         foreach (SqlError single in error.Errors)
         {
-            if (Judge(single.Number, single.Class) is not { } verdict) continue;
+            if (Judge(single.Number, single.Class, single.Message) is not { } verdict) continue;
             if (verdict == SqlServerVerdict.Transient) return verdict;
             if (verdict > worst) worst = verdict;
             judged = true;
@@ -40,13 +51,18 @@ internal static class SqlServerFault
         return judged ? worst : SqlServerVerdict.Permanent;
     }
 
+    /// <summary>Whether fewer rows may help.</summary>
+    public static bool MayBeOfRow(SqlException error) => Judge(error) is SqlServerVerdict.RowRefused or SqlServerVerdict.Raised;
+
     /// <param name="number">
     /// The error's number. Negative numbers, and numbers below 300 with a fatal class, come from the client and the network.
     /// </param>
     /// <param name="severity">The error's class.</param>
+    /// <param name="message">The error's text, which only Babelfish needs.</param>
     /// <returns>The verdict, or null for a message that only follows another error.</returns>
-    public static SqlServerVerdict? Judge(int number, int severity) => number switch
+    public static SqlServerVerdict? Judge(int number, int severity, string message = "") => number switch
     {
+        Babelfish.NoNumber => Babelfish.Judge(message),
         // "The statement has been terminated." follows the error that matters.
         3621 => null,
         // Deadlock victim; lock request timed out; snapshot conflict; deadlock within a parallel plan; no memory for locks.
@@ -68,9 +84,9 @@ internal static class SqlServerFault
             or 4815 or 4816 or 4863 or 4864 or 4867 or 7339 =>
             SqlServerVerdict.RowRefused,
         // A trigger or a procedure throws, with a number of its own or without.
-        >= 50000 when severity is > 10 and < Fatal => SqlServerVerdict.RowRefused,
+        >= 50000 when severity is > 10 and < Fatal => SqlServerVerdict.Raised,
         // A trigger rolled the transaction back, which ends the batch.
-        3609 => SqlServerVerdict.RowRefused,
+        3609 => SqlServerVerdict.Raised,
         _ when severity >= Fatal => SqlServerVerdict.Transient,
         _ => SqlServerVerdict.Permanent,
     };
@@ -79,26 +95,67 @@ internal static class SqlServerFault
     /// <param name="error">The first error, never an error of the roll-back after it.</param>
     /// <param name="sink">The sink's name, without secrets.</param>
     /// <param name="doing">What the sink was doing, such as "copying rows".</param>
-    public static SinkException Of(SqlException error, string sink, string doing)
+    /// <param name="holder">Who holds the lock that was waited for, if the server tells.</param>
+    /// <param name="wasOpen">Whether the database has been opened before: then one that is missing comes back.</param>
+    public static SinkException Of(SqlException error, string sink, string doing, string? holder = null, bool wasOpen = true)
     {
-        SqlServerVerdict verdict = Judge(error);
-        return new SinkException(
-            $"{sink} failed while {doing}: {error.Message} (SQL Server {error.Number}). {Remedy(error.Number, verdict)}", error)
-        {
-            IsTransient = verdict == SqlServerVerdict.Transient,
-        };
+        SqlServerVerdict verdict = error.Number == 4060 && !wasOpen ? SqlServerVerdict.Permanent : Judge(error);
+        string message = Unreachable(error, sink) is { } unreachable
+            ? $"{unreachable} (while {doing})"
+            : $"{sink} failed while {doing}: {error.Message} (SQL Server {error.Number}). {Remedy(error, verdict, holder)}";
+        return new SinkException(message, error) { IsTransient = verdict == SqlServerVerdict.Transient };
     }
 
-    private static string Remedy(int number, SqlServerVerdict verdict) => number switch
+    /// <summary>Whether a statement ended because it waited too long, most likely for a lock.</summary>
+    public static bool IsLockWait(SqlException error) => error.Number == 1222 || IsSlowStatement(error)
+        || (error.Number == Babelfish.NoNumber && Babelfish.IsLockWait(error.Message));
+
+    /// <summary>SqlClient has one number for a statement and a login that take too long.</summary>
+    private static bool IsSlowStatement(SqlException error) =>
+        error.Number == -2 && error.Message.StartsWith("Execution Timeout", StringComparison.Ordinal);
+
+    /// <summary>
+    /// Why nobody answers, in words of our own. SqlClient's are the same for all of these: "error: 35 - An internal exception was caught".
+    /// </summary>
+    private static string? Unreachable(SqlException error, string sink)
     {
-        18456 or 18452 or 4060 => "Check the user, the password and the database of the connection string.",
+        string text = error.Message;
+        bool isOfCertificate = error.Number == UntrustedCertificate || error.InnerException is AuthenticationException
+            || text.Contains("certificate", StringComparison.Ordinal) || text.Contains("SSL", StringComparison.Ordinal);
+        if (error.Class < Fatal || isOfCertificate) return null;
+        if (text.Contains("error: 26", StringComparison.Ordinal))
+            return $"No server tells where the instance of {sink} is. Check the instance's name in Server=…, and that SQL Server Browser "
+                + "runs there and UDP 1434 is open; or write Server=host,port.";
+        if (error.Number == 11001 || error.InnerException is SocketException { SocketErrorCode: SocketError.HostNotFound })
+            return $"The host of {sink} is not known: check its name in Server=…, and that this machine resolves it.";
+        if (error.Number == 10061 || (text.StartsWith("A network-related", StringComparison.Ordinal)
+            && text.Contains("error: 35", StringComparison.Ordinal))
+            || error.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused })
+            return $"Nothing takes connections at {sink}: check the port in Server=host,port, that SQL Server runs there and has TCP on.";
+        if (text.Contains("pre-login handshake", StringComparison.Ordinal))
+            return $"{sink} takes a connection, but does not answer as SQL Server does: it starts or shuts down, or the port is another's.";
+        if (error.Number is 10053 or 10054 or 596 or 6005 || text.StartsWith("A transport-level error", StringComparison.Ordinal))
+            return $"{sink} ended the connection: it was shut down or restarted, or the network broke. {FirstLine(text)}";
+        return null;
+    }
+
+    private static string FirstLine(string text) => text.Split('\n', 2)[0].TrimEnd();
+
+    private static string Remedy(SqlException error, SqlServerVerdict verdict, string? holder) => error.Number switch
+    {
+        18456 or 18452 => "Check the user, the password and the database of the connection string.",
+        4060 or 911 => "There is no such database, or this user may not open it: check Database=… in the connection string.",
+        _ when IsLockWait(error) => "It waited for "
+            + (holder is null ? "a lock that another session holds, or was too slow" : $"a lock that {holder} holds")
+            + " (CommandTimeout); the same batch can be written again.",
         229 or 230 or 262 or 297 or 300 or 1088 => "Grant this user the right; the documentation of the sink lists all it needs.",
         208 or 2812 => "Check the table's name and schema, or let the sink create it.",
         207 => "Check the columns' names against the table.",
         1105 or 9002 =>
             "The database or its log is full: make room and run again; nothing of the last batch was written, and nothing is lost.",
-        -2146893019 or 20 => "The server's certificate is not trusted: install it, or its authority's, on this machine.",
+        UntrustedCertificate or 20 => "The server's certificate is not trusted: install it, or its authority's, on this machine.",
         _ when verdict == SqlServerVerdict.Transient => "The server or the network was not available; the same batch can be written again.",
+        Babelfish.NoNumber => Babelfish.Remedy(error.Message),
         _ => "Look the number up in the server's documentation.",
     };
 }

@@ -30,6 +30,7 @@ public sealed class SqlServerLedger : ILedger
             Runs = Quoted(_db.Options.RunTable),
             Rejects = Quoted(_db.Options.RejectTable),
             IsFile = "FileKey = @Key",
+            Key = ", FileKey",
             Top = "TOP (@Most)",
             Output = "OUTPUT deleted.RunId",
         };
@@ -78,38 +79,52 @@ public sealed class SqlServerLedger : ILedger
     }
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(
-        string? source, int most, CancellationToken cancellationToken = default) =>
-        ReadAsync<IReadOnlyList<QuarantinedEntry>>(async (connection, token) =>
+    public Task<long> CountQuarantinedAsync(string? source, CancellationToken cancellationToken = default) => ReadAsync(
+        (connection, token) => connection.ExecuteScalarAsync<long>(
+            _sql.QuarantineCount, new LedgerQuestion(source) { Cancellation = token }, commandTimeout: _db.CommandSeconds),
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<QuarantinedEntry>> QuarantinedAsync(
+        string? source, int most, CancellationToken cancellationToken = default)
+    {
+        IReadOnlyList<QuarantineRow> rows = await QuarantineRowsAsync(source, most, cancellationToken).ConfigureAwait(false);
+        return [.. rows.Select(row => row.ToExactEntry())];
+    }
+
+    private Task<IReadOnlyList<QuarantineRow>> QuarantineRowsAsync(string? source, int most, CancellationToken cancellationToken) =>
+        ReadAsync<IReadOnlyList<QuarantineRow>>(async (connection, token) =>
         {
             var question = new LedgerQuestion(source, most) { Cancellation = token };
             IEnumerable<QuarantineRow> rows = await connection.QueryAsync<QuarantineRow>(
                 _sql.Quarantine, question, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
-            return [.. rows.Select(row => row.ToEntry())];
+            return [.. rows];
         }, cancellationToken);
 
     /// <inheritdoc/>
     public async Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile>? files, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(source);
-        files ??= [.. (await QuarantinedAsync(source, int.MaxValue, cancellationToken).ConfigureAwait(false)).Select(entry => entry.File)];
+        IEnumerable<LedgerFile> all = files is not null
+            ? files.Select(file => new LedgerFile(source, file.Path, new FileHash(SqlServerText.FileKey(source, file))))
+            : (await QuarantineRowsAsync(source, int.MaxValue, cancellationToken).ConfigureAwait(false))
+                .Select(row => new LedgerFile(source, row.Path, new FileHash(row.FileKey)));
+        LedgerFile[] forgotten = [.. all];
         return await _db.RetryAsync(
             "changing its ledger",
-            (connection, token) => ForgetAsync(connection, source, files, token),
+            (connection, token) => ForgetAsync(connection, forgotten, token),
             cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task<int> ForgetAsync(
-        SqlConnection connection, string source, IReadOnlyCollection<SourceFile> files, CancellationToken cancellationToken)
+    private async Task<int> ForgetAsync(SqlConnection connection, LedgerFile[] files, CancellationToken cancellationToken)
     {
         SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
         try
         {
             int forgotten = 0;
-            foreach (SourceFile file in files)
+            foreach (LedgerFile file in files)
             {
-                var hash = new FileHash(SqlServerText.FileKey(source, file));
-                var key = new LedgerFile(source, file.Path, hash) { Cancellation = cancellationToken };
+                LedgerFile key = file with { Cancellation = cancellationToken };
                 await connection.ExecuteAsync(_sql.ForgetRejects, key, transaction, _db.CommandSeconds).ConfigureAwait(false);
                 // The statement returns a row for each entry, so that no number of affected rows is needed.
                 IEnumerable<long> runs = await connection.QueryAsync<long>(

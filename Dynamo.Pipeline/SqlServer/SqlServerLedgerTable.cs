@@ -2,7 +2,6 @@ using System.Data;
 using System.Data.Common;
 using System.Globalization;
 using System.Text;
-using Dapper;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
@@ -43,14 +42,6 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         for (int from = 0; from < files.Count; from += shape)
             await FindAsync(db, connection, transaction, files, from, shape, found, cancellationToken).ConfigureAwait(false);
         return found;
-    }
-
-    /// <summary>Whether the ledger has no entry of this source.</summary>
-    public async Task<bool> IsEmptyAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
-    {
-        string sql = $"SELECT TOP (1) 1 FROM {_ledger} WHERE Source = @Source";
-        var question = new LedgerQuestion(source) { Cancellation = cancellationToken };
-        return await connection.ExecuteScalarAsync<int?>(sql, question, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
     }
 
     /// <summary>Writes the entries and rejects of these files, with their final counts.</summary>

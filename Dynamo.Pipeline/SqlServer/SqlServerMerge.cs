@@ -80,7 +80,7 @@ internal sealed class SqlServerMerge<TRow>(
             await RunAsync(writing, transaction).ConfigureAwait(false);
             return null;
         }
-        catch (SqlException error) when (SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        catch (SqlException error) when (SqlServerFault.MayBeOfRow(error))
         {
             return error;
         }

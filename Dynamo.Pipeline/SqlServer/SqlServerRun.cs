@@ -32,15 +32,31 @@ internal static class SqlServerRun
         return connection.QuerySingleAsync<long>(sql, row, commandTimeout: db.CommandSeconds);
     }
 
+    /// <summary>
+    /// Whether no other run of this source was recorded, so that the ledger has no file of it. It is asked here, since the ledger has too
+    /// many rows to be read for a source that it may not have. Should rows of runs have been deleted, files are read again, and the key of
+    /// the ledger keeps them from being loaded twice.
+    /// </summary>
+    public static async Task<bool> IsFirstAsync(
+        SqlServerDb db, SqlConnection connection, string source, long runId, CancellationToken cancellationToken)
+    {
+        string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        var row = new RunRow { Source = source, RunId = runId, Cancellation = cancellationToken };
+        string sql = $"SELECT TOP (1) 1 FROM {table} WHERE Source = @Source AND RunId <> @RunId";
+        return await connection.ExecuteScalarAsync<int?>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
+    }
+
     /// <summary>Closes the row with the final counts.</summary>
     public static Task EndAsync(
-        SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+        SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, string? reason,
+        CancellationToken cancellationToken)
     {
         string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
         var row = new RunRow
         {
             RunId = runId,
             Outcome = LedgerOutcome.Of(outcome),
+            Reason = reason is null ? null : RunColumns.Shortened(reason),
             EndedUtc = db.Options.TimeProvider.GetUtcNow().UtcDateTime,
             Listed = books.Listed,
             Loaded = books.Loaded,
@@ -59,7 +75,7 @@ internal static class SqlServerRun
             Bytes = books.Bytes,
             Cancellation = cancellationToken,
         };
-        string sql = $"UPDATE {table} SET Outcome = @Outcome, EndedUtc = @EndedUtc, {s_counts} WHERE RunId = @RunId";
+        string sql = $"UPDATE {table} SET Outcome = @Outcome, EndedUtc = @EndedUtc, Reason = @Reason, {s_counts} WHERE RunId = @RunId";
         return connection.ExecuteAsync(sql, row, commandTimeout: db.CommandSeconds);
     }
 }

@@ -6,9 +6,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// <summary>Creates missing tables and refuses tables that do not fit, before the first row.</summary>
 internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> map)
 {
-    /// <summary>
-    /// The server's errors for what another run created in the meantime: a table, an index, a column, the row of the table of versions.
-    /// </summary>
+    /// <summary>SQL Server's errors for a table, an index, a column, or the row of the table of versions that is there already.</summary>
     private static readonly int[] s_existsAlready = [2714, 1913, 2705, 2627];
 
     private readonly SqlServerSinkOptions _options = db.Options;
@@ -22,18 +20,18 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     /// <summary>Creates the missing tables if the options allow it, and describes the row table.</summary>
     public async Task<SqlServerTarget<TRow>> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
+        db.Objects = _objects;
         SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options))
         {
             if (IdOf(found, table) is not null) continue;
             if (!_options.CreateTables)
                 throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
-            await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
-            if (table == _options.RejectTable)
-                await CreateAsync(connection, SqlServerSchema.RejectIndex(_options), cancellationToken).ConfigureAwait(false);
+            await CreateAsync(connection, sql, Exists(table), cancellationToken).ConfigureAwait(false);
         }
-        IReadOnlyList<string> older = await CheckOwnAsync(connection, found, cancellationToken).ConfigureAwait(false);
-        if (found.Versions is null || older.Count > 0 || await IsUnversionedAsync(connection, cancellationToken).ConfigureAwait(false))
+        IReadOnlyList<(string Sql, string Exists)> older = await CheckOwnAsync(connection, found, cancellationToken).ConfigureAwait(false);
+        int? version = found.Versions is null ? null : await VersionAsync(connection, cancellationToken).ConfigureAwait(false);
+        if (version is null || older.Count > 0 || (version < SqlServerSchema.Version && _options.CreateTables))
             await UpgradeAsync(connection, older, cancellationToken).ConfigureAwait(false);
         return await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false)
             ?? throw Misfit($"the table {_options.Schema}.{map.Name} is missing");
@@ -44,8 +42,30 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     {
         SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
         await CheckOwnAsync(connection, found, cancellationToken).ConfigureAwait(false);
-        if (found.Versions is not null) await IsUnversionedAsync(connection, cancellationToken).ConfigureAwait(false);
-        return await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false);
+        await CheckRightsAsync(connection, found, cancellationToken).ConfigureAwait(false);
+        if (found.Versions is not null) await VersionAsync(connection, cancellationToken).ConfigureAwait(false);
+        SqlServerTarget<TRow>? target = await CompareAsync(connection, found, cancellationToken).ConfigureAwait(false);
+        if (target is not null) target.ToCreate = MissingIn(found);
+        return target;
+    }
+
+    private string[] MissingIn(SqlServerCatalogue.ObjectsRow found) =>
+        [.. SqlServerSchema.Tables(map, _options).Select(t => t.Table).Where(table => IdOf(found, table) is null)];
+
+    private async Task CheckRightsAsync(
+        SqlConnection connection, SqlServerCatalogue.ObjectsRow found, CancellationToken cancellationToken)
+    {
+        string[] missing = MissingIn(found);
+        List<string> lacking =
+            await SqlServerRights.LackingAsync(db, connection, _objects, cancellationToken).ConfigureAwait(false);
+        if (lacking.Count > 0)
+            throw Misfit($"this user lacks {string.Join(", ", lacking)}. Grant it; the documentation of the sink lists all that is needed");
+        if (missing.Length == 0) return;
+        lacking = await SqlServerRights.LackingToCreateAsync(db, connection, cancellationToken).ConfigureAwait(false);
+        if (lacking.Count > 0)
+            throw Misfit(
+                $"{string.Join(", ", missing.Select(table => Quoted(db, table)))} {(missing.Length == 1 ? "is" : "are")} missing, and this "
+                + $"user may not create tables: it lacks {string.Join(", ", lacking)}. dynamo schema prints the statements");
     }
 
     private Task<SqlServerCatalogue.ObjectsRow> FindAsync(SqlConnection connection, CancellationToken cancellationToken)
@@ -83,7 +103,11 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
 
     private static string Quoted(SqlServerDb db, string name) => SqlServerText.Quote(db.Options.Schema, name);
 
-    private async Task CreateAsync(SqlConnection connection, string sql, CancellationToken cancellationToken)
+    /// <summary>
+    /// Creates something. If that fails and the thing is there, another run was first. Other servers have other errors for that, so it is
+    /// looked for.
+    /// </summary>
+    private async Task CreateAsync(SqlConnection connection, string sql, string exists, CancellationToken cancellationToken)
     {
         try
         {
@@ -93,7 +117,21 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         {
             // Another run created it first.
         }
+        catch (SqlException) when (connection.State == System.Data.ConnectionState.Open)
+        {
+            if (!await IsThereAsync(connection, exists, cancellationToken).ConfigureAwait(false)) throw;
+        }
     }
+
+    private string Exists(string table) => $"SELECT 1 WHERE {Id(table)} IS NOT NULL";
+
+    private string ExistsColumn(string table, string column) =>
+        $"SELECT 1 FROM sys.columns WHERE object_id = {Id(table)} AND name = {SqlServerText.Literal(column)}";
+
+    private string ExistsIndex(string table, string index) =>
+        $"SELECT 1 FROM sys.indexes WHERE object_id = {Id(table)} AND name = {SqlServerText.Literal(index)}";
+
+    private string Id(string table) => $"OBJECT_ID({SqlServerText.Literal(Quoted(db, table))})";
 
     private void CheckColumn(RowColumn<TRow> column, SqlServerTable rows)
     {
@@ -144,14 +182,14 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
 
     /// <summary>Refuses tables with our names that are not ours.</summary>
     /// <returns>The statements that bring tables of an older version up to date.</returns>
-    private async Task<IReadOnlyList<string>> CheckOwnAsync(
+    private async Task<IReadOnlyList<(string Sql, string Exists)>> CheckOwnAsync(
         SqlConnection connection, SqlServerCatalogue.ObjectsRow found, CancellationToken cancellationToken)
     {
         IEnumerable<SqlServerCatalogue.OwnColumnRow> rows = await connection.QueryAsync<SqlServerCatalogue.OwnColumnRow>(
             SqlServerCatalogue.OwnColumns, _objects with { Cancellation = cancellationToken },
             commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         ILookup<int, string> columns = rows.ToLookup(row => row.TableId, row => row.Name);
-        var older = new List<string>();
+        var older = new List<(string Sql, string Exists)>();
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options).Where(t => t.Table != map.Name))
         {
             if (IdOf(found, table) is not { } id)
@@ -164,20 +202,21 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             {
                 string column = line.Split(' ')[0];
                 if (columns[id].Contains(column, StringComparer.OrdinalIgnoreCase)) continue;
-                if (!SqlServerSchema.IsLater(column))
+                if (!SqlServerSchema.IsLater(_options, table, column))
                     throw Misfit($"the table {table} is not ours: it has no column {column}. Name another table in the options");
-                older.Add($"ALTER TABLE {Quoted(db, table)} ADD {line}");
+                older.Add(($"ALTER TABLE {Quoted(db, table)} ADD {line}", ExistsColumn(table, column)));
             }
         }
         return older.Count == 0 || _options.CreateTables
             ? older
             : throw Misfit(
                 "its tables are of an older version and CreateTables is off. Bring them up to date: "
-                + string.Join("; ", [.. older, SqlServerSchema.LedgerIndex(_options)]));
+                + string.Join("; ", [.. older.Select(o => o.Sql), .. SqlServerSchema.Indexes(_options).Select(i => i.Sql),
+                    SqlServerSchema.UpdateVersion(_options)]));
     }
 
-    /// <summary>Whether the table of versions has no row yet. A row of a newer version is refused.</summary>
-    private async Task<bool> IsUnversionedAsync(SqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The version of our tables, or null if they do not tell yet. A newer one is refused.</summary>
+    private async Task<int?> VersionAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
         var question = new LedgerQuestion { Cancellation = cancellationToken };
         int? version = await connection.ExecuteScalarAsync<int?>(
@@ -186,20 +225,28 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             throw Misfit(
                 $"it was written by a newer version of this library: found schema {version}, expected at most {SqlServerSchema.Version}. "
                 + "Update the program, or name another database");
-        return version is null;
+        return version;
     }
 
     /// <summary>
     /// Completes our own tables. The row of the table of versions comes last: if a run ends before that, the next one does all of it again.
     /// </summary>
-    private async Task UpgradeAsync(SqlConnection connection, IReadOnlyList<string> older, CancellationToken cancellationToken)
+    private async Task UpgradeAsync(
+        SqlConnection connection, IReadOnlyList<(string Sql, string Exists)> older, CancellationToken cancellationToken)
     {
-        foreach (string sql in older)
-            await CreateAsync(connection, sql, cancellationToken).ConfigureAwait(false);
+        foreach ((string sql, string exists) in older)
+            await CreateAsync(connection, sql, exists, cancellationToken).ConfigureAwait(false);
         if (_options.CreateTables)
-            await CreateAsync(connection, SqlServerSchema.LedgerIndex(_options), cancellationToken).ConfigureAwait(false);
-        await CreateAsync(connection, SqlServerSchema.SetVersion(_options), cancellationToken).ConfigureAwait(false);
+            foreach ((string table, string name, string sql) in SqlServerSchema.Indexes(_options))
+                if (!await IsThereAsync(connection, ExistsIndex(table, name), cancellationToken).ConfigureAwait(false))
+                    await CreateAsync(connection, sql, ExistsIndex(table, name), cancellationToken).ConfigureAwait(false);
+        string any = $"SELECT 1 FROM {_objects.Versions}", insert = SqlServerSchema.InsertVersion(_options);
+        await CreateAsync(connection, insert, any, cancellationToken).ConfigureAwait(false);
+        await db.ExecuteAsync(connection, null, SqlServerSchema.UpdateVersion(_options), cancellationToken).ConfigureAwait(false);
     }
+
+    private async Task<bool> IsThereAsync(SqlConnection connection, string exists, CancellationToken cancellationToken) =>
+        (await db.QueryAsync(connection, null, exists, row => row.GetInt32(0), cancellationToken).ConfigureAwait(false)).Count > 0;
 
     private static bool Takes(string type, ColumnKind kind) => kind switch
     {

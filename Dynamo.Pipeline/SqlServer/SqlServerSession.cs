@@ -42,7 +42,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
                 SqlServerTarget<TRow> target = await check.RunAsync(connection, token).ConfigureAwait(false);
                 long runId = await SqlServerRun.StartAsync(db, connection, run, token).ConfigureAwait(false);
                 var ledger = new SqlServerLedgerTable(db.Options, run.Source, runId);
-                bool isEmpty = await ledger.IsEmptyAsync(db, connection, token).ConfigureAwait(false);
+                bool isEmpty = await SqlServerRun.IsFirstAsync(db, connection, run.Source, runId, token).ConfigureAwait(false);
                 return new SqlServerSession<TRow>(db, lease, target, ledger, runId, run.MaxBadRows, isEmpty);
             }, cancellationToken).ConfigureAwait(false);
         }
@@ -87,10 +87,10 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         return results;
     }
 
-    public Task EndAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
+    public Task EndAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
         _db.RetryAsync("closing the run", async (connection, token) =>
         {
-            await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, token).ConfigureAwait(false);
+            await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, reason, token).ConfigureAwait(false);
             return true;
         }, cancellationToken);
 

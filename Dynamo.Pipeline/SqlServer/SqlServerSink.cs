@@ -93,12 +93,16 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public int LaneOf(FileRows<TRow> file, int lanes) => Session.LaneOf(file, lanes);
 
     /// <inheritdoc/>
-    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
+    public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
+        EndRunAsync(outcome, books, null, cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(books);
         try
         {
-            await Session.EndAsync(outcome, books, cancellationToken).ConfigureAwait(false);
+            await Session.EndAsync(outcome, books, reason, cancellationToken).ConfigureAwait(false);
         }
         finally
         {

@@ -13,7 +13,15 @@ internal sealed class SqlServerStaging<TRow>(
 {
     private const int MostAttempts = 10_000, MostFruitless = 5, MostInAList = 1000;
 
+    /// <summary>So many rows are tried alone before a trigger or a procedure is taken for broken.</summary>
+    private const int MostSamples = 32;
+
+    private volatile bool _hasWritten;
+
     private readonly SqlServerMergeSql<TRow> _sql = new(target, db.Options);
+
+    /// <summary>Rows of this run are in the table: whatever refuses rows takes some.</summary>
+    public void HasWritten() => _hasWritten = true;
 
     private SqlServerMerge<TRow> Merge => new(db, target, _sql, turns);
 
@@ -58,10 +66,12 @@ internal sealed class SqlServerStaging<TRow>(
             await turns.MergeAsync(writing.Connection, transaction, writing.Parts, writing.Cancellation).ConfigureAwait(false);
             await commit.FindKnownAsync(writing, transaction).ConfigureAwait(false);
             await DropFilesAsync(writing, transaction, writing.Places(w => w is { IsKnown: true, Ordinal: > 0 })).ConfigureAwait(false);
-            return (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false))
+            bool isWritten = (writing.Staged == 0 || await IsMergedAsync(writing, transaction).ConfigureAwait(false))
                 && await commit.CommitAsync(writing, transaction).ConfigureAwait(false);
+            if (isWritten && writing.Staged > 0) HasWritten();
+            return isWritten;
         }
-        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.Judge(error) == SqlServerVerdict.RowRefused)
+        catch (SqlException error) when (!writing.IsCommitting && SqlServerFault.MayBeOfRow(error))
         {
             refusal = error;
         }
@@ -94,6 +104,7 @@ internal sealed class SqlServerStaging<TRow>(
         if (await Merge.TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
         List<long> rows = await db.QueryAsync(
             writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
+        if (SqlServerFault.Judge(error) == SqlServerVerdict.Raised) await ThrowIfNonePassesAsync(writing, rows).ConfigureAwait(false);
         var search = new SqlServerBisection<TRow>(Merge, writing);
         await search.SearchAsync(rows, error).ConfigureAwait(false);
         foreach ((long place, SqlException reason) in search.Found.OrderBy(f => f.Key))
@@ -111,6 +122,25 @@ internal sealed class SqlServerStaging<TRow>(
             work.JudgeLate(writing.MaxBadRows);
         }
         return search.Found.Count > 0;
+    }
+
+    /// <summary>
+    /// What a trigger or a procedure raises may be about one row, or about none. If it takes no row of the batch alone, it is about none,
+    /// unless the batch is of one file and others were written before it.
+    /// </summary>
+    private async Task ThrowIfNonePassesAsync(SqlServerWriting<TRow> writing, List<long> rows)
+    {
+        int files = rows.Select(StagedPlace.FileOf).Distinct().Count();
+        if (rows.Count == 0 || (_hasWritten && files == 1)) return;
+        long[] samples = [.. Enumerable.Range(0, MostSamples)
+            .Select(i => rows[(int)((long)i * (rows.Count - 1) / (MostSamples - 1))]).Distinct()];
+        SqlException? last = null;
+        foreach (long row in samples)
+            if ((last = await Merge.TryAsync(writing, row, row).ConfigureAwait(false)) is null) return;
+        string who = db.Options.Procedure is { } procedure ? $"the procedure {procedure}" : $"the triggers of {target.Name}";
+        throw new SinkException(
+            $"{db.Name} refused each of {samples.Length} rows that were tried alone, of {rows.Count} in {files} files, so the rows are not "
+            + $"the reason: {last!.Message} (SQL Server {last.Number}). Look at {who}; nothing of the batch was written.", last);
     }
 
     /// <summary>Removes the staged rows of files that turned out to be bad.</summary>

@@ -35,6 +35,9 @@ internal sealed class SqlServerTarget<TRow>
 
     public SqlServerKeyParts<TRow> Parts { get; }
 
+    /// <summary>Tables that the first run creates, in a database that was only looked at.</summary>
+    public IReadOnlyList<string> ToCreate { get; set; } = [];
+
     /// <summary>The column for each row's file, unless it has another type or purpose.</summary>
     public static SqlServerTableColumn? FileColumnOf(RowMap<TRow> map, SqlServerTable table, SqlServerSinkOptions options) =>
         table.Find(options.FileColumn) is { IsReadOnly: false, Type: "int" or "bigint" } found

@@ -15,8 +15,12 @@ internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> tar
     /// <summary>A merge of more parts locks the table, which costs less than so many locks.</summary>
     private const int Most = SqlServerKeyParts<TRow>.Count / 2;
 
-    /// <summary>With these, every error ends the whole transaction. No part of it is ever kept.</summary>
-    private const string Settings = "SET XACT_ABORT ON; SET NOCOUNT ON;";
+    /// <summary>
+    /// With these, every error ends the whole transaction, and no part of it is ever kept. And a statement that waits for a lock is ended
+    /// by the server before the client ends it, so that its error says what was waited for.
+    /// </summary>
+    private string Settings => string.Create(
+        CultureInfo.InvariantCulture, $"SET XACT_ABORT ON; SET NOCOUNT ON; SET LOCK_TIMEOUT {(int)(0.9 * Patience)};");
 
     private readonly string _lock = SqlServerText.LockName("write", target.Name);
 

@@ -53,17 +53,10 @@ internal static class SqliteRun
         int parameter = 0;
         end.Text(++parameter, LedgerOutcome.Of(outcome));
         end.Time(++parameter, options.TimeProvider.GetUtcNow().UtcDateTime);
-        end.Text(++parameter, reason is null ? null : Shortened(reason));
+        end.Text(++parameter, reason is null ? null : RunColumns.Shortened(reason));
         foreach ((_, Func<RunBooks, long> of) in RunColumns.Counts)
             end.Int64(++parameter, of(books));
         end.Int64(++parameter, runId);
         end.Run("closing the run");
-    }
-
-    /// <summary>A message may hold what is in a file.</summary>
-    private static string Shortened(string reason)
-    {
-        const int Longest = 1000;
-        return reason.Length <= Longest ? reason : reason[..Longest] + "…";
     }
 }

@@ -115,6 +115,12 @@ public sealed record RunStart(string Source, DateTime StartedUtc, string Host, s
     /// waited for, comes first. From any thread, as often as it likes. Default: does nothing.
     /// </summary>
     public Action<string, TimeSpan> Waits { get; init; } = static (_, _) => { };
+
+    /// <summary>
+    /// How long the sink may try again by itself what the pipeline does not, such as a look-up, once the run has begun:
+    /// <see cref="PipelineOptions.RetryFor"/>. Default zero: as the sink likes.
+    /// </summary>
+    public TimeSpan RetryFor { get; init; }
 }
 
 /// <summary>How a run ended.</summary>

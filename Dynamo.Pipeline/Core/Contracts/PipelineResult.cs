@@ -14,6 +14,12 @@ namespace Dynamo.Pipeline;
 /// </param>
 public sealed record PipelineResult(RunBooks Books, TimeSpan Elapsed, bool WasCancelled, IReadOnlyList<FileResult> Notable)
 {
+    /// <summary>How often a batch was written again after an error of the sink.</summary>
+    public int Retries { get; init; }
+
+    /// <summary>Why a batch was written again the last time; <see langword="null"/> if none was.</summary>
+    public string? LastRetry { get; init; }
+
     /// <summary>The books, the elapsed time, and whether the run was stopped early.</summary>
     /// <returns>One line for people.</returns>
     public override string ToString() =>
@@ -31,4 +37,7 @@ public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed,
     /// written since.
     /// </summary>
     public string? Waiting { get; init; }
+
+    /// <summary>How often a batch was written again up to now. When it grows, <see cref="Waiting"/> says why.</summary>
+    public int Retries { get; init; }
 }

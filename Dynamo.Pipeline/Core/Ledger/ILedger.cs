@@ -34,6 +34,17 @@ public interface ILedger
     /// <exception cref="SinkException">The database cannot be read, or it does not have the table.</exception>
     Task<DateTime?> NewestAsync<TRow>(RowMap<TRow> map, CancellationToken cancellationToken = default) => Task.FromResult<DateTime?>(null);
 
+    /// <summary>
+    /// Counts the files in quarantine. Default: from <see cref="TotalsAsync"/>. A database that can count them without reading the entries
+    /// of all loaded files does.
+    /// </summary>
+    /// <param name="source">The source's <see cref="IFileSource.Name"/>, or <see langword="null"/> for all sources.</param>
+    /// <param name="cancellationToken">Cancels the query.</param>
+    /// <returns>How many files are in quarantine.</returns>
+    /// <exception cref="SinkException">The database cannot be read, or no import has been run into it.</exception>
+    async Task<long> CountQuarantinedAsync(string? source, CancellationToken cancellationToken = default) =>
+        (await TotalsAsync(source, cancellationToken).ConfigureAwait(false)).Quarantined;
+
     /// <summary>Gets the files in quarantine, oldest first.</summary>
     /// <param name="source">The source's <see cref="IFileSource.Name"/>, or <see langword="null"/> for all sources.</param>
     /// <param name="most">The most files to return.</param>

@@ -23,6 +23,9 @@ internal sealed record LedgerSql
     /// <summary>The condition that finds one file in <see cref="Entries"/> by its key.</summary>
     public required string IsFile { get; init; }
 
+    /// <summary>The column with the key of a file, for databases that have one, such as <c>, FileKey</c>.</summary>
+    public string Key { get; init; } = "";
+
     /// <summary>Limits the number of rows, for databases that write it after SELECT, such as <c>TOP (@Most)</c>.</summary>
     public string Top { get; init; } = "";
 
@@ -46,9 +49,12 @@ internal sealed record LedgerSql
         """;
 
     public string Quarantine => $"""
-        SELECT {Top} Source, Path, Size, ModifiedUtc, Reason, ImportedUtc
+        SELECT {Top} Source, Path, Size, ModifiedUtc, Reason, ImportedUtc{Key}
         FROM {Ledger} WHERE {IsQuarantined} AND {IsOfSource} ORDER BY ImportedUtc, Path {Limit}
         """;
+
+    /// <summary>Reads no entry of a loaded file, if there is an index that begins with the outcome.</summary>
+    public string QuarantineCount => $"SELECT COUNT(*) FROM {Ledger} WHERE {IsQuarantined} AND {IsOfSource}";
 
     /// <summary>Run it before <see cref="ForgetFile"/>, because it finds the rejects by the entry of the file.</summary>
     public string ForgetRejects =>

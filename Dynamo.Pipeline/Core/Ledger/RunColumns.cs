@@ -75,6 +75,13 @@ internal abstract record RunColumns : SqlArguments
 
     public long Bytes { get; init; }
 
+    /// <summary>A reason for the table. A message may hold what is in a file.</summary>
+    public static string Shortened(string reason)
+    {
+        const int Longest = 1000;
+        return reason.Length <= Longest ? reason : reason[..Longest] + "…";
+    }
+
     public ImportedRun ToRun()
     {
         var books = new RunBooks

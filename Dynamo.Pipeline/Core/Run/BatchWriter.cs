@@ -16,6 +16,12 @@ internal sealed class BatchWriter<TRow>(
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
 
+    /// <summary>When the first attempt failed.</summary>
+    private static readonly ResiliencePropertyKey<long> s_failing = new("dynamo.failing");
+
+    /// <summary>How often a streamed file is read again, unless the options say how often a batch is written again.</summary>
+    private const int MostReadings = 5;
+
     private readonly Lazy<ResiliencePipeline> _retry = new(() => Retry(run));
 
     public async Task WriteAsync(FileRows<TRow>[] files)
@@ -58,19 +64,29 @@ internal sealed class BatchWriter<TRow>(
     private async Task<FileResult[]> WriteWithRetriesAsync(FileRows<TRow>[] files)
     {
         Exception? failed;
+        long failing;
         try
         {
             return await WriteOnceAsync(files, run.Aborting).ConfigureAwait(false);
         }
-        catch (Exception error) when (IsWorthARetry(error) && run.Options.WriteRetries > 0)
+        catch (Exception error) when (IsWorthARetry(error) && run.Options.WriteRetries != 0)
         {
-            failed = error;
+            (failed, failing) = (error, run.Options.TimeProvider.GetTimestamp());
         }
-        return await _retry.Value.ExecuteAsync(
-            token => Interlocked.Exchange(ref failed, null) is { } first
-                ? ValueTask.FromException<FileResult[]>(first)
-                : WriteOnceAsync(files, token),
-            run.Aborting).ConfigureAwait(false);
+        ResilienceContext context = ResilienceContextPool.Shared.Get(run.Aborting);
+        context.Properties.Set(s_failing, failing);
+        try
+        {
+            return await _retry.Value.ExecuteAsync(
+                attempt => Interlocked.Exchange(ref failed, null) is { } first
+                    ? ValueTask.FromException<FileResult[]>(first)
+                    : WriteOnceAsync(files, attempt.CancellationToken),
+                context).ConfigureAwait(false);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
     }
 
     /// <summary>
@@ -102,19 +118,28 @@ internal sealed class BatchWriter<TRow>(
     private static ResiliencePipeline Retry(PipelineRun run) => new ResiliencePipelineBuilder { TimeProvider = run.Options.TimeProvider }
         .AddRetry(new RetryStrategyOptions
         {
-            ShouldHandle = new PredicateBuilder().Handle<Exception>(IsWorthARetry),
-            MaxRetryAttempts = run.Options.WriteRetries,
+            ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception switch
+            {
+                UnreadableFileException => run.Options.WriteRetries is not null || attempt.AttemptNumber < MostReadings,
+                { } error => IsWorthARetry(error) && IsInTime(run.Options, attempt.Context),
+                null => false,
+            }),
+            MaxRetryAttempts = run.Options.WriteRetries ?? int.MaxValue,
             Delay = run.Options.RetryDelay,
             MaxDelay = s_longestPause,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
             OnRetry = retry =>
             {
-                run.Wait($"a batch is written again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
+                run.Retries($"a batch is written again: {retry.Outcome.Exception?.Message}", retry.RetryDelay);
                 return default;
             },
         })
         .Build();
+
+    private static bool IsInTime(PipelineOptions options, ResilienceContext context) =>
+        options.RetryFor == Timeout.InfiniteTimeSpan
+        || options.TimeProvider.GetElapsedTime(context.Properties.GetValue(s_failing, 0)) < options.RetryFor;
 
     private static bool IsWorthARetry(Exception error) => error is SinkException { IsTransient: true } or UnreadableFileException;
 }

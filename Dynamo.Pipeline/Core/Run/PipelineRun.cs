@@ -29,7 +29,8 @@ internal sealed class PipelineRun : IDisposable
     private readonly long _startedAt;
     private ExceptionDispatchInfo? _fault, _declined;
     private long _moves, _patientUntil;
-    private string? _waiting;
+    private string? _waiting, _retrying, _lastRetry;
+    private int _retries;
     private IReadOnlyList<(IDataflowBlock Block, string Name)> _users = [];
 
     public PipelineRun(PipelineOptions options, CancellationToken stopping)
@@ -90,29 +91,50 @@ internal sealed class PipelineRun : IDisposable
         }
     }
 
+    /// <summary>A batch is written again after a pause.</summary>
+    /// <param name="why">Why.</param>
+    /// <param name="pause">The pause.</param>
+    public void Retries(string why, TimeSpan pause)
+    {
+        Wait(why, pause);
+        Volatile.Write(ref _retrying, why);
+        Volatile.Write(ref _lastRetry, why);
+        Interlocked.Increment(ref _retries);
+    }
+
     /// <summary>What somebody waited for is there.</summary>
-    public void WaitIsOver() => Volatile.Write(ref _waiting, null);
+    public void WaitIsOver()
+    {
+        Volatile.Write(ref _waiting, null);
+        Volatile.Write(ref _retrying, null);
+    }
 
     public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone)
     {
-        Waiting = Volatile.Read(ref _waiting),
+        Waiting = Volatile.Read(ref _retrying) ?? Volatile.Read(ref _waiting),
+        Retries = Volatile.Read(ref _retries),
     };
 
     public PipelineResult Result()
     {
         bool cancelled = !IsComplete && Stopping.IsCancellationRequested;
         lock (_notable)
-            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), cancelled, [.. _notable]);
+            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), cancelled, [.. _notable])
+            {
+                Retries = Volatile.Read(ref _retries),
+                LastRetry = Volatile.Read(ref _lastRetry),
+            };
     }
 
     public RunStart Describe(string source)
     {
         string version = typeof(PipelineRun).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
             ?? "unknown";
-        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows) 
+        return new RunStart(source, _started.UtcDateTime, Environment.MachineName, version, Options.MaxBadRows)
         {
             Settings = Options.Settings,
             Waits = Wait,
+            RetryFor = Options.RetryFor,
         };
     }
 

@@ -24,7 +24,8 @@ internal sealed class StoreConnection : IDisposable
 
     /// <param name="path">The store.</param>
     /// <param name="babelfish">Whether the catalogue has names in lower case.</param>
-    public StoreConnection(string path, bool babelfish)
+    /// <param name="denied">The rights that a user does not have.</param>
+    public StoreConnection(string path, bool babelfish, IReadOnlyDictionary<string, bool> denied)
     {
         IsBabelfish = babelfish;
         _connection = new SqliteConnection(
@@ -32,6 +33,8 @@ internal sealed class StoreConnection : IDisposable
         _connection.Open();
         Handle = _connection.Handle!;
         StoreFunctions.Register(_connection, babelfish);
+        _connection.CreateFunction(
+            "HAS_PERMS_BY_NAME", (string name, string kind, string right) => denied.ContainsKey($"{right} {name}") ? 0 : 1);
         _connection.CreateFunction("tds_triggers", () => FiresTriggers);
         raw.sqlite3_busy_timeout(Handle, 10_000);
         // SQL Server finds columns only; SQLite would read an unknown quoted name as a text.

@@ -23,6 +23,11 @@ internal sealed class TdsStore : IDisposable
 
     public bool IsBabelfish { get; }
 
+    /// <summary>
+    /// The rights that a user does not have, as <c>HAS_PERMS_BY_NAME</c> tells them, such as <c>INSERT [dbo].[Reading]</c>.
+    /// </summary>
+    public ConcurrentDictionary<string, bool> Denied { get; } = new(StringComparer.OrdinalIgnoreCase);
+
     public SemaphoreSlim Writer { get; } = new(1, 1);
 
     public AppLocks AppLocks { get; } = new();
@@ -32,7 +37,7 @@ internal sealed class TdsStore : IDisposable
 
     public long NextTransaction() => Interlocked.Increment(ref _transactions);
 
-    public StoreConnection Open() => new(Path.Combine(_folder, "store.db"), IsBabelfish);
+    public StoreConnection Open() => new(Path.Combine(_folder, "store.db"), IsBabelfish, Denied);
 
     public void Dispose()
     {
