@@ -113,6 +113,34 @@ internal sealed class NewContentTests
         Assert.That(import.Query("select count(*) || ' ' || count(distinct FileId) from ImportedFile"), Is.EqualTo(new[] { "60 60" }));
     }
 
+    [Test]
+    public async Task It_is_imported_into_SQL_Server_too([Values] bool streamed, [Values] bool babelfish, CancellationToken token)
+    {
+        using var folder = new ScratchFolder();
+        await using var database = new SqlServerTestDatabase(babelfish: babelfish);
+        var results = new List<PipelineResult>();
+        foreach (string[] rows in new string[][] { [One], [Two], [Two], [] })
+        {
+            if (rows.Length > 0)
+            {
+                await File.WriteAllTextAsync(folder["a.csv"], ImportFolder.Header + rows[0] + '\n', token);
+                File.SetLastWriteTimeUtc(folder["a.csv"], s_time);
+            }
+            await using var source = new FolderSource(folder.Path, new FolderSourceOptions { AfterCommit = AfterCommit.Archive });
+            await using SqlServerSink<Reading> sink = database.NewSink();
+            results.Add(await FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default))
+                .WriteTo(sink, new PipelineOptions { StreamAbove = streamed ? 0 : 1 << 20, Settings = "by a test" }).RunAsync(null, token));
+        }
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(results.Select(r => (r.Books.Listed, r.Books.Loaded)), Is.EqualTo(new[] { (1L, 1L), (1L, 1L), (1L, 0L), (0L, 0L) }));
+            Assert.That(database.Readings().Select(r => r.Value), Is.EqualTo(new[] { 2.0 }));
+            Assert.That(database.Ledger().Count, Is.EqualTo(1));
+            Assert.That(Directory.GetFiles(folder["archive"]), Has.Length.EqualTo(2));
+        });
+    }
+
     private static ImportFolder Import(AfterCommit after, bool streamed) => new()
     {
         Folder = new FolderSourceOptions { AfterCommit = after },

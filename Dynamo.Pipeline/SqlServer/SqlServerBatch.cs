@@ -61,8 +61,7 @@ internal sealed class SqlServerBatch<TRow>
         SqlServerWriting<TRow>? writing = null;
         try
         {
-            SourceFile[] files = [.. works.Select(w => w.File)];
-            if (await _commit.ResolveAsync(connection, files, cancellationToken).ConfigureAwait(false) is { } results) return results;
+            if (await _commit.ResolveAsync(connection, works, cancellationToken).ConfigureAwait(false) is { } results) return results;
             writing = new SqlServerWriting<TRow>(works, _source, _maxBadRows, isContested, connection, cancellationToken);
             if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
                 return [.. works.Select(w => w.Result())];

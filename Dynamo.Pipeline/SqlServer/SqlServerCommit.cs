@@ -30,8 +30,12 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         Dictionary<int, LedgerEntry> known = await ledger.FindAsync(
             db, writing.Connection, transaction, [.. offered.Select(w => w.File)], writing.Cancellation).ConfigureAwait(false);
         for (int i = 0; i < offered.Length; i++)
-            offered[i].IsKnown = known.ContainsKey(i);
+            offered[i].IsKnown = known.TryGetValue(i, out LedgerEntry? entry) && IsOf(entry, offered[i]);
     }
+
+    /// <summary>Whether an entry is of this very content, and not of one that had its path, size and time before.</summary>
+    private static bool IsOf(LedgerEntry entry, FileWork<TRow> work) =>
+        !work.Rows.HasNewContent || entry.ContentHash == work.Rows.ContentHash;
 
     /// <returns>
     /// False if another transaction entered one of the files first. Then nothing is committed, and the next attempt finds the entry.
@@ -42,6 +46,8 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         FileWork<TRow>[] entered = [.. writing.Ordered.Where(w => w.Outcome != FileOutcome.Deferred && !w.IsKnown)];
         try
         {
+            IEnumerable<SourceFile> replaced = entered.Where(w => w.Rows.HasNewContent).Select(w => w.File);
+            await ledger.ForgetAsync(db, writing.Connection, transaction, replaced).ConfigureAwait(false);
             await ledger.WriteAsync(copy, writing, transaction, entered).ConfigureAwait(false);
         }
         catch (SqlException error) when (error.Number is DuplicateKey or DuplicateIndex)
@@ -63,8 +69,9 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     /// entries. So it waits for a commit that is still running, and a commit that has not happened by then cannot happen any more:
     /// the server held its locks until it gave the transaction up.
     /// </summary>
-    public async Task<FileResult[]?> ResolveAsync(SqlConnection connection, SourceFile[] files, CancellationToken cancellationToken)
+    public async Task<FileResult[]?> ResolveAsync(SqlConnection connection, FileWork<TRow>[] works, CancellationToken cancellationToken)
     {
+        SourceFile[] files = [.. works.Select(w => w.File)];
         if (!IsInDoubt(files)) return null;
         SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
         try
@@ -75,7 +82,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
             for (int i = 0; i < files.Length; i++)
                 _inDoubt.TryRemove(files[i], out remembered[i]);
             // It was one transaction, so one entry proves them all.
-            bool happened = found.Keys.Any(i => remembered[i] is not null);
+            bool happened = found.Any(entry => remembered[entry.Key] is not null && IsOf(entry.Value, works[entry.Key]));
             return happened ? [.. files.Select((f, i) => remembered[i] ?? new FileResult(f, FileOutcome.AlreadyLoaded))] : null;
         }
         finally

@@ -255,6 +255,12 @@ internal static class SqlServerText
     /// <summary>A binary collation: texts that differ are different keys, as in the files.</summary>
     public const string Exact = "Latin1_General_100_BIN2";
 
+    /// <summary>The longest text that our tables hold.</summary>
+    public const int Longest = 4000;
+
+    /// <summary>The beginning of a text, as long as it fits.</summary>
+    public static string? Cut(string? text, int longest = Longest) => text?.Length > longest ? text[..longest] : text;
+
     public static string Quote(string name) => $"[{name.Replace("]", "]]", StringComparison.Ordinal)}]";
 
     public static string Quote(string schema, string table) => $"{Quote(schema)}.{Quote(table)}";

@@ -63,8 +63,9 @@ internal static class SqlServerSchema
     /// they count as older than all that come.
     /// </summary>
     public static bool IsLater(SqlServerSinkOptions options, string table, string column) => column is LedgerFileColumn
+        or nameof(LedgerEntry.ContentHash)
         or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided)
-        || (column == nameof(RunColumns.Reason) && table == options.RunTable);
+        || (column is nameof(RunColumns.Reason) or nameof(RunColumns.Settings) && table == options.RunTable);
 
     /// <summary>
     /// The indexes of our own tables: the rejects of a run, the entries of the files whose rows are met, the files in quarantine, and the
@@ -150,6 +151,7 @@ internal static class SqlServerSchema
           Reason nvarchar(4000) NULL,
           ImportedUtc datetime2(7) NOT NULL,
           {LedgerFileColumn} int NULL,
+          ContentHash bigint NULL,
           CONSTRAINT {SqlServerText.Quote("PK_" + options.LedgerTable)} PRIMARY KEY CLUSTERED (FileKey)
         )
         """;
@@ -164,6 +166,7 @@ internal static class SqlServerSchema
           Host nvarchar(256) NOT NULL,
           Version nvarchar(256) NOT NULL,
           Reason nvarchar(4000) NULL,
+          Settings nvarchar(4000) NULL,
           {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
         )
         """;

@@ -18,9 +18,6 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     /// <summary>A query has one of two sizes, so that the server keeps the plan of each.</summary>
     private const int Few = 100, Many = 1000;
 
-    /// <summary>The longest text the tables hold.</summary>
-    private const int LongestText = 4000;
-
     private readonly string _ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
     private readonly string _rejects = SqlServerText.Quote(options.Schema, options.RejectTable);
 
@@ -53,6 +50,20 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         await copy.WriteAsync(writing, transaction, _rejects, rejects).ConfigureAwait(false);
     }
 
+    /// <summary>Removes the entries of files that have other content by now, before they are entered anew.</summary>
+    public async Task ForgetAsync(SqlServerDb db, SqlConnection connection, SqlTransaction transaction, IEnumerable<SourceFile> files)
+    {
+        foreach (SourceFile file in files)
+        {
+            SqlCommand command = db.Command(connection, transaction, $"DELETE FROM {_ledger} WHERE FileKey = @Key");
+            await using (command.ConfigureAwait(false))
+            {
+                command.Parameters.Add("@Key", SqlDbType.Binary, 32).Value = SqlServerText.FileKey(source, file);
+                await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+        }
+    }
+
     private async Task FindAsync(
         SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
         int from, int shape, Dictionary<int, LedgerEntry> found, CancellationToken cancellationToken)
@@ -74,7 +85,10 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                 {
                     int place = places[Convert.ToHexString((byte[])reader.GetValue(0))];
-                    found[place] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2));
+                    found[place] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2)) with
+                    {
+                        ContentHash = reader.IsDBNull(3) ? null : reader.GetInt64(3),
+                    };
                 }
             }
         }
@@ -83,7 +97,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     private string Question(int shape, bool locking)
     {
         string lockHint = locking ? "WITH (UPDLOCK) " : "";
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason FROM {_ledger} {lockHint}WHERE FileKey IN (");
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash FROM {_ledger} {lockHint}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();
@@ -110,7 +124,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
             ("Rejected", SqlDbType.BigInt),
             ("Reason", SqlDbType.NVarChar),
             ("ImportedUtc", SqlDbType.DateTime2),
-            (SqlServerSchema.LedgerFileColumn, SqlDbType.Int));
+            (SqlServerSchema.LedgerFileColumn, SqlDbType.Int),
+            (nameof(LedgerEntry.ContentHash), SqlDbType.BigInt));
         DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         foreach (FileWork<TRow> work in works)
         {
@@ -131,7 +146,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
                 loaded ? work.Rejected : work.Rows.RowsRead,
                 loaded || work.Verdict is not { } verdict ? DBNull.Value : Cut(DefectJson.Write(verdict)),
                 now,
-                (int)work.FileId);
+                (int)work.FileId,
+                work.Rows.ContentHash);
         }
         return table;
     }
@@ -181,5 +197,5 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         return table;
     }
 
-    private static string? Cut(string? text, int longest = LongestText) => text?.Length > longest ? text[..longest] : text;
+    private static string? Cut(string? text, int longest = SqlServerText.Longest) => SqlServerText.Cut(text, longest);
 }

@@ -18,8 +18,8 @@ internal static class SqlServerRun
         string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
         string sql = $"""
             UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @Source AND Outcome = N'running';
-            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version) OUTPUT inserted.RunId
-            VALUES (@Source, @StartedUtc, N'running', @Host, @Version);
+            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version, Settings) OUTPUT inserted.RunId
+            VALUES (@Source, @StartedUtc, N'running', @Host, @Version, @Settings);
             """;
         var row = new RunRow
         {
@@ -27,6 +27,7 @@ internal static class SqlServerRun
             StartedUtc = run.StartedUtc,
             Host = run.Host,
             Version = run.Version,
+            Settings = run.Settings is null ? null : SqlServerText.Cut(run.Settings),
             Cancellation = cancellationToken,
         };
         return connection.QuerySingleAsync<long>(sql, row, commandTimeout: db.CommandSeconds);

@@ -45,6 +45,8 @@ internal abstract record RunColumns : SqlArguments
 
     public string? Reason { get; init; }
 
+    public string? Settings { get; init; }
+
     public long Listed { get; init; }
 
     public long Loaded { get; init; }
