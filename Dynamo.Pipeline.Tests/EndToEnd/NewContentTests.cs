@@ -134,7 +134,8 @@ internal sealed class NewContentTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(results.Select(r => (r.Books.Listed, r.Books.Loaded)), Is.EqualTo(new[] { (1L, 1L), (1L, 1L), (1L, 0L), (0L, 0L) }));
+            Assert.That(results.Select(r => r.Books.Listed), Is.EqualTo(new[] { 1, 1, 1, 0 }));
+            Assert.That(results.Select(r => r.Books.Loaded), Is.EqualTo(new[] { 1, 1, 0, 0 }));
             Assert.That(database.Readings().Select(r => r.Value), Is.EqualTo(new[] { 2.0 }));
             Assert.That(database.Ledger().Count, Is.EqualTo(1));
             Assert.That(Directory.GetFiles(folder["archive"]), Has.Length.EqualTo(2));

@@ -119,7 +119,8 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     {
         var files = new List<DeliveredFile>();
         using SqliteStatement rows = db.Prepare($"""
-            SELECT f.FileId, f.Source, f.Path, f.Size, f.ModifiedUtc, f.Outcome, f.Rows, f.ImportedUtc, f.RunId, r.Host, r.Version, r.Settings
+            SELECT f.FileId, f.Source, f.Path, f.Size, f.ModifiedUtc, f.Outcome, f.Rows, f.ImportedUtc, f.RunId,
+              r.Host, r.Version, r.Settings
             FROM {_ledger} f LEFT JOIN {_runs} r ON r.RunId = f.RunId WHERE {where}
             """);
         if (id is { } number) rows.Int64(1, number);

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Run;
 

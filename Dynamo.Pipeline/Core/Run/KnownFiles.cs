@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline.Run;
 

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace Dynamo.Pipeline.Files;
+namespace Dynamo.Pipeline;
 
 /// <summary>
 /// The hash of a file's bytes by which the ledger tells two contents apart: XXH64 with seed 0, as the specification of xxHash describes it
