@@ -1,0 +1,75 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>
+/// A system that fails at any call, once, for a while or for ever: opening, reading, writing, flushing, renaming, locking and so on answer
+/// EIO, ENOSPC, EMFILE and their like, do half of what was asked for, do it and say that they failed, or the process ends there.
+/// <para>At any time, also right after the run with the fault:</para>
+/// <list type="bullet">
+/// <item>the table has all rows of the files that the ledger has as loaded, and no others;</item>
+/// <item>no good file is in quarantine, and none is gone that was not loaded;</item>
+/// <item>the run ended within a minute, with 0 or 1 and a report that is true, with 3 or 4, or with 5 where its own lock was refused. A
+/// file that could not be read is deferred or read again; the disk that fails beyond that is a failed source (3), and whatever fails at
+/// the database a failed sink (4). Never 70, never a signal, never a stack trace. Only "die" may end it by SIGKILL.</item>
+/// </list>
+/// <para>After one run in which nothing fails, or a second one if the first deferred a file that had been set aside: all rows of all good
+/// files are there once, the ledger has each file once, each file is kept, archived or deleted as set, the bad one is in quarantine with
+/// its reason, nothing is left over but hidden files that were being written when the process was killed, and a further run loads
+/// nothing.</para>
+/// <para>EACCES for opening or reading a file is not among the faults: it is a fact about the file, which goes into quarantine.</para>
+/// </summary>
+[TestFixture, Platform("Linux"), Order(1)]
+internal sealed class InjectedFaultTests
+{
+    private const string OneSeed = "DYNAMO_TEST_FAULTS_SEED", HowMany = "DYNAMO_TEST_FAULTS";
+    private string _library = null!;
+
+    [OneTimeSetUp]
+    public async Task Compile() => _library = await FaultLibrary.RequireAsync();
+
+    [Test, CancelAfter(3_600_000)]
+    public Task In_a_folder_nothing_is_lost_doubled_or_condemned_whatever_fails(CancellationToken token) =>
+        AllAsync(Count(12, 400, 4_000), Folder, sideBySide: 4, token);
+
+    private FaultPlace Folder(string folder) => new(_library, inbox => ["--source", inbox]);
+
+    private static int Count(int few, int some, int many) =>
+        int.TryParse(Environment.GetEnvironmentVariable(HowMany), CultureInfo.InvariantCulture, out int count)
+            ? count : SoakAttribute.Rounds(few, some, many);
+
+    /// <summary>The first seeds, which are the same every time, or the one that was asked for.</summary>
+    private static async Task AllAsync(int count, Func<string, FaultPlace> place, int sideBySide, CancellationToken token)
+    {
+        bool isOne = int.TryParse(Environment.GetEnvironmentVariable(OneSeed), CultureInfo.InvariantCulture, out int seed);
+        var seeds = new ConcurrentQueue<int>(isOne ? [seed] : Enumerable.Range(1, count));
+        var failed = new ConcurrentQueue<string>();
+        int met = 0;
+        await Task.WhenAll(Enumerable.Range(0, Math.Min(sideBySide, seeds.Count)).Select(_ => Task.Run(RunSomeAsync, token)));
+        TestContext.Out.WriteLine($"{count} scenarios, {met} met their fault");
+        Assert.That(failed, Is.Empty);
+
+        async Task RunSomeAsync()
+        {
+            using var own = new ScratchFolder();
+            FaultPlace where = place(own.Path);
+            while (seeds.TryDequeue(out int next))
+            {
+                (string text, bool wasMet) = await OneAsync(where, next, null, token);
+                if (wasMet) Interlocked.Increment(ref met);
+                if (text.Length == 0) continue;
+                failed.Enqueue($"seed {next} ({OneSeed}={next} repeats it); {text}");
+                TestContext.Progress.WriteLine($"seed {next}; {text}");
+            }
+        }
+    }
+
+    private static async Task<(string Text, bool WasMet)> OneAsync(FaultPlace place, int seed, string? faults, CancellationToken token)
+    {
+        using var work = new ScratchFolder();
+        var scenario = new FaultScenario(work, place, seed, faults);
+        List<string> wrong = await scenario.RunAsync(token);
+        return (wrong.Count == 0 ? "" : $"{scenario}: {string.Join("; ", wrong)}", scenario.WasMet);
+    }
+}
