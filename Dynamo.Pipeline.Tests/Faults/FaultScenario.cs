@@ -166,14 +166,18 @@ internal sealed class FaultScenario
         }
     }
 
-    private void Write(string plan, List<Fault> faults) =>
+    private void Write(string plan, List<Fault> faults)
+    {
+        foreach (string of in Directory.EnumerateFiles(Path.GetDirectoryName(plan)!, Path.GetFileName(plan) + ".*")) File.Delete(of);
         File.WriteAllLines(plan, [$"root {_work.Path}", .. faults.Select(fault => fault.ToString())]);
+    }
 
     private List<string> Told()
     {
         if (_wrong.Count > 0 && _run is { } run)
         {
-            string met = File.Exists(Plan + ".log") ? string.Join(" | ", File.ReadLines(Plan + ".log").Take(3)) : "";
+            IEnumerable<string> logs = new[] { Plan + ".log", _place.ServerPlan + ".log" }.Where(File.Exists);
+            string met = string.Join(" | ", logs.SelectMany(log => File.ReadLines(log).Take(3)));
             _wrong.Add($"the run with the fault ended with {run.ExitCode}: {run.StandardError.Trim()} (met: {met})");
         }
         return _wrong;
@@ -201,6 +205,12 @@ internal sealed class FaultScenario
 /// <summary>Where the files of scenarios are that run one after the other.</summary>
 /// <param name="Library">The library that injects faults.</param>
 /// <param name="Source">The arguments that make a folder of this machine the source.</param>
-/// <param name="ServerPlan">The plan of the server's processes, if there is a server.</param>
+/// <param name="Server">The server, if there is one.</param>
+/// <param name="ServerPlan">The plan of the server's processes.</param>
 /// <param name="IsManaged">Whether the connection is a socket of this process.</param>
-internal sealed record FaultPlace(string Library, Func<string, string[]> Source, string? ServerPlan = null, bool IsManaged = false);
+internal sealed record FaultPlace(
+    string Library, Func<string, string[]> Source, IDisposable? Server = null, string? ServerPlan = null, bool IsManaged = false)
+    : IDisposable
+{
+    public void Dispose() => Server?.Dispose();
+}

@@ -33,7 +33,22 @@ internal sealed class InjectedFaultTests
     public Task In_a_folder_nothing_is_lost_doubled_or_condemned_whatever_fails(CancellationToken token) =>
         AllAsync(Count(12, 400, 4_000), Folder, sideBySide: 4, token);
 
+    [TestCase(SshClientKind.OpenSsh, 80, 800), TestCase(SshClientKind.Managed, 20, 200), CancelAfter(3_600_000)]
+    public Task On_a_server_nothing_is_lost_doubled_or_condemned_whatever_fails(
+        SshClientKind client, int some, int many, CancellationToken token)
+    {
+        Sshd.Require();
+        return AllAsync(Count(3, some, many), folder => OnServer(folder, client), sideBySide: 3, token);
+    }
+
     private FaultPlace Folder(string folder) => new(_library, inbox => ["--source", inbox]);
+
+    private FaultPlace OnServer(string folder, SshClientKind client)
+    {
+        string plan = Path.Combine(folder, "server-plan");
+        var sshd = new Sshd(folder, $"Subsystem sftp /usr/bin/env LD_PRELOAD={_library} FAULTS_PLAN={plan} {Sshd.SftpServer}");
+        return new FaultPlace(_library, inbox => sshd.Arguments(inbox, client), sshd, plan, client == SshClientKind.Managed);
+    }
 
     private static int Count(int few, int some, int many) =>
         int.TryParse(Environment.GetEnvironmentVariable(HowMany), CultureInfo.InvariantCulture, out int count)
@@ -53,7 +68,7 @@ internal sealed class InjectedFaultTests
         async Task RunSomeAsync()
         {
             using var own = new ScratchFolder();
-            FaultPlace where = place(own.Path);
+            using FaultPlace where = place(own.Path);
             while (seeds.TryDequeue(out int next))
             {
                 (string text, bool wasMet) = await OneAsync(where, next, null, token);
