@@ -110,6 +110,16 @@ internal sealed class FaultInbox(Random random, string folder, string after)
         return ledger.Count(entry => entry.Outcome == "loaded");
     }
 
+    /// <summary>What holds when <c>retry</c> says that it brought the bad file back.</summary>
+    public void CheckReturned(List<string> wrong)
+    {
+        if (!File.Exists(System.IO.Path.Combine(Path, BadName))) wrong.Add("the bad file did not come back");
+        if (Files(System.IO.Path.Combine(Path, "quarantine")).Any(file => !FileNames.IsTemporary(System.IO.Path.GetFileName(file))))
+            wrong.Add("the bad file is still in quarantine");
+        using var connection = new SqliteConnection($"Data Source={Database};Mode=ReadOnly;Pooling=False");
+        if (Ledger(connection).Exists(entry => entry.Path == BadName)) wrong.Add("the bad file is still in the ledger");
+    }
+
     /// <summary>What holds once all is imported.</summary>
     public void CheckComplete(List<string> wrong)
     {

@@ -20,17 +20,23 @@ internal sealed class FaultScenario
     /// <param name="work">A folder of its own.</param>
     /// <param name="place">Where the files are.</param>
     /// <param name="seed">Everything that is left to chance.</param>
-    /// <param name="faults">In the place of the seed's own: faults, separated by <c>;</c>, those of the server after <c>server</c>.</param>
-    public FaultScenario(ScratchFolder work, FaultPlace place, int seed, string? faults)
+    /// <param name="told">In the place of what the seed says: what <see cref="ToString"/> gave.</param>
+    public FaultScenario(ScratchFolder work, FaultPlace place, int seed, string? told)
     {
         (_work, _place) = (work, place);
         var random = new Random(seed);
         _after = random.Next(4) switch { 0 => "keep", 1 => "delete", _ => "archive" };
         _command = random.Next(6) == 0 ? "retry" : "run";
         _wasRunBefore = _command == "retry" || random.Next(2) == 0;
+        string[] parts = told?.Split(": ") ?? [];
+        if (parts.Length > 0)
+        {
+            string[] words = parts[0].Split(", ");
+            (_command, _after, _wasRunBefore) = (words[0], words[1], words.Contains("again"));
+        }
         _inbox = new FaultInbox(new Random(seed), work.Path, _after);
-        if (faults is null) Choose(random);
-        else Read(faults);
+        if (parts.Length == 0) Choose(random);
+        else Read(parts[1]);
     }
 
     public override string ToString() =>
@@ -114,6 +120,7 @@ internal sealed class FaultScenario
             _wrong.Add($"exit code {result.ExitCode}");
         if (result.StandardError.Contains("   at ", StringComparison.Ordinal)) _wrong.Add("a stack trace");
         if (result.ExitCode is 0 or 1 && _command == "run") CheckReport(result, loaded);
+        if (result.ExitCode == 0 && _command == "retry") _inbox.CheckReturned(_wrong);
     }
 
     /// <summary>What a run says that believes to have done its work.</summary>

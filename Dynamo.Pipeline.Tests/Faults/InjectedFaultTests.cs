@@ -41,6 +41,15 @@ internal sealed class InjectedFaultTests
         return AllAsync(Count(3, some, many), folder => OnServer(folder, client), sideBySide: 3, token);
     }
 
+    [TestCase("retry, archive, again: stat quarantine 1 1 5"), TestCase("retry, archive, again: stat inbox 3 1 5"), CancelAfter(300_000)]
+    [TestCase("retry, keep, again: stat quarantine 1 1 13")]
+    public async Task A_quarantine_that_cannot_be_looked_at_is_not_an_empty_one(string scenario, CancellationToken token)
+    {
+        using var own = new ScratchFolder();
+        (string text, _) = await OneAsync(Folder(own.Path), seed: 1, scenario, token);
+        Assert.That(text, Is.Empty);
+    }
+
     private FaultPlace Folder(string folder) => new(_library, inbox => ["--source", inbox]);
 
     private FaultPlace OnServer(string folder, SshClientKind client)
