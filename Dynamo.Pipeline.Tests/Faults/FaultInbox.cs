@@ -91,7 +91,8 @@ internal sealed class FaultInbox(Random random, string folder, string after)
             if (good.Contains(File.ReadAllText(file))) wrong.Add($"condemned: {System.IO.Path.GetFileName(file)}");
         }
         using var copy = new ScratchFolder();
-        foreach (string file in Directory.EnumerateFiles(folder, "readings.db*").Where(file => !file.EndsWith("-shm", StringComparison.Ordinal)))
+        IEnumerable<string> files = Directory.EnumerateFiles(folder, "readings.db*");
+        foreach (string file in files.Where(file => !file.EndsWith("-shm", StringComparison.Ordinal)))
             File.Copy(file, System.IO.Path.Combine(copy.Path, System.IO.Path.GetFileName(file)));
         List<Entry> ledger = [];
         string database = System.IO.Path.Combine(copy.Path, "readings.db");

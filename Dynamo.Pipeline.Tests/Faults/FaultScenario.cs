@@ -146,13 +146,15 @@ internal sealed class FaultScenario
         if (await StartAsync(command, [], "without a fault", token) is not { } result) return null;
         if (result.ExitCode is not (0 or 1))
         {
-            _wrong.Add($"{command} without a fault ended with {result.ExitCode}: {result.StandardError.Trim()} {result.StandardOutput.Trim()}");
+            _wrong.Add($"{command} without a fault ended with {result.ExitCode}: "
+                + $"{result.StandardError.Trim()} {result.StandardOutput.Trim()}");
             return null;
         }
         return Json(result);
     }
 
-    private async Task<DynamoResult?> StartAsync(string command, Dictionary<string, string?> environment, string which, CancellationToken token)
+    private async Task<DynamoResult?> StartAsync(
+        string command, Dictionary<string, string?> environment, string which, CancellationToken token)
     {
         foreach ((string name, string value) in (ReadOnlySpan<(string, string)>)[
             ("AFTER", _after), ("SETTLE", "0s"), ("STREAMABOVE", "2KiB"), ("RETRYDELAY", "10ms"), ("WRITERETRIES", "4"),
@@ -205,8 +207,8 @@ internal sealed class FaultScenario
     }
 
     private static int Number(JsonElement json, string group, string name) =>
-        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(group, out JsonElement found) && found.ValueKind == JsonValueKind.Object
-            ? found.GetProperty(name).GetInt32() : 0;
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty(group, out JsonElement found)
+            && found.ValueKind == JsonValueKind.Object ? found.GetProperty(name).GetInt32() : 0;
 }
 
 /// <summary>Where the files of scenarios are that run one after the other.</summary>

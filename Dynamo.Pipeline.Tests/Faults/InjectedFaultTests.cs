@@ -50,6 +50,14 @@ internal sealed class InjectedFaultTests
         Assert.That(text, Is.Empty);
     }
 
+    [TestCase("run, keep, again: stat quarantine 2 2 13"), TestCase("run, archive: stat quarantine 2 1 13"), CancelAfter(300_000)]
+    public async Task A_name_in_quarantine_that_cannot_be_looked_at_is_neither_free_nor_taken(string scenario, CancellationToken token)
+    {
+        using var own = new ScratchFolder();
+        (string text, _) = await OneAsync(Folder(own.Path), seed: 596, scenario, token);
+        Assert.That(text, Is.Empty);
+    }
+
     private FaultPlace Folder(string folder) => new(_library, inbox => ["--source", inbox]);
 
     private FaultPlace OnServer(string folder, SshClientKind client)
