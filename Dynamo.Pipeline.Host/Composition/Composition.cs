@@ -88,7 +88,26 @@ internal static class Composition
     }
 
     private static FolderSource Folder(string full, HostSettings settings) =>
-        Directory.Exists(full) ? new FolderSource(full, settings.Folder) : throw new SourceException(Missing(full));
+        IsFolder(full) ? new FolderSource(full, settings.Folder) : throw new SourceException(Missing(full));
+
+    /// <summary>A folder that cannot be looked at is not a missing one, which <see cref="Directory.Exists"/> takes it for.</summary>
+    /// <exception cref="SourceException">It cannot be looked at.</exception>
+    private static bool IsFolder(string path)
+    {
+        try
+        {
+            return File.GetAttributes(path).HasFlag(FileAttributes.Directory);
+        }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return false;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SourceException($"The source folder {path} cannot be looked at: {error.Message} "
+                + "Check the rights of the folders above it, and the disk or the network share.", error);
+        }
+    }
 
     private static string Missing(string folder)
     {

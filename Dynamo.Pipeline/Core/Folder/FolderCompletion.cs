@@ -99,7 +99,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
         for (int number = 0; number <= MostNames; number++)
         {
             string candidate = number == 0 ? name : FileNames.WithTime(name, completed.File.ModifiedUtc, number);
-            if (completed.Defect is { } defect && to.Stat(candidate).Kind == FileKind.Missing)
+            if (completed.Defect is { } defect && Look(to, candidate).Kind == FileKind.Missing)
             {
                 // Before the file: a kill between the two would lose the reason.
                 using SafeFileHandle? bad = TryOpen(claims, name, linked);
@@ -141,7 +141,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
     private static bool IsThere(
         HeldFolder claims, string name, SafeFileHandle? linked, SourceFile file, HeldFolder to, string target)
     {
-        if (!to.Stat(target).Is(file)) return false;
+        if (!Look(to, target).Is(file)) return false;
         using SafeFileHandle? opened = linked is null ? claims.OpenFile(name) : null;
         using SafeFileHandle there = to.OpenFile(target);
         return FolderMove.AreSame(linked ?? opened!, there);
@@ -230,7 +230,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
                 if (known.IsAbout(file)) return;
                 continue;
             }
-            FileStat there = to.Stat(candidate);
+            FileStat there = Look(to, candidate);
             if (there.Kind != FileKind.Missing && !there.Is(file)) continue;
             using SafeFileHandle? content = TryOpenListed(from, name, file);
             if (content is not null && there.Kind == FileKind.Missing)
@@ -249,6 +249,10 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
         }
         throw TooMany(to);
     }
+
+    /// <summary>What is at a name in a folder of ours. If nobody can tell, it is neither free nor taken.</summary>
+    private static FileStat Look(HeldFolder own, string name) => own.Stat(name) is { Kind: not FileKind.Unknown } stat
+        ? stat : throw new UnauthorizedAccessException($"There is no permission to look at {name} in {own.Path}");
 
     private static IOException TooMany(HeldFolder to) => new($"{MostNames:N0} files of that name are in {to.Path}");
 

@@ -35,7 +35,7 @@ public sealed class FolderQuarantine : IQuarantine
     {
         try
         {
-            return Directory.Exists(Folder) ? [.. Read().OrderBy(file => file.Location, StringComparer.Ordinal)] : [];
+            return [.. Read().OrderBy(file => file.Location, StringComparer.Ordinal)];
         }
         catch (Exception error) when (FolderFaults.IsDisk(error))
         {

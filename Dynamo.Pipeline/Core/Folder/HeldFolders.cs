@@ -117,8 +117,18 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
         _source = _claimed = _archive = _quarantine = null;
     }
 
-    private HeldFolder? Existing(string path, string option) =>
-        Directory.Exists(Path.GetDirectoryName(path) ?? path) ? Own(path, option, static (folder, name) => folder.Open(name)) : null;
+    private HeldFolder? Existing(string path, string option)
+    {
+        try
+        {
+            return Own(path, option, static (folder, name) => folder.Open(name));
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Not asked beforehand: Directory.Exists also denies what it cannot look at.
+            return null;
+        }
+    }
 
     private HeldFolder BelowOwn(string path, string option, string below)
     {
