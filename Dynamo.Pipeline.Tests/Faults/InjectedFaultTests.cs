@@ -31,9 +31,9 @@ internal sealed class InjectedFaultTests
 
     [Test, CancelAfter(3_600_000)]
     public Task In_a_folder_nothing_is_lost_doubled_or_condemned_whatever_fails(CancellationToken token) =>
-        AllAsync(Count(12, 400, 4_000), Folder, sideBySide: 4, token);
+        AllAsync(Count(12, 450, 4_500), Folder, sideBySide: 4, token);
 
-    [TestCase(SshClientKind.OpenSsh, 80, 800), TestCase(SshClientKind.Managed, 20, 200), CancelAfter(3_600_000)]
+    [TestCase(SshClientKind.OpenSsh, 40, 400), TestCase(SshClientKind.Managed, 10, 100), CancelAfter(3_600_000)]
     public Task On_a_server_nothing_is_lost_doubled_or_condemned_whatever_fails(
         SshClientKind client, int some, int many, CancellationToken token)
     {
