@@ -17,11 +17,7 @@ internal sealed class NewContentTests
         [Values(AfterCommit.Archive, AfterCommit.Delete)] AfterCommit after, [Values] bool streamed, CancellationToken token)
     {
         using ImportFolder import = Import(after, streamed);
-        Put(import, One);
-        await import.RunAsync(token);
-        Put(import, Two);
-
-        PipelineResult second = await import.RunAsync(token);
+        PipelineResult second = await FirstThenAsync(import, Two, token);
         PipelineResult third = await import.RunAsync(token);
 
         Assert.Multiple(() =>
@@ -46,15 +42,25 @@ internal sealed class NewContentTests
         [Values(AfterCommit.Archive, AfterCommit.Delete)] AfterCommit after, [Values] bool streamed, CancellationToken token)
     {
         using ImportFolder import = Import(after, streamed);
-        Put(import, One);
-        await import.RunAsync(token);
-        Put(import, One);
-
-        PipelineResult second = await import.RunAsync(token);
+        PipelineResult second = await FirstThenAsync(import, One, token);
 
         Assert.That((second.Books.Loaded, second.Books.AlreadyLoaded), Is.EqualTo((0, 1)));
         string[] left = Directory.GetFiles(import.Inbox, "*.csv", SearchOption.AllDirectories);
         Assert.That(left, Has.Length.EqualTo(after == AfterCommit.Archive ? 1 : 0));
+    }
+
+    /// <summary>A source may stream small files too: then there is no hash, and the file is not taken for another one for ever.</summary>
+    [Test]
+    public async Task A_source_that_streams_whatever_it_is_asked_for_imports_a_file_once(CancellationToken token)
+    {
+        using ImportFolder import = Import(AfterCommit.Archive, streamed: false);
+        Put(import, One);
+        await import.RunAsync(token, source => new Streaming(source));
+        Put(import, One);
+
+        PipelineResult second = await import.RunAsync(token, source => new Streaming(source));
+
+        Assert.That((second.Books.Loaded, second.Books.AlreadyLoaded), Is.EqualTo((0, 1)));
     }
 
     [Test]
@@ -148,23 +154,46 @@ internal sealed class NewContentTests
         Options = new PipelineOptions { StreamAbove = streamed ? 0 : 1 << 20 },
     };
 
+    private static async Task<PipelineResult> FirstThenAsync(ImportFolder import, string row, CancellationToken token)
+    {
+        Put(import, One);
+        await import.RunAsync(token);
+        Put(import, row);
+        return await import.RunAsync(token);
+    }
+
     private static void Put(ImportFolder import, string row) =>
         File.SetLastWriteTimeUtc(import.PutRows("a.csv", row), s_time);
 
-    /// <summary>A source that fails when a file is opened.</summary>
-    private sealed class Unopened(IFileSource source) : IFileSource
+    /// <summary>A source that opens files in a way of its own.</summary>
+    private abstract class Opening(IFileSource source) : IFileSource
     {
         public string Name => source.Name;
 
+        public bool TakesFiles => source.TakesFiles;
+
+        protected IFileSource Source => source;
+
         public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) => source.ListAsync(cancellationToken);
 
-        public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken) =>
-            throw new AssertionException($"{file.Path} was opened");
+        public abstract ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken);
 
         public ValueTask CompleteAsync(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken) =>
             source.CompleteAsync(files, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+
+    private sealed class Unopened(IFileSource source) : Opening(source)
+    {
+        public override ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken) =>
+            throw new AssertionException($"{file.Path} was opened");
+    }
+
+    private sealed class Streaming(IFileSource source) : Opening(source)
+    {
+        public override ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken) =>
+            Source.OpenAsync(file, wholeUpTo: 0, cancellationToken);
     }
 }
 

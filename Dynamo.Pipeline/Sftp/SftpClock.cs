@@ -29,9 +29,9 @@ internal sealed class SftpClock(SftpPlace place, SftpSourceOptions options)
         {
             await AskAsync(session, folders).WaitAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is SftpStatusException or SftpConnectionException)
+        catch (Exception e) when (e is SftpStatusException or SftpConnectionException or SftpProtocolException)
         {
-            // Without an answer, ClockSkew alone has to do.
+            // Without an answer, ClockSkew alone has to do. What is wrong with the server, the listing says.
         }
     }
 

@@ -47,7 +47,7 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         try
         {
             IEnumerable<SourceFile> replaced = entered.Where(w => w.Rows.HasNewContent).Select(w => w.File);
-            await ledger.ForgetAsync(db, writing.Connection, transaction, replaced).ConfigureAwait(false);
+            await ledger.ForgetAsync(db, writing.Connection, transaction, replaced, writing.Cancellation).ConfigureAwait(false);
             await ledger.WriteAsync(copy, writing, transaction, entered).ConfigureAwait(false);
         }
         catch (SqlException error) when (error.Number is DuplicateKey or DuplicateIndex)

@@ -51,7 +51,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     }
 
     /// <summary>Removes the entries of files that have other content by now, before they are entered anew.</summary>
-    public async Task ForgetAsync(SqlServerDb db, SqlConnection connection, SqlTransaction transaction, IEnumerable<SourceFile> files)
+    public async Task ForgetAsync(
+        SqlServerDb db, SqlConnection connection, SqlTransaction transaction, IEnumerable<SourceFile> files,
+        CancellationToken cancellationToken)
     {
         foreach (SourceFile file in files)
         {
@@ -59,7 +61,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
             await using (command.ConfigureAwait(false))
             {
                 command.Parameters.Add("@Key", SqlDbType.Binary, 32).Value = SqlServerText.FileKey(source, file);
-                await command.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+                await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
         }
     }

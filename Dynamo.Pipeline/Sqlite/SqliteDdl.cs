@@ -68,9 +68,13 @@ internal static class SqliteSchema
     /// <summary>The table behind the ledger, which is a view of it for people.</summary>
     public static string Entries(SqliteSinkOptions options) => options.LedgerTable + "Entry";
 
-    /// <summary>The indexes of our own tables: all rejects of a ledger entry, and the files that are to be imported again.</summary>
+    /// <summary>
+    /// The indexes of our own tables: all rejects of a ledger entry, the files in quarantine, and those that are to be imported again.
+    /// </summary>
     public static string Indexes(SqliteSinkOptions options) => $"""
         CREATE INDEX IF NOT EXISTS {Quote(options.RejectTable + "_RunId_Path")} ON {Quote(options.RejectTable)} (RunId, Path);
+        CREATE INDEX IF NOT EXISTS {Quote(Entries(options) + "_Quarantined")} ON {Quote(Entries(options))} (SourceId)
+          WHERE Outcome = '{LedgerOutcome.Quarantined}';
         CREATE INDEX IF NOT EXISTS {Quote(Entries(options) + "_Requeued")} ON {Quote(Entries(options))} (SourceId)
           WHERE Outcome = '{LedgerOutcome.Requeued}'
         """;

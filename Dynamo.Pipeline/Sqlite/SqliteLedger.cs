@@ -50,6 +50,11 @@ public sealed class SqliteLedger : ILedger, ILineage
         UseAsync(SqliteOpenMode.ReadOnly, db =>
             db.QuerySingleAsync<LedgerTotals>(_sql.Totals, new LedgerQuestion(source) { Cancellation = cancellationToken }));
 
+    /// <inheritdoc/>
+    public Task<long> CountQuarantinedAsync(string? source, CancellationToken cancellationToken = default) =>
+        UseAsync(SqliteOpenMode.ReadOnly, db =>
+            db.ExecuteScalarAsync<long>(_sql.QuarantineCount, new LedgerQuestion(source) { Cancellation = cancellationToken }));
+
     /// <summary>
     /// The newest time in the row table: how far behind the data is. Along the primary key it looks only at the last row of each series
     /// (each combination of the key columns before the time), so that the cost grows with the series and not with the rows. Under another

@@ -212,9 +212,13 @@ internal sealed class LedgerKey
 {
     private readonly string? _name;
     private readonly long _number;
+    private readonly string _source;
 
-    private LedgerKey(string table, string source, string time) =>
-        (Table, Columns, Condition) = (table, $"{source}, Path, Size, {time}", $"{source} = ? AND Path = ? AND Size = ? AND {time} = ?");
+    private LedgerKey(string table, string source, string time)
+    {
+        (Table, _source, Columns) = (table, source, $"{source}, Path, Size, {time}");
+        Condition = $"{source} = ? AND Path = ? AND Size = ? AND {time} = ?";
+    }
 
     private LedgerKey(string table, long source)
         : this(table, "SourceId", "ModifiedTicks") => _number = source;
@@ -257,7 +261,7 @@ internal sealed class LedgerKey
     /// <summary>Whether the ledger has a file of the source.</summary>
     public bool HasEntries(SqliteDb db)
     {
-        using SqliteStatement any = db.Prepare($"SELECT 1 FROM {Table} WHERE {Columns[..Columns.IndexOf(',')]} = ? LIMIT 1");
+        using SqliteStatement any = db.Prepare($"SELECT 1 FROM {Table} WHERE {_source} = ? LIMIT 1");
         BindSource(any, 1);
         bool has = any.Next();
         if (has) any.Reset();

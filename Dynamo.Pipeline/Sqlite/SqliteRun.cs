@@ -26,7 +26,7 @@ internal static class SqliteRun
 
     /// <summary>
     /// An open row cannot be of a run that is under way, since we hold the lease. A killed run could not write its books: the ledger has
-    /// what it committed.
+    /// what it committed. It is read from end to end ("+"): by the index of the source, each entry would be a page of its own.
     /// </summary>
     private static void CloseInterrupted(SqliteDb db, SqliteSinkOptions options, string source)
     {
@@ -37,7 +37,7 @@ internal static class SqliteRun
                 SELECT count(*), count(*) FILTER (WHERE f.Outcome = 'loaded'), count(*) FILTER (WHERE f.Outcome = 'quarantined'),
                   coalesce(sum(f.Rows), 0), coalesce(sum(f.Inserted), 0), coalesce(sum(f.Updated), 0), coalesce(sum(f.Unchanged), 0),
                   coalesce(sum(f.Rejected), 0), coalesce(sum(f.Size), 0)
-                FROM {SqliteSchema.Quote(options.LedgerTable)} f WHERE f.Source = ?1 AND f.RunId = {table}.RunId)
+                FROM {SqliteSchema.Quote(options.LedgerTable)} f WHERE +f.Source = ?1 AND f.RunId = {table}.RunId)
             WHERE Source = ?1 AND Outcome = 'running'
             """);
         close.Text(1, source);

@@ -103,8 +103,9 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
         db.Execute("CREATE TEMP TABLE Undone (FileId INTEGER PRIMARY KEY)", "taking files back");
         string run = files.RunId is null ? "" : " AND RunId = ?2", since = files.SinceUtc is null ? "" : " AND ImportedUtc >= ?3";
         string path = files.Paths is null ? "" : " AND (Path = ?4 OR substr(Path, -length(?4) - 1) = '/' || ?4)";
+        // Read from end to end ("+"): by the index of the source, each entry would be a page of its own.
         using SqliteStatement choose = db.Prepare(
-            $"INSERT OR IGNORE INTO temp.Undone SELECT FileId FROM {_ledger} WHERE Source = ?1 AND FileId > 0{run}{since}{path}");
+            $"INSERT OR IGNORE INTO temp.Undone SELECT FileId FROM {_ledger} WHERE +Source = ?1 AND FileId > 0{run}{since}{path}");
         choose.Text(1, files.Source);
         if (files.RunId is { } id) choose.Int64(2, id);
         if (files.SinceUtc is { } time) choose.Time(3, time);

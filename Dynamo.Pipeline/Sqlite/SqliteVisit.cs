@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using Dynamo.Pipeline.Files;
 using Dynamo.Pipeline.Folder;
 using Microsoft.Win32.SafeHandles;
 using SQLitePCL;
@@ -60,7 +61,21 @@ internal static partial class SqliteVisit
         }
     }
 
-    private static bool HasLog(string path) => File.Exists(path + "-wal") || File.Exists(path + "-journal");
+    /// <exception cref="SinkException">
+    /// Nobody can tell. Taken for one without a log, the database would be read without what was written last.
+    /// </exception>
+    private static bool HasLog(string path)
+    {
+        try
+        {
+            FolderDisk disk = FolderDisk.For(Path.GetDirectoryName(path) ?? path);
+            return disk.Stat(path + "-wal").Kind != FileKind.Missing || disk.Stat(path + "-journal").Kind != FileKind.Missing;
+        }
+        catch (IOException error)
+        {
+            throw SqliteFault.Of(raw.SQLITE_IOERR, error.Message, path, "looking for its log");
+        }
+    }
 
     private static bool IsOwner(string path)
     {

@@ -105,29 +105,13 @@ internal struct ContentHash
 }
 
 /// <summary>Passes a stream on and takes the hash of what is read, from its first byte to its last. Not thread-safe.</summary>
-internal sealed class HashedStream(Stream content) : Stream
+internal sealed class HashedStream(Stream content) : ForwardStream
 {
     private ContentHash _hash = new();
     private bool _ended;
 
     /// <summary>The hash of the content, or <see langword="null"/> if it was not read to its end.</summary>
     public long? Hash => _ended ? _hash.Value : null;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override int Read(Span<byte> buffer)
     {
@@ -142,17 +126,6 @@ internal sealed class HashedStream(Stream content) : Stream
         Take(buffer.Span, read);
         return read;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override void Flush() { }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private void Take(ReadOnlySpan<byte> buffer, int read)
     {

@@ -109,13 +109,14 @@ internal sealed class FileReader<TRow>(
         var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
         Defect? defect = null;
         bool isOpen = false;
-        long hash = 0;
+        long? hash = null;
         try
         {
             using FileContent content = await opening.ConfigureAwait(false);
             isOpen = true;
             run.Unreadable.Gave();
-            hash = ContentHash.Of(content.Bytes.Span);
+            // A source may stream what it was asked for as a whole. Then nobody knows the hash, and the file is told by its key alone.
+            if (!content.IsStreamed) hash = ContentHash.Of(content.Bytes.Span);
             using IRowReader<TRow> reader = format.Open(file, content);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && rows.Rejects.Count <= _options.MaxBadRows) { }
@@ -142,7 +143,7 @@ internal sealed class FileReader<TRow>(
         {
             HidesText = !_options.KeepRawText,
             HasNewContent = run.Known.HasNewContent(file),
-            ContentHash = isOpen ? hash : null,
+            ContentHash = hash,
         };
         if (defect is not null) result.Quarantine(defect);
         return result;

@@ -11,6 +11,9 @@ internal sealed class KnownFiles(PipelineRun run)
 {
     private const int MostInFlight = 64, WholeUpTo = 1 << 20, BufferSize = 64 * 1024;
 
+    /// <summary>The files under way have no more bytes than this, one file alone excepted. That one is streamed.</summary>
+    private const long MostBytes = 8 << 20;
+
     /// <summary>The files that have other content than the ledger's entry of their key.</summary>
     private readonly ConcurrentDictionary<SourceFile, bool> _new = [];
 
@@ -24,14 +27,30 @@ internal sealed class KnownFiles(PipelineRun run)
         IFileSource source, IReadOnlyList<(SourceFile File, LedgerEntry Entry)> files, Func<SourceFile, LedgerEntry, bool, Task> say)
     {
         int most = Math.Min(source.OpensInFlight, MostInFlight), next = 0;
+        long bytes = 0;
         var opening = new Queue<Task<bool?>>(most);
-        foreach ((SourceFile file, LedgerEntry entry) in files)
+        try
         {
-            for (; next < files.Count && opening.Count < most; next++)
-                opening.Enqueue(IsNewAsync(source, files[next].File, files[next].Entry));
-            if (await opening.Dequeue().ConfigureAwait(false) is { } isNew) await say(file, entry, isNew).ConfigureAwait(false);
-            run.Progressed();
+            foreach ((SourceFile file, LedgerEntry entry) in files)
+            {
+                for (; next < files.Count && MayOpen(files[next].File); next++)
+                {
+                    bytes += files[next].File.Size;
+                    opening.Enqueue(IsNewAsync(source, files[next].File, files[next].Entry));
+                }
+                bool? isNew = await opening.Dequeue().ConfigureAwait(false);
+                bytes -= file.Size;
+                if (isNew is { } known) await say(file, entry, known).ConfigureAwait(false);
+                run.Progressed();
+            }
         }
+        finally
+        {
+            while (opening.TryDequeue(out Task<bool?>? abandoned))
+                await ((Task)abandoned).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        bool MayOpen(SourceFile file) => opening.Count == 0 || (opening.Count < most && bytes + file.Size <= MostBytes);
     }
 
     private async Task<bool?> IsNewAsync(IFileSource source, SourceFile file, LedgerEntry entry)
