@@ -3,7 +3,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>The crash contract on a folder.</summary>
 [TestFixture, Order(1)]
 internal sealed class CrashTests() : CrashContract(
-    rounds: SoakAttribute.Rounds(0, 10, 20), landed: SoakAttribute.Rounds(0, 20, 60))
+    rounds: SoakAttribute.Rounds(0, 8, 20), landed: SoakAttribute.Rounds(0, 15, 60))
 {
     protected override string[] Source(string inbox) => ["--source", inbox];
 

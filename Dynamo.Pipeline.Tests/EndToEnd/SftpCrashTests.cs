@@ -6,8 +6,8 @@ namespace Dynamo.Pipeline.Tests;
 [Soak, Order(1)]
 internal sealed class SftpCrashTests(SshClientKind client)
     : CrashContract(
-        rounds: client == SshClientKind.Managed ? 4 : 8,
-        landed: client == SshClientKind.Managed ? 8 : SoakAttribute.Rounds(0, 12, 20))
+        rounds: client == SshClientKind.Managed ? 2 : SoakAttribute.Rounds(0, 4, 8),
+        landed: client == SshClientKind.Managed ? SoakAttribute.Rounds(0, 3, 8) : SoakAttribute.Rounds(0, 6, 20))
 {
     private ScratchFolder _scratch = null!;
     private Sshd _sshd = null!;

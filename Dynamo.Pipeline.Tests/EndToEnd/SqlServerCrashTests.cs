@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The crash contract with SQL Server behind it: the client is killed, the server lives on.</summary>
-[TestFixture, Order(1)]
-internal sealed class SqlServerCrashTests() : CrashContract(rounds: 8, landed: SoakAttribute.Rounds(0, 12, 20))
+[Soak, Order(1)]
+internal sealed class SqlServerCrashTests() : CrashContract(rounds: SoakAttribute.Rounds(0, 4, 8), landed: SoakAttribute.Rounds(0, 6, 20))
 {
     private readonly ConcurrentDictionary<string, SqlServerTestDatabase> _databases = new();
 

@@ -33,12 +33,13 @@ internal sealed class InjectedFaultTests
     public Task In_a_folder_nothing_is_lost_doubled_or_condemned_whatever_fails(CancellationToken token) =>
         AllAsync(Count(4, 450, 4_500), Folder, sideBySide: 4, token);
 
+    [Soak]
     [TestCase(SshClientKind.OpenSsh, 40, 400), TestCase(SshClientKind.Managed, 10, 100), CancelAfter(3_600_000)]
     public Task On_a_server_nothing_is_lost_doubled_or_condemned_whatever_fails(
         SshClientKind client, int some, int many, CancellationToken token)
     {
         Sshd.Require();
-        return AllAsync(Count(1, some, many), folder => OnServer(folder, client), sideBySide: 3, token);
+        return AllAsync(Count(some, some, many), folder => OnServer(folder, client), sideBySide: 3, token);
     }
 
     [TestCase("retry, archive, again: stat quarantine 1 1 5"), TestCase("retry, archive, again: stat inbox 3 1 5"), CancelAfter(300_000)]

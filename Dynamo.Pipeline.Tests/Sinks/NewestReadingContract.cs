@@ -62,7 +62,7 @@ public abstract class NewestReadingContract
     {
         Gen<(Delivery[], Way)> both = from d in Deliveries from w in Ways select (d, w);
         Prop.ForAll(Arb.From(both), x => Agrees(policy, x.Item1, x.Item2))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Cases, 100, 400)));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Cases, 2 * Cases, 400)));
     }
 
     [Test, CancelAfter(60_000)]
@@ -159,6 +159,12 @@ public abstract class NewestReadingContract
 public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingContract
 {
     private SqlServerTestDatabase _database = null!;
+
+    [OneTimeSetUp]
+    public void OnlyOneWay()
+    {
+        if (append) SoakAttribute.Require();
+    }
 
     [SetUp]
     public void MakeDatabase() => _database = new SqlServerTestDatabase();

@@ -117,6 +117,7 @@ public sealed class SqlServerDialectTests
 }
 
 /// <summary>The contract on an endpoint that plays Babelfish.</summary>
+[Soak]
 [TestFixture(false)]
 [TestFixture(true)]
 public sealed class SqlServerBabelfishTests(bool append) : BatchSinkContract

@@ -12,6 +12,7 @@ public sealed class SftpOverSshContractTests(SshClientKind client) : FileSourceC
     [OneTimeSetUp]
     public void StartServer()
     {
+        if (client == SshClientKind.Managed) SoakAttribute.Require();
         _scratch = new ScratchFolder();
         _sshd = new Sshd(_scratch.Path);
     }

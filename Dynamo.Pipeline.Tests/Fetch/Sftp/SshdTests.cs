@@ -17,6 +17,7 @@ public sealed class SshdTests(SshClientKind client)
     public void MakeInbox()
     {
         Sshd.Require();
+        if (client == SshClientKind.Managed) SoakAttribute.Require();
         _inbox = new ScratchFolder();
         for (int i = 0; i < Files; i++)
         {
