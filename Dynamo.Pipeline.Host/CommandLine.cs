@@ -53,6 +53,7 @@ internal static class CommandLine
     private static Dictionary<string, Func<Command>> Commands(CommandContext context) => new(StringComparer.Ordinal)
     {
         ["run"] = () => new RunCommand(context),
+        [WatchCommand.Word] = () => new WatchCommand(context),
         ["check"] = () => new CheckCommand(context),
         ["status"] = () => new StatusCommand(context),
         ["retry"] = () => new RetryCommand(context),

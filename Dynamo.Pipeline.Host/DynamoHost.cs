@@ -13,7 +13,7 @@ internal static class DynamoHost
         Console.SetError(new TerminalWriter(Console.Error));
         var output = new TerminalWriter(Console.Out);
         Console.SetOut(output);
-        using var answer = new Answer(output, CommandLine.WantsJson(args));
+        using var answer = new Answer(output, CommandLine.WantsJson(args), isLive: args is [WatchCommand.Word, ..]);
         using var signals = new StopSignals(answer.GiveUp);
         var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.Stopping);
         ParseResult parsed = CommandLine.Parse(args, context);
@@ -47,7 +47,7 @@ internal static class DynamoHost
     private static ExitCode ReportLost(Exception lost, ExitCode code, Command command)
     {
         Console.Error.WriteLine($"dynamo: the report could not be written: {lost.Message}");
-        return command is RunCommand or RetryCommand or UndoCommand ? code : ExitCode.Internal;
+        return command is RunCommand or WatchCommand or RetryCommand or UndoCommand ? code : ExitCode.Internal;
     }
 }
 

@@ -5,11 +5,11 @@ using System.Text.Json;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// The JSON object of <c>--json</c>. It is written by hand, because loading a serializer takes longer than the whole report.
+/// The JSON object of <c>--json</c>, on one line. It is written by hand, because loading a serializer takes longer than the whole report.
 /// </summary>
 internal static class JsonText
 {
-    private static readonly JsonWriterOptions s_options = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static string Of(Action<Utf8JsonWriter> members)
     {

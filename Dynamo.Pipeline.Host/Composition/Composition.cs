@@ -6,14 +6,16 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal static class Composition
 {
+    /// <param name="settings">The settings.</param>
+    /// <param name="mustBeThere">Whether a folder that is missing now is a mistake. A watch waits for it.</param>
     /// <exception cref="SourceException">There is no such folder. This is found before the sink creates anything.</exception>
-    public static IFileSource Source(HostSettings settings)
+    public static IFileSource Source(HostSettings settings, bool mustBeThere = true)
     {
         string source = settings.Source
             ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
         return Checked<IFileSource>(
             "source",
-            () => settings.Remote is { } remote ? Server(remote) : Folder(Path.GetFullPath(source), settings));
+            () => settings.Remote is { } remote ? Server(remote) : Folder(Path.GetFullPath(source), settings, mustBeThere));
     }
 
     /// <summary>A source of which nothing is changed, not even what a killed run left.</summary>
@@ -87,8 +89,8 @@ internal static class Composition
         return new SftpSource(remote);
     }
 
-    private static FolderSource Folder(string full, HostSettings settings) =>
-        IsFolder(full) ? new FolderSource(full, settings.Folder) : throw new SourceException(Missing(full));
+    private static FolderSource Folder(string full, HostSettings settings, bool mustBeThere) =>
+        !mustBeThere || IsFolder(full) ? new FolderSource(full, settings.Folder) : throw new SourceException(Missing(full));
 
     /// <summary>A folder that cannot be looked at is not a missing one, which <see cref="Directory.Exists"/> takes it for.</summary>
     /// <exception cref="SourceException">It cannot be looked at.</exception>

@@ -6,13 +6,16 @@ namespace Dynamo.Pipeline.Host;
 /// the command's object, or, if a second signal ends the process at once, one that says so.
 /// Called by the command and by the signals' thread.
 /// </summary>
-internal sealed class Answer(TextWriter to, bool isJson) : IDisposable
+/// <param name="to">Stdout.</param>
+/// <param name="isJson">Whether the answer is JSON.</param>
+/// <param name="isLive">Whether it is a stream of objects, each written at once.</param>
+internal sealed class Answer(TextWriter to, bool isJson, bool isLive) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly StringWriter _held = new();
     private bool _isGiven;
 
-    public TextWriter Out => isJson ? _held : to;
+    public TextWriter Out => isJson && !isLive ? _held : to;
 
     /// <summary>The command has ended, or failed.</summary>
     public void Give() => Give(_held.ToString());

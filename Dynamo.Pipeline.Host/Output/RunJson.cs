@@ -13,8 +13,7 @@ internal static class RunJson
         json.WriteBoolean("dryRun", report.IsDryRun);
         json.WriteString("source", report.SourceName);
         json.WriteString("sink", report.SinkName);
-        Files(json, result.Books);
-        Rows(json, result.Books);
+        Books(json, result.Books);
         if (report.InQuarantine is { } inQuarantine) json.WriteNumber("inQuarantine", inQuarantine);
         json.WriteNumber("retries", result.Retries);
         JsonText.Optional(json, "lastRetry", result.LastRetry is { } why ? Secret.Free(why) : null);
@@ -22,6 +21,13 @@ internal static class RunJson
         json.WriteNumber("elapsedSeconds", Math.Round(result.Elapsed.TotalSeconds, 3));
         Notable(json, result.Notable);
     });
+
+    /// <summary>The counts, in the members <c>files</c> and <c>rows</c>.</summary>
+    public static void Books(Utf8JsonWriter json, RunBooks books)
+    {
+        Files(json, books);
+        Rows(json, books);
+    }
 
     private static void Files(Utf8JsonWriter json, RunBooks books)
     {
@@ -49,7 +55,7 @@ internal static class RunJson
         json.WriteEndObject();
     }
 
-    private static void Notable(Utf8JsonWriter json, IReadOnlyList<FileResult> files)
+    public static void Notable(Utf8JsonWriter json, IReadOnlyList<FileResult> files)
     {
         json.WriteStartArray("notable");
         foreach (FileResult file in files)

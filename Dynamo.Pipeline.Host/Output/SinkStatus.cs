@@ -8,6 +8,9 @@ internal sealed class SinkStatus
 {
     private const int ShownQuarantined = 20;
 
+    /// <summary>A watch writes its books once a minute at least.</summary>
+    private static readonly TimeSpan s_signOfLife = TimeSpan.FromMinutes(2);
+
     private readonly IStore _store;
     private readonly DateTime _now;
     private readonly IReadOnlyList<ImportedRun> _runs;
@@ -78,8 +81,13 @@ internal sealed class SinkStatus
         : $"{Shown.Time(newest - _now)} ahead of this machine's clock";
 
     /// <summary>A killed run cannot close its row. Until the next run does, the killed one looks like one that still runs.</summary>
-    private static string Outcome(ImportedRun run) =>
-        run.Outcome == "running" ? "running, or killed (the next run of this source tells)" : run.Outcome;
+    private string Outcome(ImportedRun run)
+    {
+        if (run.Outcome != "running") return run.Outcome;
+        if (run.EndedUtc is not { } life) return "running, or killed (the next run of this source tells)";
+        TimeSpan silent = _now - life;
+        return silent < s_signOfLife ? "watching" : $"watching, but killed or in an outage: its last sign of life is {Lag(life)}";
+    }
 
     private void WriteRuns(TextWriter to)
     {
@@ -87,7 +95,7 @@ internal sealed class SinkStatus
         to.WriteLine(_runs.Count == 0 ? "No run yet." : "Last runs:");
         foreach (ImportedRun run in _runs)
         {
-            string took = run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
+            string took = run.Outcome != "running" && run.EndedUtc is { } ended ? $" in {Shown.Time(ended - run.StartedUtc)}" : "";
             to.WriteLine($"  {Shown.Utc(run.StartedUtc)}  {Outcome(run)}{took}  {Shown.Name(run.Source)}");
             if (run.Reason is { } reason) to.WriteLine($"      {Shown.Name(Secret.Free(reason))}");
             RunBooks books = run.Books;

@@ -84,6 +84,7 @@ internal static class SettingCatalogue
         .. SqlServerSettings.All,
         .. FormatSettings.All,
         .. PipelineSettings.All,
+        .. WatchSettings.All,
     ];
 
     private static readonly Dictionary<string, Setting> s_byKey =

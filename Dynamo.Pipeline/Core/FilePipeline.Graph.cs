@@ -51,14 +51,13 @@ public sealed partial class FilePipeline<TRow>
             complete.EndsInto(block);
 
         run.Watch(ours: [read, .. batches.SelectMany(batch => batch.Blocks), .. writes, complete], through, afterCommit);
-        var lister = new FileLister<TRow>(_source, _sink, run, budget, complete);
-        return new Graph(lister, batches, read, () =>
+        var dispatch = new FileDispatch<TRow>(_source, _sink, run, budget, read, complete);
+        return new Graph(dispatch, batches, () =>
             $"{budget}; waiting: {read.InputCount} chunks to read, {read.OutputCount} files read, {string.Join(", ", batches)}, "
             + $"{writes.Sum(write => write.InputCount)} batches to write, {complete.InputCount} to complete");
     }
 
-    private sealed record Graph(
-        FileLister<TRow> Lister, RowBatcher<TRow>[] Batchers, ITargetBlock<SourceFile[]> Read, Func<string> Depths) : IDisposable
+    private sealed record Graph(FileDispatch<TRow> Dispatch, RowBatcher<TRow>[] Batchers, Func<string> Depths) : IDisposable
     {
         public void Dispose() => Array.ForEach(Batchers, batcher => batcher.Dispose());
     }

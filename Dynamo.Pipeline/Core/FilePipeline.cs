@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Live;
 using Dynamo.Pipeline.Run;
 
 namespace Dynamo.Pipeline;
@@ -194,17 +195,79 @@ public sealed partial class FilePipeline<TRow>
         return await run.RecordAsync(_sink, () => ImportAsync(run, listing, progress)).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// Imports what the source has and what lands there, until it is stopped: one run, with one row in the run table, whose books are
+    /// brought up to date with the commits. Files that changed a short while ago come before the backlog. When the source or the sink
+    /// fails, also at the beginning, it is tried again until it works; nothing is lost, and no more is kept in memory meanwhile. A batch is
+    /// written again for as long as it takes, whatever <see cref="PipelineOptions.RetryFor"/> says. A file that cannot be read now is tried
+    /// again with the next look at the whole source.
+    /// </summary>
+    /// <param name="watch">How to look for files. Default <c>new WatchOptions()</c>.</param>
+    /// <param name="events">
+    /// Gets what happens, in order and one at a time, on threads of the pool. Default: nobody is told. If it throws, the watch ends with an
+    /// error.
+    /// </param>
+    /// <param name="progress">As for <see cref="RunAsync"/>.</param>
+    /// <param name="cancellationToken">Stops the watch: what was read is written, within <see cref="PipelineOptions.StopDeadline"/>.</param>
+    /// <returns>
+    /// The result since the beginning. Its <see cref="PipelineResult.WasCancelled"/> tells whether something was read and not written when
+    /// the deadline came, such as in an outage; the next watch or run imports it.
+    /// </returns>
+    /// <exception cref="AlreadyRunningException">Another run holds this source and sink.</exception>
+    /// <exception cref="SinkException">The sink's tables do not fit, or it denies the login: what only other settings can mend.</exception>
+    /// <exception cref="PipelineStalledException">Nothing moved for <see cref="PipelineOptions.StallTimeout"/> although files wait.</exception>
+    /// <exception cref="PipelineException">A block or a format failed, or one of the progresses.</exception>
+    public async Task<PipelineResult> WatchAsync(
+        WatchOptions? watch = null,
+        IProgress<WatchEvent>? events = null,
+        IProgress<PipelineProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        watch ??= new WatchOptions();
+        PipelineOptions options = _options with { RetryFor = Timeout.InfiniteTimeSpan, WriteRetries = null };
+        using var live = new LiveRun(_source, _sink.Name, options.TimeProvider);
+        using var run = new PipelineRun(options, cancellationToken) { Watcher = live, LongestPause = watch.LongestPause };
+        using var watchdog = new StallWatchdog(run, _source.LongestWait);
+        Task telling = live.TellAsync(run, events);
+        try
+        {
+            if (!await live.PrepareAsync(run, () => run.PrepareAsync(_sink, _source)).ConfigureAwait(false)) return run.Result();
+            return await run.RecordAsync(_sink, () => WatchAsync(run, live, watch, progress)).ConfigureAwait(false);
+        }
+        finally
+        {
+            live.EndEvents();
+            await Task.WhenAny(telling, Task.Delay(options.StopDeadline, options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
+        }
+    }
+
     private async Task ImportAsync(PipelineRun run, StartedListing listing, IProgress<PipelineProgress>? progress)
     {
         using Graph graph = Build(run);
+        await ThroughAsync(run, graph, progress, () => new FileLister<TRow>(run, graph.Dispatch).ListAsync(listing)).ConfigureAwait(false);
+        if (!run.Stopping.IsCancellationRequested) run.Unreadable.Check(_source);
+    }
+
+    private async Task WatchAsync(PipelineRun run, LiveRun live, WatchOptions options, IProgress<PipelineProgress>? progress)
+    {
+        using Graph graph = Build(run);
+        var lister = new LiveLister<TRow>(_source, run, live, graph.Dispatch, options);
+        var books = new LiveBooks<TRow>(_sink, run);
+        await using (books.ConfigureAwait(false))
+            await ThroughAsync(run, graph, progress, () => lister.ListAsync(_sink.Name)).ConfigureAwait(false);
+        lister.EndWave(atOnce: true);
+    }
+
+    /// <summary>Lists, and waits until all that was listed is through the graph.</summary>
+    private static async Task ThroughAsync(PipelineRun run, Graph graph, IProgress<PipelineProgress>? progress, Func<Task> listing)
+    {
         run.Doing = graph.Depths;
         var reporter = new ProgressReporter(run, progress);
         await using (reporter.ConfigureAwait(false))
         {
-            Task list = Task.Run(() => run.GuardAsync(() => graph.Lister.ListAsync(listing, graph.Read)));
+            Task list = Task.Run(() => run.GuardAsync(listing));
             await run.CompletedAsync([list, .. run.Blocks.Select(block => block.Completion)]).ConfigureAwait(false);
         }
         run.ThrowIfFailed();
-        if (!run.Stopping.IsCancellationRequested) run.Unreadable.Check(_source);
     }
 }

@@ -103,6 +103,14 @@ public sealed class SftpSource : IFileSource
     }
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<SourceFile> SweepAsync(CancellationToken cancellationToken)
+    {
+        _lines.Begin();
+        var walk = new SftpWalk(_place, _lines.First, Options, Clock, Name) { ChangesNothing = ChangesNothing, WaitsForNothing = true };
+        return walk.ListAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>
     public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)
     {

@@ -36,6 +36,9 @@ internal sealed class SftpWalk(
     /// <summary>Whether to say only what a killed run left set aside, and not to put it back.</summary>
     public bool ChangesNothing { get; init; }
 
+    /// <summary>Whether a file that may be too young is given as that, without waiting.</summary>
+    public bool WaitsForNothing { get; init; }
+
     public async IAsyncEnumerable<SourceFile> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -48,18 +51,27 @@ internal sealed class SftpWalk(
             await foreach ((SourceFile file, bool isMarker) in FolderAsync(folder, cancellationToken).ConfigureAwait(false))
             {
                 if (markers is not null) markers.Add(file, isMarker);
-                else if (file.DeferReason is not null || !_young.Takes(file)) yield return file;
+                else if (Settling(file) is { } known) yield return known;
                 if (!_young.IsFull) continue;
                 await foreach (SourceFile settled in _young.LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
             }
             foreach (SourceFile left in await PutBackAsync(folder, cancellationToken).ConfigureAwait(false))
             {
                 // With markers, the next listing matches them.
-                if (left.DeferReason is not null || (markers is null && !_young.Takes(left))) yield return left;
+                if ((markers is null || left.DeferReason is not null) && Settling(left) is { } known) yield return known;
             }
             foreach (SourceFile file in markers?.Verdicts() ?? []) yield return file;
         }
         await foreach (SourceFile settled in _young.LookAgainAsync(cancellationToken).ConfigureAwait(false)) yield return settled;
+    }
+
+    /// <summary>The file as it is given now, or <see langword="null"/> if it is looked at again first.</summary>
+    private SourceFile? Settling(SourceFile file)
+    {
+        if (file.DeferReason is not null) return file;
+        if (WaitsForNothing)
+            return _young.IsYoung(file) ? file with { DeferReason = "it may still be written", SettlesIn = options.SettleTime } : file;
+        return _young.Takes(file) ? null : file;
     }
 
     private async IAsyncEnumerable<(SourceFile File, bool IsMarker)> FolderAsync(
@@ -262,12 +274,15 @@ internal sealed class SftpYoungFiles(SftpPlace place, ReconnectingConnection lin
     /// <summary>Takes the file when it may be young.</summary>
     public bool Takes(SourceFile file)
     {
-        if (options.SettleTime == TimeSpan.Zero) return false;
-        if (clock.UtcNow - file.ModifiedUtc >= options.SettleTime + options.ClockSkew) return false;
+        if (!IsYoung(file)) return false;
         _files.Add(file);
         _since = _time.GetTimestamp();
         return true;
     }
+
+    /// <summary>Whether the file may have changed within the settle time, by either clock.</summary>
+    public bool IsYoung(SourceFile file) => options.SettleTime > TimeSpan.Zero
+        && clock.UtcNow - file.ModifiedUtc < options.SettleTime + options.ClockSkew;
 
     /// <summary>Waits until the last one taken has had its time, and gives them back: ready, or deferred.</summary>
     public async IAsyncEnumerable<SourceFile> LookAgainAsync([EnumeratorCancellation] CancellationToken cancellationToken)

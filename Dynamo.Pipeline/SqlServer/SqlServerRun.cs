@@ -47,9 +47,9 @@ internal static class SqlServerRun
         return await connection.ExecuteScalarAsync<int?>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false) is null;
     }
 
-    /// <summary>Closes the row with the final counts.</summary>
+    /// <summary>Closes the row with the final counts. Without an outcome it stays open, with a sign of life in place of its end.</summary>
     public static Task EndAsync(
-        SqlServerDb db, SqlConnection connection, long runId, RunOutcome outcome, RunBooks books, string? reason,
+        SqlServerDb db, SqlConnection connection, long runId, RunOutcome? outcome, RunBooks books, string? reason,
         CancellationToken cancellationToken)
     {
         string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);

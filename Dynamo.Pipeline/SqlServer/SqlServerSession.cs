@@ -87,8 +87,9 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         return results;
     }
 
-    public Task EndAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
-        _db.RetryAsync("closing the run", async (connection, token) =>
+    /// <summary>Writes the books into the run's row, and closes it if there is an outcome.</summary>
+    public Task EndAsync(RunOutcome? outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
+        _db.RetryAsync(outcome is null ? "writing the books of the run" : "closing the run", async (connection, token) =>
         {
             await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, reason, token).ConfigureAwait(false);
             return true;

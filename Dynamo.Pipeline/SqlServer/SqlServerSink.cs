@@ -93,6 +93,13 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public int LaneOf(FileRows<TRow> file, int lanes) => Session.LaneOf(file, lanes);
 
     /// <inheritdoc/>
+    public async ValueTask ReportAsync(RunBooks books, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(books);
+        await Session.EndAsync(null, books, null, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
     public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
         EndRunAsync(outcome, books, null, cancellationToken);
 

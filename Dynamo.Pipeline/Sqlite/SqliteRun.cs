@@ -44,8 +44,8 @@ internal static class SqliteRun
         close.Run("closing interrupted runs");
     }
 
-    /// <summary>Closes the row with the books.</summary>
-    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome outcome, RunBooks books, string? reason)
+    /// <summary>Closes the row with the books. Without an outcome it stays open, with a sign of life in place of its end.</summary>
+    public static void End(SqliteDb db, SqliteSinkOptions options, long runId, RunOutcome? outcome, RunBooks books, string? reason)
     {
         string table = SqliteSchema.Quote(options.RunTable);
         string counts = string.Concat(RunColumns.Counts.Select(count => $", {count.Name} = ?"));

@@ -67,7 +67,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         return [.. works.Select(w => w.Result())];
     }
 
-    public async ValueTask EndAsync(RunOutcome outcome, RunBooks books, string? reason, CancellationToken cancellationToken)
+    /// <summary>Writes the books into the run's row, and closes it if there is an outcome.</summary>
+    public async ValueTask EndAsync(RunOutcome? outcome, RunBooks books, string? reason, CancellationToken cancellationToken)
     {
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try

@@ -84,6 +84,21 @@ public sealed class SqliteSink<TRow> : IBatchSink<TRow>
     }
 
     /// <inheritdoc/>
+    public async ValueTask ReportAsync(RunBooks books, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(books);
+        await _oneWriter.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await Session.EndAsync(null, books, null, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _oneWriter.Release();
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken) =>
         EndRunAsync(outcome, books, null, cancellationToken);
 

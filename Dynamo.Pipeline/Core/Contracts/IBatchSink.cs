@@ -78,6 +78,16 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     /// </exception>
     ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Brings the books in the run's row up to date, as a sign of life of a watch, about once a second while files come. May be called while
+    /// batches are written. Default: does nothing.
+    /// </summary>
+    /// <param name="books">The counts up to now.</param>
+    /// <param name="cancellationToken">Cancels the writing of the row.</param>
+    /// <returns>A task that completes when the row is written.</returns>
+    /// <exception cref="SinkException">The row cannot be written now. The watch goes on.</exception>
+    ValueTask ReportAsync(RunBooks books, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     /// <summary>Completes the run's row with its books, and releases the sink.</summary>
     /// <param name="outcome">How the run ended.</param>
     /// <param name="books">The counts at the end.</param>

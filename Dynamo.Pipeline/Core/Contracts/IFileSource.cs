@@ -50,6 +50,26 @@ public interface IFileSource : IAsyncDisposable
     /// <exception cref="SourceException">The source cannot be reached or listed.</exception>
     IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Lists the files for a watch, which looks again and again: like <see cref="ListAsync"/>, but without waiting. A file that may still be
+    /// written has a <see cref="SourceFile.DeferReason"/> and says how long it takes to settle (<see cref="SourceFile.SettlesIn"/>).
+    /// Default: <see cref="ListAsync"/>.
+    /// </summary>
+    /// <param name="cancellationToken">Stops the listing.</param>
+    /// <returns>The files in any order.</returns>
+    /// <exception cref="SourceException">The source cannot be reached or listed.</exception>
+    IAsyncEnumerable<SourceFile> SweepAsync(CancellationToken cancellationToken) => ListAsync(cancellationToken);
+
+    /// <summary>
+    /// Begins to take note of what lands, for a watch. Default <see langword="null"/>: nobody tells this source, and it is listed again
+    /// and again.
+    /// </summary>
+    /// <param name="landed">
+    /// Called when something has landed or may have been missed, from any thread. It returns at once.
+    /// </param>
+    /// <returns>What has landed since, or <see langword="null"/>. The watch disposes it.</returns>
+    IArrivals? Listen(Action landed) => null;
+
     /// <summary>Opens a listed file, and checks that it is still the file that was listed.</summary>
     /// <param name="file">A file from <see cref="ListAsync"/>.</param>
     /// <param name="wholeUpTo">

@@ -38,6 +38,9 @@ public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed,
     /// </summary>
     public string? Waiting { get; init; }
 
+    /// <summary>How many files a watch knows of that wait to be read. Zero for a run.</summary>
+    public long Backlog { get; init; }
+
     /// <summary>How often a batch was written again up to now. When it grows, <see cref="Waiting"/> says why.</summary>
     public int Retries { get; init; }
 }

@@ -57,6 +57,26 @@ public sealed record RunBooks
     /// <summary>How many bytes the files have that were loaded or quarantined.</summary>
     public long Bytes { get; init; }
 
+    /// <summary>What was counted since an earlier moment of the same run.</summary>
+    internal RunBooks Since(RunBooks earlier) => new()
+    {
+        Listed = Listed - earlier.Listed,
+        Loaded = Loaded - earlier.Loaded,
+        AlreadyLoaded = AlreadyLoaded - earlier.AlreadyLoaded,
+        AlreadyQuarantined = AlreadyQuarantined - earlier.AlreadyQuarantined,
+        Quarantined = Quarantined - earlier.Quarantined,
+        Deferred = Deferred - earlier.Deferred,
+        RowsRead = RowsRead - earlier.RowsRead,
+        RowsInserted = RowsInserted - earlier.RowsInserted,
+        RowsUpdated = RowsUpdated - earlier.RowsUpdated,
+        RowsUnchanged = RowsUnchanged - earlier.RowsUnchanged,
+        RowsRejected = RowsRejected - earlier.RowsRejected,
+        RowsSkipped = RowsSkipped - earlier.RowsSkipped,
+        RowsFlagged = RowsFlagged - earlier.RowsFlagged,
+        RowsCollided = RowsCollided - earlier.RowsCollided,
+        Bytes = Bytes - earlier.Bytes,
+    };
+
     /// <summary>How many files have an outcome so far.</summary>
     public long FilesDone => Loaded + AlreadyLoaded + Quarantined + Deferred;
 

@@ -15,4 +15,10 @@ public sealed record SourceFile(string Path, long Size, DateTime ModifiedUtc)
     /// A deferred file is counted but not read. The next run lists it again.
     /// </summary>
     public string? DeferReason { get; init; }
+
+    /// <summary>
+    /// How long the file must not change any more before it counts as whole, for a file that a sweep gives and that may still be written. It
+    /// has a <see cref="DeferReason"/> as well. Default <see langword="null"/>.
+    /// </summary>
+    public TimeSpan? SettlesIn { get; init; }
 }

@@ -37,6 +37,9 @@ internal abstract class FolderDisk
     /// <summary>Looks at what a path leads to.</summary>
     public abstract FileStat Stat(string path);
 
+    /// <summary>Looks at a path below the source, which may be a link.</summary>
+    public abstract FolderEntry Look(string path);
+
     /// <summary>Looks at an opened file.</summary>
     public abstract FileStat Stat(SafeFileHandle file);
 

@@ -7,7 +7,8 @@ namespace Dynamo.Pipeline.Folder;
 /// One listing of a folder. It gives ready files at once. It gives young files when they have not changed for the settle time,
 /// and those that did change as deferred. It holds a portion of names and at most <see cref="MostYoung"/> young files in memory.
 /// </summary>
-internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSourceOptions options, bool changesNothing)
+internal sealed class FolderListing(
+    FolderPlace place, FolderDisk disk, FolderSourceOptions options, bool changesNothing, LinuxArrivals? arrivals = null)
 {
     /// <summary>
     /// With this many young files, the listing waits for them before it goes on. So a million new files are never held in memory.
@@ -44,6 +45,33 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
         foreach (SourceFile settled in LookAgain(young)) yield return settled;
         // If the folder is removed or unmounted during the listing, that looks like its end.
         place.CheckThere();
+    }
+
+    /// <summary>All files, without waiting: of a young one it says how long it takes to settle.</summary>
+    public async IAsyncEnumerable<SourceFile> SweepAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (options.AfterCommit != AfterCommit.Keep) CheckOwnFolders();
+        foreach (SourceFile file in Walk())
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (file.DeferReason is null && arrivals?.IsBeingWritten(file.Path) == true)
+                yield return file with { DeferReason = "it is being written" };
+            else if (ReadyAt(file) is { } readyAt)
+                yield return file with { DeferReason = "it may still be written", SettlesIn = readyAt - _clock.GetUtcNow().UtcDateTime };
+            else
+                yield return file;
+        }
+        place.CheckThere();
+        await Task.CompletedTask.ConfigureAwait(false);
+    }
+
+    /// <summary>A file that somebody says is there, as a listing would give it; <see langword="null"/> if it would not.</summary>
+    public SourceFile? Find(string path)
+    {
+        if (!_filter.WantsFile(FileNames.NameOf(path))) return null;
+        FolderEntry entry = disk.Look(path);
+        return entry.Stat.Kind is FileKind.Missing or FileKind.Folder
+            ? null : new SourceFile(path, entry.Stat.Size, entry.Stat.ModifiedUtc) { DeferReason = DeferReason(entry, path) };
     }
 
     /// <summary>When the file will have been unchanged for the settle time, or <see langword="null"/> if it already has.</summary>
@@ -93,6 +121,8 @@ internal sealed class FolderListing(FolderPlace place, FolderDisk disk, FolderSo
         var pending = new Stack<string>([""]);
         while (pending.TryPop(out string? folder))
         {
+            // Before it is listed, so that nothing lands unnoticed in between.
+            arrivals?.Add(folder);
             using FolderReader? reader = OpenFolder(folder, out SourceFile? deferred);
             if (deferred is not null) yield return deferred;
             while (reader is not null && TryRead(reader, out FolderEntry entry))

@@ -21,6 +21,7 @@ public sealed class FolderSource : IFileSource
 {
     private readonly FolderDisk _disk;
     private readonly FolderCompletion _completion;
+    private LinuxArrivals? _arrivals;
 
     /// <summary>A source with a pattern and the defaults of all other options.</summary>
     /// <param name="folder">
@@ -73,6 +74,28 @@ public sealed class FolderSource : IFileSource
     /// <inheritdoc/>
     public IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken) =>
         new FolderListing(Place, _disk, Options, ChangesNothing).ListAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<SourceFile> SweepAsync(CancellationToken cancellationToken) =>
+        new FolderListing(Place, _disk, Options, ChangesNothing, Volatile.Read(ref _arrivals)).SweepAsync(cancellationToken);
+
+    /// <summary>
+    /// Listens with inotify on Linux, and with .NET's watcher elsewhere, which tells less: there, what has landed is found by a sweep.
+    /// A file that its writer has closed, or that was renamed in, is offered at once, without a settle time.
+    /// </summary>
+    /// <param name="landed">Called when something has landed or may have been missed, from any thread. It returns at once.</param>
+    /// <returns>
+    /// What has landed since, or <see langword="null"/> where the system does not tell. The watch disposes it.
+    /// </returns>
+    public IArrivals? Listen(Action landed)
+    {
+        ArgumentNullException.ThrowIfNull(landed);
+        if (!LinuxDisk.IsSupported) return PortableArrivals.Begin(Place, Options, landed);
+        var listing = new FolderListing(Place, _disk, Options, ChangesNothing);
+        LinuxArrivals? arrivals = LinuxArrivals.Begin(Place, Options, listing.Find, landed);
+        Volatile.Write(ref _arrivals, arrivals);
+        return arrivals;
+    }
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The path does not stay below the folder.</exception>

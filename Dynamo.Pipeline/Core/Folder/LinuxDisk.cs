@@ -29,6 +29,17 @@ internal class LinuxDisk(string root) : FolderDisk
         return new FileStat(LinuxErrors.KindOf(error), 0, default);
     }
 
+    public override unsafe FolderEntry Look(string path)
+    {
+        string full = Path.Join(root, path), name = FileNames.NameOf(path);
+        LinuxStat stat;
+        if (LinuxCalls.Stat(LinuxCalls.AtCurrentFolder, full, LinuxCalls.AtNoFollow, LinuxCalls.WantedFields, &stat) != 0)
+            return new FolderEntry(name, true, false, new FileStat(LinuxErrors.KindOf(Marshal.GetLastPInvokeError()), 0, default));
+        if (!stat.IsLink) return new FolderEntry(name, true, false, stat.ToStat());
+        FileStat target = Stat(full);
+        return new FolderEntry(name, true, true, target.Kind == FileKind.Missing ? target with { Kind = FileKind.BrokenLink } : target);
+    }
+
     public override FolderReader OpenFolder(string path, FileSelection filter)
     {
         if (path.Length <= root.Length) return new LinuxFolderReader(path, filter);

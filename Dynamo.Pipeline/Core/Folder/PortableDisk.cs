@@ -10,6 +10,12 @@ internal sealed class PortableDisk(string root) : FolderDisk
 {
     public override FileStat Stat(string path) => Stat(new FileInfo(path));
 
+    public override FolderEntry Look(string path)
+    {
+        var info = new FileInfo(Path.Join(root, path));
+        return new FolderEntry(FileNames.NameOf(path), true, info.LinkTarget is not null, Stat(info));
+    }
+
     public override FileStat Stat(SafeFileHandle file) => StatOpened(file);
 
     public override HeldFolder Hold(string path) =>

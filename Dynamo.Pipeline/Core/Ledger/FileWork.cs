@@ -113,8 +113,10 @@ internal static class LedgerOutcome
     /// <summary>Loaded, and to be imported again: a look-up does not find it, and the import keeps its number.</summary>
     public const string Requeued = "requeued";
 
-    public static string Of(RunOutcome outcome) => outcome switch
+    /// <param name="outcome">How the run ended; <see langword="null"/> while it goes on.</param>
+    public static string Of(RunOutcome? outcome) => outcome switch
     {
+        null => "running",
         RunOutcome.Completed => "completed",
         RunOutcome.Cancelled => "cancelled",
         _ => "failed",

@@ -75,12 +75,13 @@ public interface ILedger
 /// <param name="Source">The name of the source.</param>
 /// <param name="StartedUtc">When the run began, in UTC.</param>
 /// <param name="EndedUtc">
-/// When the run ended, in UTC, or <see langword="null"/> if it is still running or its process was killed.
+/// When the run ended, in UTC. Of a watch that goes on or was killed, its last sign of life: at most a minute old while it goes on.
+/// <see langword="null"/> for another run that goes on or was killed.
 /// </param>
 /// <param name="Outcome"><c>running</c>, <c>completed</c>, <c>cancelled</c>, <c>failed</c> or <c>interrupted</c>.</param>
 /// <param name="Host">The name of the machine.</param>
 /// <param name="Books">
-/// The counts. All are 0 while the run is active. An interrupted run could not write them; then SQLite has the files and rows that the
+/// The counts. All are 0 while a run is active; those of a watch follow its commits. An interrupted run could not write them; then SQLite has the files and rows that the
 /// run committed.
 /// </param>
 public sealed record ImportedRun(

@@ -14,8 +14,6 @@ internal sealed class BatchWriter<TRow>(
     RowBatcher<TRow> batcher,
     ITargetBlock<CommittedBatch<TRow>> complete)
 {
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(30);
-
     /// <summary>When the first attempt failed.</summary>
     private static readonly ResiliencePropertyKey<long> s_failing = new("dynamo.failing");
 
@@ -55,6 +53,11 @@ internal sealed class BatchWriter<TRow>(
             run.Unreadable.Failed(error);
             return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
         }
+        catch (SourceException error) when (run.Watcher is not null && files is [{ IsStreamed: true }])
+        {
+            run.Watcher.SourceFailed(error);
+            return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
+        }
     }
 
     /// <summary>
@@ -69,7 +72,7 @@ internal sealed class BatchWriter<TRow>(
         {
             return await WriteOnceAsync(files, run.Aborting).ConfigureAwait(false);
         }
-        catch (Exception error) when (IsWorthARetry(error) && run.Options.WriteRetries != 0)
+        catch (Exception error) when (IsWorthARetry(run, error) && run.Options.WriteRetries != 0)
         {
             (failed, failing) = (error, run.Options.TimeProvider.GetTimestamp());
         }
@@ -121,12 +124,12 @@ internal sealed class BatchWriter<TRow>(
             ShouldHandle = attempt => ValueTask.FromResult(attempt.Outcome.Exception switch
             {
                 UnreadableFileException => run.Options.WriteRetries is not null || attempt.AttemptNumber < MostReadings,
-                { } error => IsWorthARetry(error) && IsInTime(run.Options, attempt.Context),
+                { } error => IsWorthARetry(run, error) && IsInTime(run.Options, attempt.Context),
                 null => false,
             }),
             MaxRetryAttempts = run.Options.WriteRetries ?? int.MaxValue,
             Delay = run.Options.RetryDelay,
-            MaxDelay = s_longestPause,
+            MaxDelay = run.LongestPause,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
             OnRetry = retry =>
@@ -141,5 +144,7 @@ internal sealed class BatchWriter<TRow>(
         options.RetryFor == Timeout.InfiniteTimeSpan
         || options.TimeProvider.GetElapsedTime(context.Properties.GetValue(s_failing, 0)) < options.RetryFor;
 
-    private static bool IsWorthARetry(Exception error) => error is SinkException { IsTransient: true } or UnreadableFileException;
+    /// <summary>A watch tries again whatever the sink says: somebody may free the disk or give the right.</summary>
+    private static bool IsWorthARetry(PipelineRun run, Exception error) =>
+        error is UnreadableFileException || (error is SinkException failed && (failed.IsTransient || run.Watcher is not null));
 }

@@ -22,19 +22,27 @@ internal sealed class Completion<TRow>(
         {
             if (result.Outcome != FileOutcome.Deferred) files.Add(new CompletedFile(result.File, result.Defect));
         }
-        if (!_sourceFailed) await AtTheSourceAsync(files).ConfigureAwait(false);
+        bool isDone = !_sourceFailed && await AtTheSourceAsync(files).ConfigureAwait(false);
         run.Progressed();
+        run.Watcher?.Completed(batch.Results, isDone);
         if (batch.Files.Count == 0) return;
         foreach (ITargetBlock<CommittedBatch<TRow>> block in _listening.ToArray())
             await HandOnAsync(block, batch).ConfigureAwait(false);
         budget.Release(batch.Files.Sum(rows => ByteBudget.Weigh(rows.File, run.Options.StreamAbove)));
     }
 
-    private async Task AtTheSourceAsync(List<CompletedFile> files)
+    /// <returns>Whether they are completed.</returns>
+    private async Task<bool> AtTheSourceAsync(List<CompletedFile> files)
     {
         try
         {
             await source.CompleteAsync(files, run.Leaving).ConfigureAwait(false);
+            return true;
+        }
+        catch (SourceException error) when (run.Watcher is { } watch)
+        {
+            // The next sweep finds them, and the ledger knows them.
+            watch.SourceFailed(error);
         }
         catch (Exception error) when (!run.Leaving.IsCancellationRequested)
         {
@@ -43,6 +51,7 @@ internal sealed class Completion<TRow>(
             const string Doing = "completing files after their commit";
             run.Fail(error is OperationCanceledException || Faults.IsForeign(error) ? Faults.OfSource(source, Doing, error) : error);
         }
+        return false;
     }
 
     private async Task HandOnAsync(ITargetBlock<CommittedBatch<TRow>> block, CommittedBatch<TRow> batch)

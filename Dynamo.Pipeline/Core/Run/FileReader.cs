@@ -133,6 +133,13 @@ internal sealed class FileReader<TRow>(
         {
             throw Faults.OfSource(source, $"opening {file.Path}", error);
         }
+        catch (SourceException error) when (run.Watcher is { } watch)
+        {
+            watch.SourceFailed(error);
+            run.Defer(file, error.Message);
+            budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+            return null;
+        }
         catch (Exception error) when (error is FileChangedException or UnreadableFileException)
         {
             if (error is FileChangedException || !run.Unreadable.Keeps(file, error)) run.Defer(file, error.Message);

@@ -51,6 +51,15 @@ internal sealed class PipelineRun : IDisposable
 
     public KnownFiles Known { get; }
 
+    /// <summary>Who goes on after errors of source and sink; <see langword="null"/> for a run that ends with its listing.</summary>
+    public IWatch? Watcher { get; init; }
+
+    /// <summary>The longest pause before something is tried again.</summary>
+    public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How many files wait that are known; of a watch only.</summary>
+    public Func<long> Backlog { get; set; } = static () => 0;
+
     public CancellationToken Stopping { get; }
 
     public CancellationToken Aborting => _ending.Aborting;
@@ -100,19 +109,33 @@ internal sealed class PipelineRun : IDisposable
         Volatile.Write(ref _retrying, why);
         Volatile.Write(ref _lastRetry, why);
         Interlocked.Increment(ref _retries);
+        Watcher?.SinkFailed(why);
     }
+
+    /// <summary>Waits before something is tried again. Ends early, without an error, when the run does.</summary>
+    public async Task PauseAsync(string why, TimeSpan pause)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(Stopping, Aborting);
+        Wait(why, pause);
+        await Task.Delay(pause, Options.TimeProvider, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>The pause after a pause.</summary>
+    public TimeSpan Longer(TimeSpan pause) => 2 * pause < LongestPause ? 2 * pause : LongestPause;
 
     /// <summary>What somebody waited for is there.</summary>
     public void WaitIsOver()
     {
         Volatile.Write(ref _waiting, null);
         Volatile.Write(ref _retrying, null);
+        Watcher?.SinkWorks();
     }
 
     public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone)
     {
         Waiting = Volatile.Read(ref _retrying) ?? Volatile.Read(ref _waiting),
         Retries = Volatile.Read(ref _retries),
+        Backlog = Backlog(),
     };
 
     public PipelineResult Result()
@@ -196,6 +219,7 @@ internal sealed class PipelineRun : IDisposable
     {
         Counter.Deferred();
         Note(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(reason) });
+        Watcher?.Deferred(file);
     }
 
     public void Count(FileResult result)

@@ -1,0 +1,75 @@
+using System.CommandLine;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo watch</c>: stays, and imports files as they land.</summary>
+internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
+{
+    public const string Word = "watch";
+
+    private readonly Option<string?> _for = ValueOption.Named("--for", "TIME", "Stop after this time, such as 90s, 2h or 7d. Default: never.");
+    private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line on stdout, nothing else there." };
+    private readonly Option<bool> _quiet = new("--quiet") { Description = "No waves; only outages and what needs attention." };
+
+    public WatchCommand(CommandContext context)
+        : base(Word, "Stays, and imports files as they land. Ctrl+C or SIGTERM ends it.")
+    {
+        Settings = new SettingOptions(this);
+        Options.Add(_for);
+        Options.Add(_json);
+        Options.Add(_quiet);
+        SetAction((parsed, _) => WatchAsync(parsed, context));
+    }
+
+    public SettingOptions Settings { get; }
+
+    public string Examples => """
+        Examples:
+          dynamo watch --source inbox --sink sqlite:readings.db --after archive
+          dynamo watch --config dynamo.json --json
+          dynamo watch --source sftp://loggers@files.example.org/out --sink sqlite:readings.db --after archive
+          dynamo watch --source inbox --sink sqlite:readings.db --for 1h
+        """;
+
+    private async Task<int> WatchAsync(ParseResult parsed, CommandContext context)
+    {
+        HostSettings settings = Settings.Read(parsed);
+        context.StopWithin(settings.Pipeline.StopDeadline);
+        bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping);
+        if (Duration(parsed) is { } time) stop.CancelAfter(time);
+        IStore store = Composition.Store(settings);
+        await using IFileSource source = Composition.Source(settings, mustBeThere: false);
+        await using IBatchSink<Reading> sink = store.Sink();
+        await using IWatchReport report = WatchReport.For(context, settings, store, json, quiet);
+        try
+        {
+            PipelineResult result = await FilePipeline
+                .From(source)
+                .Read(Composition.Format(settings))
+                .WriteTo(sink, settings.Pipeline with { Settings = settings.Text })
+                .WatchAsync(settings.Watch, report, report, stop.Token);
+            // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
+            ExitCode code = result.WasCancelled ? ExitCode.Cancelled : ExitCode.Ok;
+            report.Stopped(result, code, null);
+            return (int)code;
+        }
+        catch (PipelineException error) when (error.Result is { } result)
+        {
+            Failure failure = Failure.Of(error, context.Stopping);
+            report.Stopped(result, failure.Code, failure.Message);
+            throw new ReportedException(failure);
+        }
+    }
+
+    /// <exception cref="SettingsException">It is no duration, or too long for a timer.</exception>
+    private TimeSpan? Duration(ParseResult parsed)
+    {
+        if (parsed.GetValue(_for) is not { } text) return null;
+        var problems = new List<SettingProblem>();
+        TimeSpan time = ValueOption.Apply(parsed, _for, "a duration such as 90s, 2h or 7d, below 24 days", TimeSpan.Zero, (_, value) =>
+            SettingText.Duration(value) is var given && given > TimeSpan.Zero && given.TotalMilliseconds < int.MaxValue
+                ? given : throw new FormatException(), problems);
+        return problems.Count == 0 ? time : throw new SettingsException(problems);
+    }
+}

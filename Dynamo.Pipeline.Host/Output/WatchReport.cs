@@ -1,0 +1,237 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>Shows what a watch does. Events come one at a time, and so does progress; the two may come at once.</summary>
+internal interface IWatchReport : IProgress<WatchEvent>, IProgress<PipelineProgress>, IAsyncDisposable
+{
+    /// <summary>The watch has ended.</summary>
+    /// <param name="result">What it did.</param>
+    /// <param name="code">The exit code.</param>
+    /// <param name="error">Why it failed; <see langword="null"/> if it was stopped.</param>
+    void Stopped(PipelineResult result, ExitCode code, string? error);
+}
+
+internal static class WatchReport
+{
+    /// <summary>JSON lines, a table on a terminal, lines in a log.</summary>
+    public static IWatchReport For(CommandContext context, HostSettings settings, IStore store, bool json, bool quiet) => json
+        ? new WatchJson(context.Out, settings.SourceName, store.Name)
+        : Console.IsOutputRedirected || Console.IsErrorRedirected || quiet
+            ? new WatchLog(context.Out, quiet)
+            : new WatchScreen(context.Out);
+
+    /// <summary>The line of an event, without its time.</summary>
+    public static string Line(WatchEvent happened) => happened switch
+    {
+        WatchStarted started => $"Watching {Shown.Name(started.Source)} into {Shown.Name(started.Sink)}"
+            + (started.IsTold ? "." : ": it is listed again and again."),
+        WaveCommitted wave => Wave(wave),
+        OutageBegan outage => $"OUTAGE of {Shown.Name(outage.Name)}: {Shown.Name(Secret.Free(outage.Reason))} Trying again until it works.",
+        OutageEnded outage => $"{Shown.Name(outage.Name)} works again after {Shown.Time(outage.Lasted)}.",
+        _ => happened.ToString(),
+    };
+
+    public static string Totals(PipelineResult result) =>
+        $"{Files(result.Books)}, {Shown.Count(result.Books.RowsInserted, "new row")} in {Shown.Time(result.Elapsed)}"
+        + (result.Books.Quarantined > 0 ? "; dynamo status shows what is in quarantine, dynamo retry offers it again" : "");
+
+    private static string Wave(WaveCommitted wave)
+    {
+        RunBooks books = wave.Books;
+        double rate = books.FilesDone / Math.Max(0.001, wave.Elapsed.TotalSeconds);
+        string speed = books.FilesDone >= 100 ? $", {Shown.Count(rate)} files/s" : "";
+        string waiting = wave.Waiting > 0 ? $"; {Shown.Count(wave.Waiting, "file")} waiting" : "";
+        return $"{Files(books)}, {Shown.Count(books.RowsRead, "row")} ({Shown.Count(books.RowsInserted)} new), "
+            + $"the oldest file {Shown.Time(wave.Lag)} old{speed}{waiting}";
+    }
+
+    private static string Files(RunBooks books)
+    {
+        (long Count, string What)[] others =
+            [(books.AlreadyLoaded, "already loaded"), (books.Quarantined, "quarantined"), (books.Deferred, "deferred")];
+        return Shown.Count(books.Loaded, "file") + " loaded"
+            + string.Concat(others.Where(other => other.Count > 0).Select(other => $", {Shown.Count(other.Count)} {other.What}"));
+    }
+}
+
+/// <summary>A line for each event, with its time, for logs.</summary>
+internal sealed class WatchLog(TextWriter to, bool quiet) : IWatchReport
+{
+    public void Report(WatchEvent value)
+    {
+        if (quiet && value is WatchStarted or WaveCommitted { Books.Quarantined: 0 }) return;
+        to.WriteLine($"{Shown.Utc(value.AtUtc)} {WatchReport.Line(value)}");
+    }
+
+    public void Report(PipelineProgress value) { }
+
+    public void Stopped(PipelineResult result, ExitCode code, string? error)
+    {
+        string how = error is not null ? "Failed" : result.WasCancelled ? "Stopped with files that could not be written" : "Stopped";
+        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {how}: {WatchReport.Totals(result)}.");
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>One JSON object a line for each event. Members may be added, but none is renamed or removed.</summary>
+internal sealed class WatchJson(TextWriter to, string source, string sink) : IWatchReport
+{
+    public void Report(WatchEvent value) => Write(json =>
+    {
+        json.WriteString("event", value switch
+        {
+            WatchStarted => "started",
+            WaveCommitted => "wave",
+            OutageBegan => "outage",
+            _ => "recovered",
+        });
+        json.WriteString("atUtc", value.AtUtc);
+        switch (value)
+        {
+            case WatchStarted started:
+                json.WriteString("source", started.Source);
+                json.WriteString("sink", started.Sink);
+                json.WriteBoolean("told", started.IsTold);
+                break;
+            case WaveCommitted wave:
+                RunJson.Books(json, wave.Books);
+                json.WriteNumber("bytes", wave.Books.Bytes);
+                Seconds(json, "elapsedSeconds", wave.Elapsed);
+                Seconds(json, "lagSeconds", wave.Lag);
+                json.WriteNumber("waiting", wave.Waiting);
+                break;
+            case OutageBegan outage:
+                json.WriteString("of", outage.Name);
+                json.WriteString("reason", Secret.Free(outage.Reason));
+                break;
+            case OutageEnded outage:
+                json.WriteString("of", outage.Name);
+                Seconds(json, "lastedSeconds", outage.Lasted);
+                break;
+        }
+    });
+
+    public void Report(PipelineProgress value) { }
+
+    public void Stopped(PipelineResult result, ExitCode code, string? error) => Write(json =>
+    {
+        json.WriteString("event", "stopped");
+        json.WriteString("atUtc", DateTime.UtcNow);
+        json.WriteString("outcome", error is not null ? "failed" : result.WasCancelled ? "cancelled" : "completed");
+        json.WriteNumber("exitCode", (int)code);
+        JsonText.Optional(json, "error", error is null ? null : Secret.Free(error));
+        json.WriteString("source", source);
+        json.WriteString("sink", sink);
+        RunJson.Books(json, result.Books);
+        json.WriteNumber("retries", result.Retries);
+        json.WriteNumber("bytes", result.Books.Bytes);
+        Seconds(json, "elapsedSeconds", result.Elapsed);
+        RunJson.Notable(json, result.Notable);
+    });
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static void Seconds(Utf8JsonWriter json, string name, TimeSpan time) =>
+        json.WriteNumber(name, Math.Round(time.TotalSeconds, 3));
+
+    private void Write(Action<Utf8JsonWriter> members)
+    {
+        to.WriteLine(JsonText.Of(members));
+        to.Flush();
+    }
+}
+
+/// <summary>A table that is kept up to date on a terminal, and a line above it for each outage.</summary>
+internal sealed class WatchScreen(TextWriter to) : IWatchReport
+{
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Queue<(TimeSpan At, long Files)> _recent = new();
+    private readonly List<OutageBegan> _outages = [];
+    private WatchStarted? _started;
+    private WaveCommitted? _last;
+    private long _lost;
+    private LiveDisplayContext? _live;
+    private Task _showing = Task.CompletedTask;
+
+    public void Report(WatchEvent value)
+    {
+        lock (_gate)
+        {
+            switch (value)
+            {
+                case WatchStarted started:
+                    _started = started;
+                    Begin();
+                    break;
+                case WaveCommitted wave:
+                    _last = wave;
+                    break;
+                case OutageBegan outage:
+                    _outages.Add(outage);
+                    _lost++;
+                    if (_live is null) to.WriteLine($"{Shown.Utc(value.AtUtc)} {WatchReport.Line(value)}");
+                    break;
+                case OutageEnded outage:
+                    _outages.RemoveAll(began => began.Name == outage.Name);
+                    break;
+            }
+        }
+    }
+
+    public void Report(PipelineProgress value)
+    {
+        lock (_gate)
+        {
+            _recent.Enqueue((value.Elapsed, value.Books.FilesDone));
+            while (_recent.Count > 50) _recent.Dequeue();
+            _live?.UpdateTarget(Table(value));
+        }
+    }
+
+    public void Stopped(PipelineResult result, ExitCode code, string? error)
+    {
+        _ended.TrySetResult();
+        _showing.Wait();
+        new WatchLog(to, quiet: false).Stopped(result, code, error);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _ended.TrySetResult();
+        await _showing;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Begin() => _showing = AnsiConsole.Live(new Table()).AutoClear(false).StartAsync(async context =>
+    {
+        lock (_gate) _live = context;
+        await _ended.Task;
+        lock (_gate) _live = null;
+    });
+
+    private Table Table(PipelineProgress now)
+    {
+        (TimeSpan at, long files) = _recent.Peek();
+        double rate = (now.Books.FilesDone - files) / Math.Max(0.2, (now.Elapsed - at).TotalSeconds);
+        Table table = new Table().Border(TableBorder.Rounded).HideHeaders().AddColumns("", "");
+        Row("watching", $"{_started?.Source}, for {Shown.Time(now.Elapsed)}; Ctrl+C stops");
+        Row("arrived", $"{Shown.Count(now.Books.Loaded, "file")}, {Shown.Count(now.Books.RowsInserted, "new row")}"
+            + (now.Books.Quarantined > 0 ? $", {Shown.Count(now.Books.Quarantined)} in quarantine" : ""));
+        Row("waiting", Shown.Count(now.Backlog + now.Books.Listed - now.Books.FilesDone, "file"));
+        Row("rate", $"{rate.ToString("N1", CultureInfo.InvariantCulture)} files/s");
+        Row("last wave", _last is { } wave
+            ? $"{Shown.Utc(wave.AtUtc)}, {Shown.Count(wave.Books.Loaded, "file")}, the oldest {Shown.Time(wave.Lag)} old" : "none yet");
+        Row("outages", _outages.Count == 0
+            ? $"none now, {Shown.Count(_lost)} since the start"
+            : string.Join("; ", _outages.Select(outage => $"{outage.Name} since {Shown.Utc(outage.AtUtc)}: {Secret.Free(outage.Reason)}")));
+        return table;
+
+        void Row(string name, string text) => table.AddRow(Markup.Escape(name), Markup.Escape(Shown.Name(text)));
+    }
+}

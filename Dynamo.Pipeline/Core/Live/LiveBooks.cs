@@ -1,0 +1,53 @@
+using Dynamo.Pipeline.Run;
+
+namespace Dynamo.Pipeline.Live;
+
+/// <summary>
+/// Brings the books in the run's row up to date: a second after something changed, and once a minute as a sign of life. What cannot be
+/// written now, in an outage, is written with the next change.
+/// </summary>
+internal sealed class LiveBooks<TRow> : IAsyncDisposable
+{
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(1), s_signOfLife = TimeSpan.FromMinutes(1);
+
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Task _reporting;
+
+    public LiveBooks(IBatchSink<TRow> sink, PipelineRun run) => _reporting = Task.Run(() => ReportAsync(sink, run, _ended.Token));
+
+    private static async Task ReportAsync(IBatchSink<TRow> sink, PipelineRun run, CancellationToken cancellationToken)
+    {
+        TimeProvider time = run.Options.TimeProvider;
+        long written = 0, at = time.GetTimestamp();
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            await Task.Delay(s_soon, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            RunBooks books = run.Counter.Books();
+            if (books.FilesDone == written && time.GetElapsedTime(at) < s_signOfLife) continue;
+            if (cancellationToken.IsCancellationRequested) return;
+            at = time.GetTimestamp();
+            try
+            {
+                await sink.ReportAsync(books, cancellationToken).ConfigureAwait(false);
+                written = books.FilesDone;
+            }
+            catch (Exception error) when (error is SinkException || cancellationToken.IsCancellationRequested)
+            {
+                // The writer tells what is wrong with the sink.
+            }
+            catch (Exception error)
+            {
+                run.Fail(Faults.OfSink(sink, "bringing its books up to date", error));
+                return;
+            }
+        }
+    }
+
+    /// <summary>Waits for the row that is being written.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync().ConfigureAwait(false);
+        await _reporting.ConfigureAwait(false);
+        _ended.Dispose();
+    }
+}

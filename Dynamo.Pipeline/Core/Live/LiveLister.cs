@@ -1,0 +1,266 @@
+using Dynamo.Pipeline.Run;
+
+namespace Dynamo.Pipeline.Live;
+
+/// <summary>
+/// The step "list" of a watch: offers what lands, and beside it what sweeps find, until it is stopped. What lands, and what changed a short
+/// while ago, comes before the backlog. Events are hints; a sweep finds what nobody told.
+/// </summary>
+internal sealed class LiveLister<TRow>
+{
+    /// <summary>How many files wait at most. More are left at the source, and found again when half of them are through.</summary>
+    private const int MostWaiting = 100_000;
+
+    /// <summary>How many files are offered before somebody looks whether fresher ones have landed.</summary>
+    private const int Portion = 500;
+
+    /// <summary>A sweep takes at most this part of the time, however long the listing.</summary>
+    private const int MostOfTime = 20;
+
+    /// <summary>A wave is over when nothing came for this time.</summary>
+    private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(1);
+
+    private readonly IFileSource _source;
+    private readonly PipelineRun _run;
+    private readonly LiveRun _live;
+    private readonly FileDispatch<TRow> _dispatch;
+    private readonly WatchOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly Queue<SourceFile> _fresh = new(), _backlog = new();
+    private Dictionary<ulong, long> _settling = [];
+    private IArrivals? _arrivals;
+    private Task _sweeping = Task.CompletedTask;
+    private long _nextSweep;
+    private TimeSpan _poll, _pause;
+    private bool _leftSome;
+    private RunBooks _before = new();
+    private long? _waveBegan;
+
+    public LiveLister(IFileSource source, PipelineRun run, LiveRun live, FileDispatch<TRow> dispatch, WatchOptions options)
+    {
+        (_source, _run, _live, _dispatch, _options) = (source, run, live, dispatch, options);
+        _time = run.Options.TimeProvider;
+        (_poll, _nextSweep) = (options.Poll, _time.GetTimestamp());
+        run.Backlog = () => Waiting;
+    }
+
+    private int Waiting
+    {
+        get
+        {
+            lock (_gate) return _fresh.Count + _backlog.Count;
+        }
+    }
+
+    /// <summary>Lists until the run is asked to stop, then completes the readers' block.</summary>
+    public async Task ListAsync(string sink)
+    {
+        // What the source fails to give is found again by a later sweep.
+        _run.Unreadable.LastTry();
+        try
+        {
+            _arrivals = _source.Listen(_live.Wake);
+            _live.Tell(new WatchStarted(_time.GetUtcNow().UtcDateTime, _source.Name, sink, _arrivals is not null));
+            while (!_run.Stopping.IsCancellationRequested)
+            {
+                TakeArrivals();
+                if (_sweeping.IsCompleted && IsDue()) await BeginSweepAsync().ConfigureAwait(false);
+                if (!await OfferAsync().ConfigureAwait(false)) await RestAsync().ConfigureAwait(false);
+                EndWave(atOnce: false);
+            }
+            await _sweeping.ConfigureAwait(false);
+        }
+        finally
+        {
+            _arrivals?.Dispose();
+        }
+        await _dispatch.FlushAsync().ConfigureAwait(false);
+        _run.ListingDone = true;
+        _dispatch.Complete();
+    }
+
+    /// <summary>Reports what was committed since the last wave.</summary>
+    public void EndWave(bool atOnce)
+    {
+        if (_waveBegan is not { } began) return;
+        TimeSpan lasted = _time.GetElapsedTime(began);
+        bool isOver = _live.UnderWay == 0 && Waiting == 0 && _sweeping.IsCompleted && lasted >= s_quiet;
+        if (!atOnce && !isOver && lasted < _options.LongestWave) return;
+        RunBooks now = _run.Counter.Books(), wave = now.Since(_before);
+        (TimeSpan lag, DateTime lastCommit) = _live.TakeLag();
+        _waveBegan = atOnce || _live.UnderWay + Waiting == 0 ? null : _time.GetTimestamp();
+        if (wave.FilesDone == 0) return;
+        _before = now;
+        TimeSpan idle = _time.GetUtcNow().UtcDateTime - lastCommit;
+        _live.Tell(new WaveCommitted(lastCommit, wave, lasted > idle && idle > TimeSpan.Zero ? lasted - idle : lasted, lag, Waiting));
+    }
+
+    private void TakeArrivals()
+    {
+        if (_arrivals is null) return;
+        try
+        {
+            if (_sweeping.IsCompleted && _arrivals.TakeMissed()) _nextSweep = Math.Min(_nextSweep, _time.GetTimestamp());
+            foreach (SourceFile file in _arrivals.Take(Portion))
+                if (file.DeferReason is null && _dispatch.EmptyReason(file) is null) Enqueue(file, isFresh: true);
+        }
+        catch (SourceException error)
+        {
+            _live.SourceFailed(error);
+        }
+    }
+
+    private bool IsDue()
+    {
+        lock (_gate)
+        {
+            if (_leftSome && _fresh.Count + _backlog.Count < MostWaiting / 2) return true;
+        }
+        return _time.GetTimestamp() >= _nextSweep;
+    }
+
+    private async Task BeginSweepAsync()
+    {
+        await _sweeping.ConfigureAwait(false);
+        _leftSome = false;
+        _sweeping = Task.Run(() => _run.GuardAsync(SweepAsync), CancellationToken.None);
+    }
+
+    /// <summary>Lists the whole source. A source that fails is listed again after a pause.</summary>
+    private async Task SweepAsync()
+    {
+        long began = _time.GetTimestamp(), settled = long.MaxValue;
+        var settling = new Dictionary<ulong, long>();
+        bool isNew = false, sawAll = true;
+        _live.SourceHasFailed = false;
+        _live.SweepBegins();
+        try
+        {
+            await foreach (SourceFile listed in _source.SweepAsync(_run.Stopping).ConfigureAwait(false))
+            {
+                SourceFile file = listed;
+                if (file.SettlesIn is { } wait)
+                {
+                    long ready = Settling(file, wait, settling);
+                    if (ready > _time.GetTimestamp())
+                    {
+                        settled = Math.Min(settled, ready);
+                        continue;
+                    }
+                    file = file with { DeferReason = null, SettlesIn = null };
+                }
+                if (file.DeferReason is not null || _dispatch.EmptyReason(file) is not null) continue;
+                Taken taken = Enqueue(file, IsFresh(file));
+                isNew |= taken == Taken.Yes;
+                sawAll &= taken != Taken.NoRoom;
+            }
+            _settling = settling;
+            if (!_live.SourceHasFailed) _live.Outages.Ended(_source.Name);
+        }
+        catch (Exception error) when (error is SourceException or OperationCanceledException)
+        {
+            sawAll = false;
+            if (!_run.Stopping.IsCancellationRequested) _live.SourceFailed(error);
+        }
+        catch (Exception error) when (Faults.IsForeign(error))
+        {
+            throw Faults.OfSource(_source, "listing", error);
+        }
+        finally
+        {
+            _live.SweepEnds(sawAll);
+        }
+        _leftSome = !sawAll && !_live.SourceHasFailed;
+        _nextSweep = Next(began, settled, isNew);
+        _live.Wake();
+    }
+
+    private enum Taken
+    {
+        No,
+        Yes,
+        NoRoom,
+    }
+
+    private Taken Enqueue(SourceFile file, bool isFresh)
+    {
+        if (!_live.TryTake(file)) return Taken.No;
+        lock (_gate)
+        {
+            Queue<SourceFile> queue = isFresh ? _fresh : _backlog;
+            if (queue.Count < MostWaiting)
+            {
+                queue.Enqueue(file);
+                if (queue.Count % Portion == 1) _live.Wake();
+                return Taken.Yes;
+            }
+        }
+        _leftSome = true;
+        _live.GiveBack(file);
+        return Taken.NoRoom;
+    }
+
+    private bool IsFresh(SourceFile file) => _time.GetUtcNow().UtcDateTime - file.ModifiedUtc < _options.FreshFor;
+
+    /// <summary>When a file has not changed for long enough. The time begins when this version of it was seen for the first time.</summary>
+    private long Settling(SourceFile file, TimeSpan wait, Dictionary<ulong, long> settling)
+    {
+        ulong key = FileKeys.Of(file);
+        if (!_settling.TryGetValue(key, out long ready)) ready = _time.GetTimestamp() + Ticks(wait);
+        if (settling.Count < MostWaiting) settling[key] = ready;
+        return ready;
+    }
+
+    /// <summary>
+    /// When to sweep again: after a failure soon, then less often; for a file that settles; otherwise after the usual time. A source that
+    /// tells nothing is listed as often as files come.
+    /// </summary>
+    private long Next(long began, long settled, bool isNew)
+    {
+        long now = _time.GetTimestamp();
+        if (_live.SourceHasFailed)
+        {
+            _pause = _pause == TimeSpan.Zero ? TimeSpan.FromSeconds(1) : 2 * _pause < _options.LongestPause ? 2 * _pause : _options.LongestPause;
+            return now + Ticks(_pause * (0.75 + Random.Shared.NextDouble() / 4));
+        }
+        _pause = TimeSpan.Zero;
+        _poll = isNew ? _options.Poll : 1.5 * _poll < 5 * _options.Poll ? 1.5 * _poll : 5 * _options.Poll;
+        // A listing costs this machine time, and another one mostly waiting.
+        TimeSpan took = _time.GetElapsedTime(began, now), rest = _arrivals is null ? took : (MostOfTime - 1) * took;
+        return Math.Max(now + Ticks(rest), Math.Min(settled, now + Ticks(_arrivals is null ? _poll : _options.Sweep)));
+    }
+
+    /// <summary>Offers a portion, the fresh files first.</summary>
+    /// <returns>Whether there was one.</returns>
+    private async Task<bool> OfferAsync()
+    {
+        int offered = 0;
+        for (; offered < Portion && TryNext(out SourceFile? file); offered++)
+        {
+            _waveBegan ??= _time.GetTimestamp();
+            _run.Counter.Listed();
+            _run.Progressed();
+            await _dispatch.OfferAsync(file).ConfigureAwait(false);
+        }
+        if (offered < Portion) await _dispatch.FlushAsync().ConfigureAwait(false);
+        return offered > 0;
+    }
+
+    private bool TryNext([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SourceFile? file)
+    {
+        lock (_gate) return _fresh.TryDequeue(out file) || _backlog.TryDequeue(out file);
+    }
+
+    private async Task RestAsync()
+    {
+        // A step that hangs makes the run stall. Nothing under way is no stall.
+        if (_live.UnderWay == 0) _run.Progressed();
+        TimeSpan rest = _sweeping.IsCompleted ? _time.GetElapsedTime(_time.GetTimestamp(), _nextSweep) : s_quiet;
+        TimeSpan longest = _waveBegan is null ? _run.Options.StallTimeout / 4 : s_quiet;
+        rest = rest < longest ? rest : longest;
+        if (rest > TimeSpan.Zero) await _live.WaitAsync(rest, _run.Stopping).ConfigureAwait(false);
+    }
+
+    private long Ticks(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);
+}

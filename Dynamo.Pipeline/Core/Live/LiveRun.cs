@@ -1,0 +1,195 @@
+using System.Threading.Channels;
+using Dynamo.Pipeline.Run;
+
+namespace Dynamo.Pipeline.Live;
+
+/// <summary>
+/// The room Live keeps a run going: it watches the source, offers what is new, fresh files first, and goes on after outages; only the door,
+/// <c>FilePipeline</c>, calls it. This type is what a watch knows of its files: which wait, which are under way, and which are done and
+/// still at the source. Thread-safe.
+/// </summary>
+internal sealed class LiveRun : IWatch, IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly Channel<WatchEvent> _events = Channel.CreateUnbounded<WatchEvent>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly HashSet<ulong> _underWay = [];
+    private readonly IFileSource _source;
+    private readonly string _sink;
+    private readonly TimeProvider _time;
+    private FileKeys _done = new();
+    private FileKeys? _seen;
+    private TimeSpan _lag;
+    private DateTime _lastCommit;
+
+    public LiveRun(IFileSource source, string sink, TimeProvider time)
+    {
+        (_source, _sink, _time) = (source, sink, time);
+        Outages = new Outages(time, Tell);
+    }
+
+    public Outages Outages { get; }
+
+    /// <summary>How many files were taken and have no outcome yet.</summary>
+    public int UnderWay
+    {
+        get
+        {
+            lock (_gate) return _underWay.Count;
+        }
+    }
+
+    /// <summary>Takes a file, unless it is done or under way already.</summary>
+    public bool TryTake(SourceFile file)
+    {
+        ulong key = FileKeys.Of(file);
+        lock (_gate)
+        {
+            if (_done.Contains(key))
+            {
+                _seen?.Add(key);
+                return false;
+            }
+            return _underWay.Add(key);
+        }
+    }
+
+    /// <summary>Gives a file back that was taken and not offered.</summary>
+    public void GiveBack(SourceFile file)
+    {
+        lock (_gate) _underWay.Remove(FileKeys.Of(file));
+    }
+
+    /// <summary>From now on it is noted which of the files that are done are still at the source.</summary>
+    public void SweepBegins()
+    {
+        lock (_gate) _seen = new FileKeys();
+    }
+
+    /// <summary>The whole source was seen: files that are done and were not there are forgotten.</summary>
+    public void SweepEnds(bool sawAll)
+    {
+        lock (_gate)
+        {
+            if (sawAll && _seen is not null) _done = _seen;
+            _seen = null;
+        }
+    }
+
+    /// <summary>The age of the oldest file that was loaded since the last call, when it was committed, and the time of the last commit.</summary>
+    public (TimeSpan Lag, DateTime LastCommit) TakeLag()
+    {
+        lock (_gate)
+        {
+            TimeSpan lag = _lag;
+            _lag = TimeSpan.Zero;
+            return (lag, _lastCommit);
+        }
+    }
+
+    public void Deferred(SourceFile file)
+    {
+        GiveBack(file);
+        Wake();
+    }
+
+    public void Completed(IReadOnlyList<FileResult> results, bool isDone)
+    {
+        bool isIdle;
+        lock (_gate)
+        {
+            _lastCommit = _time.GetUtcNow().UtcDateTime;
+            foreach (FileResult result in results)
+            {
+                ulong key = FileKeys.Of(result.File);
+                _underWay.Remove(key);
+                if (result.Outcome == FileOutcome.Deferred) continue;
+                if (result.Outcome == FileOutcome.Loaded && _lastCommit - result.File.ModifiedUtc is var lag && lag > _lag) _lag = lag;
+                // What is still there although it should have been taken away, the next sweep finds, and the ledger knows it.
+                if (_source.TakesFiles || !isDone) continue;
+                _done.Add(key);
+                _seen?.Add(key);
+            }
+            isIdle = _underWay.Count == 0;
+        }
+        if (isIdle) Wake();
+    }
+
+    public void SourceFailed(Exception error)
+    {
+        Outages.Began(_source.Name, error.Message);
+        SourceHasFailed = true;
+        Wake();
+    }
+
+    /// <summary>Whether the source has failed since the last sweep began.</summary>
+    public bool SourceHasFailed { get; set; }
+
+    public void SinkFailed(string reason) => Outages.Began(_sink, reason);
+
+    public void SinkWorks() => Outages.Ended(_sink);
+
+    /// <summary>There is something to do for the lister.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            if (_wake.CurrentCount == 0) _wake.Release();
+        }
+    }
+
+    /// <summary>Waits until there is something to do, or for a time. Does not throw.</summary>
+    public async Task WaitAsync(TimeSpan longest, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task woken = _wake.WaitAsync(either.Token);
+        await Task.WhenAny(woken, Task.Delay(longest, _time, either.Token)).ConfigureAwait(false);
+        await either.CancelAsync().ConfigureAwait(false);
+        await woken.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    public void Tell(WatchEvent happened) => _events.Writer.TryWrite(happened);
+
+    /// <summary>Nothing more happens.</summary>
+    public void EndEvents() => _events.Writer.TryComplete();
+
+    /// <summary>Prepares the sink, again and again while it cannot be reached.</summary>
+    /// <returns>Whether to go on: <see langword="false"/> if the caller stopped the watch.</returns>
+    public async Task<bool> PrepareAsync(PipelineRun run, Func<Task<bool>> prepare)
+    {
+        for (TimeSpan pause = TimeSpan.FromSeconds(1); ; pause = run.Longer(pause))
+        {
+            try
+            {
+                bool isReady = await prepare().ConfigureAwait(false);
+                if (isReady) SinkWorks();
+                return isReady;
+            }
+            catch (SinkException error) when (error.IsTransient)
+            {
+                SinkFailed(error.Message);
+            }
+            await run.PauseAsync("the sink, which cannot be reached", pause).ConfigureAwait(false);
+            if (run.Stopping.IsCancellationRequested) return false;
+        }
+    }
+
+    /// <summary>Hands on what happens, in order, until the events end. An error in it is an error of the run.</summary>
+    public async Task TellAsync(PipelineRun run, IProgress<WatchEvent>? events)
+    {
+        await foreach (WatchEvent happened in _events.Reader.ReadAllAsync().ConfigureAwait(false))
+        {
+            try
+            {
+                events?.Report(happened);
+            }
+            catch (Exception error)
+            {
+                run.Fail(new PipelineException($"The events ({events!.GetType().Name}, an IProgress) failed: {error.Message}", error));
+                return;
+            }
+        }
+    }
+
+    public void Dispose() => _wake.Dispose();
+}

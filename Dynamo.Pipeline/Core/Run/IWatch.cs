@@ -1,0 +1,25 @@
+namespace Dynamo.Pipeline.Run;
+
+/// <summary>
+/// What the steps of a run tell a watch. For a run that ends with its listing, an error of source or sink is the end. A watch goes on: it
+/// takes note, and the file is found again. Thread-safe.
+/// </summary>
+internal interface IWatch
+{
+    /// <summary>A file was left for later, after it had been offered.</summary>
+    void Deferred(SourceFile file);
+
+    /// <summary>Files are committed.</summary>
+    /// <param name="results">The files.</param>
+    /// <param name="isDone">Whether they are completed at the source as well. Otherwise the source has failed.</param>
+    void Completed(IReadOnlyList<FileResult> results, bool isDone);
+
+    /// <summary>The source failed to give or to complete files.</summary>
+    void SourceFailed(Exception error);
+
+    /// <summary>The sink failed, and is tried again.</summary>
+    void SinkFailed(string reason);
+
+    /// <summary>The sink has answered.</summary>
+    void SinkWorks();
+}
