@@ -19,15 +19,19 @@ internal sealed class Watched : IAsyncDisposable, IProgress<WatchEvent>
     private Task<PipelineResult>? _watching;
     private int _next;
 
-    public Watched()
+    public Watched() : this(null) { }
+
+    /// <param name="database">Where the database is, if not beside the folder.</param>
+    public Watched(string? database)
     {
+        Database = database ?? _work["readings.db"];
         Directory.CreateDirectory(Inbox);
         Directory.CreateDirectory(_work["beside"]);
     }
 
     public string Inbox => _work["inbox"];
 
-    public string Database => _work["readings.db"];
+    public string Database { get; }
 
     /// <summary>Nothing but events finds files, and a file that only a sweep sees never settles.</summary>
     public static WatchOptions EventsOnly { get; } = new() { Sweep = TimeSpan.FromHours(1), LongestPause = TimeSpan.FromSeconds(1) };
@@ -51,13 +55,13 @@ internal sealed class Watched : IAsyncDisposable, IProgress<WatchEvent>
     /// <summary>Begins to watch.</summary>
     public void Start(
         WatchOptions? watch = null, Func<FolderSourceOptions, FolderSourceOptions>? folder = null, IFileSource? source = null,
-        SqliteSinkOptions? sqlite = null, PipelineOptions? options = null)
+        SqliteSinkOptions? sqlite = null, IBatchSink<Reading>? sink = null)
     {
         FolderSourceOptions chosen = new() { AfterCommit = AfterCommit.Archive, ArchiveFolder = "archive" };
         source ??= new FolderSource(Inbox, folder?.Invoke(chosen) ?? chosen);
-        var sink = new SqliteSink<Reading>(Database, ReadingTable.Default, sqlite);
+        sink ??= new SqliteSink<Reading>(Database, ReadingTable.Default, sqlite);
         FilePipeline<Reading> pipeline = FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default))
-            .WriteTo(sink, options);
+            .WriteTo(sink);
         _watching = Task.Run(async () =>
         {
             await using (source)
