@@ -224,7 +224,7 @@ internal sealed class LiveLister<TRow>
         long now = _time.GetTimestamp();
         if (_live.SourceHasFailed)
         {
-            _pause = _pause == TimeSpan.Zero ? TimeSpan.FromSeconds(1) : 2 * _pause < _options.LongestPause ? 2 * _pause : _options.LongestPause;
+            _pause = _run.Longer(_pause == TimeSpan.Zero ? TimeSpan.FromSeconds(0.5) : _pause);
             return now + Ticks(_pause * (0.75 + Random.Shared.NextDouble() / 4));
         }
         _pause = TimeSpan.Zero;

@@ -81,7 +81,9 @@ internal sealed class LiveRun : IWatch, IDisposable
         }
     }
 
-    /// <summary>The age of the oldest file that was loaded since the last call, when it was committed, and the time of the last commit.</summary>
+    /// <summary>
+    /// The age of the oldest file that was loaded since the last call, when it was committed, and the time of the last commit.
+    /// </summary>
     public (TimeSpan Lag, DateTime LastCommit) TakeLag()
     {
         lock (_gate)
