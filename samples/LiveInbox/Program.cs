@@ -29,7 +29,10 @@ Console.WriteLine(result.Books);
 static void Show(CommittedBatch<Reading> batch)
 {
     foreach (Reading reading in batch.Loaded.SelectMany(file => file.Batch.Rows).Where(r => r is { Logger: "L0", Channel: "pressure" }))
-        Console.WriteLine($"{reading.TimestampUtc:HH:mm:ss} {reading.Value:F2} bar, {(DateTime.UtcNow - reading.TimestampUtc).TotalMilliseconds:F0} ms ago");
+    {
+        TimeSpan ago = DateTime.UtcNow - reading.TimestampUtc;
+        Console.WriteLine($"{reading.TimestampUtc:HH:mm:ss} {reading.Value:F2} bar, {ago.TotalMilliseconds:F0} ms ago");
+    }
 }
 
 // As a server does that receives uploads: a file is written elsewhere and renamed in.
