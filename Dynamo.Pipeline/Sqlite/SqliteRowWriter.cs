@@ -269,7 +269,8 @@ internal sealed class SqliteRowWriter<TRow> : IDisposable
         if (isOwn || (pending.Work == _lastMet.Work && HaveSameKey(pending.Row, _lastMet.Row))) pending.Work.Collided++;
         _lastMet = pending;
         if (other == fileId) return;
-        if (_lineage.IsAfter(fileId, other) == true) _lineage.Met(fileId, other);
+        // A row that is rejected lost to the one that is there, whichever file is newer.
+        if (_policy != DuplicatePolicy.Reject && _lineage.IsAfter(fileId, other) == true) _lineage.Met(fileId, other);
         else _lineage.Met(other, fileId);
     }
 
