@@ -43,7 +43,7 @@ internal static class SinkSettings
         Both("table:ledger", NameAllowed, (q, name) => q with { LedgerTable = name }, (q, name) => q with { LedgerTable = name }),
         Both("table:runs", NameAllowed, (q, name) => q with { RunTable = name }, (q, name) => q with { RunTable = name }),
         Both("table:rejects", NameAllowed, (q, name) => q with { RejectTable = name }, (q, name) => q with { RejectTable = name }),
-        Sqlite("table:overlaps", NameAllowed, (q, name) => q with { OverlapTable = name }),
+        Both("table:overlaps", NameAllowed, (q, name) => q with { OverlapTable = name }, (q, name) => q with { OverlapTable = name }),
         Both("table:file", NameAllowed, (q, name) => q with { FileColumn = name }, (q, name) => q with { FileColumn = name }),
         Both("table:schema", NameAllowed, (q, name) => q with { SchemaTable = name }, (q, name) => q with { SchemaTable = name }),
     ];

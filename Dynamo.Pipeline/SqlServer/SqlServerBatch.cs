@@ -20,7 +20,7 @@ internal sealed class SqlServerBatch<TRow>
     {
         (_db, _dialect, _source, _maxBadRows) = (db, target.Dialect, ledger.Source, maxBadRows);
         var copy = new SqlServerCopy<TRow>(db, target);
-        var turns = new WriteLocks<TRow>(db, target);
+        var turns = new WriteLocks<TRow>(db, target.Name, target.Plan.MergesSideBySide);
         _commit = new SqlServerCommit<TRow>(db, ledger, copy);
         _staging = new SqlServerStaging<TRow>(db, target, turns, copy, _commit);
         _appending = new SqlServerAppending<TRow>(db, turns, copy, _commit, _staging);
@@ -63,7 +63,9 @@ internal sealed class SqlServerBatch<TRow>
         {
             if (await _commit.ResolveAsync(connection, works, cancellationToken).ConfigureAwait(false) is { } results) return results;
             writing = new SqlServerWriting<TRow>(works, _source, _maxBadRows, isContested, connection, cancellationToken);
-            if (await (append ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
+            await _commit.KeepNumbersAsync(writing).ConfigureAwait(false);
+            // Rows of a file that was imported before are in the table.
+            if (await (append && writing.Kept.Count == 0 ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
                 return [.. works.Select(w => w.Result())];
             if (!_dialect.SurvivesRefusal) SqlConnection.ClearPool(connection);
             return null;
@@ -115,14 +117,19 @@ internal sealed class SqlServerWriting<TRow>
     /// </summary>
     public FileWork<TRow>[] Ordered { get; }
 
-    /// <summary>The number of the first file in the ledger. The others have the numbers that follow.</summary>
+    /// <summary>The numbers of files that were imported before, by their places in <see cref="Ordered"/>.</summary>
+    public Dictionary<int, long> Kept { get; } = [];
+
+    /// <summary>
+    /// The number of the first file in the ledger. The others have the numbers that follow, but for those that keep theirs.
+    /// </summary>
     public int FirstFileId
     {
         get;
         set
         {
             field = value;
-            for (int i = 0; i < Ordered.Length; i++) Ordered[i].FileId = value + i;
+            for (int i = 0; i < Ordered.Length; i++) Ordered[i].FileId = Kept.TryGetValue(i, out long kept) ? kept : value + i;
         }
     }
 

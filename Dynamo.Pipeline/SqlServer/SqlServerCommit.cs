@@ -19,6 +19,22 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
     public bool IsInDoubt(IEnumerable<SourceFile> files) => files.Any(_inDoubt.ContainsKey);
 
     /// <summary>
+    /// Looks up the numbers of files that were imported before and are imported again: their content is new, or they were taken back so
+    /// that what they replaced, or what replaced them, is imported anew. What they brought has these numbers.
+    /// </summary>
+    public async Task KeepNumbersAsync(SqlServerWriting<TRow> writing)
+    {
+        int[] again = writing.Places(w => writing.IsContested || w.Rows.HasNewContent || ledger.IsRequeued(w.File));
+        if (again.Length == 0) return;
+        Dictionary<int, SqlServerEntry> found = await ledger.FindAllAsync(
+            db, writing.Connection, null, [.. again.Select(at => writing.Ordered[at].File)], writing.Cancellation).ConfigureAwait(false);
+        foreach ((int i, SqlServerEntry entry) in found)
+            if (entry.FileId is { } number && !writing.Twins.Contains(writing.Ordered[again[i]])
+                && (entry.IsRequeued || writing.Ordered[again[i]].Rows.HasNewContent))
+                writing.Kept[again[i]] = number;
+    }
+
+    /// <summary>
     /// Marks the files that are in the ledger, and waits for entries that another transaction is about to commit. It asks only if
     /// another run may have entered one: the files were looked up when they were listed, and if another run entered one after that,
     /// the key of the ledger refuses it.
@@ -46,7 +62,8 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
         FileWork<TRow>[] entered = [.. writing.Ordered.Where(w => w.Outcome != FileOutcome.Deferred && !w.IsKnown)];
         try
         {
-            IEnumerable<SourceFile> replaced = entered.Where(w => w.Rows.HasNewContent).Select(w => w.File);
+            IEnumerable<SourceFile> replaced = entered
+                .Where(w => w.Rows.HasNewContent || ledger.IsRequeued(w.File)).Select(w => w.File);
             await ledger.ForgetAsync(db, writing.Connection, transaction, replaced, writing.Cancellation).ConfigureAwait(false);
             await ledger.WriteAsync(copy, writing, transaction, entered).ConfigureAwait(false);
         }
@@ -60,7 +77,10 @@ internal sealed class SqlServerCommit<TRow>(SqlServerDb db, SqlServerLedgerTable
             _inDoubt[work.File] = work.Result();
         await SqlServerTransaction.CommitAsync(db, transaction).ConfigureAwait(false);
         foreach (FileWork<TRow> work in entered)
+        {
             _inDoubt.TryRemove(work.File, out _);
+            ledger.Imported(work.File);
+        }
         return true;
     }
 

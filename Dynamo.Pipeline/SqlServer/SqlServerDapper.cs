@@ -58,12 +58,24 @@ internal sealed record NamedObject(string Name) : SqlArguments;
 /// <param name="Ledger">The table of imported files.</param>
 /// <param name="Runs">The table of runs.</param>
 /// <param name="Rejects">The table of rejected rows.</param>
+/// <param name="Overlaps">The table of files that brought the same key.</param>
 /// <param name="Versions">The table with the version of the others.</param>
-internal sealed record RunObjects(string Rows, string Ledger, string Runs, string Rejects, string Versions) : SqlArguments;
+internal sealed record RunObjects(
+    string Rows, string Ledger, string Runs, string Rejects, string Overlaps, string Versions) : SqlArguments
+{
+    public static RunObjects Of(string rows, SqlServerSinkOptions options)
+    {
+        return new RunObjects(
+            Quoted(options.Procedure ?? rows), Quoted(options.LedgerTable), Quoted(options.RunTable), Quoted(options.RejectTable),
+            Quoted(options.OverlapTable), Quoted(options.SchemaTable));
+
+        string Quoted(string name) => SqlServerText.Quote(options.Schema, name);
+    }
+}
 
 /// <summary>The objects of a run, and the process that does not ask about itself.</summary>
 internal sealed record HolderQuestion(
-    string Rows, string Ledger, string Runs, string Rejects, string Versions, int Process, string Machine) : SqlArguments;
+    string Rows, string Ledger, string Runs, string Rejects, string Overlaps, string Versions, int Process, string Machine) : SqlArguments;
 
 /// <summary>A session that holds a lock.</summary>
 internal sealed record HolderRow(int Id, string? Host, string? Program, string? Login);

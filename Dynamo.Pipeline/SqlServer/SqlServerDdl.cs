@@ -35,7 +35,7 @@ public static class SqlServerDdl
 internal static class SqlServerSchema
 {
     /// <summary>It rises with every change of our tables; a database with a higher one is refused.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>How many bytes a clustered key may have.</summary>
     private const int KeyBytes = 900;
@@ -45,16 +45,23 @@ internal static class SqlServerSchema
     /// <summary>The column of the ledger with the number of the file.</summary>
     public const string LedgerFileColumn = "FileId";
 
+    /// <summary>
+    /// The column of the table of versions with the first number of which the table of overlaps knows. Files with lower numbers were
+    /// imported by a version that did not record which files met, so they cannot be taken back.
+    /// </summary>
+    public const string OverlapsFrom = "OverlapsFrom";
+
     /// <summary>A decimal in our tables: room for all digits that .NET has before the point, and the rest for those after it.</summary>
     public const int DecimalPrecision = 38, DecimalScale = 9;
 
     public static IReadOnlyList<(string Table, string Sql)> Tables<TRow>(RowMap<TRow> map, SqlServerSinkOptions options) =>
     [
-        // A procedure writes to tables of its own.
+        // A procedure writes to tables of its own, and does not tell which files met.
         .. options.Procedure is null ? [(map.Name, Rows(map, options))] : Array.Empty<(string, string)>(),
         (options.LedgerTable, Ledger(options)),
         (options.RunTable, Runs(options)),
         (options.RejectTable, Rejects(options)),
+        .. options.Procedure is null ? [(options.OverlapTable, Overlaps(options))] : Array.Empty<(string, string)>(),
         (options.SchemaTable, Versions(options)),
     ];
 
@@ -62,10 +69,13 @@ internal static class SqlServerSchema
     /// The columns of our own tables that a database of an older version lacks. Its ledger has no numbers for the files that are in it:
     /// they count as older than all that come.
     /// </summary>
-    public static bool IsLater(SqlServerSinkOptions options, string table, string column) => column is LedgerFileColumn
+    public static bool IsLater(SqlServerSinkOptions options, string table, string column) => column is LedgerFileColumn or OverlapsFrom
         or nameof(LedgerEntry.ContentHash)
         or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided)
         || (column is nameof(RunColumns.Reason) or nameof(RunColumns.Settings) && table == options.RunTable);
+
+    /// <summary>Whether an older version had the other tables, but not this one.</summary>
+    public static bool IsLater(SqlServerSinkOptions options, string table) => table == options.OverlapTable;
 
     /// <summary>
     /// The indexes of our own tables: the rejects of a run, the entries of the files whose rows are met, the files in quarantine, and the
@@ -87,15 +97,16 @@ internal static class SqlServerSchema
 
     /// <summary>Says which version our tables are of, once all else is there.</summary>
     public static string UpdateVersion(SqlServerSinkOptions options) => FormattableString.Invariant(
-        $"UPDATE {SqlServerText.Quote(options.Schema, options.SchemaTable)} SET Version = {Version} WHERE Version < {Version}");
+        $"UPDATE {SqlServerText.Quote(options.Schema, options.SchemaTable)} SET Version = {Version}, ")
+        + FormattableString.Invariant($"{OverlapsFrom} = COALESCE({OverlapsFrom}, LastFileId + 1) WHERE Version < {Version}");
 
     /// <summary>Writes the one row of the table of versions, once all else is there.</summary>
     public static string InsertVersion(SqlServerSinkOptions options)
     {
         string table = SqlServerText.Quote(options.Schema, options.SchemaTable);
         string ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
-        return FormattableString.Invariant($"INSERT INTO {table} (Version, LastFileId) SELECT {Version}, ")
-            + $"(SELECT COALESCE(MAX({LedgerFileColumn}), 0) FROM {ledger}) WHERE NOT EXISTS (SELECT 1 FROM {table})";
+        return FormattableString.Invariant($"INSERT INTO {table} (Version, LastFileId, {OverlapsFrom}) SELECT {Version}, l.Last, l.Last + 1 ")
+            + $"FROM (SELECT COALESCE(MAX({LedgerFileColumn}), 0) AS Last FROM {ledger}) AS l WHERE NOT EXISTS (SELECT 1 FROM {table})";
     }
 
     private static string Rows<TRow>(RowMap<TRow> map, SqlServerSinkOptions options)
@@ -171,10 +182,19 @@ internal static class SqlServerSchema
         )
         """;
 
+    private static string Overlaps(SqlServerSinkOptions options) => $"""
+        CREATE TABLE {SqlServerText.Quote(options.Schema, options.OverlapTable)} (
+          NewerFileId int NOT NULL,
+          OlderFileId int NOT NULL,
+          CONSTRAINT {SqlServerText.Quote("PK_" + options.OverlapTable)} PRIMARY KEY CLUSTERED (NewerFileId, OlderFileId)
+        )
+        """;
+
     private static string Versions(SqlServerSinkOptions options) => $"""
         CREATE TABLE {SqlServerText.Quote(options.Schema, options.SchemaTable)} (
           Version int NOT NULL PRIMARY KEY,
-          LastFileId int NOT NULL
+          LastFileId int NOT NULL,
+          {OverlapsFrom} int NULL
         )
         """;
 

@@ -2,7 +2,8 @@ namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
 /// The numbers of files in the ledger. A batch takes as many as it has files, before its transaction and in a statement that commits by
-/// itself: so nobody waits until a batch is written, and the numbers of a batch that is not written are lost.
+/// itself: so nobody waits until a batch is written, and the numbers of a batch that is not written are lost. A file that was imported
+/// before and is imported again keeps its number.
 /// </summary>
 internal static class SqlServerFileNumbers
 {

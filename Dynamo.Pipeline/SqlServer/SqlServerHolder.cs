@@ -16,7 +16,7 @@ internal static class SqlServerHolder
         FROM sys.dm_tran_locks AS l INNER JOIN sys.dm_exec_sessions AS s ON s.session_id = l.request_session_id
         WHERE l.resource_type = 'OBJECT' AND l.request_status = 'GRANT' AND l.resource_database_id = DB_ID()
           AND l.resource_associated_entity_id IN (OBJECT_ID(@Rows), OBJECT_ID(@Ledger), OBJECT_ID(@Runs), OBJECT_ID(@Rejects),
-            OBJECT_ID(@Versions))
+            OBJECT_ID(@Overlaps), OBJECT_ID(@Versions))
           AND (s.host_process_id <> @Process OR s.host_name <> @Machine) ORDER BY s.session_id
         """;
 
@@ -32,8 +32,8 @@ internal static class SqlServerHolder
             await using (connection.ConfigureAwait(false))
             {
                 var asked = new HolderQuestion(
-                    tables.Rows, tables.Ledger, tables.Runs, tables.Rejects, tables.Versions, Environment.ProcessId,
-                    Environment.MachineName)
+                    tables.Rows, tables.Ledger, tables.Runs, tables.Rejects, tables.Overlaps, tables.Versions,
+                    Environment.ProcessId, Environment.MachineName)
                 {
                     Cancellation = patience.Token,
                 };

@@ -8,7 +8,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// Reads the tables that a <see cref="SqlServerSink{TRow}"/> keeps. Every call opens a connection, and is tried again after a transient
 /// error. Safe for concurrent use, also during a run.
 /// </summary>
-public sealed class SqlServerLedger : ILedger
+public sealed class SqlServerLedger : ILedger, ILineage
 {
     private readonly SqlServerDb _db;
     private readonly LedgerSql _sql;
@@ -115,6 +115,70 @@ public sealed class SqlServerLedger : ILedger
             (connection, token) => ForgetAsync(connection, forgotten, token),
             cancellationToken).ConfigureAwait(false);
     }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<TracedRow>> TraceAsync<TRow>(
+        RowMap<TRow> map, IReadOnlyDictionary<string, string> key, int most, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(key);
+        return VisitAsync(undo => undo.TraceAsync(map, key, most), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId, CancellationToken cancellationToken = default) =>
+        VisitAsync(undo => undo.OlderAsync(fileId), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<Undone> PlanUndoAsync<TRow>(RowMap<TRow> map, UndoneFiles files, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(files);
+        return VisitAsync(undo => undo.PlanAsync(map, files), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<Undone> UndoAsync<TRow>(
+        RowMap<TRow> map, UndoneFiles files, IReadOnlyCollection<long> again, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(files);
+        ArgumentNullException.ThrowIfNull(again);
+        Undone? inDoubt = null;
+        return _db.RetryAsync("taking files back", async (connection, token) =>
+        {
+            SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, token).ConfigureAwait(false);
+            try
+            {
+                Undone undone = await new SqlServerUndo(_db, connection, transaction, token).UndoAsync(map, files, again).ConfigureAwait(false);
+                // If the answer to the last commit was lost, but its files are gone, it happened.
+                if (inDoubt is { Files.Count: > 0 } && undone.Files.Count == 0) return inDoubt;
+                token.ThrowIfCancellationRequested();
+                inDoubt = undone;
+                await SqlServerTransaction.CommitAsync(_db, transaction).ConfigureAwait(false);
+                return undone;
+            }
+            finally
+            {
+                await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
+            }
+        }, cancellationToken);
+    }
+
+    /// <summary>Reads in a transaction that is rolled back, with its temporary tables.</summary>
+    private Task<T> VisitAsync<T>(Func<SqlServerUndo, Task<T>> read, CancellationToken cancellationToken) =>
+        ReadAsync(async (connection, token) =>
+        {
+            SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, token).ConfigureAwait(false);
+            try
+            {
+                return await read(new SqlServerUndo(_db, connection, transaction, token)).ConfigureAwait(false);
+            }
+            finally
+            {
+                await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
+            }
+        }, cancellationToken);
 
     private async Task<int> ForgetAsync(SqlConnection connection, LedgerFile[] files, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Data;
 using System.Data.Common;
 using System.Globalization;
@@ -21,7 +22,16 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     private readonly string _ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
     private readonly string _rejects = SqlServerText.Quote(options.Schema, options.RejectTable);
 
-    /// <summary>The entries of these files, by their place in the list.</summary>
+    /// <summary>The files that were found to be in the ledger, but are to be imported again.</summary>
+    private readonly ConcurrentDictionary<SourceFile, bool> _requeued = [];
+
+    /// <summary>Whether the ledger was found to have the file as one to be imported again.</summary>
+    public bool IsRequeued(SourceFile file) => !_requeued.IsEmpty && _requeued.ContainsKey(file);
+
+    /// <summary>A file that was to be imported again, and was.</summary>
+    public void Imported(SourceFile file) => _requeued.TryRemove(file, out _);
+
+    /// <summary>The entries of these files, by their place in the list, without those that are to be imported again.</summary>
     /// <param name="db">The database.</param>
     /// <param name="connection">An open connection.</param>
     /// <param name="transaction">
@@ -34,10 +44,26 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
         CancellationToken cancellationToken)
     {
+        Dictionary<int, SqlServerEntry> all =
+            await FindAllAsync(db, connection, transaction, files, cancellationToken).ConfigureAwait(false);
         var found = new Dictionary<int, LedgerEntry>();
+        foreach ((int at, SqlServerEntry entry) in all)
+        {
+            if (entry.IsRequeued) _requeued[files[at]] = true;
+            else found[at] = entry.Entry;
+        }
+        return found;
+    }
+
+    /// <summary>As <see cref="FindAsync"/>, with those that are to be imported again.</summary>
+    public async Task<Dictionary<int, SqlServerEntry>> FindAllAsync(
+        SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
+        CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<int, SqlServerEntry>();
         int shape = files.Count > Few ? Many : Few;
         for (int from = 0; from < files.Count; from += shape)
-            await FindAsync(db, connection, transaction, files, from, shape, found, cancellationToken).ConfigureAwait(false);
+            await FindSomeAsync(db, connection, transaction, files, from, shape, found, cancellationToken).ConfigureAwait(false);
         return found;
     }
 
@@ -66,9 +92,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
         }
     }
 
-    private async Task FindAsync(
+    private async Task FindSomeAsync(
         SqlServerDb db, SqlConnection connection, SqlTransaction? transaction, IReadOnlyList<SourceFile> files,
-        int from, int shape, Dictionary<int, LedgerEntry> found, CancellationToken cancellationToken)
+        int from, int shape, Dictionary<int, SqlServerEntry> found, CancellationToken cancellationToken)
     {
         SqlCommand command = db.Command(connection, transaction, Question(shape, locking: transaction is not null));
         await using (command.ConfigureAwait(false))
@@ -87,10 +113,12 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                 {
                     int place = places[Convert.ToHexString((byte[])reader.GetValue(0))];
-                    found[place] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2)) with
+                    LedgerEntry entry = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2)) with
                     {
                         ContentHash = reader.IsDBNull(3) ? null : reader.GetInt64(3),
                     };
+                    found[place] = new SqlServerEntry(
+                        entry, reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetString(1) == LedgerOutcome.Requeued);
                 }
             }
         }
@@ -99,7 +127,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     private string Question(int shape, bool locking)
     {
         string lockHint = locking ? "WITH (UPDLOCK) " : "";
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash FROM {_ledger} {lockHint}WHERE FileKey IN (");
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash, {SqlServerSchema.LedgerFileColumn} FROM {_ledger} {lockHint}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();
@@ -201,3 +229,9 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
 
     private static string? Cut(string? text, int longest = SqlServerText.Longest) => SqlServerText.Cut(text, longest);
 }
+
+/// <summary>What the ledger has of a file.</summary>
+/// <param name="Entry">What a look-up answers.</param>
+/// <param name="FileId">The number of the file; null if a version entered it that gave none.</param>
+/// <param name="IsRequeued">Whether the file is to be imported again.</param>
+internal sealed record SqlServerEntry(LedgerEntry Entry, long? FileId, bool IsRequeued);

@@ -192,7 +192,7 @@ internal sealed class SqlServerMerge<TRow>(
 /// </summary>
 internal sealed class SqlServerMergeSql<TRow>
 {
-    public const string Staging = "#StagedRow", Meetings = "#StagedMeeting", Others = "#StagedOther";
+    public const string Staging = "#StagedRow", Meetings = "#StagedMeeting", Others = "#StagedOther", Numbers = "#StagedNumber";
 
     /// <summary>The parameter with the number of the first file, if the table has a column for each row's file.</summary>
     public const string First = "@first";
@@ -204,18 +204,21 @@ internal sealed class SqlServerMergeSql<TRow>
     private readonly SqlServerTarget<TRow> _target;
     private readonly SqlServerSinkOptions _options;
     private readonly SqlServerColumn<TRow>[] _keys, _values;
-    private readonly string _same, _partition, _places, _own;
+    private readonly string _same, _partition, _places;
     private readonly string? _file;
+    private readonly bool _keepsNumbers;
 
-    public SqlServerMergeSql(SqlServerTarget<TRow> target, SqlServerSinkOptions options)
+    /// <param name="target">The table.</param>
+    /// <param name="options">The policy and the names.</param>
+    /// <param name="keepsNumbers">Whether files of the batch were imported before, and keep the numbers that they have.</param>
+    public SqlServerMergeSql(SqlServerTarget<TRow> target, SqlServerSinkOptions options, bool keepsNumbers = false)
     {
-        (_target, _options) = (target, options);
+        (_target, _options, _keepsNumbers) = (target, options, keepsNumbers);
         _keys = [.. target.Keys];
         _values = [.. target.Columns.Where(c => !c.Column.IsKey)];
         _same = string.Join(" AND ", _keys.Select(c => $"t.{Table(c)} = {Staged(c)}{AlsoEqual(c)}"));
         _partition = $"PARTITION BY {string.Join(", ", _keys.Select(Own))} ORDER BY {Sequence}";
         _places = $"{Sequence}, ROW_NUMBER() OVER ({_partition}) AS Place, LAG({Sequence}) OVER ({_partition}) AS Earlier";
-        _own = $"CASE WHEN {StagedPlace.FileSql("d.Earlier")} = {StagedPlace.FileSql("d." + Sequence)} THEN 1 END";
         _file = target.FileColumn is { } file ? SqlServerText.Quote(file.Name) : null;
         Merge = options.Procedure is { } procedure ? $"EXEC {SqlServerText.Quote(options.Schema, procedure)}"
             : _keys.Length == 0 ? $"DECLARE @inserted bigint; {Insert}; SET @inserted = @@ROWCOUNT; {Report()}"
@@ -231,9 +234,15 @@ internal sealed class SqlServerMergeSql<TRow>
         CREATE TABLE {Staging} ({string.Join(", ", _target.Columns.Select(c => $"{Own(c)} {StagedType(c)} NULL"))},
           {Sequence} bigint NOT NULL, {Line} bigint NULL, {StagedRowReader<TRow>.FileColumn} int NULL);
         CREATE TABLE {Meetings} (
-          {Sequence} bigint NOT NULL, Kind int NOT NULL, Own int NULL, Other bigint NULL, PRIMARY KEY ({Sequence}, Kind));
+          {Sequence} bigint NOT NULL, Kind int NOT NULL, Beside int NULL, Other bigint NULL, PRIMARY KEY ({Sequence}, Kind));
         CREATE TABLE {Others} (FileId bigint NOT NULL PRIMARY KEY, Place int NOT NULL);
+        {(_keepsNumbers ? $"CREATE TABLE {Numbers} (StagedFile int NOT NULL PRIMARY KEY, FileId bigint NOT NULL);" : "")}
         """;
+
+    /// <summary>Names files of the batch that keep their numbers, by their place in it.</summary>
+    public static string KeepNumbers(IEnumerable<(int File, long FileId)> kept) =>
+        $"INSERT INTO {Numbers} (StagedFile, FileId) VALUES "
+        + string.Join(", ", kept.Select(k => FormattableString.Invariant($"({k.File}, {k.FileId})"))) + ";";
 
     /// <summary>
     /// Merges the staged rows. First result: how many rows were new. Second result: how many rows met another one, by file and kind
@@ -286,12 +295,18 @@ internal sealed class SqlServerMergeSql<TRow>
         ", ", [.. _target.Columns.Select(Staged), .. OfFile(Number), .. _options.Constants.Values.Select(SqlServerText.Literal)]);
 
     /// <summary>The number of a staged row's file.</summary>
-    private static string Number => $"{First} + {StagedPlace.FileSql("s." + Sequence)}";
+    private string Number => NumberOf(StagedPlace.FileSql("s." + Sequence));
+
+    /// <summary>The number of the file that has this place in the batch.</summary>
+    private string NumberOf(string place) => _keepsNumbers
+        ? $"COALESCE((SELECT n.FileId FROM {Numbers} AS n WHERE n.StagedFile = {place}), {First} + {place})"
+        : $"{First} + {place}";
 
     private string[] OfFile(string? sql) => _file is null || sql is null ? [] : [sql];
 
     private static string Report(string kind = "Kind", string which = "") =>
-        $"SELECT @inserted AS Inserted; SELECT {s_file} AS StagedFile, {kind} AS Kind, COUNT_BIG(*) AS Met, COUNT_BIG(Own) AS Collided "
+        $"SELECT @inserted AS Inserted; SELECT {s_file} AS StagedFile, {kind} AS Kind, COUNT_BIG(*) AS Met, "
+        + $"COUNT_BIG(CASE WHEN Beside = {s_file} THEN 1 END) AS Collided "
         + $"FROM {Meetings}{which} GROUP BY {s_file}, {kind};";
 
     /// <summary>
@@ -309,7 +324,7 @@ internal sealed class SqlServerMergeSql<TRow>
           SELECT m.Other, l.ModifiedUtc, l.Path, l.Size, l.Source
             FROM (SELECT DISTINCT Other FROM {Meetings} WHERE Other IS NOT NULL) AS m
             LEFT JOIN {SqlServerText.Quote(_options.Schema, _options.LedgerTable)} AS l ON l.{SqlServerSchema.LedgerFileColumn} = m.Other;
-          SELECT {s_file} AS StagedFile, COUNT_BIG(Own) AS Collided FROM {Meetings} WHERE Own = 1 AND Kind <> 0 GROUP BY {s_file};
+          SELECT {s_file} AS StagedFile, COUNT_BIG(*) AS Collided FROM {Meetings} WHERE Beside = {s_file} AND Kind <> 0 GROUP BY {s_file};
           RETURN;
         END;
         """;
@@ -350,7 +365,7 @@ internal sealed class SqlServerMergeSql<TRow>
         return $"""
             DECLARE @twice bigint, @met bigint, @inserted bigint;
             {(ask is null ? Lose("NOT") : "")}
-            INSERT INTO {Meetings} ({Sequence}, Kind, Own) SELECT d.{Sequence}, {Case(changed, 2)}, {_own}
+            INSERT INTO {Meetings} ({Sequence}, Kind, Beside) SELECT d.{Sequence}, {Case(changed, 2)}, {StagedPlace.FileSql("d.Earlier")}
               FROM (SELECT {_places}{before} FROM {Staging}) AS d WHERE d.Place > 1;
             SET @twice = @@ROWCOUNT;
             INSERT INTO {Meetings} ({Sequence}, Kind, Other) SELECT s.{Sequence},
@@ -365,6 +380,7 @@ internal sealed class SqlServerMergeSql<TRow>
             {Update(differs)}
             {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence} AND m.Kind NOT IN (2, 3));
             SET @inserted = @@ROWCOUNT;
+            {Overlaps(isDecided: ask is null)}
             {Report("Kind % 2", " WHERE Kind < 4")}
             """;
     }
@@ -380,11 +396,11 @@ internal sealed class SqlServerMergeSql<TRow>
             + $"FROM {Meetings} AS m INNER JOIN {Staging} AS s ON s.{Sequence} = m.{Sequence} ORDER BY m.{Sequence};";
         return $"""
             DECLARE @twice bigint, @met bigint, @inserted bigint;
-            INSERT INTO {Meetings} ({Sequence}, Kind, Own) SELECT d.{Sequence}, 1, {_own}
+            INSERT INTO {Meetings} ({Sequence}, Kind, Beside) SELECT d.{Sequence}, 1, {StagedPlace.FileSql("d.Earlier")}
               FROM (SELECT {_places} FROM {Staging}) AS d WHERE d.Place > 1;
             SET @twice = @@ROWCOUNT;
-            INSERT INTO {Meetings} ({Sequence}, Kind, Own, Other) SELECT s.{Sequence}, 0,
-              (SELECT m.Own FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}), {OtherFile}
+            INSERT INTO {Meetings} ({Sequence}, Kind, Beside, Other) SELECT s.{Sequence}, 0,
+              (SELECT m.Beside FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence}), {OtherFile}
               FROM {Staging} AS s {Met()};
             SET @met = @@ROWCOUNT;
             {(rejects ? "" : Ask)}
@@ -392,6 +408,7 @@ internal sealed class SqlServerMergeSql<TRow>
               DELETE b FROM {Meetings} AS b INNER JOIN {Meetings} AS m ON m.{Sequence} = b.{Sequence} WHERE b.Kind = 1 AND m.Kind = 0;
             {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
             SET @inserted = @@ROWCOUNT;
+            {Overlaps(isDecided: false)}
             {Report()}
             {rows}
             """;
@@ -400,15 +417,47 @@ internal sealed class SqlServerMergeSql<TRow>
     private string FirstWinsDecided() => $"""
         DECLARE @met bigint, @inserted bigint;
         {Lose("Kind <> 0 OR")}
-        INSERT INTO {Meetings} ({Sequence}, Kind) SELECT d.{Sequence}, 1 FROM (SELECT {_places} FROM {Staging}) AS d WHERE d.Place > 1;
+        INSERT INTO {Meetings} ({Sequence}, Kind, Beside) SELECT d.{Sequence}, 1, {StagedPlace.FileSql("d.Earlier")}
+          FROM (SELECT {_places} FROM {Staging}) AS d WHERE d.Place > 1;
         DELETE FROM {Staging} WHERE {Sequence} IN (SELECT m.{Sequence} FROM {Meetings} AS m);
-        INSERT INTO {Meetings} ({Sequence}, Kind) SELECT s.{Sequence}, 2 * {Case(DiffersFromTable, 0)} FROM {Staging} AS s {Met()};
+        INSERT INTO {Meetings} ({Sequence}, Kind, Other) SELECT s.{Sequence}, 2 * {Case(DiffersFromTable, 0)}, {OtherFile}
+          FROM {Staging} AS s {Met()};
         SET @met = @@ROWCOUNT;
         {Update(DiffersFromTable)}
         {Insert} WHERE NOT EXISTS (SELECT 1 FROM {Meetings} AS m WHERE m.{Sequence} = s.{Sequence});
         SET @inserted = @@ROWCOUNT;
+        {Overlaps(isDecided: true)}
         {Report()}
         """;
+
+    /// <summary>
+    /// Records which files met: those of neighbours of a key in the batch, and that of the table's row with the one that it met first. If
+    /// rows are rejected, the file of the row that stays counts as the newer one. No other transaction writes the same pairs, for each has
+    /// a file of this batch; so only a file that was imported before can find one of its pairs there.
+    /// </summary>
+    private string Overlaps(bool isDecided)
+    {
+        if (_file is null) return "";
+        bool rejects = _options.Duplicates == DuplicatePolicy.Reject;
+        string own = NumberOf(s_file), beside = NumberOf("m.Beside"), isOlder = $"{s_file} < o.Place";
+        string others = rejects ? Pairs("m.Other", own, $"WHERE m.Other <> {own}") + " UNION "
+            : !isDecided ? ""
+            : Pairs(
+                $"CASE WHEN {isOlder} THEN m.Other ELSE {own} END", $"CASE WHEN {isOlder} THEN {own} ELSE m.Other END",
+                $"LEFT JOIN {Others} AS o ON o.FileId = m.Other WHERE m.Other <> {own} AND m.Kind < 4") + " UNION ";
+        (string newer, string older) = rejects ? (beside, own) : (own, beside);
+        string overlaps = SqlServerText.Quote(_options.Schema, _options.OverlapTable);
+        string isThere = _keepsNumbers
+            ? $" WHERE NOT EXISTS (SELECT 1 FROM {overlaps} AS f WHERE f.NewerFileId = p.Newer AND f.OlderFileId = p.Older)" : "";
+        return $"""
+            IF EXISTS (SELECT 1 FROM {Meetings})
+              INSERT INTO {overlaps} (NewerFileId, OlderFileId) SELECT DISTINCT p.Newer, p.Older
+              FROM ({others}{Pairs(newer, older, $"WHERE m.Beside <> {s_file} AND m.Kind <> 0")}) AS p{isThere};
+            """;
+
+        static string Pairs(string newer, string older, string which) =>
+            $"SELECT {newer} AS Newer, {older} AS Older FROM {Meetings} AS m {which}";
+    }
 
     private string OtherFile => _file is null ? "NULL" : $"t.{_file}";
 

@@ -21,6 +21,7 @@ internal static class SqlServerRights
             (objects.Ledger, "SELECT"), (objects.Ledger, "INSERT"),
             (objects.Rejects, "SELECT"), (objects.Rejects, "INSERT"),
             (objects.Runs, "SELECT"), (objects.Runs, "INSERT"), (objects.Runs, "UPDATE"),
+            .. options.Procedure is null ? [(objects.Overlaps, "SELECT"), (objects.Overlaps, "INSERT")] : Array.Empty<(string, string)>(),
             (objects.Versions, "SELECT"), (objects.Versions, "UPDATE"),
         ];
     }

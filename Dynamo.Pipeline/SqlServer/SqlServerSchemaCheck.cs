@@ -10,12 +10,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     private static readonly int[] s_existsAlready = [2714, 1913, 2705, 2627];
 
     private readonly SqlServerSinkOptions _options = db.Options;
-    private readonly RunObjects _objects = new(
-        Quoted(db, db.Options.Procedure ?? map.Name),
-        Quoted(db, db.Options.LedgerTable),
-        Quoted(db, db.Options.RunTable),
-        Quoted(db, db.Options.RejectTable),
-        Quoted(db, db.Options.SchemaTable));
+    private readonly RunObjects _objects = RunObjects.Of(map.Name, db.Options);
 
     /// <summary>Creates the missing tables if the options allow it, and describes the row table.</summary>
     public async Task<SqlServerTarget<TRow>> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
@@ -24,7 +19,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         SqlServerCatalogue.ObjectsRow found = await FindAsync(connection, cancellationToken).ConfigureAwait(false);
         foreach ((string table, string sql) in SqlServerSchema.Tables(map, _options))
         {
-            if (IdOf(found, table) is not null) continue;
+            if (IdOf(found, table) is not null || (!_options.CreateTables && IsOfOlder(found, table))) continue;
             if (!_options.CreateTables)
                 throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
             await CreateAsync(connection, sql, Exists(table), cancellationToken).ConfigureAwait(false);
@@ -48,6 +43,10 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         if (target is not null) target.ToCreate = MissingIn(found);
         return target;
     }
+
+    /// <summary>Whether a table is missing because the database is of an older version.</summary>
+    private bool IsOfOlder(SqlServerCatalogue.ObjectsRow found, string table) =>
+        found.Ledger is not null && SqlServerSchema.IsLater(_options, table);
 
     private string[] MissingIn(SqlServerCatalogue.ObjectsRow found) =>
         [.. SqlServerSchema.Tables(map, _options).Select(t => t.Table).Where(table => IdOf(found, table) is null)];
@@ -79,6 +78,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         table == _options.LedgerTable ? found.Ledger
         : table == _options.RunTable ? found.Runs
         : table == _options.RejectTable ? found.Rejects
+        : table == _options.OverlapTable ? found.Overlaps
         : table == _options.SchemaTable ? found.Versions
         : found.Rows;
 
@@ -195,6 +195,11 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             if (IdOf(found, table) is not { } id)
             {
                 if (_options.CreateTables) continue;
+                if (IsOfOlder(found, table))
+                {
+                    older.Add((sql, Exists(table)));
+                    continue;
+                }
                 throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
             }
             IEnumerable<string> lines = sql.Split('\n').Skip(1).Select(line => line.Trim().TrimEnd(','));

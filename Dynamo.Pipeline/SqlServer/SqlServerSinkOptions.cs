@@ -137,15 +137,22 @@ public sealed record SqlServerSinkOptions
     public string RejectTable { get; init => field = SqlName.Checked(value); } = "RejectedRow";
 
     /// <summary>
+    /// The table of pairs of files that brought the same key, the newer and the older one: with it a file can be taken back. Default:
+    /// <c>FileOverlap</c>.
+    /// </summary>
+    public string OverlapTable { get; init => field = SqlName.Checked(value); } = "FileOverlap";
+
+    /// <summary>
     /// The column of the row table that has the number of each row's file in the ledger. Default: <c>FileId</c>. A table that the sink
-    /// creates has it. In a table that lacks it, of two rows with the same key the one that is written later wins, whichever file is newer.
-    /// It is an <c>int</c> or a <c>bigint</c>. A <see cref="Procedure"/> does not get it.
+    /// creates has it. In a table that lacks it, of two rows with the same key the one that is written later wins, whichever file is newer,
+    /// and no row can be traced to its file or taken back with it. It is an <c>int</c> or a <c>bigint</c>. A <see cref="Procedure"/> does
+    /// not get it.
     /// </summary>
     public string FileColumn { get; init => field = SqlName.Checked(value); } = "FileId";
 
     /// <summary>
-    /// The table with one row: the version of the other tables, and the last number that was given to a file. Default:
-    /// <c>ImportSchema</c>.
+    /// The table with one row: the version of the other tables, the last number that was given to a file, and the first number of which
+    /// <see cref="OverlapTable"/> knows. Default: <c>ImportSchema</c>.
     /// </summary>
     public string SchemaTable { get; init => field = SqlName.Checked(value); } = "ImportSchema";
 

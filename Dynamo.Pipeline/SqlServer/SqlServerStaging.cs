@@ -18,12 +18,14 @@ internal sealed class SqlServerStaging<TRow>(
 
     private volatile bool _hasWritten;
 
-    private readonly SqlServerMergeSql<TRow> _sql = new(target, db.Options);
+    private readonly SqlServerMergeSql<TRow> _sql = new(target, db.Options), _sqlOfKept = new(target, db.Options, keepsNumbers: true);
 
     /// <summary>Rows of this run are in the table: whatever refuses rows takes some.</summary>
     public void HasWritten() => _hasWritten = true;
 
-    private SqlServerMerge<TRow> Merge => new(db, target, _sql, turns);
+    private SqlServerMergeSql<TRow> SqlOf(SqlServerWriting<TRow> writing) => writing.Kept.Count == 0 ? _sql : _sqlOfKept;
+
+    private SqlServerMerge<TRow> Merge(SqlServerWriting<TRow> writing) => new(db, target, SqlOf(writing), turns);
 
     /// <returns>False if another run entered one of the files first. Then nothing is written, and the next attempt asks which.</returns>
     public async Task<bool> WriteAsync(SqlServerWriting<TRow> writing)
@@ -42,7 +44,11 @@ internal sealed class SqlServerStaging<TRow>(
         return await MergeUntilGoodAsync(writing).ConfigureAwait(false);
     }
 
-    private Task CreateAsync(SqlServerWriting<TRow> writing) => SqlServerFileNumbers.TakeAsync(db, writing, before: _sql.Create);
+    private Task CreateAsync(SqlServerWriting<TRow> writing)
+    {
+        IEnumerable<string> kept = writing.Kept.Select(k => (k.Key, k.Value)).Chunk(MostInAList).Select(SqlServerMergeSql<TRow>.KeepNumbers);
+        return SqlServerFileNumbers.TakeAsync(db, writing, before: SqlOf(writing).Create + string.Concat(kept));
+    }
 
     private async Task<bool> MergeUntilGoodAsync(SqlServerWriting<TRow> writing)
     {
@@ -85,7 +91,7 @@ internal sealed class SqlServerStaging<TRow>(
 
     private async Task<bool> IsMergedAsync(SqlServerWriting<TRow> writing, SqlTransaction transaction)
     {
-        SqlServerMerged merged = await Merge.RunAsync(writing, transaction).ConfigureAwait(false);
+        SqlServerMerged merged = await Merge(writing).RunAsync(writing, transaction).ConfigureAwait(false);
         if (!new SqlServerVerdicts<TRow>(writing.Ordered, merged, db.Options.Duplicates, writing.MaxBadRows).Apply()) return false;
         return merged.Inserted == writing.Ordered.Where(w => w.IsLoading).Sum(w => w.Inserted) ? true : throw Unbalanced();
     }
@@ -101,16 +107,16 @@ internal sealed class SqlServerStaging<TRow>(
     /// </summary>
     private async Task<bool> LeaveOutAsync(SqlServerWriting<TRow> writing)
     {
-        if (await Merge.TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
+        if (await Merge(writing).TryAsync(writing, 0, long.MaxValue).ConfigureAwait(false) is not { } error) return false;
         List<long> rows = await db.QueryAsync(
             writing.Connection, null, SqlServerMergeSql<TRow>.Sequences, r => r.GetInt64(0), writing.Cancellation).ConfigureAwait(false);
         if (SqlServerFault.Judge(error) == SqlServerVerdict.Raised) await ThrowIfNonePassesAsync(writing, rows).ConfigureAwait(false);
-        var search = new SqlServerBisection<TRow>(Merge, writing);
+        var search = new SqlServerBisection<TRow>(Merge(writing), writing);
         await search.SearchAsync(rows, error).ConfigureAwait(false);
         foreach ((long place, SqlException reason) in search.Found.OrderBy(f => f.Key))
         {
             FileWork<TRow> work = writing.Ordered[StagedPlace.FileOf(place)];
-            work.Count(await Merge.DescribeAsync(writing, place, reason).ConfigureAwait(false));
+            work.Count(await Merge(writing).DescribeAsync(writing, place, reason).ConfigureAwait(false));
             work.Ordinal--;
         }
         foreach (long[] dropped in search.Found.Keys.Chunk(MostInAList))
@@ -136,7 +142,7 @@ internal sealed class SqlServerStaging<TRow>(
             .Select(i => rows[(int)((long)i * (rows.Count - 1) / (MostSamples - 1))]).Distinct()];
         SqlException? last = null;
         foreach (long row in samples)
-            if ((last = await Merge.TryAsync(writing, row, row).ConfigureAwait(false)) is null) return;
+            if ((last = await Merge(writing).TryAsync(writing, row, row).ConfigureAwait(false)) is null) return;
         string who = db.Options.Procedure is { } procedure ? $"the procedure {procedure}" : $"the triggers of {target.Name}";
         throw new SinkException(
             $"{db.Name} refused each of {samples.Length} rows that were tried alone, of {rows.Count} in {files} files, so the rows are not "

@@ -65,11 +65,11 @@ internal sealed record SqlServerTable(IReadOnlyList<SqlServerTableColumn> Column
 
     /// <summary>Reads the columns only. None if there is no such table.</summary>
     public static async Task<List<SqlServerTableColumn>> ColumnsAsync(
-        SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken)
+        SqlServerDb db, SqlConnection connection, string table, CancellationToken cancellationToken, SqlTransaction? transaction = null)
     {
         var named = new NamedObject(table) { Cancellation = cancellationToken };
         IEnumerable<SqlServerCatalogue.ColumnRow> rows = await connection.QueryAsync<SqlServerCatalogue.ColumnRow>(
-            SqlServerCatalogue.Columns, named, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+            SqlServerCatalogue.Columns, named, transaction, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         return [.. rows.Select(row => row.ToColumn())];
     }
 
@@ -111,7 +111,8 @@ internal static class SqlServerCatalogue
     /// <summary>The columns of our own tables, one statement for all of them.</summary>
     public const string OwnColumns = """
         SELECT c.object_id AS TableId, c.name AS Name FROM sys.columns AS c
-        WHERE c.object_id IN (OBJECT_ID(@Ledger), OBJECT_ID(@Runs), OBJECT_ID(@Rejects), OBJECT_ID(@Versions))
+        WHERE c.object_id IN (OBJECT_ID(@Ledger), OBJECT_ID(@Runs), OBJECT_ID(@Rejects), OBJECT_ID(@Overlaps),
+          OBJECT_ID(@Versions))
         """;
 
     /// <summary>A columnstore index over all columns has no rows in <c>sys.index_columns</c>.</summary>
@@ -125,7 +126,7 @@ internal static class SqlServerCatalogue
     /// <summary>Which objects of a run exist, and which dialect the server speaks: the first statement of a session.</summary>
     public const string Objects = $"""
         SELECT OBJECT_ID(@Rows) AS Rows, OBJECT_ID(@Ledger) AS Ledger, OBJECT_ID(@Runs) AS Runs, OBJECT_ID(@Rejects) AS Rejects,
-          OBJECT_ID(@Versions) AS Versions, {TdsDialect.Question} AS Answer
+          OBJECT_ID(@Overlaps) AS Overlaps, OBJECT_ID(@Versions) AS Versions, {TdsDialect.Question} AS Answer
         """;
 
     /// <summary>Whether there is a table, view or procedure of this quoted name that this user may see.</summary>
@@ -156,7 +157,8 @@ internal static class SqlServerCatalogue
     }
 
     /// <summary>The ids of the objects, null for those that are missing or hidden from this user.</summary>
-    internal sealed record ObjectsRow(int? Rows, int? Ledger, int? Runs, int? Rejects, int? Versions, int? Answer);
+    internal sealed record ObjectsRow(
+        int? Rows, int? Ledger, int? Runs, int? Rejects, int? Overlaps, int? Versions, int? Answer);
 
     internal sealed record OwnColumnRow(int TableId, string Name);
 }

@@ -10,7 +10,10 @@ namespace Dynamo.Pipeline.SqlServer;
 /// and locks the parts of the keys that it touches. If it touches most parts, it locks the table. The locks are taken before any lock
 /// of a row, and the parts in their order, so that no two writers wait for each other. Appends run side by side, but not beside merges.
 /// </summary>
-internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> target)
+/// <param name="db">The database.</param>
+/// <param name="table">The table's name, quoted and with its schema.</param>
+/// <param name="isShared">Whether merges of different keys go side by side.</param>
+internal sealed class WriteLocks<TRow>(SqlServerDb db, string table, bool isShared)
 {
     /// <summary>A merge of more parts locks the table, which costs less than so many locks.</summary>
     private const int Most = SqlServerKeyParts<TRow>.Count / 2;
@@ -22,13 +25,16 @@ internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> tar
     private string Settings => string.Create(
         CultureInfo.InvariantCulture, $"SET XACT_ABORT ON; SET NOCOUNT ON; SET LOCK_TIMEOUT {(int)(0.9 * Patience)};");
 
-    private readonly string _lock = SqlServerText.LockName("write", target.Name);
+    private readonly string _lock = SqlServerText.LockName("write", table);
+
+    /// <summary>Waits until nobody else writes to the table.</summary>
+    public Task TableAsync(SqlConnection connection, SqlTransaction transaction, CancellationToken cancellationToken) =>
+        TakeAsync(connection, transaction, Statement("", "Exclusive"), cancellationToken);
 
     /// <summary>Waits for the turn of a merge that touches these parts.</summary>
     public Task MergeAsync(SqlConnection connection, SqlTransaction transaction, int parts, CancellationToken cancellationToken)
     {
-        if (!target.Plan.MergesSideBySide || BitOperations.PopCount((uint)parts) > Most)
-            return TakeAsync(connection, transaction, Statement("", "Exclusive"), cancellationToken);
+        if (!isShared || BitOperations.PopCount((uint)parts) > Most) return TableAsync(connection, transaction, cancellationToken);
         var sql = new StringBuilder(Statement("", "IntentExclusive"));
         for (int part = 0; part < SqlServerKeyParts<TRow>.Count; part++)
             if ((parts & (1 << part)) != 0) sql.Append(CultureInfo.InvariantCulture, $" IF @got >= 0 {Statement($":{part}", "Exclusive")}");
@@ -53,6 +59,6 @@ internal sealed class WriteLocks<TRow>(SqlServerDb db, SqlServerTarget<TRow> tar
             cancellationToken).ConfigureAwait(false);
         if (got[0] < 0)
             throw new SinkException(
-                $"Another writer of {target.Name} in {db.Name} took longer than CommandTimeout.") { IsTransient = true };
+                $"Another writer of {table} in {db.Name} took longer than CommandTimeout.") { IsTransient = true };
     }
 }
