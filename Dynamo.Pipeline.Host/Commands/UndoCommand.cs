@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -8,6 +7,9 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
 {
     private const int Listed = 20;
+
+    /// <summary>A server far away answers many in the time of one.</summary>
+    private const int BroughtBackAtOnce = 64;
 
     private readonly Argument<string[]> _files = new("FILE")
     {
@@ -54,11 +56,6 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         if (again && restore)
             throw new SettingsException("--restore", "leaves out the files that --reimport imports; give one of the two.");
         bool reimport = again || restore;
-        if (reimport && source is not FolderSource)
-            throw new SettingsException(
-                again ? "--reimport" : "--restore",
-                "brings files back from the archive of a folder only. "
-                + "Undo without it, move the files back from the server's archive, and run.");
         UndoneFiles chosen = Chosen(parsed, source.Name);
         RowMap<Reading> table = Composition.Table(settings);
         ILineage ledger = Composition.Lineage(settings);
@@ -73,7 +70,7 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
             {
                 // Files go back to the source first. Until the commit they count as imported, and after it the next run imports them:
                 // a kill in between loses nothing.
-                if (reimport) returned = Return((FolderSource)source, undone, again);
+                if (reimport) returned = await ReturnAsync(source, undone, again, context.Stopping);
                 long[] others = [.. returned.Where(file => file.Obstacle is null).Select(file => file.File.FileId)];
                 undone = await ledger.UndoAsync(table, chosen, others, context.Stopping);
             }
@@ -104,12 +101,15 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
     }
 
     /// <summary>Brings files back to the source, where they are imported again.</summary>
-    private static IReadOnlyList<Returned> Return(FolderSource source, Undone undone, bool again)
+    private static async Task<IReadOnlyList<Returned>> ReturnAsync(
+        IFileSource source, Undone undone, bool again, CancellationToken cancellationToken)
     {
-        var archive = new FolderArchive(source);
-        IEnumerable<DeliveredFile> files = again ? undone.Files.Concat(undone.Others) : undone.Others;
-        return [.. files.Select(file => new Returned(
-            file, file.Source == source.Name ? archive.BringBack(file.File) : $"it is of another source, {file.Source}"))];
+        Func<SourceFile, CancellationToken, ValueTask<string?>> bringBack = Composition.Archive(source);
+        var returned = new List<Returned>();
+        foreach (DeliveredFile[] some in (again ? undone.Files.Concat(undone.Others) : undone.Others).Chunk(BroughtBackAtOnce))
+            returned.AddRange(await Task.WhenAll(some.Select(async file => new Returned(file, file.Source == source.Name
+                ? await bringBack(file.File, cancellationToken) : $"it is of another source, {file.Source}"))));
+        return returned;
     }
 
     private static void Write(TextWriter to, Undone undone, bool dryRun, bool reimport)

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Folder;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
@@ -35,6 +37,17 @@ internal static class Composition
         _ => throw new ArgumentException($"{source.GetType().Name} has no quarantine", nameof(source)),
     };
 
+    /// <summary>
+    /// Moves a file back from a source's archive, unless it is at the source; says why it cannot be, or null. Throws
+    /// <see cref="SourceException"/> if the source refuses.
+    /// </summary>
+    public static Func<SourceFile, CancellationToken, ValueTask<string?>> Archive(IFileSource source) => source switch
+    {
+        FolderSource folder => (file, _) => ValueTask.FromResult(new FolderArchive(folder).BringBack(file)),
+        SftpSource server => new SftpArchive(server).BringBackAsync,
+        _ => throw new ArgumentException($"{source.GetType().Name} has no archive", nameof(source)),
+    };
+
     public static IFileFormat<Reading> Format(HostSettings settings)
     {
         if (settings.Formats.Count == 0) return new CsvFormat<Reading>(settings.Format.Format);
@@ -50,14 +63,16 @@ internal static class Composition
 
     /// <summary>The ledger of what was imported into the database.</summary>
     /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
-    public static ILedger Ledger(HostSettings settings) => settings.UsesSqlServer
-        ? Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), AccessTokens.Applied(settings)))
-        : new SqliteLedger(settings.Database, settings.Sqlite);
+    public static ILedger Ledger(HostSettings settings) => settings.UsesSqlServer ? SqlServer(settings) : Sqlite(settings);
 
     /// <summary>Which files brought what.</summary>
-    /// <exception cref="SettingsException">This database does not keep it.</exception>
-    public static ILineage Lineage(HostSettings settings) => Ledger(settings) as ILineage
-        ?? throw new SettingsException("sink", "SQL Server does not keep of which file a reading is yet; SQLite does.");
+    /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
+    public static ILineage Lineage(HostSettings settings) => settings.UsesSqlServer ? SqlServer(settings) : Sqlite(settings);
+
+    private static SqlServerLedger SqlServer(HostSettings settings) =>
+        Checked("sqlserver", () => new SqlServerLedger(SqlServerConnection.Of(settings), AccessTokens.Applied(settings)));
+
+    private static SqliteLedger Sqlite(HostSettings settings) => new(settings.Database, settings.Sqlite);
 
     /// <summary>The statements that create the tables. Needs no connection string.</summary>
     public static string Schema(HostSettings settings) => settings.UsesSqlServer

@@ -12,7 +12,7 @@ public sealed class SftpQuarantine : IQuarantine
 
     private readonly SftpSource _source;
     private readonly SftpPlace _place;
-    private readonly SftpFolders _folders;
+    private readonly SftpReturn _return;
     private readonly string? _marker;
 
     /// <summary>The quarantine of a source.</summary>
@@ -22,7 +22,7 @@ public sealed class SftpQuarantine : IQuarantine
         ArgumentNullException.ThrowIfNull(source);
         _source = source;
         _place = source.Place;
-        _folders = new SftpFolders(source.Name, _place);
+        _return = new SftpReturn(source);
         _marker = source.Options.DoneMarker;
     }
 
@@ -53,23 +53,9 @@ public sealed class SftpQuarantine : IQuarantine
         ArgumentNullException.ThrowIfNull(file);
         if (file.Source != _source.Name) return new QuarantineReturn(file, $"it belongs to another source, {file.Source}");
         string home = _place.PathOf(file.File);
-        while (true)
-        {
-            ISftpSession session = await _source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
-            try
-            {
-                string? problem = await BringBackAsync(session, file, home).WaitAsync(cancellationToken).ConfigureAwait(false);
-                return new QuarantineReturn(file, problem);
-            }
-            catch (SftpConnectionException)
-            {
-                // Every step can be repeated; the line replaces the connection, or says why it cannot.
-            }
-            catch (SftpStatusException error)
-            {
-                throw SftpFaults.Completing(_source.Name, "brought back", file.Location, error.Status);
-            }
-        }
+        string? problem = await _return.RunAsync(
+            file.Location, session => BringBackAsync(session, file, home), cancellationToken).ConfigureAwait(false);
+        return new QuarantineReturn(file, problem);
     }
 
     private async Task<string?> BringBackAsync(ISftpSession session, QuarantinedFile file, string home)
@@ -79,45 +65,14 @@ public sealed class SftpQuarantine : IQuarantine
         if (atHome is null && here is not { IsRegular: true })
             return $"it is neither in the quarantine nor in {_place.Root}; delete {ReasonOf(file)} if it is not needed";
         if (atHome is { } other && !other.Is(file.File))
-            return $"another file of that name is in {_place.Root}; import or move that one first";
+            return _return.IsTaken;
 
-        if (atHome is null) await MoveAsync(session, file.Location, home).ConfigureAwait(false);
-        else if (here is { } copy && copy.Is(file.File)) await RemoveAsync(session, file.Location).ConfigureAwait(false);
-        if (_marker is not null) await ReturnMarkerAsync(session, SftpPlace.Append(file.Location, _marker), home).ConfigureAwait(false);
+        if (atHome is null) await _return.MoveAsync(session, file.Location, home).ConfigureAwait(false);
+        else if (here is { } copy && copy.Is(file.File)) await _return.RemoveAsync(session, file.Location).ConfigureAwait(false);
+        await _return.MarkAsync(session, file.Location, home).ConfigureAwait(false);
         // Last: as long as it is there, an interrupted return shows in the list.
-        await RemoveAsync(session, ReasonOf(file)).ConfigureAwait(false);
+        await _return.RemoveAsync(session, ReasonOf(file)).ConfigureAwait(false);
         return null;
-    }
-
-    private async Task ReturnMarkerAsync(ISftpSession session, string moved, string home)
-    {
-        string inbox = home + _marker;
-        if (await session.StatAsync(_place.Encode(moved)).ConfigureAwait(false) is not null)
-            await MoveAsync(session, moved, inbox).ConfigureAwait(false);
-        else if (await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false) is null)
-            Check(await session.WriteAsync(_place.Encode(inbox), Stream.Null, SftpCompletion.NewFile).ConfigureAwait(false), inbox);
-        // A marker older than its file does not count, and the file may have been mended in the quarantine.
-        SftpAttributes? marker = await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false);
-        SftpAttributes? file = await session.StatAsync(_place.Encode(home)).ConfigureAwait(false);
-        if (file?.ModifiedUtc is { } changed && marker?.ModifiedUtc < changed)
-            Check(await session.SetTimeAsync(_place.Encode(inbox), changed).ConfigureAwait(false), inbox);
-    }
-
-    private async Task MoveAsync(ISftpSession session, string from, string to)
-    {
-        await _folders.EnsureAsync(session, SftpPlace.FolderOfPath(to)).ConfigureAwait(false);
-        Check(await session.RenameAsync(_place.Encode(from), _place.Encode(to)).ConfigureAwait(false), from);
-    }
-
-    private async Task RemoveAsync(ISftpSession session, string path)
-    {
-        SftpStatus status = await session.RemoveAsync(_place.Encode(path)).ConfigureAwait(false);
-        if (status.Code != SftpCode.NoSuchFile) Check(status, path);
-    }
-
-    private void Check(SftpStatus status, string path)
-    {
-        if (!status.IsOk) throw SftpFaults.Completing(_source.Name, "brought back", path, status);
     }
 
     private async Task<bool> ExistsAsync(CancellationToken cancellationToken)
