@@ -84,6 +84,32 @@ internal sealed class SftpHostTests(SshClientKind client)
     }
 
     [Test]
+    public async Task Undo_brings_files_back_from_the_archive_on_the_server(
+        [Values("--restore", "--reimport")] string how, CancellationToken token)
+    {
+        _folder.Put("good.csv", "L1,flow,2026-01-01T00:00Z,1", "L1,flow,2026-01-01T00:15Z,2");
+        await RunAsync(token, "run", "--after", "archive");
+        _folder.Put("wrong.csv", "L1,flow,2026-01-01T00:15Z,99", "L1,flow,2026-01-01T00:30Z,99");
+        File.SetLastWriteTimeUtc(_folder["inbox/wrong.csv"], new DateTime(2025, 6, 1, 0, 0, 0, DateTimeKind.Utc));
+        await RunAsync(token, "run", "--after", "archive");
+
+        DynamoResult undo = await RunAsync(token, "undo", "wrong.csv", how, "--after", "archive");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(undo.ExitCode, Is.Zero, undo.StandardError + undo.StandardOutput);
+            Assert.That(
+                Sql.Rows(_folder["readings.db"], "select cast(Value as integer) || ' ' || Path from Reading join ImportedFile using (FileId) "
+                    + "order by TimestampUtc"),
+                Is.EqualTo(how == "--restore" ? new[] { "1 good.csv", "2 good.csv" } : ["1 good.csv", "99 wrong.csv", "99 wrong.csv"]));
+            Assert.That(
+                Directory.GetFiles(_folder["inbox/archive"]).Select(path => Path.GetFileName(path)),
+                Is.EquivalentTo(new[] { "good.csv", "wrong.csv" }));
+            Assert.That(Directory.GetFiles(_folder["inbox"]), Is.Empty);
+        });
+    }
+
+    [Test]
     public async Task A_kept_bad_file_is_offered_again_by_retry_without_a_change(CancellationToken token)
     {
         _folder.PutText("b.csv", "");

@@ -74,9 +74,9 @@ internal sealed class SqlServerHostTests
         _folder.Put("a.csv", Good);
         string[] check = ["check", "--source", "inbox", "--sink", "sqlserver"];
         await _folder.RunAsync(database.Variables, token, "run", "--source", "inbox", "--sink", "sqlserver");
-        string rejects = $"[dbo].[{database.Options.RejectTable}]";
+        string rejects = $"[dbo].[{database.Options.RejectTable}]", overlaps = $"[dbo].[{database.Options.OverlapTable}]";
 
-        database.Endpoint!.Store.Denied[$"INSERT {rejects}"] = true;
+        database.Endpoint!.Store.Denied[$"INSERT {rejects}"] = database.Endpoint.Store.Denied[$"INSERT {overlaps}"] = true;
         DynamoResult denied = await _folder.RunAsync(database.Variables, token, check);
         database.Endpoint.Store.Denied.Clear();
         database.Execute($"DROP TABLE {database.Options.RejectTable}");
@@ -87,7 +87,7 @@ internal sealed class SqlServerHostTests
         Assert.Multiple(() =>
         {
             Assert.That((denied.ExitCode, creates.ExitCode, cannot.ExitCode), Is.EqualTo((4, 0, 4)), creates.StandardError);
-            Assert.That(denied.StandardError, Does.Contain($"this user lacks INSERT on {rejects}"));
+            Assert.That(denied.StandardError, Does.Contain($"this user lacks INSERT on {rejects}, INSERT on {overlaps}"));
             Assert.That(creates.StandardOutput, Does.Contain($"missing, the first run creates: {database.Options.RejectTable}"));
             Assert.That(
                 cannot.StandardError, Does.Contain($"{rejects} is missing").And.Contains("may not create tables: it lacks CREATE TABLE"));

@@ -19,6 +19,8 @@ public abstract class NewestReadingContract
         public string Text => "logger,channel,timestamp,value\n" + string.Concat(
             Rows.Select(r => FormattableString.Invariant($"L{r.Key % 2},flow,{s_day.AddMinutes(r.Key):yyyy-MM-ddTHH:mm:ss}Z,{r.Value}\n")));
 
+        public static DateTime Time(int key) => s_day.AddMinutes(key);
+
         public override string ToString() => $"{Path} of day {Day}: {string.Join(" ", Rows.Select(r => $"{r.Key}={r.Value}"))}";
     }
 
@@ -156,7 +158,7 @@ public abstract class NewestReadingContract
 [TestFixture(false)]
 [TestFixture(true)]
 [Order(1)]
-public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingContract
+public sealed class SqlServerNewestReadingTests(bool append) : LineageContract
 {
     private SqlServerTestDatabase _database = null!;
 
@@ -185,6 +187,11 @@ public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingCont
         return _database.NewSink(policy, o => o with { Append = append, Writers = writers });
     }
 
+    protected override RowMap<Reading> Map => _database.Map;
+
+    protected override ILineage NewLedger(DuplicatePolicy policy) =>
+        new SqlServerLedger(_database.ConnectionString, _database.Options with { Duplicates = policy });
+
     protected override IReadOnlyList<string> Stored() => [.. _database.Query<(DateTime At, double Value, string? Path)>($"""
         SELECT r.TimestampUtc, r.Value, f.Path
         FROM {_database.Map.Name} AS r LEFT JOIN {_database.Options.LedgerTable} AS f ON f.FileId = r.FileId
@@ -193,7 +200,7 @@ public sealed class SqlServerNewestReadingTests(bool append) : NewestReadingCont
     /// <summary>Removes all rows. The numbers of the files go on.</summary>
     protected override void Clear()
     {
-        foreach (string table in new[] { _database.Map.Name, _database.Options.LedgerTable, _database.Options.RejectTable })
+        foreach (string table in new[] { _database.Map.Name, _database.Options.LedgerTable, _database.Options.RejectTable, _database.Options.OverlapTable })
             if (_database.HasTable(table)) _database.Execute($"DELETE FROM {table}");
     }
 }

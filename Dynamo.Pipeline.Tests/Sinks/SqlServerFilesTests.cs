@@ -252,6 +252,52 @@ public sealed class SqlServerFilesTests
             _database.Query<int>($"SELECT Version FROM {_database.Options.SchemaTable}"), Is.EqualTo(new[] { SqlServerSchema.Version }));
     }
 
+    /// <summary>Version 2 gave numbers to files, but did not record which files met.</summary>
+    [Test, CancelAfter(60_000)]
+    public async Task Files_of_a_version_that_did_not_record_which_files_met_are_traced_but_not_taken_back(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("a.csv", day: 0, ("L0", 1)), File("b.csv", day: 1, ("L0", 2)));
+        ToVersion2();
+        var ledger = new SqlServerLedger(_database.ConnectionString, _database.Options);
+        var files = new UndoneFiles(Source);
+        SinkException older = Assert.ThrowsAsync<SinkException>(() => ledger.PlanUndoAsync(_database.Map, files, token))!;
+
+        await WriteAsync(_database.Options, token, File("c.csv", day: 2, ("L0", 3), ("L1", 3)));
+        await WriteAsync(_database.Options, token, File("d.csv", day: 3, ("L1", 4)));
+        Undone undone = await ledger.UndoAsync(_database.Map, files, [], token);
+        await WriteAsync(_database.Options, token, File("e.csv", day: 0, ("L2", 5)));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(older.Message, Does.Contain("is of an older version. The next run brings it up to date"));
+            Assert.That(undone.Files.Select(f => f.File.Path), Is.EquivalentTo(new[] { "c.csv", "d.csv" }));
+            Assert.That(undone.Others.Select(f => f.File.Path), Is.EqualTo(new[] { "b.csv" }));
+            Assert.That(Stored(), Is.EqualTo(new[] { "L2 5 e.csv" }));
+            Assert.That(_database.Query<int>($"SELECT FileId FROM {Ledger} ORDER BY FileId"), Is.EqualTo(new[] { 1, 2, 5 }));
+        });
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_table_for_files_that_met_is_asked_for_by_name_if_the_sink_may_not_create_it(CancellationToken token)
+    {
+        await WriteAsync(_database.Options, token, File("a.csv", day: 0, ("L0", 1)));
+        ToVersion2();
+        SqlServerSinkOptions strict = _database.Options with { CreateTables = false };
+
+        SinkException refused = Assert.ThrowsAsync<SinkException>(() => WriteAsync(strict, token, File("b.csv", 0, ("L0", 1))))!;
+        foreach (string sql in refused.Message[refused.Message.IndexOf("CREATE TABLE", StringComparison.Ordinal)..].TrimEnd('.').Split(';'))
+            if (!sql.Contains("CREATE INDEX", StringComparison.Ordinal)) _database.Execute(sql);
+        await WriteAsync(strict, token, File("b.csv", day: 1, ("L0", 2)));
+
+        Assert.That(
+            _database.Query<(int, int)>($"SELECT NewerFileId, OlderFileId FROM {_database.Options.OverlapTable}"),
+            Is.EqualTo(new[] { (2, 1) }));
+        Assert.That(
+            (await new SqlServerLedger(_database.ConnectionString, strict).PlanUndoAsync(_database.Map, new UndoneFiles(Source), token))
+                .Files.Select(f => f.File.Path),
+            Is.EqualTo(new[] { "b.csv" }));
+    }
+
     [Test, CancelAfter(60_000)]
     public async Task Nothing_is_looked_up_in_the_ledger_by_its_source_alone(CancellationToken token)
     {
@@ -311,9 +357,19 @@ public sealed class SqlServerFilesTests
     private void CreateOlderTables()
     {
         string[] later = ["FileId", "RowsSkipped", "RowsFlagged", "RowsCollided"];
-        foreach ((string table, string sql) in SqlServerSchema.Tables(_database.Map, _database.Options).SkipLast(1))
+        foreach ((string table, string sql) in SqlServerSchema.Tables(_database.Map, _database.Options).SkipLast(2))
             _database.Execute(string.Join('\n', sql.Split('\n').Where(line => !later.Any(line.Contains)
                 && !(table == _database.Options.RunTable && line.Contains("Reason", StringComparison.Ordinal)))));
+    }
+
+    private void ToVersion2()
+    {
+        string versions = _database.Options.SchemaTable;
+        int last = _database.Scalar<int>($"SELECT LastFileId FROM {versions}");
+        _database.Execute($"DROP TABLE {_database.Options.OverlapTable}");
+        _database.Execute($"DROP TABLE {versions}");
+        _database.Execute($"CREATE TABLE {versions} (Version int NOT NULL PRIMARY KEY, LastFileId int NOT NULL)");
+        _database.Execute($"INSERT INTO {versions} (Version, LastFileId) VALUES (2, {last})");
     }
 
     private Task<SqlServerTarget<Reading>?> CheckAsync(CancellationToken token, SqlServerSinkOptions? options = null) =>

@@ -28,6 +28,7 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
             LedgerTable = "ImportedFile"
                 + _suffix, RunTable = "ImportRun"
                 + _suffix, RejectTable = "RejectedRow"
+                + _suffix, OverlapTable = "FileOverlap"
                 + _suffix, SchemaTable = "ImportSchema"
                 + _suffix, RetryDelay = TimeSpan.FromMilliseconds(5),
         };
@@ -51,6 +52,7 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
         ["DYNAMO__TABLE__LEDGER"] = Options.LedgerTable,
         ["DYNAMO__TABLE__RUNS"] = Options.RunTable,
         ["DYNAMO__TABLE__REJECTS"] = Options.RejectTable,
+        ["DYNAMO__TABLE__OVERLAPS"] = Options.OverlapTable,
         ["DYNAMO__TABLE__SCHEMA"] = Options.SchemaTable,
     };
 
@@ -144,7 +146,8 @@ internal sealed class SqlServerTestDatabase : IAsyncDisposable
             await Endpoint.DisposeAsync();
             return;
         }
-        foreach (string table in new[] { Map.Name, Options.LedgerTable, Options.RunTable, Options.RejectTable, Options.SchemaTable })
+        foreach (string table in new[]
+            { Map.Name, Options.LedgerTable, Options.RunTable, Options.RejectTable, Options.OverlapTable, Options.SchemaTable })
             Execute($"IF OBJECT_ID('{table}') IS NOT NULL DROP TABLE {table}");
     }
 }

@@ -4,42 +4,10 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
 [CancelAfter(60_000)]
-public sealed class SftpQuarantineTests(SshClientKind client)
+public sealed class SftpQuarantineTests(SshClientKind client) : SftpFolderFixture(client)
 {
     private static readonly DateTime s_time = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
     private static readonly Defect s_broken = new("the value is not a number") { Line = 7, Remedy = "Mend it" };
-
-    private ScratchFolder _inbox = null!, _scratch = null!;
-    private Sshd? _sshd;
-    private SftpSource? _source;
-
-    [OneTimeSetUp]
-    public void StartServer()
-    {
-        _scratch = new ScratchFolder();
-        if (client == SshClientKind.Managed) _sshd = new Sshd(_scratch.Path);
-    }
-
-    [OneTimeTearDown]
-    public void StopServer()
-    {
-        _sshd?.Dispose();
-        _scratch?.Dispose();
-    }
-
-    [SetUp]
-    public void MakeInbox()
-    {
-        Sshd.Require();
-        _inbox = new ScratchFolder();
-    }
-
-    [TearDown]
-    public async Task RemoveInbox()
-    {
-        if (_source is not null) await _source.DisposeAsync();
-        _inbox.Dispose();
-    }
 
     [Test]
     public async Task A_missing_quarantine_is_empty(CancellationToken token) =>
@@ -54,7 +22,7 @@ public sealed class SftpQuarantineTests(SshClientKind client)
         QuarantinedFile found = (await new SftpQuarantine(source).ListAsync(token)).Single();
 
         Assert.That((found.Source, found.File, found.Location, found.Defect),
-            Is.EqualTo((source.Name, file, _inbox["quarantine/sub/a.csv"], s_broken)));
+            Is.EqualTo((source.Name, file, Inbox["quarantine/sub/a.csv"], s_broken)));
     }
 
     [Test]
@@ -67,7 +35,7 @@ public sealed class SftpQuarantineTests(SshClientKind client)
         QuarantineReturn returned = await ReturnAsync(source, token);
 
         Assert.That((returned.IsReturned, returned.File.File), Is.EqualTo((true, file)));
-        Assert.That(_inbox.Files(), Is.EqualTo(marked ? new[] { "sub/a.csv", "sub/a.csv.done" } : ["sub/a.csv"]));
+        Assert.That(Inbox.Files(), Is.EqualTo(marked ? new[] { "sub/a.csv", "sub/a.csv.done" } : ["sub/a.csv"]));
         Assert.That((await ListAsync(source, token)).Single(), Is.EqualTo(file));
     }
 
@@ -76,13 +44,13 @@ public sealed class SftpQuarantineTests(SshClientKind client)
     {
         SftpSource source = Source(after);
         await QuarantineAsync(source, "a.csv", token);
-        await File.WriteAllTextAsync(_inbox["a.csv"], "newer", token);
-        string[] before = _inbox.Files();
+        await File.WriteAllTextAsync(Inbox["a.csv"], "newer", token);
+        string[] before = Inbox.Files();
 
         QuarantineReturn returned = await ReturnAsync(source, token);
 
         Assert.That(returned.Obstacle, Does.Contain("another file of that name"));
-        Assert.That(_inbox.Files(), Is.EqualTo(before));
+        Assert.That(Inbox.Files(), Is.EqualTo(before));
     }
 
     [Test]
@@ -90,11 +58,11 @@ public sealed class SftpQuarantineTests(SshClientKind client)
     {
         SftpSource source = Source(where == "moved" ? AfterCommit.Archive : AfterCommit.Keep);
         await QuarantineAsync(source, "a.csv", token);
-        if (where == "moved") File.Move(_inbox["quarantine/a.csv"], _inbox["a.csv"]);
-        else File.Delete(_inbox["quarantine/a.csv"]);
+        if (where == "moved") File.Move(Inbox["quarantine/a.csv"], Inbox["a.csv"]);
+        else File.Delete(Inbox["quarantine/a.csv"]);
 
         Assert.That((await ReturnAsync(source, token)).IsReturned);
-        Assert.That(_inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
+        Assert.That(Inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
     }
 
     [Test]
@@ -102,7 +70,7 @@ public sealed class SftpQuarantineTests(SshClientKind client)
     {
         SftpSource source = Source(AfterCommit.Archive);
         await QuarantineAsync(source, "a.csv", token);
-        File.Delete(_inbox["quarantine/a.csv"]);
+        File.Delete(Inbox["quarantine/a.csv"]);
 
         Assert.That((await ReturnAsync(source, token)).Obstacle,
             Does.Contain("neither in the quarantine").And.Contain("a.csv.reason.json"));
@@ -113,37 +81,23 @@ public sealed class SftpQuarantineTests(SshClientKind client)
     {
         SftpSource source = Source(AfterCommit.Archive);
         await QuarantineAsync(source, "a.csv", token);
-        string reason = await File.ReadAllTextAsync(_inbox["quarantine/a.csv.reason.json"], token);
-        await File.WriteAllTextAsync(_inbox["quarantine/evil.csv.reason.json"],
+        string reason = await File.ReadAllTextAsync(Inbox["quarantine/a.csv.reason.json"], token);
+        await File.WriteAllTextAsync(Inbox["quarantine/evil.csv.reason.json"],
             reason.Replace("\"path\": \"a.csv\"", "\"path\": \"../../etc/passwd\"", StringComparison.Ordinal), token);
-        await File.WriteAllTextAsync(_inbox["quarantine/b.csv"], "b", token);
-        await File.WriteAllTextAsync(_inbox["quarantine/b.csv.reason.json"], "{", token);
+        await File.WriteAllTextAsync(Inbox["quarantine/b.csv"], "b", token);
+        await File.WriteAllTextAsync(Inbox["quarantine/b.csv.reason.json"], "{", token);
 
         IReadOnlyList<QuarantinedFile> found = await new SftpQuarantine(source).ListAsync(token);
 
         Assert.That(found.Select(file => (file.File.Path, file.IsDamaged)), Is.EqualTo(new[] { ("a.csv", false), ("b.csv", true) }));
     }
 
-    private SftpSource Source(AfterCommit after, string? marker = null)
-    {
-        SftpSourceOptions server = _sshd?.Options(_inbox.Path, client: client)
-            ?? new SftpSourceOptions { Host = "pipe", Path = _inbox.Path };
-        SftpSourceOptions options = server with
-        {
-            Recursive = true,
-            DoneMarker = marker,
-            AfterCommit = after,
-            SettleTime = TimeSpan.Zero,
-        };
-        return _source = _sshd is null ? new SftpSource(options, () => new SftpServerTransport()) : new SftpSource(options);
-    }
-
     private async Task<SourceFile> QuarantineAsync(SftpSource source, string path, CancellationToken token)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(_inbox[path])!);
-        await File.WriteAllTextAsync(_inbox[path], "12345", token);
-        File.SetLastWriteTimeUtc(_inbox[path], s_time);
-        if (source.Options.DoneMarker is { } marker) await File.WriteAllTextAsync(_inbox[path + marker], "", token);
+        Directory.CreateDirectory(Path.GetDirectoryName(Inbox[path])!);
+        await File.WriteAllTextAsync(Inbox[path], "12345", token);
+        File.SetLastWriteTimeUtc(Inbox[path], s_time);
+        if (source.Options.DoneMarker is { } marker) await File.WriteAllTextAsync(Inbox[path + marker], "", token);
         SourceFile file = (await ListAsync(source, token)).Single();
         await source.CompleteAsync([new CompletedFile(file, s_broken)], token);
         return file;
