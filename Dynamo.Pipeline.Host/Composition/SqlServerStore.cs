@@ -30,7 +30,8 @@ internal sealed class SqlServerStore : IStore
     {
         if (await _inspection.CheckAsync(cancellationToken) is not { } target) return new StoreTrial(false);
         string? missing = target.FileColumn is not null || _options.Procedure is not null ? null
-            : $"{_table.Name} has no column {_options.FileColumn}: the reading that is written later wins, not that of the newer file. "
+            : $"{_table.Name} has no column {_options.FileColumn}: the reading that is written later wins, not that of the "
+                + "newer file, and none can be traced or taken back. "
                 + $"Add it: ALTER TABLE {target.Name} ADD {SqlServerText.Quote(_options.FileColumn)} int NULL";
         return new StoreTrial(true, target.Plan, missing) { ToCreate = target.ToCreate };
     }
