@@ -64,6 +64,7 @@ internal static class CommandLine
         ["infer"] = () => new InferCommand(context),
         ["generate"] = () => new GenerateCommand(context),
         ["tune"] = () => new TuneCommand(context),
+        ["headroom"] = () => new HeadroomCommand(context),
     };
 
     /// <summary><c>dynamo</c> means <c>dynamo run</c>, and <c>dynamo --json</c> means <c>dynamo run --json</c>.</summary>
