@@ -42,6 +42,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
         await using IBatchSink<Reading> sink = store.Sink();
         await using IWatchReport report = WatchReport.For(context, settings, store, json, quiet);
+        await using HourlyPruning pruning = HourlyPruning.Beside(settings, store, context.Error);
         try
         {
             PipelineResult result = await FilePipeline

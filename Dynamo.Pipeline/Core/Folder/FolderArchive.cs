@@ -53,7 +53,12 @@ public sealed class FolderArchive : IArchive
         {
             FileStat stat = folder.Stat(name);
             if (stat.Kind == FileKind.Folder) folders.Add((name, stat.ModifiedUtc));
-            if (stat.Kind == FileKind.Regular) files.Add(new ArchivedFile(name, stat.Size, stat.ModifiedUtc));
+            // What a killed run was still writing.
+            if (stat.Kind == FileKind.Regular && FileNames.IsTemporary(name))
+            {
+                if (pruning.IsLeftOver(stat.ModifiedUtc)) folder.Delete(name);
+            }
+            else if (stat.Kind == FileKind.Regular) files.Add(new ArchivedFile(name, stat.Size, stat.ModifiedUtc));
             if (files.Count == ArchivePruning.AtOnce) await RemoveAsync().ConfigureAwait(false);
         }
         await RemoveAsync().ConfigureAwait(false);
@@ -98,7 +103,7 @@ public sealed class FolderArchive : IArchive
     /// <summary>Where a file is now: at the source, or in the archive. Null if it is in neither.</summary>
     /// <param name="file">The file.</param>
     /// <param name="importedUtc">When it was imported: usually it was archived on that day.</param>
-    /// <exception cref="ArgumentException">The file's path does not stay below the _source.</exception>
+    /// <exception cref="ArgumentException">The file's path does not stay below the source.</exception>
     internal string? Find(SourceFile file, DateTime importedUtc)
     {
         FileNames.CheckBelow(file);
@@ -110,7 +115,7 @@ public sealed class FolderArchive : IArchive
     }
 
     /// <summary>Moves a file back to the source, if it is not there. No link is followed, and nothing is replaced.</summary>
-    /// <returns>Why it cannot be, or null: it is at the _source.</returns>
+    /// <returns>Why it cannot be, or null: it is at the source.</returns>
     /// <exception cref="SourceException">The disk refuses.</exception>
     internal string? BringBack(SourceFile file, DateTime importedUtc)
     {

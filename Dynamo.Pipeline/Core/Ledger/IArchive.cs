@@ -51,8 +51,11 @@ internal sealed class ArchivePruning(ArchivePattern days, ArchiveRetention reten
     public bool Enters(string folder) => days.DayOf(folder) is not { Below: not null } day || day.EndUtc <= retention.BeforeUtc;
 
     /// <summary>Whether to remove a folder if it is empty. A run may have just made one that is not of an old day.</summary>
-    public bool MayRemove(string folder, DateTime modifiedUtc) => !retention.DryRun
-        && (days.DayOf(folder) is { } day ? day.EndUtc <= retention.BeforeUtc : nowUtc - modifiedUtc > TimeSpan.FromDays(1));
+    public bool MayRemove(string folder, DateTime modifiedUtc) =>
+        days.DayOf(folder) is { } day ? !retention.DryRun && day.EndUtc <= retention.BeforeUtc : IsLeftOver(modifiedUtc);
+
+    /// <summary>Whether no run is at work any more on what was changed last at this time, and it is to be removed.</summary>
+    public bool IsLeftOver(DateTime modifiedUtc) => !retention.DryRun && nowUtc - modifiedUtc > TimeSpan.FromDays(1);
 
     /// <summary>Which of some files of a folder are old, and were loaded.</summary>
     public async Task<List<ArchivedFile>> OldAsync(string folder, List<ArchivedFile> files, CancellationToken cancellationToken)
