@@ -1,10 +1,14 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
 /// <summary><c>dynamo prune</c>: removes records and archived files that are older than the settings keep them.</summary>
 internal sealed class PruneCommand : Command, ISettingsCommand, IExamples
 {
+    private const string NothingIsSet =
+        "Nothing is removed: none of retention:ledger, retention:rejects, retention:runs and retention:archive is set.";
+
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Show what would be removed; change nothing." };
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout." };
 
@@ -27,26 +31,35 @@ internal sealed class PruneCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> PruneAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
-        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        HostSettings all = Settings.ReadAll(parsed);
+        if (all.Source is null && all.Sources.Count == 0) all = SampleInbox.Settings(all);
         bool dryRun = parsed.GetValue(_dryRun), json = parsed.GetValue(_json);
-        PrunedAll pruned = settings.Retention.IsSet
-            ? await Pruning.RunAsync(settings, Composition.Store(settings), dryRun, DateTime.UtcNow, context.Stopping)
-            : new PrunedAll(Pruned.Nothing, new PrunedLedger(Pruned.Nothing, Pruned.Nothing, Pruned.Nothing),
-                "Nothing is removed: none of retention:ledger, retention:rejects, retention:runs and retention:archive is set.");
-        if (json)
+        if (!all.Retention.IsSet) context.Error.WriteLine(NothingIsSet);
+        var removed = new List<(string Source, PrunedAll Pruned)>();
+        foreach (HostSettings settings in all.Retention.IsSet ? SeveralSources.Of(all) : [])
         {
-            context.Out.WriteLine(JsonText.Of(output =>
-            {
-                output.WriteBoolean("dryRun", dryRun);
-                pruned.WriteJson(output);
-            }));
-            return (int)ExitCode.Ok;
+            PrunedAll pruned = await Pruning.RunAsync(settings, dryRun, DateTime.UtcNow, context.Stopping);
+            removed.Add((settings.SourceName, pruned));
+            if (json) continue;
+            if (pruned.Note is { } note) context.Out.WriteLine(note);
+            context.Out.WriteLine($"{(dryRun ? "Would remove" : "Removed")} of {settings.ShownSource}:");
+            foreach (string line in pruned.Lines) context.Out.WriteLine($"  {line}");
         }
-        if (pruned.Note is { } note) context.Out.WriteLine(note);
-        if (!settings.Retention.IsSet) return (int)ExitCode.Ok;
-        context.Out.WriteLine(dryRun ? "Would remove:" : "Removed:");
-        foreach (string line in pruned.Lines) context.Out.WriteLine($"  {line}");
+        if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, dryRun, removed)));
         return (int)ExitCode.Ok;
+    }
+
+    private static void WriteJson(Utf8JsonWriter json, bool dryRun, List<(string Source, PrunedAll Pruned)> removed)
+    {
+        json.WriteBoolean("dryRun", dryRun);
+        json.WriteStartArray("sources");
+        foreach ((string source, PrunedAll pruned) in removed)
+        {
+            json.WriteStartObject();
+            json.WriteString("source", source);
+            pruned.WriteJson(json);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 }

@@ -33,27 +33,48 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> WatchAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
+        HostSettings settings = Settings.ReadAll(parsed);
+        IReadOnlyList<HostSettings> sources = SeveralSources.Of(settings);
         context.StopWithin(settings.Pipeline.StopDeadline);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping);
         if (Duration(parsed) is { } time) stop.CancelAfter(time);
-        IStore store = Composition.Store(settings);
+        // A source that fails for good stops the others, so that somebody notices. An outage does not.
+        Task<ExitCode>[] watches = [.. sources.Select(source => Task.Run(async () =>
+        {
+            try
+            {
+                return await WatchAsync(source, WatchReport.For(context, source, sources.Count > 1, json, quiet), context, stop.Token);
+            }
+            catch
+            {
+                await stop.CancelAsync();
+                throw;
+            }
+        }))];
+        await ((Task)Task.WhenAll(watches)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (watches.FirstOrDefault(watch => watch.IsFaulted) is { } failed) await failed;
+        return (int)watches.Max(watch => watch.Result);
+    }
+
+    private static async Task<ExitCode> WatchAsync(
+        HostSettings settings, IWatchReport to, CommandContext context, CancellationToken stopping)
+    {
+        await using IWatchReport report = to;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
-        await using IBatchSink<Reading> sink = store.Sink();
-        await using IWatchReport report = WatchReport.For(context, settings, store, json, quiet);
-        await using HourlyPruning pruning = HourlyPruning.Beside(settings, store, context.Error);
+        await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
+        await using HourlyPruning pruning = HourlyPruning.Beside(settings, context.Error);
         try
         {
             PipelineResult result = await FilePipeline
                 .From(source)
                 .Read(Composition.Format(settings))
                 .WriteTo(sink, settings.Pipeline with { Settings = settings.Text })
-                .WatchAsync(settings.Watch, report, report, stop.Token);
+                .WatchAsync(settings.Watch, report, report, stopping);
             // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
             ExitCode code = result.WasCancelled ? ExitCode.Cancelled : ExitCode.Ok;
             report.Stopped(result, code, null);
-            return (int)code;
+            return code;
         }
         catch (PipelineException error) when (error.Result is { } result)
         {

@@ -14,9 +14,10 @@ internal static class Pruning
     /// <exception cref="SourceException">The source or its archive cannot be listed: then nothing of the ledger is removed.</exception>
     /// <exception cref="SinkException">The database cannot be written.</exception>
     public static async Task<PrunedAll> RunAsync(
-        HostSettings settings, IStore store, bool dryRun, DateTime nowUtc, CancellationToken cancellationToken)
+        HostSettings settings, bool dryRun, DateTime nowUtc, CancellationToken cancellationToken)
     {
         Retention retention = settings.Retention;
+        IStore store = Composition.Store(settings);
         await using IFileSource source = Composition.Untouched(Everything(settings));
         Pruned archived = Pruned.Nothing;
         if (retention.Archive is { } archive)
@@ -122,10 +123,10 @@ internal sealed class HourlyPruning : IAsyncDisposable
     /// <param name="time">The clock.</param>
     internal HourlyPruning(
         HostSettings settings, Func<DateTime, CancellationToken, Task<PrunedAll>> round, TextWriter log, TimeProvider time) =>
-        _rounds = settings.Retention.IsSet ? Task.Run(() => RunAsync(round, log, time)) : Task.CompletedTask;
+        _rounds = settings.Retention.IsSet ? Task.Run(() => RunAsync(settings.ShownSource, round, log, time)) : Task.CompletedTask;
 
-    public static HourlyPruning Beside(HostSettings settings, IStore store, TextWriter log) => new(
-        settings, (now, token) => Pruning.RunAsync(settings, store, dryRun: false, now, token), log, TimeProvider.System);
+    public static HourlyPruning Beside(HostSettings settings, TextWriter log) => new(
+        settings, (now, token) => Pruning.RunAsync(settings, dryRun: false, now, token), log, TimeProvider.System);
 
     public async ValueTask DisposeAsync()
     {
@@ -133,14 +134,15 @@ internal sealed class HourlyPruning : IAsyncDisposable
         await Task.WhenAny(_rounds, Task.Delay(s_longestEnd));
     }
 
-    private async Task RunAsync(Func<DateTime, CancellationToken, Task<PrunedAll>> round, TextWriter log, TimeProvider time)
+    private async Task RunAsync(
+        string source, Func<DateTime, CancellationToken, Task<PrunedAll>> round, TextWriter log, TimeProvider time)
     {
         using var timer = new PeriodicTimer(s_hour, time);
         try
         {
             while (await timer.WaitForNextTickAsync(_stop.Token))
             {
-                string? line = await RoundAsync(round, time.GetUtcNow().UtcDateTime);
+                string? line = await RoundAsync(source, round, time.GetUtcNow().UtcDateTime);
                 if (line is not null) await log.WriteLineAsync(line);
             }
         }
@@ -150,18 +152,18 @@ internal sealed class HourlyPruning : IAsyncDisposable
         }
     }
 
-    private async Task<string?> RoundAsync(Func<DateTime, CancellationToken, Task<PrunedAll>> round, DateTime now)
+    private async Task<string?> RoundAsync(string source, Func<DateTime, CancellationToken, Task<PrunedAll>> round, DateTime now)
     {
         try
         {
             PrunedAll pruned = await round(now, _stop.Token);
-            return pruned.IsNothing ? pruned.Note : $"{Shown.Utc(now)} removed: {string.Join("; ", pruned.Lines)}";
+            return pruned.IsNothing ? pruned.Note : $"{Shown.Utc(now)} removed of {source}: {string.Join("; ", pruned.Lines)}";
         }
 #pragma warning disable CA1031 // Whatever it is, the import goes on, and the next round tries again.
         catch (Exception error) when (error is not OperationCanceledException || !_stop.IsCancellationRequested)
 #pragma warning restore CA1031
         {
-            return $"dynamo: {Shown.Utc(now)} old records were not removed: {Secret.Free(Failure.Of(error, default).Message)}";
+            return $"dynamo: {Shown.Utc(now)} old records of {source} were not removed: {Secret.Free(Failure.Of(error, default).Message)}";
         }
     }
 }

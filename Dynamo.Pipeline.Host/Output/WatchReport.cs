@@ -18,11 +18,17 @@ internal interface IWatchReport : IProgress<WatchEvent>, IProgress<PipelineProgr
 internal static class WatchReport
 {
     /// <summary>JSON lines, a table on a terminal, lines in a log.</summary>
-    public static IWatchReport For(CommandContext context, HostSettings settings, IStore store, bool json, bool quiet) => json
-        ? new WatchJson(context.Out, settings.SourceName, store.Name)
-        : Console.IsOutputRedirected || Console.IsErrorRedirected || quiet
-            ? new WatchLog(context.Out, quiet)
-            : new WatchScreen(context.Out);
+    /// <param name="context">Where to write.</param>
+    /// <param name="settings">Those of the source.</param>
+    /// <param name="isOneOfSeveral">Whether others report as well, each in its own lines.</param>
+    /// <param name="json">Whether a program reads it.</param>
+    /// <param name="quiet">Whether only what needs attention is told.</param>
+    public static IWatchReport For(CommandContext context, HostSettings settings, bool isOneOfSeveral, bool json, bool quiet)
+    {
+        if (json) return new WatchJson(context.Out, settings.SourceName, Composition.Store(settings).Name);
+        bool isLog = isOneOfSeveral || quiet || Console.IsOutputRedirected || Console.IsErrorRedirected;
+        return isLog ? new WatchLog(context.Out, quiet, isOneOfSeveral ? settings.ShownSource : null) : new WatchScreen(context.Out);
+    }
 
     /// <summary>The line of an event, without its time.</summary>
     public static string Line(WatchEvent happened) => happened switch
@@ -45,9 +51,13 @@ internal static class WatchReport
         double rate = books.FilesDone / Math.Max(0.001, wave.Elapsed.TotalSeconds);
         string speed = books.FilesDone >= 100 ? $", {Shown.Count(rate)} files/s" : "";
         string waiting = wave.Waiting > 0 ? $"; {Shown.Count(wave.Waiting, "file")} waiting" : "";
-        return $"{Files(books)}, {Shown.Count(books.RowsRead, "row")} ({Shown.Count(books.RowsInserted)} new), "
-            + $"the oldest file {Shown.Time(wave.Lag)} old{speed}{waiting}";
+        string bad = books.RowsRejected > 0 ? $", {Shown.Count(books.RowsRejected)} rejected" : "";
+        string age = books.Loaded > 0 ? $", the oldest file {Age(wave.Lag)} old" : "";
+        return $"{Files(books)}, {Shown.Count(books.RowsRead, "row")} ({Shown.Count(books.RowsInserted)} new{bad}){age}{speed}{waiting}";
     }
+
+    private static string Age(TimeSpan lag) =>
+        lag < TimeSpan.FromSeconds(1) ? string.Create(CultureInfo.InvariantCulture, $"{lag.TotalMilliseconds:0} ms") : Shown.Time(lag);
 
     private static string Files(RunBooks books)
     {
@@ -59,12 +69,15 @@ internal static class WatchReport
 }
 
 /// <summary>A line for each event, with its time, for logs.</summary>
-internal sealed class WatchLog(TextWriter to, bool quiet) : IWatchReport
+internal sealed class WatchLog(TextWriter to, bool quiet, string? source) : IWatchReport
 {
+    private readonly string _source = source is null ? "" : $"{source}: ";
+
     public void Report(WatchEvent value)
     {
         if (quiet && value is WatchStarted or WaveCommitted { Books.Quarantined: 0 }) return;
-        to.WriteLine($"{Shown.Utc(value.AtUtc)} {WatchReport.Line(value)}");
+        // Of a wave, nothing else says whose it is.
+        to.WriteLine($"{Shown.Utc(value.AtUtc)} {(value is WaveCommitted ? _source : "")}{WatchReport.Line(value)}");
     }
 
     public void Report(PipelineProgress value) { }
@@ -72,7 +85,7 @@ internal sealed class WatchLog(TextWriter to, bool quiet) : IWatchReport
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {
         string how = error is not null ? "Failed" : result.WasCancelled ? "Stopped with files that could not be written" : "Stopped";
-        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {how}: {WatchReport.Totals(result)}.");
+        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {_source}{how}: {WatchReport.Totals(result)}.");
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -91,10 +104,10 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
             _ => "recovered",
         });
         json.WriteString("atUtc", value.AtUtc);
+        json.WriteString("source", source);
         switch (value)
         {
             case WatchStarted started:
-                json.WriteString("source", started.Source);
                 json.WriteString("sink", started.Sink);
                 json.WriteBoolean("told", started.IsTold);
                 break;
@@ -198,7 +211,7 @@ internal sealed class WatchScreen(TextWriter to) : IWatchReport
     {
         _ended.TrySetResult();
         _showing.Wait();
-        new WatchLog(to, quiet: false).Stopped(result, code, error);
+        new WatchLog(to, quiet: false, source: null).Stopped(result, code, error);
     }
 
     public async ValueTask DisposeAsync()

@@ -15,6 +15,9 @@ internal sealed record HostSettings
     /// </summary>
     public string? Source { get; init; }
 
+    /// <summary>What is set for each of several sources, which <see cref="SeveralSources"/> makes settings of. Default none.</summary>
+    public IReadOnlyList<IReadOnlyList<(Setting Setting, IReadOnlyList<string> Values)>> Sources { get; init; } = [];
+
     /// <summary>The parts of <see cref="Source"/>, if it is an address.</summary>
     public SftpSourceOptions? Address { get; init; }
 

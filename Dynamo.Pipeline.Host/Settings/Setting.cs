@@ -91,5 +91,5 @@ internal static class SettingCatalogue
     private static readonly Dictionary<string, Setting> s_byKey =
         All.ToDictionary(setting => setting.Key, StringComparer.OrdinalIgnoreCase);
 
-    public static Setting? Find(string key) => s_byKey.GetValueOrDefault(key) ?? FormatSettings.Find(key);
+    public static Setting? Find(string key) => s_byKey.GetValueOrDefault(key) ?? FormatSettings.Find(key) ?? SeveralSources.Find(key);
 }

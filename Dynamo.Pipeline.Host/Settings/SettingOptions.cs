@@ -37,6 +37,19 @@ internal sealed class SettingOptions
     /// <exception cref="SettingsException">Something is wrong; the message lists everything.</exception>
     public HostSettings Read(ParseResult parsed)
     {
+        HostSettings settings = ReadAll(parsed);
+        if (settings.Sources.Count > 0)
+        {
+            throw new SettingsException(
+                SeveralSources.Key, "a list of sources is for dynamo watch. Name one of them with --source, and its settings in a file of its own.");
+        }
+        return settings;
+    }
+
+    /// <summary>The settings of a command that takes several sources.</summary>
+    /// <exception cref="SettingsException">Something is wrong; the message lists everything.</exception>
+    public HostSettings ReadAll(ParseResult parsed)
+    {
         var problems = new List<SettingProblem>();
         HostSettings settings = Read(parsed, problems);
         return problems.Count == 0 ? settings : throw new SettingsException(problems);

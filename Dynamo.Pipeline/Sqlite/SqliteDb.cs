@@ -106,6 +106,7 @@ internal static class SqliteFault
         return new SinkException($"The database {path} failed while {doing}: {message} (SQLite {code}). {Remedy(primary)}")
         {
             IsTransient = primary is raw.SQLITE_BUSY or raw.SQLITE_LOCKED,
+            IsOutage = primary is raw.SQLITE_FULL or raw.SQLITE_IOERR or raw.SQLITE_NOMEM,
         };
     }
 

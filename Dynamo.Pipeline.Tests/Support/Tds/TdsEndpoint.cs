@@ -73,6 +73,17 @@ internal sealed class TdsEndpoint : IAsyncDisposable
     public void FailNext(TdsMoment moment, TdsFault fault, string? sql = null, long afterRows = 1, int times = 1, int skip = 0) =>
         Faults.Add(moment, fault, sql, moment == TdsMoment.BulkRows ? afterRows : 0, times, skip);
 
+    /// <summary>Whether the server is away: it takes no connection, and those that there were are cut.</summary>
+    public bool IsAway
+    {
+        get;
+        set
+        {
+            field = value;
+            if (value) CutAll();
+        }
+    }
+
     /// <summary>Cuts every connection there is.</summary>
     public void CutAll()
     {
@@ -113,6 +124,11 @@ internal sealed class TdsEndpoint : IAsyncDisposable
 
     private void Serve(Socket socket)
     {
+        if (IsAway)
+        {
+            socket.Dispose();
+            return;
+        }
         socket.NoDelay = true;
         int id = Interlocked.Increment(ref _lastId);
         var session = new TdsSession(this, socket, id);

@@ -27,6 +27,12 @@ public sealed class SinkException : PipelineException
 
     /// <summary>Whether the same step may succeed if it is repeated, such as after a lock, a deadlock or a lost connection.</summary>
     public bool IsTransient { get; init; }
+
+    /// <summary>
+    /// Whether nothing is wrong with the settings, but with the machine, such as a full disk: a run ends, and a watch that begins tries
+    /// again until somebody has mended it. Default false. Once it has begun, a watch tries again after any error.
+    /// </summary>
+    public bool IsOutage { get; init; }
 }
 
 /// <summary>Another run holds the same source and sink.</summary>

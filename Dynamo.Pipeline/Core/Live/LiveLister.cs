@@ -36,6 +36,7 @@ internal sealed class LiveLister<TRow>
     private bool _leftSome;
     private RunBooks _before = new();
     private long? _waveBegan;
+    private long _offered;
 
     public LiveLister(IFileSource source, PipelineRun run, LiveRun live, FileDispatch<TRow> dispatch, WatchOptions options)
     {
@@ -85,14 +86,16 @@ internal sealed class LiveLister<TRow>
     {
         if (_waveBegan is not { } began) return;
         TimeSpan lasted = _time.GetElapsedTime(began);
-        bool isOver = _live.UnderWay == 0 && Waiting == 0 && _sweeping.IsCompleted && lasted >= s_quiet;
+        bool isOver = _live.UnderWay == 0 && Waiting == 0 && _time.GetElapsedTime(_offered) >= s_quiet;
         if (!atOnce && !isOver && lasted < _options.LongestWave) return;
         RunBooks now = _run.Counter.Books(), wave = now.Since(_before);
         (TimeSpan lag, DateTime lastCommit) = _live.TakeLag();
         _waveBegan = atOnce || _live.UnderWay + Waiting == 0 ? null : _time.GetTimestamp();
         if (wave.FilesDone == 0) return;
         _before = now;
-        TimeSpan idle = _time.GetUtcNow().UtcDateTime - lastCommit;
+        DateTime at = _time.GetUtcNow().UtcDateTime;
+        if (lastCommit == default) lastCommit = at;
+        TimeSpan idle = at - lastCommit;
         _live.Tell(new WaveCommitted(lastCommit, wave, lasted > idle && idle > TimeSpan.Zero ? lasted - idle : lasted, lag, Waiting));
     }
 
@@ -238,7 +241,8 @@ internal sealed class LiveLister<TRow>
         int offered = 0;
         for (; offered < Portion && TryNext(out SourceFile? file); offered++)
         {
-            _waveBegan ??= _time.GetTimestamp();
+            _offered = _time.GetTimestamp();
+            _waveBegan ??= _offered;
             _run.Counter.Listed();
             _run.Progressed();
             await _dispatch.OfferAsync(file).ConfigureAwait(false);

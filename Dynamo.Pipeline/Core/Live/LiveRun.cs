@@ -10,6 +10,8 @@ namespace Dynamo.Pipeline.Live;
 /// </summary>
 internal sealed class LiveRun : IWatch, IDisposable
 {
+    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestWait = TimeSpan.FromSeconds(5);
+
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Channel<WatchEvent> _events = Channel.CreateUnbounded<WatchEvent>(new UnboundedChannelOptions { SingleReader = true });
@@ -21,10 +23,13 @@ internal sealed class LiveRun : IWatch, IDisposable
     private FileKeys? _seen;
     private TimeSpan _lag;
     private DateTime _lastCommit;
+    private ITimer? _look;
+    private long _moved, _movedAt;
+    private volatile bool _isReady;
 
     public LiveRun(IFileSource source, string sink, TimeProvider time)
     {
-        (_source, _sink, _time) = (source, sink, time);
+        (_source, _sink, _time, _movedAt) = (source, sink, time, time.GetTimestamp());
         Outages = new Outages(time, Tell);
     }
 
@@ -157,21 +162,33 @@ internal sealed class LiveRun : IWatch, IDisposable
     /// <returns>Whether to go on: <see langword="false"/> if the caller stopped the watch.</returns>
     public async Task<bool> PrepareAsync(PipelineRun run, Func<Task<bool>> prepare)
     {
+        _look = _time.CreateTimer(_ => Look(run), null, s_tick, s_tick);
         for (TimeSpan pause = TimeSpan.FromSeconds(1); ; pause = run.Longer(pause))
         {
             try
             {
                 bool isReady = await prepare().ConfigureAwait(false);
                 if (isReady) SinkWorks();
+                _isReady = true;
                 return isReady;
             }
-            catch (SinkException error) when (error.IsTransient)
+            catch (SinkException error) when (error.IsTransient || error.IsOutage)
             {
                 SinkFailed(error.Message);
             }
             await run.PauseAsync("the sink, which cannot be reached", pause).ConfigureAwait(false);
             if (run.Stopping.IsCancellationRequested) return false;
         }
+    }
+
+    /// <summary>Tells of a sink that waits for long, such as for the lock of another, like of one that fails.</summary>
+    private void Look(PipelineRun run)
+    {
+        PipelineProgress now = run.Progress();
+        if (now.Books.FilesDone != _moved || (_isReady && UnderWay == 0) || now.Waiting is not { } what)
+            (_moved, _movedAt) = (now.Books.FilesDone, _time.GetTimestamp());
+        else if (_time.GetElapsedTime(_movedAt) > s_longestWait)
+            SinkFailed($"It waits: {what}.");
     }
 
     /// <summary>Hands on what happens, in order, until the events end. An error in it is an error of the run.</summary>
@@ -191,5 +208,9 @@ internal sealed class LiveRun : IWatch, IDisposable
         }
     }
 
-    public void Dispose() => _wake.Dispose();
+    public void Dispose()
+    {
+        _look?.Dispose();
+        _wake.Dispose();
+    }
 }

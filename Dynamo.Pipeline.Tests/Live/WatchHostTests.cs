@@ -1,0 +1,222 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>The real <c>dynamo watch</c>: what it prints, how it ends, and what is left when it is killed.</summary>
+[CancelAfter(600_000)]
+internal sealed class WatchHostTests
+{
+    private ScratchFolder _work = null!;
+
+    private string Inbox => _work["inbox"];
+
+    [SetUp]
+    public void MakeInbox()
+    {
+        _work = new ScratchFolder();
+        Directory.CreateDirectory(Inbox);
+        Directory.CreateDirectory(_work["beside"]);
+    }
+
+    [TearDown]
+    public void Remove() => _work.Dispose();
+
+    [Test]
+    public async Task It_prints_one_object_a_line_and_ends_with_0_when_it_is_told_to_stop(CancellationToken token)
+    {
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--after", "archive", "--json"],
+            async process =>
+            {
+                await UntilAsync(() => File.Exists(_work["r.db"]), token);
+                Land(0, 5);
+                await UntilAsync(() => Count() == 5, token);
+                DynamoProcess.Terminate(process);
+            },
+            _work.Path, token);
+
+        JsonElement[] lines = [.. ended.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonDocument.Parse(line).RootElement)];
+        Assert.Multiple(() =>
+        {
+            Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
+            Assert.That(lines.Select(line => line.GetProperty("event").GetString()), Is.EqualTo(new[] { "started", "wave", "stopped" })
+                .Or.EqualTo(new[] { "started", "wave", "wave", "stopped" }));
+            JsonElement stopped = lines[^1];
+            Assert.That(stopped.GetProperty("files").GetProperty("loaded").GetInt32(), Is.EqualTo(5));
+            Assert.That(stopped.GetProperty("exitCode").GetInt32(), Is.Zero);
+            Assert.That(lines[1].GetProperty("rows").GetProperty("read").GetInt32(), Is.Positive);
+            Assert.That(lines[1].GetProperty("lagSeconds").GetDouble(), Is.GreaterThanOrEqualTo(0));
+            Assert.That(lines.Select(line => line.GetProperty("source").GetString()), Has.All.EqualTo("folder:" + Inbox));
+        });
+    }
+
+    [Test]
+    public async Task It_stops_by_itself_after_a_time_and_a_run_of_the_same_source_is_refused_meanwhile(CancellationToken token)
+    {
+        int other = -1;
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--for", "8s"],
+            async _ =>
+            {
+                await UntilAsync(() => Count("ImportRun") == 1, token);
+                other = (await DynamoProcess.RunAsync(["run", "--source", Inbox, "--sink", "sqlite:r.db"], _work.Path, null, token)).ExitCode;
+            },
+            _work.Path, token);
+        Assert.Multiple(() =>
+        {
+            Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
+            Assert.That(other, Is.EqualTo(5));
+            Assert.That(ended.StandardOutput, Does.Contain("Watching folder:").And.Contain("Stopped: 0 files loaded"));
+        });
+    }
+
+    [Test]
+    public async Task Several_sources_with_formats_of_their_own_go_into_one_database_and_one_outage_leaves_the_other(CancellationToken token)
+    {
+        Directory.CreateDirectory(_work["north"]);
+        File.WriteAllText(_work["d.json"], """
+            { "sink": "sqlite:r.db", "watch": { "poll": "1s" }, "sources": [
+              { "source": "inbox", "after": "archive" },
+              { "source": "north", "settle": "0", "format": { "separator": ";" } },
+              { "source": "missing" } ] }
+            """);
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            ["watch", "--config", "d.json", "--json"],
+            async process =>
+            {
+                await UntilAsync(() => Count("ImportRun") == 3, token);
+                Land(0, 2);
+                File.WriteAllText(_work["north/n.csv"], "logger;channel;timestamp;value\nN;p;2025-01-01T00:00:00Z;2\n");
+                await UntilAsync(() => Count() == 3, token);
+                DynamoProcess.Terminate(process);
+            },
+            _work.Path, token);
+        Assert.Multiple(() =>
+        {
+            Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
+            Assert.That(ended.StandardOutput, Does.Contain("\"event\":\"outage\"").And.Contain("does not exist"));
+            Assert.That(Directory.GetFiles(_work["north"]), Has.Length.EqualTo(1), "kept");
+            Assert.That(Directory.GetFiles(Inbox), Is.Empty, "archived");
+        });
+    }
+
+    [Test]
+    public async Task A_list_of_sources_is_checked_and_only_for_watch(CancellationToken token)
+    {
+        File.WriteAllText(_work["d.json"], """{ "sources": [ { "source": "inbox", "sink": "x" }, { "after": "sell" } ] }""");
+        DynamoResult wrong = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], _work.Path, null, token);
+        File.WriteAllText(_work["d.json"], """{ "sources": [ { "source": "inbox" }, { "after": "keep" }, { "source": "./inbox" } ] }""");
+        DynamoResult missing = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], _work.Path, null, token);
+        DynamoResult run = await DynamoProcess.RunAsync(["run", "--config", "d.json"], _work.Path, null, token);
+        Assert.Multiple(() =>
+        {
+            Assert.That((wrong.ExitCode, missing.ExitCode, run.ExitCode), Is.EqualTo((2, 2, 2)));
+            Assert.That(wrong.StandardError, Does.Contain("sources:0:sink").And.Contain("sources:1:after: found 'sell'"));
+            Assert.That(missing.StandardError, Does.Contain("sources:1: it names no source").And.Contain("sources:2: inbox is named twice"));
+            Assert.That(run.StandardError, Does.Contain("a list of sources is for dynamo watch"));
+        });
+    }
+
+    [Test]
+    public async Task Killed_again_and_again_while_files_land_it_loads_and_archives_every_file_once(CancellationToken token)
+    {
+        int kills = SoakAttribute.Rounds(3, 10, 50), landed = 0, seed = Environment.TickCount;
+        var random = new Random(seed);
+        string[] arguments = ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--after", "archive", "--settle", "10ms"];
+        for (int kill = 0; kill < kills; kill++)
+        {
+            using Process process = DynamoProcess.Start(arguments, _work.Path);
+            long before = Count();
+            // Until something is committed, and then at a random instant, while files land.
+            for (int more = random.Next(1, 60); Count() == before || more-- > 0;)
+            {
+                token.ThrowIfCancellationRequested();
+                Land(landed, 3);
+                landed += 3;
+                await Task.Delay(2, token);
+            }
+            process.Kill();
+            await process.WaitForExitAsync(token);
+        }
+        using Process last = DynamoProcess.Start(arguments, _work.Path);
+        await UntilAsync(() => Directory.GetFiles(Inbox).Length == 0 && Count("ImportedFile") == landed, token);
+        DynamoProcess.Terminate(last);
+        await last.WaitForExitAsync(token);
+        TestContext.Out.WriteLine($"seed {seed}: {kills} kills, {landed} files");
+        using SqliteConnection connection = Open();
+        Assert.Multiple(() =>
+        {
+            Assert.That(connection.ExecuteScalar<long>("SELECT count(*) FROM Reading"), Is.EqualTo(landed));
+            Assert.That(connection.ExecuteScalar<long>("SELECT count(DISTINCT Logger) FROM Reading"), Is.EqualTo(landed));
+            Assert.That(
+                Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories).Select(Path.GetFileName).Distinct().Count(),
+                Is.EqualTo(landed));
+            Assert.That(Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories), Has.Length.EqualTo(landed));
+            Assert.That(Directory.Exists(Path.Join(Inbox, "quarantine")), Is.False);
+            Assert.That(connection.Query<string>("SELECT Outcome FROM ImportRun WHERE Outcome <> 'interrupted'"),
+                Is.EqualTo(new[] { "completed" }));
+        });
+    }
+
+    [Test]
+    public async Task While_nothing_lands_it_opens_no_file_and_asks_no_database(CancellationToken token)
+    {
+        await External.RunAsync("strace", "-V");
+        int files = SoakAttribute.Rounds(1_000, 10_000, 10_000);
+        Land(0, files);
+        using Process process = DynamoProcess.Start(
+            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--settle", "0"], _work.Path,
+            new Dictionary<string, string?> { ["DYNAMO__WATCH__SWEEP"] = "500ms" });
+        await UntilAsync(() => Count("ImportedFile") == files, token);
+        // The books of the last files are written, and then nothing moves.
+        await UntilAsync(() => Scalar("SELECT Loaded FROM ImportRun") == files, token);
+        string log = _work["strace"];
+        await External.RunAsync(
+            "sh", "-c", $"timeout -s INT 8 strace -f -qq -e trace=openat,open,pread64,getdents64 -o {log} -p {process.Id}; true");
+        DynamoProcess.Terminate(process);
+        await process.WaitForExitAsync(token);
+        string[] calls = File.ReadAllLines(log);
+        Assert.Multiple(() =>
+        {
+            Assert.That(calls.Count(call => call.Contains("getdents64", StringComparison.Ordinal)), Is.Positive, "it sweeps");
+            Assert.That(calls.Where(call => call.Contains(".csv", StringComparison.Ordinal)), Is.Empty, "files that are opened");
+            Assert.That(calls.Where(call => call.Contains("pread64", StringComparison.Ordinal)), Is.Empty, "looks into the database");
+        });
+    }
+
+    private void Land(int first, int count)
+    {
+        for (int i = first; i < first + count; i++)
+        {
+            string name = FormattableString.Invariant($"f{i:D7}.csv"), upload = Path.Join(_work["beside"], name);
+            File.WriteAllText(upload, FormattableString.Invariant($"logger,channel,timestamp,value\nL{i},p,2025-01-01T00:00:00Z,{i}\n"));
+            File.Move(upload, Path.Join(Inbox, name));
+        }
+    }
+
+    private SqliteConnection Open() => new($"Data Source={_work["r.db"]};Mode=ReadOnly;Pooling=False");
+
+    private long Count(string table = "Reading")
+    {
+        if (!File.Exists(_work["r.db"])) return 0;
+        using SqliteConnection connection = Open();
+        return connection.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master WHERE name = @table", new { table }) == 0
+            ? 0 : connection.ExecuteScalar<long>($"SELECT count(*) FROM {table}");
+    }
+
+    private long Scalar(string sql)
+    {
+        using SqliteConnection connection = Open();
+        return connection.ExecuteScalar<long>(sql);
+    }
+
+    private static async Task UntilAsync(Func<bool> isSo, CancellationToken token)
+    {
+        for (long began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(20, token))
+            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromMinutes(2)) Assert.Fail("not so after two minutes");
+    }
+}
