@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Removes what is older than the settings say, from the archive first and then from the ledger, which knows the archive's files.</summary>
+/// <summary>
+/// Removes what is older than the settings say, from the archive first and then from the ledger, which knows the archive's files.
+/// </summary>
 internal static class Pruning
 {
     /// <summary>
@@ -101,7 +103,8 @@ internal sealed record PrunedAll(Pruned Archive, PrunedLedger Ledger, string? No
 
     private static string Line(Pruned pruned, string noun, string more)
     {
-        string what = pruned.Count == 1 || !noun.EndsWith('y') ? Shown.Count(pruned.Count, noun) : $"{Shown.Count(pruned.Count)} {noun[..^1]}ies";
+        bool isRegular = pruned.Count == 1 || !noun.EndsWith('y');
+        string what = isRegular ? Shown.Count(pruned.Count, noun) : $"{Shown.Count(pruned.Count)} {noun[..^1]}ies";
         return what + more + (pruned.OldestUtc is { } oldest ? $", the oldest of {Shown.Utc(oldest)}" : "");
     }
 }
@@ -137,11 +140,11 @@ internal sealed class HourlyPruning : IAsyncDisposable
     private async Task RunAsync(
         string source, Func<DateTime, CancellationToken, Task<PrunedAll>> round, TextWriter log, TimeProvider time)
     {
-        using var timer = new PeriodicTimer(s_hour, time);
         try
         {
-            while (await timer.WaitForNextTickAsync(_stop.Token))
+            while (true)
             {
+                await Task.Delay(s_hour, time, _stop.Token);
                 string? line = await RoundAsync(source, round, time.GetUtcNow().UtcDateTime);
                 if (line is not null) await log.WriteLineAsync(line);
             }

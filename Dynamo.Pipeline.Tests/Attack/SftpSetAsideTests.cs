@@ -41,7 +41,8 @@ internal sealed partial class SftpSetAsideTests
         Assert.That(gone, Is.Not.Empty);
         if (after == AfterCommit.Archive)
         {
-            string[] kept = [.. Directory.EnumerateFiles(_folder[bad ? "inbox/quarantine" : "inbox/archive"], "*", SearchOption.AllDirectories)
+            string aside = _folder[bad ? "inbox/quarantine" : "inbox/archive"];
+            string[] kept = [.. Directory.EnumerateFiles(aside, "*", SearchOption.AllDirectories)
                 .Where(path => !path.EndsWith(".json", StringComparison.Ordinal)).Select(File.ReadAllText)];
             Assert.That(kept, Is.EquivalentTo(gone), "each is in the archive, once");
         }
@@ -106,7 +107,8 @@ internal sealed partial class SftpSetAsideTests
             await source.CompleteAsync([new CompletedFile((await ListAsync(source)).Single(), null)], default);
         }
 
-        Assert.That(Directory.GetFiles(_folder["inbox/archive"], "*", SearchOption.AllDirectories).Select(File.ReadAllText), Is.EquivalentTo(new[] { "first", "other" }));
+        string[] archived = Directory.GetFiles(_folder["inbox/archive"], "*", SearchOption.AllDirectories);
+        Assert.That(archived.Select(File.ReadAllText), Is.EquivalentTo(new[] { "first", "other" }));
     }
 
     [Test]

@@ -31,7 +31,9 @@ internal sealed class NewContentTests
                 $"{ContentHash.Of(Encoding.UTF8.GetBytes(ImportFolder.Header + Two + '\n'))}",
             }));
             string[] archived = after == AfterCommit.Archive
-                ? [.. Directory.GetFiles(import["inbox/archive"], "*", SearchOption.AllDirectories).Select(path => File.ReadAllLines(path)[1]).Order()] : [];
+                ? [.. Directory.GetFiles(import["inbox/archive"], "*", SearchOption.AllDirectories)
+                    .Select(path => File.ReadAllLines(path)[1]).Order()]
+                : [];
             Assert.That(archived, Is.EqualTo(after == AfterCommit.Archive ? [One, Two] : Array.Empty<string>()));
             Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
         });

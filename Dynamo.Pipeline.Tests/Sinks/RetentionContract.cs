@@ -258,7 +258,8 @@ public sealed class SqlServerRetentionTests : RetentionContract
     protected override ILedger NewLedger() => new SqlServerLedger(_database.ConnectionString, _database.Options);
 
     protected override IReadOnlyList<string> Query(string sql) =>
-        [.. sql.Contains("RunId", StringComparison.Ordinal) ? _database.Query<long>(Named(sql)).Select(id => $"{id}") : _database.Query<string>(Named(sql))];
+        sql.Contains("RunId", StringComparison.Ordinal)
+            ? [.. _database.Query<long>(Named(sql)).Select(id => $"{id}")] : _database.Query<string>(Named(sql));
 
     protected override void Execute(string sql) => _database.Execute(Named(sql));
 

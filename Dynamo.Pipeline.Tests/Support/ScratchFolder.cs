@@ -32,8 +32,10 @@ public sealed partial class ScratchFolder : IDisposable
         Places(archive).Where(file => file.Below == below).Select(file => file.Path).FirstOrDefault("/there is none");
 
     private static IEnumerable<(string Path, string Below)> Places(string archive) =>
-        Directory.EnumerateFiles(archive, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }).Select(path =>
-            (path, Day().Replace(System.IO.Path.GetRelativePath(archive, path).Replace(System.IO.Path.DirectorySeparatorChar, '/').Insert(0, "//"), "")));
+        from path in Directory.EnumerateFiles(
+            archive, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 })
+        let relative = System.IO.Path.GetRelativePath(archive, path).Replace(System.IO.Path.DirectorySeparatorChar, '/')
+        select (path, Day().Replace("//" + relative, ""));
 
     [GeneratedRegex(@"^//20\d\d/[01]\d/[0-3]\d/")]
     private static partial Regex Day();

@@ -1,5 +1,4 @@
 using Dynamo.Pipeline.Files;
-using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Sftp;
 
@@ -57,7 +56,8 @@ public sealed class SftpArchive : IArchive
         if (await session.LstatAsync(Place.Encode(Place.Archive)).ConfigureAwait(false) is not { } root) return;
         if (root.IsLink)
             throw new SourceException(
-                $"{_source.Name}: {Place.Archive} is a symbolic link, and nothing in it is removed. Name the folder itself (ArchiveFolder).");
+                $"{_source.Name}: {Place.Archive} is a symbolic link, and nothing in it is removed. "
+                + "Name the folder itself (ArchiveFolder).");
         await PruneAsync(session, "", pruning, dryRun, cancellationToken).ConfigureAwait(false);
     }
 
@@ -96,7 +96,8 @@ public sealed class SftpArchive : IArchive
         {
             List<ArchivedFile> old = await pruning.OldAsync(path, files, cancellationToken).ConfigureAwait(false);
             files.Clear();
-            if (!dryRun) await Task.WhenAll(old.Select(file => RemoveFileAsync(session, SftpPlace.Join(full, file.Name)))).ConfigureAwait(false);
+            if (dryRun) return;
+            await Task.WhenAll(old.Select(file => RemoveFileAsync(session, SftpPlace.Join(full, file.Name)))).ConfigureAwait(false);
         }
     }
 

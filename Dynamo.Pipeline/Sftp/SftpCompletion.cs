@@ -160,7 +160,9 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         throw new SourceException($"{source}: {MostNames:N0} files named {SftpPlace.NameOf(path)} are in {SftpPlace.FolderOfPath(plain)}.");
     }
 
-    /// <summary>Where an earlier run has archived a file that it could not take away any more; the name that is set aside is removed.</summary>
+    /// <summary>
+    /// Where an earlier run has archived a file that it could not take away any more; the name that is set aside is removed.
+    /// </summary>
     private async Task<string?> ArchivedAsync(
         ISftpSession session, SourceFile file, string claim, string path, IEnumerable<string> days)
     {

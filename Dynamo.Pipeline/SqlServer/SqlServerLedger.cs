@@ -152,7 +152,8 @@ public sealed class SqlServerLedger : ILedger
         return ReadAsync(prune.RunAsync, cancellationToken, "removing old records");
     }
 
-    private async Task<T> ReadAsync<T>(Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken, string doing = "reading its status")
+    private async Task<T> ReadAsync<T>(
+        Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken, string doing = "reading its status")
     {
         try
         {

@@ -26,7 +26,8 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
     public async Task<PrunedLedger> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
         // The rejects first: the entries tell their age.
-        if (retention.RejectsBeforeUtc is { } rejected) await PruneRejectsAsync(connection, rejected, cancellationToken).ConfigureAwait(false);
+        if (retention.RejectsBeforeUtc is { } rejected)
+            await PruneRejectsAsync(connection, rejected, cancellationToken).ConfigureAwait(false);
         if (retention.FilesBeforeUtc is { } imported) await PruneFilesAsync(connection, imported, cancellationToken).ConfigureAwait(false);
         if (retention.RunsBeforeUtc is { } ended) await PruneRunsAsync(connection, ended, cancellationToken).ConfigureAwait(false);
         return new PrunedLedger(_files, _rejected, _ended);
@@ -52,11 +53,11 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
             page.RemoveAll(entry => entry.Source != retention.Source || retention.AtSource!.MayHold(entry.Path)
                 || (entry.FileId is { } id && _named?.Contains(id) == true));
             if (page.Count == 0) continue;
-            string keys = string.Join(',', page.Select((_, at) => string.Create(CultureInfo.InvariantCulture, $"@k{at}")));
+            string keys = string.Join(',', page.Select((_, at) => FormattableString.Invariant($"@k{at}")));
             _files = await RemoveAsync(
                 connection, $"DELETE FROM {_ledger} OUTPUT deleted.ImportedUtc WHERE {old} AND FileKey IN ({keys})", _files,
                 [.. page.Select(entry => (DateTime?)entry.Imported)], cancellationToken,
-                [("@before", before), .. page.Select((entry, at) => (string.Create(CultureInfo.InvariantCulture, $"@k{at}"), (object?)entry.Key))])
+                [("@before", before), .. page.Select((entry, at) => (FormattableString.Invariant($"@k{at}"), (object?)entry.Key))])
                 .ConfigureAwait(false);
         }
     }
@@ -111,7 +112,8 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
     {
         List<(long Id, string Source, DateTime? Time)> chosen = await db.QueryAsync(
             connection, null, choose,
-            row => (Convert.ToInt64(row.GetValue(0), CultureInfo.InvariantCulture), row.GetString(1), row.FieldCount > 2 ? LedgerTime.Utc(row.GetDateTime(2)) : (DateTime?)null),
+            row => (Convert.ToInt64(row.GetValue(0), CultureInfo.InvariantCulture), row.GetString(1),
+                row.FieldCount > 2 ? LedgerTime.Utc(row.GetDateTime(2)) : (DateTime?)null),
             cancellationToken, ("@source", retention.Source), ("@before", before)).ConfigureAwait(false);
         foreach (var some in chosen.Where(row => row.Source == retention.Source).Chunk(AtOnce))
         {

@@ -107,7 +107,8 @@ internal sealed class SqlitePrune(SqliteDb db, SqliteSinkOptions options, Ledger
 
     private string DeleteFiles(string some)
     {
-        string old = IsOld.Replace("?2", retention.FilesBeforeUtc!.Value.Ticks.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        string before = retention.FilesBeforeUtc!.Value.Ticks.ToString(CultureInfo.InvariantCulture);
+        string old = IsOld.Replace("?2", before, StringComparison.Ordinal);
         return $"""
             DELETE FROM temp.Undone;
             INSERT INTO temp.Undone SELECT FileId FROM {_entries} WHERE FileId IN {some} AND {old};

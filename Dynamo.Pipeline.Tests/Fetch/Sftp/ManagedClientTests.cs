@@ -241,7 +241,10 @@ public sealed class ManagedClientTests
         await External.RunAsync("sh", "-c",
             $"cd '{_inbox.Path}' && printf 12345 > \"$(printf 'gr\\374n.csv')\" && touch -d 2026-01-01T12:00:00Z *");
         await using var utf8 = new SftpSource(Options());
-        await using var latin1 = new SftpSource(Options() with { NameEncoding = Encoding.Latin1, AfterCommit = AfterCommit.Archive, ArchiveFolder = "archive" });
+        await using var latin1 = new SftpSource(Options() with
+        {
+            NameEncoding = Encoding.Latin1, AfterCommit = AfterCommit.Archive, ArchiveFolder = "archive",
+        });
 
         Assert.That((await ListAsync(utf8, token)).Single().DeferReason, Does.Contain("utf-8"));
         SourceFile file = (await ListAsync(latin1, token)).Single();

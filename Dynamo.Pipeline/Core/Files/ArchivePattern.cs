@@ -25,7 +25,9 @@ internal sealed class ArchivePattern
     /// <summary>Whether there are folders named by the time.</summary>
     public bool HasDays => _parts.Length > 0;
 
-    /// <exception cref="ArgumentException">There is another placeholder, a part of the day without what it is part of, or no root.</exception>
+    /// <exception cref="ArgumentException">
+    /// There is another placeholder, a part of the day without what it is part of, or no root.
+    /// </exception>
     public static ArchivePattern Parse(string text, string name)
     {
         int brace = text.AsSpan().IndexOfAny('{', '}');
@@ -50,7 +52,8 @@ internal sealed class ArchivePattern
         return new ArchivePattern(text[..root], parts);
 
         ArgumentException Refused(string what) => new(
-            $"{name} is '{text}', which {what}; allowed are {{yyyy}}, {{MM}} and {{dd}} below a folder, such as archive/{{yyyy}}/{{MM}}/{{dd}}",
+            $"{name} is '{text}', which {what}; allowed are {{yyyy}}, {{MM}} and {{dd}} below a folder, such as "
+            + "archive/{yyyy}/{MM}/{dd}",
             name);
     }
 

@@ -16,8 +16,8 @@ public sealed record LedgerRetention(string Source)
     public DateTime? FilesBeforeUtc { get; init; }
 
     /// <summary>
-    /// Rejects of files that were loaded before this time, in UTC, are removed. Default <see langword="null"/>: none. Those of a file without
-    /// an entry are as old as the end of their run. Those of files in quarantine stay.
+    /// Rejects of files that were loaded before this time, in UTC, are removed. Default <see langword="null"/>: none. Those of a file
+    /// without an entry are as old as the end of their run. Those of files in quarantine stay.
     /// </summary>
     public DateTime? RejectsBeforeUtc { get; init; }
 
