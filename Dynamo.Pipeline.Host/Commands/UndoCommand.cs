@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
