@@ -7,7 +7,9 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
 {
     public const string Word = "watch";
 
-    private readonly Option<string?> _for = ValueOption.Named("--for", "TIME", "Stop after this time, such as 90s, 2h or 7d. Default: never.");
+    private readonly Option<string?> _for = ValueOption.Named(
+        "--for", "TIME", "Stop after this time, such as 90s, 2h or 7d. Default: never.");
+
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object a line on stdout, nothing else there." };
     private readonly Option<bool> _quiet = new("--quiet") { Description = "No waves; only outages and what needs attention." };
 
@@ -39,12 +41,15 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping);
         if (Duration(parsed) is { } time) stop.CancelAfter(time);
+        using ServiceNotice? service = ServiceNotice.Begin(sources.Count, settings.Pipeline.StallTimeout);
+        using CancellationTokenRegistration stopping = stop.Token.Register(() => service?.Stopping());
         // A source that fails for good stops the others, so that somebody notices. An outage does not.
         Task<ExitCode>[] watches = [.. sources.Select(source => Task.Run(async () =>
         {
             try
             {
-                return await WatchAsync(source, WatchReport.For(context, source, sources.Count > 1, json, quiet), context, stop.Token);
+                IWatchReport report = WatchReport.For(context, source, sources.Count > 1, json, quiet);
+                return await WatchAsync(source, report, service, context, stop.Token);
             }
             catch
             {
@@ -58,8 +63,9 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
     }
 
     private static async Task<ExitCode> WatchAsync(
-        HostSettings settings, IWatchReport to, CommandContext context, CancellationToken stopping)
+        HostSettings settings, IWatchReport to, ServiceNotice? service, CommandContext context, CancellationToken stopping)
     {
+        var told = new Told(to, service, settings.SourceName);
         await using IWatchReport report = to;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
         await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
@@ -70,9 +76,10 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
                 .From(source)
                 .Read(Composition.Format(settings))
                 .WriteTo(sink, settings.Pipeline with { Settings = settings.Text })
-                .WatchAsync(settings.Watch, report, report, stopping);
+                .WatchAsync(settings.Watch, told, told, stopping);
             // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
-            ExitCode code = result.WasCancelled ? ExitCode.Cancelled : ExitCode.Ok;
+            bool isLeft = result.WasCancelled && result.Books.Listed > result.Books.FilesDone;
+            ExitCode code = isLeft ? ExitCode.Cancelled : ExitCode.Ok;
             report.Stopped(result, code, null);
             return code;
         }
@@ -93,5 +100,22 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
             SettingText.Duration(value) is var given && given > TimeSpan.Zero && given.TotalMilliseconds < int.MaxValue
                 ? given : throw new FormatException(), problems);
         return problems.Count == 0 ? time : throw new SettingsException(problems);
+    }
+
+    /// <summary>Whoever watches, and the service manager.</summary>
+    private sealed class Told(IWatchReport report, ServiceNotice? service, string source)
+        : IProgress<WatchEvent>, IProgress<PipelineProgress>
+    {
+        public void Report(WatchEvent value)
+        {
+            report.Report(value);
+            service?.Report(value);
+        }
+
+        public void Report(PipelineProgress value)
+        {
+            report.Report(value);
+            service?.Report(source, value);
+        }
     }
 }

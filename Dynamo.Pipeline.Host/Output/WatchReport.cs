@@ -84,7 +84,7 @@ internal sealed class WatchLog(TextWriter to, bool quiet, string? source) : IWat
 
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {
-        string how = error is not null ? "Failed" : result.WasCancelled ? "Stopped with files that could not be written" : "Stopped";
+        string how = error is not null ? "Failed" : code == ExitCode.Cancelled ? "Stopped with files that could not be written" : "Stopped";
         to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {_source}{how}: {WatchReport.Totals(result)}.");
     }
 
@@ -135,7 +135,7 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
     {
         json.WriteString("event", "stopped");
         json.WriteString("atUtc", DateTime.UtcNow);
-        json.WriteString("outcome", error is not null ? "failed" : result.WasCancelled ? "cancelled" : "completed");
+        json.WriteString("outcome", error is not null ? "failed" : code == ExitCode.Cancelled ? "cancelled" : "completed");
         json.WriteNumber("exitCode", (int)code);
         JsonText.Optional(json, "error", error is null ? null : Secret.Free(error));
         json.WriteString("source", source);

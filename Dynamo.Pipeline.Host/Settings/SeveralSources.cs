@@ -60,7 +60,8 @@ internal static class SeveralSources
                 own = setting.TryApply(own, values, where, problems);
             }
             own = FormatSettings.Completed(own, problems);
-            if (own.Source is null) problems.Add(new SettingProblem(where, "it names no source, expected \"source\": a folder or an address."));
+            if (own.Source is null)
+                problems.Add(new SettingProblem(where, "it names no source, expected \"source\": a folder or an address."));
             else if (each.Any(other => other.SourceName == own.SourceName))
                 problems.Add(new SettingProblem(where, $"{own.ShownSource} is named twice. One watch takes a source alone."));
             each.Add(own);

@@ -19,7 +19,9 @@ internal sealed partial class CommandsTests
 
         foreach ((string line, string? output) in commands)
         {
-            DynamoResult result = await folder.RunAsync(token, Arguments(line));
+            string[] arguments = Arguments(line);
+            if (arguments[0] == "watch" && !arguments.Contains("--for")) arguments = [.. arguments, "--for", "2s"];
+            DynamoResult result = await folder.RunAsync(token, arguments);
 
             Assert.That(result.ExitCode, Is.AnyOf(0, 1), $"{line}\n{result.StandardError}");
             foreach (string promised in (output ?? "").Split('\n').Where(text => !string.IsNullOrWhiteSpace(text) && text.Trim() != "…"))

@@ -33,6 +33,15 @@ internal sealed class SamplesTests
     }
 
     [Test]
+    public async Task The_live_inbox_is_imported_as_it_is_fed(CancellationToken token)
+    {
+        string output = await RunAsync("LiveInbox", token, _folder.Path, "3");
+
+        Assert.That(output, Does.Contain("WatchStarted").And.Contain(" bar, ").And.Contain("0 quarantined"));
+        Assert.That(Directory.GetFiles(_folder["live-inbox"]), Has.Length.LessThan(20), "archived");
+    }
+
+    [Test]
     public async Task The_own_row_has_its_own_table_rejects_and_quarantine(CancellationToken token)
     {
         Copy("samples/OwnRow/events", "events");
@@ -132,13 +141,13 @@ internal sealed class SamplesTests
         }
     }
 
-    private async Task<string> RunAsync(string sample, CancellationToken token, string? argument = null)
+    private async Task<string> RunAsync(string sample, CancellationToken token, params string[] arguments)
     {
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         var start = new ProcessStartInfo(
             dotnet,
-            [Path.Join(AppContext.BaseDirectory, sample + ".dll"),
-                argument ?? _folder.Path]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            [Path.Join(AppContext.BaseDirectory, sample + ".dll"), .. arguments.Length > 0 ? arguments : [_folder.Path]])
+        { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         try
         {

@@ -13,12 +13,12 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture]
 internal sealed class RoomsTests
 {
-    /// <summary>The door: the files at the top of the core. It names every room, and only Run names it.</summary>
+    /// <summary>The door: the files at the top of the core. It names every room, and only Run and Live name it.</summary>
     private const string Door = "";
 
     private static readonly Dictionary<string, string[]> s_mayName = new()
     {
-        [Door] = ["Contracts", "Run", "Files", "Folder", "Csv", "Readings", "Ledger"],
+        [Door] = ["Contracts", "Run", "Live", "Files", "Folder", "Csv", "Readings", "Ledger"],
         ["Contracts"] = [],
         ["Files"] = ["Contracts"],
         ["Ledger"] = ["Contracts", "Files"],
@@ -26,6 +26,7 @@ internal sealed class RoomsTests
         ["Csv"] = ["Contracts"],
         ["Readings"] = ["Contracts", "Csv"],
         ["Run"] = ["Contracts", Door],
+        ["Live"] = ["Contracts", "Run", Door],
     };
 
     private static readonly string s_core = Path.Join(Repository.Root, "Dynamo.Pipeline", "Core");

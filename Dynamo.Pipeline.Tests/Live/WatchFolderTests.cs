@@ -35,7 +35,8 @@ public sealed class WatchFolderTests
     public async Task What_is_written_in_place_is_loaded_when_its_writer_closes_it_however_long_it_pauses()
     {
         await using var watched = new Watched();
-        var source = new SweptSource(new FolderSource(watched.Inbox, new FolderSourceOptions { SettleTime = TimeSpan.FromMilliseconds(1) }));
+        var source = new SweptSource(
+            new FolderSource(watched.Inbox, new FolderSourceOptions { SettleTime = TimeSpan.FromMilliseconds(1) }));
         watched.Start(Watched.Sweeps, source: source);
         await watched.UntilAsync(() => source.Sweeps > 0, "swept");
         (string name, string text) = watched.Next();
@@ -61,7 +62,8 @@ public sealed class WatchFolderTests
         await using var watched = new Watched();
         await watched.StartAsync(folder: o => s_never(o) with { AfterCommit = AfterCommit.Keep });
         string path = Path.Join(watched.Inbox, "slow.csv");
-        await File.WriteAllTextAsync(path, "logger,channel,timestamp,value\nA,p,2025-01-01T00:00:00Z,1\nA,p,2025-01-01T00:01:00Z,2\nA,p,2025-0");
+        await File.WriteAllTextAsync(
+            path, "logger,channel,timestamp,value\nA,p,2025-01-01T00:00:00Z,1\nA,p,2025-01-01T00:01:00Z,2\nA,p,2025-0");
         await watched.UntilReadingsAsync(2);
         await File.AppendAllTextAsync(path, "1-01T00:02:00Z,3\n");
         await watched.UntilReadingsAsync(3);
@@ -135,7 +137,8 @@ public sealed class WatchFolderTests
         await using var watched = new Watched();
         watched.Start(
             new WatchOptions { Poll = TimeSpan.FromMilliseconds(20) },
-            source: new SweptSource(new FolderSource(watched.Inbox, new FolderSourceOptions { SettleTime = TimeSpan.Zero }), isTold: false));
+            source: new SweptSource(
+                new FolderSource(watched.Inbox, new FolderSourceOptions { SettleTime = TimeSpan.Zero }), isTold: false));
         for (int i = 1; i <= 10; i++)
         {
             watched.Land(20);

@@ -63,7 +63,8 @@ internal sealed class WatchHostTests
             async _ =>
             {
                 await UntilAsync(() => Count("ImportRun") == 1, token);
-                other = (await DynamoProcess.RunAsync(["run", "--source", Inbox, "--sink", "sqlite:r.db"], _work.Path, null, token)).ExitCode;
+                string[] run = ["run", "--source", Inbox, "--sink", "sqlite:r.db"];
+                other = (await DynamoProcess.RunAsync(run, _work.Path, null, token)).ExitCode;
             },
             _work.Path, token);
         Assert.Multiple(() =>
@@ -75,7 +76,7 @@ internal sealed class WatchHostTests
     }
 
     [Test]
-    public async Task Several_sources_with_formats_of_their_own_go_into_one_database_and_one_outage_leaves_the_other(CancellationToken token)
+    public async Task Several_sources_with_their_own_formats_go_into_one_database_and_one_outage_leaves_the_other(CancellationToken token)
     {
         Directory.CreateDirectory(_work["north"]);
         File.WriteAllText(_work["d.json"], """
@@ -116,7 +117,8 @@ internal sealed class WatchHostTests
         {
             Assert.That((wrong.ExitCode, missing.ExitCode, run.ExitCode), Is.EqualTo((2, 2, 2)));
             Assert.That(wrong.StandardError, Does.Contain("sources:0:sink").And.Contain("sources:1:after: found 'sell'"));
-            Assert.That(missing.StandardError, Does.Contain("sources:1: it names no source").And.Contain("sources:2: inbox is named twice"));
+            Assert.That(missing.StandardError, Does.Contain("sources:1: it names no source"));
+            Assert.That(missing.StandardError, Does.Contain("sources:2: inbox is named twice"));
             Assert.That(run.StandardError, Does.Contain("a list of sources is for dynamo watch"));
         });
     }
@@ -148,14 +150,13 @@ internal sealed class WatchHostTests
         await last.WaitForExitAsync(token);
         TestContext.Out.WriteLine($"seed {seed}: {kills} kills, {landed} files");
         using SqliteConnection connection = Open();
+        string[] archived = Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories);
         Assert.Multiple(() =>
         {
             Assert.That(connection.ExecuteScalar<long>("SELECT count(*) FROM Reading"), Is.EqualTo(landed));
             Assert.That(connection.ExecuteScalar<long>("SELECT count(DISTINCT Logger) FROM Reading"), Is.EqualTo(landed));
-            Assert.That(
-                Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories).Select(Path.GetFileName).Distinct().Count(),
-                Is.EqualTo(landed));
-            Assert.That(Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories), Has.Length.EqualTo(landed));
+            Assert.That(archived.Select(Path.GetFileName).Distinct().Count(), Is.EqualTo(landed));
+            Assert.That(archived, Has.Length.EqualTo(landed));
             Assert.That(Directory.Exists(Path.Join(Inbox, "quarantine")), Is.False);
             Assert.That(connection.Query<string>("SELECT Outcome FROM ImportRun WHERE Outcome <> 'interrupted'"),
                 Is.EqualTo(new[] { "completed" }));

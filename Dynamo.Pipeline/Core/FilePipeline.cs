@@ -208,14 +208,16 @@ public sealed partial class FilePipeline<TRow>
     /// error.
     /// </param>
     /// <param name="progress">As for <see cref="RunAsync"/>.</param>
-    /// <param name="cancellationToken">Stops the watch: what was read is written, within <see cref="PipelineOptions.StopDeadline"/>.</param>
+    /// <param name="cancellationToken">Stops the watch: what was read is written, within <see
+    /// cref="PipelineOptions.StopDeadline"/>.</param>
     /// <returns>
     /// The result since the beginning. Its <see cref="PipelineResult.WasCancelled"/> tells whether something was read and not written when
     /// the deadline came, such as in an outage; the next watch or run imports it.
     /// </returns>
     /// <exception cref="AlreadyRunningException">Another run holds this source and sink.</exception>
     /// <exception cref="SinkException">The sink's tables do not fit, or it denies the login: what only other settings can mend.</exception>
-    /// <exception cref="PipelineStalledException">Nothing moved for <see cref="PipelineOptions.StallTimeout"/> although files wait.</exception>
+    /// <exception cref="PipelineStalledException">Nothing moved for <see cref="PipelineOptions.StallTimeout"/> although files
+    /// wait.</exception>
     /// <exception cref="PipelineException">A block or a format failed, or one of the progresses.</exception>
     public async Task<PipelineResult> WatchAsync(
         WatchOptions? watch = null,
@@ -237,7 +239,8 @@ public sealed partial class FilePipeline<TRow>
         finally
         {
             live.EndEvents();
-            await Task.WhenAny(telling, Task.Delay(options.StopDeadline, options.TimeProvider, CancellationToken.None)).ConfigureAwait(false);
+            Task deadline = Task.Delay(options.StopDeadline, options.TimeProvider, CancellationToken.None);
+            await Task.WhenAny(telling, deadline).ConfigureAwait(false);
         }
     }
 

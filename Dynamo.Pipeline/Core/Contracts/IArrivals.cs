@@ -15,6 +15,10 @@ public interface IArrivals : IDisposable
     /// <exception cref="SourceException">The source fails.</exception>
     IReadOnlyList<SourceFile> Take(int most);
 
+    /// <summary>Has a file that was taken looked at once more by a later call: it could not be dealt with yet.</summary>
+    /// <param name="file">The file.</param>
+    void Again(SourceFile file);
+
     /// <summary>
     /// Takes the news that something may have been missed: more landed at once than could be told, or the folder was replaced. Then only a
     /// sweep finds everything. True once for each such event, and at the first call.

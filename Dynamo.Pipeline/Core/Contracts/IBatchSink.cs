@@ -79,8 +79,8 @@ public interface IBatchSink<TRow> : IAsyncDisposable
     ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<TRow>> files, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Brings the books in the run's row up to date, as a sign of life of a watch, about once a second while files come. May be called while
-    /// batches are written. Default: does nothing.
+    /// Brings the books in the run's row up to date, as a sign of life of a watch, about once a second while files come. May be called
+    /// while batches are written. Default: does nothing.
     /// </summary>
     /// <param name="books">The counts up to now.</param>
     /// <param name="cancellationToken">Cancels the writing of the row.</param>

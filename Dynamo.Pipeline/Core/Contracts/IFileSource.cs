@@ -51,8 +51,8 @@ public interface IFileSource : IAsyncDisposable
     IAsyncEnumerable<SourceFile> ListAsync(CancellationToken cancellationToken);
 
     /// <summary>
-    /// Lists the files for a watch, which looks again and again: like <see cref="ListAsync"/>, but without waiting. A file that may still be
-    /// written has a <see cref="SourceFile.DeferReason"/> and says how long it takes to settle (<see cref="SourceFile.SettlesIn"/>).
+    /// Lists the files for a watch, which looks again and again: like <see cref="ListAsync"/>, but without waiting. A file that may still
+    /// be written has a <see cref="SourceFile.DeferReason"/> and says how long it takes to settle (<see cref="SourceFile.SettlesIn"/>).
     /// Default: <see cref="ListAsync"/>.
     /// </summary>
     /// <param name="cancellationToken">Stops the listing.</param>

@@ -17,8 +17,8 @@ public sealed record SourceFile(string Path, long Size, DateTime ModifiedUtc)
     public string? DeferReason { get; init; }
 
     /// <summary>
-    /// How long the file must not change any more before it counts as whole, for a file that a sweep gives and that may still be written. It
-    /// has a <see cref="DeferReason"/> as well. Default <see langword="null"/>.
+    /// How long the file must not change any more before it counts as whole, for a file that a sweep gives and that may still be written.
+    /// It has a <see cref="DeferReason"/> as well. Default <see langword="null"/>.
     /// </summary>
     public TimeSpan? SettlesIn { get; init; }
 }

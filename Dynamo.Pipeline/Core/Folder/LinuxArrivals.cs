@@ -92,6 +92,14 @@ internal sealed class LinuxArrivals : IArrivals
         return files;
     }
 
+    public void Again(SourceFile file)
+    {
+        lock (_gate)
+        {
+            if (_names.Add(file.Path)) _queue.Enqueue(file.Path);
+        }
+    }
+
     public bool TakeMissed()
     {
         lock (_gate)

@@ -34,6 +34,8 @@ internal sealed class PortableArrivals : IArrivals
 
     public IReadOnlyList<SourceFile> Take(int most) => [];
 
+    public void Again(SourceFile file) => Volatile.Write(ref _missed, 1);
+
     public bool TakeMissed() => Interlocked.Exchange(ref _missed, 0) != 0;
 
     public void Dispose() => _watcher.Dispose();

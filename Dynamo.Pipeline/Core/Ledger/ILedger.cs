@@ -95,8 +95,8 @@ public interface ILedger
 /// <param name="Outcome"><c>running</c>, <c>completed</c>, <c>cancelled</c>, <c>failed</c> or <c>interrupted</c>.</param>
 /// <param name="Host">The name of the machine.</param>
 /// <param name="Books">
-/// The counts. All are 0 while a run is active; those of a watch follow its commits. An interrupted run could not write them; then SQLite has the files and rows that the
-/// run committed.
+/// The counts. All are 0 while a run is active; those of a watch follow its commits. An interrupted run could not write them; then SQLite
+/// has the files and rows that the run committed.
 /// </param>
 public sealed record ImportedRun(
     long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, RunBooks Books)

@@ -17,6 +17,9 @@ internal sealed class LiveLister<TRow>
     /// <summary>A sweep takes at most this part of the time, however long the listing.</summary>
     private const int MostOfTime = 20;
 
+    /// <summary>When a file that came too early is looked at again.</summary>
+    private static readonly TimeSpan s_soon = TimeSpan.FromMilliseconds(50);
+
     /// <summary>A wave is over when nothing came for this time.</summary>
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(1);
 
@@ -28,6 +31,8 @@ internal sealed class LiveLister<TRow>
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private readonly Queue<SourceFile> _fresh = new(), _backlog = new();
+    private readonly List<SourceFile> _early = [];
+    private long _earlySince;
     private Dictionary<ulong, long> _settling = [];
     private IArrivals? _arrivals;
     private Task _sweeping = Task.CompletedTask;
@@ -105,8 +110,19 @@ internal sealed class LiveLister<TRow>
         try
         {
             if (_sweeping.IsCompleted && _arrivals.TakeMissed()) _nextSweep = Math.Min(_nextSweep, _time.GetTimestamp());
+            if (_early.Count > 0 && _time.GetElapsedTime(_earlySince) >= s_soon)
+            {
+                foreach (SourceFile file in _early) _arrivals.Again(file);
+                _early.Clear();
+            }
             foreach (SourceFile file in _arrivals.Take(Portion))
-                if (file.DeferReason is null && _dispatch.EmptyReason(file) is null) Enqueue(file, isFresh: true);
+            {
+                if (file.DeferReason is not null || _dispatch.EmptyReason(file) is not null) continue;
+                if (Enqueue(file, isFresh: true) != Taken.No || !_live.IsUnderWay(file)) continue;
+                // The same again, while the one before is being dealt with. Nobody tells a second time.
+                if (_early.Count == 0) _earlySince = _time.GetTimestamp();
+                if (_early.Count < MostWaiting) _early.Add(file);
+            }
         }
         catch (SourceException error)
         {
@@ -224,7 +240,7 @@ internal sealed class LiveLister<TRow>
         long now = _time.GetTimestamp();
         if (_live.SourceHasFailed)
         {
-            _pause = _pause == TimeSpan.Zero ? TimeSpan.FromSeconds(1) : 2 * _pause < _options.LongestPause ? 2 * _pause : _options.LongestPause;
+            _pause = _run.Longer(_pause == TimeSpan.Zero ? TimeSpan.FromSeconds(0.5) : _pause);
             return now + Ticks(_pause * (0.75 + Random.Shared.NextDouble() / 4));
         }
         _pause = TimeSpan.Zero;
@@ -261,6 +277,7 @@ internal sealed class LiveLister<TRow>
         // A step that hangs makes the run stall. Nothing under way is no stall.
         if (_live.UnderWay == 0) _run.Progressed();
         TimeSpan rest = _sweeping.IsCompleted ? _time.GetElapsedTime(_time.GetTimestamp(), _nextSweep) : s_quiet;
+        if (_early.Count > 0) rest = rest < s_soon ? rest : s_soon;
         TimeSpan longest = _waveBegan is null ? _run.Options.StallTimeout / 4 : s_quiet;
         rest = rest < longest ? rest : longest;
         if (rest > TimeSpan.Zero) await _live.WaitAsync(rest, _run.Stopping).ConfigureAwait(false);

@@ -59,6 +59,13 @@ internal sealed class LiveRun : IWatch, IDisposable
         }
     }
 
+    /// <summary>Whether a file was taken and has no outcome yet.</summary>
+    public bool IsUnderWay(SourceFile file)
+    {
+        ulong key = FileKeys.Of(file);
+        lock (_gate) return _underWay.Contains(key);
+    }
+
     /// <summary>Gives a file back that was taken and not offered.</summary>
     public void GiveBack(SourceFile file)
     {
@@ -81,7 +88,9 @@ internal sealed class LiveRun : IWatch, IDisposable
         }
     }
 
-    /// <summary>The age of the oldest file that was loaded since the last call, when it was committed, and the time of the last commit.</summary>
+    /// <summary>
+    /// The age of the oldest file that was loaded since the last call, when it was committed, and the time of the last commit.
+    /// </summary>
     public (TimeSpan Lag, DateTime LastCommit) TakeLag()
     {
         lock (_gate)

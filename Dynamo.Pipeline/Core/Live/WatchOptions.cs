@@ -33,8 +33,8 @@ public sealed record WatchOptions
     public TimeSpan LongestWave { get; init => field = Positive(value); } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// A file that changed no longer ago than this comes before older ones. Default 15 min. After an outage, what lands now is imported now,
-    /// and the backlog beside it.
+    /// A file that changed no longer ago than this comes before older ones. Default 15 min. After an outage, what lands now is imported
+    /// now, and the backlog beside it.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan FreshFor { get; init => field = Positive(value); } = TimeSpan.FromMinutes(15);

@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Hosting.Systemd;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// Tells systemd, where it asks (Type=notify, WatchdogSec=), that the watch has begun, what it does, and that it is alive; see
+/// sd_notify(3). The sign of life stops when something hangs: it is given only while nothing waits, or something moves, or the reason of an
+/// outage is known. Safe for concurrent use.
+/// </summary>
+internal sealed class ServiceNotice : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly Action<string> _notify;
+    private readonly Dictionary<string, (PipelineProgress Last, long MovedAt)> _sources = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _outages = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _stall;
+    private readonly ITimer? _timer;
+    private int _toStart;
+
+    private ServiceNotice(Action<string> notify, int sources, TimeSpan? watchdog, TimeSpan stall, TimeProvider time)
+    {
+        (_notify, _toStart, _stall, _time) = (notify, sources, stall, time);
+        // systemd(7) recommends half of its time.
+        if (watchdog is { } within) _timer = time.CreateTimer(_ => Beat(), null, within / 2, within / 2);
+    }
+
+    /// <summary>For systemd, or <see langword="null"/> if it does not ask.</summary>
+    /// <param name="sources">How many sources are watched; the service has started when all of them are.</param>
+    /// <param name="stall">How long nothing may move although files wait.</param>
+    public static ServiceNotice? Begin(int sources, TimeSpan stall) =>
+        string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NOTIFY_SOCKET")) ? null : Systemd(sources, stall);
+
+    /// <summary>For a notifier of one's own.</summary>
+    internal static ServiceNotice To(Action<string> notify, int sources, TimeSpan watchdog, TimeSpan stall, TimeProvider time) =>
+        new(notify, sources, watchdog, stall, time);
+
+    [MethodImpl(MethodImplOptions.NoInlining)] // The library is loaded with the first method that mentions it.
+    private static ServiceNotice Systemd(int sources, TimeSpan stall)
+    {
+        var systemd = new SystemdNotifier();
+        TimeSpan? watchdog = long.TryParse(
+            Environment.GetEnvironmentVariable("WATCHDOG_USEC"), NumberStyles.None, CultureInfo.InvariantCulture, out long microseconds)
+            && microseconds > 0 ? TimeSpan.FromMicroseconds(microseconds) : null;
+        return new ServiceNotice(state => systemd.Notify(new ServiceState(state)), sources, watchdog, stall, TimeProvider.System);
+    }
+
+    public void Report(WatchEvent happened)
+    {
+        lock (_gate)
+        {
+            switch (happened)
+            {
+                case WatchStarted when --_toStart == 0:
+                    _notify("READY=1");
+                    break;
+                case OutageBegan outage:
+                    _outages.Add(outage.Name);
+                    // A sink that is away at the start is no reason to be started again and again.
+                    if (_toStart > 0) _notify("READY=1");
+                    break;
+                case OutageEnded outage:
+                    _outages.Remove(outage.Name);
+                    break;
+            }
+            _notify("STATUS=" + Secret.Free(WatchReport.Line(happened)).ReplaceLineEndings(" "));
+        }
+    }
+
+    public void Report(string source, PipelineProgress now)
+    {
+        lock (_gate)
+        {
+            bool moves = !_sources.TryGetValue(source, out (PipelineProgress Last, long MovedAt) known)
+                || known.Last.Books.FilesDone != now.Books.FilesDone || now.Books.Listed == now.Books.FilesDone;
+            _sources[source] = (now, moves ? _time.GetTimestamp() : known.MovedAt);
+        }
+    }
+
+    /// <summary>The end has begun, and may take as long as the deadline.</summary>
+    public void Stopping() => _notify("STOPPING=1");
+
+    public void Dispose() => _timer?.Dispose();
+
+    private void Beat()
+    {
+        lock (_gate)
+        {
+            if (_outages.Count > 0 || _sources.Values.All(source => _time.GetElapsedTime(source.MovedAt) < _stall)) _notify("WATCHDOG=1");
+        }
+    }
+}
