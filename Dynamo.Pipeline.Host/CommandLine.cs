@@ -59,6 +59,7 @@ internal static class CommandLine
         ["retry"] = () => new RetryCommand(context),
         ["lineage"] = () => new LineageCommand(context),
         ["undo"] = () => new UndoCommand(context),
+        ["prune"] = () => new PruneCommand(context),
         ["hostkey"] = () => new HostKeyCommand(context),
         ["schema"] = () => new SchemaCommand(context),
         ["infer"] = () => new InferCommand(context),

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json;
-using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -108,8 +107,8 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
     {
         var archive = new FolderArchive(source);
         IEnumerable<DeliveredFile> files = again ? undone.Files.Concat(undone.Others) : undone.Others;
-        return [.. files.Select(file => new Returned(
-            file, file.Source == source.Name ? archive.BringBack(file.File) : $"it is of another source, {file.Source}"))];
+        return [.. files.Select(file => new Returned(file, file.Source == source.Name
+            ? archive.BringBack(file.File, file.ImportedUtc) : $"it is of another source, {file.Source}"))];
     }
 
     private static void Write(TextWriter to, Undone undone, bool dryRun, bool reimport)

@@ -35,6 +35,14 @@ internal static class Composition
         _ => throw new ArgumentException($"{source.GetType().Name} has no quarantine", nameof(source)),
     };
 
+    /// <summary>Where a source puts loaded files.</summary>
+    public static IArchive Archive(IFileSource source) => source switch
+    {
+        FolderSource folder => new FolderArchive(folder),
+        SftpSource server => new SftpArchive(server),
+        _ => throw new ArgumentException($"{source.GetType().Name} has no archive", nameof(source)),
+    };
+
     public static IFileFormat<Reading> Format(HostSettings settings)
     {
         if (settings.Formats.Count == 0) return new CsvFormat<Reading>(settings.Format.Format);

@@ -82,10 +82,10 @@ public sealed class LineageTests
         var files = new UndoneFiles(source.Name) { Paths = ["bad.csv"] };
         DeliveredFile good = (await ledger.PlanUndoAsync(ReadingTable.Default, files, token)).Others.Single();
 
-        string? obstacle = new FolderArchive(source).BringBack(good.File);
+        string? obstacle = new FolderArchive(source).BringBack(good.File, good.ImportedUtc);
         DynamoResult run = await _folder.RunAsync(token, ["run", .. options]);
         string[] beforeCommit = Readings(), archived = Archived();
-        new FolderArchive(source).BringBack(good.File);
+        new FolderArchive(source).BringBack(good.File, good.ImportedUtc);
         await ledger.UndoAsync(ReadingTable.Default, files, [good.FileId], token);
         await _folder.RunAsync(token, ["run", .. options]);
 
@@ -289,7 +289,7 @@ public sealed class LineageTests
     }
 
     private string[] Archived() =>
-        [.. Directory.GetFiles(_folder["inbox/archive"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        ScratchFolder.Archived(_folder["inbox/archive"]);
 
     private string[] Readings() => [.. Sql.Rows(_folder["readings.db"], """
         select strftime('%H:%M', TimestampUtc) || ' ' || cast(Value as integer) || ' ' || Path

@@ -90,6 +90,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
                     found[place] = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2)) with
                     {
                         ContentHash = reader.IsDBNull(3) ? null : reader.GetInt64(3),
+                        ImportedUtc = LedgerTime.Utc(reader.GetDateTime(4)),
                     };
                 }
             }
@@ -99,7 +100,7 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     private string Question(int shape, bool locking)
     {
         string lockHint = locking ? "WITH (UPDLOCK) " : "";
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash FROM {_ledger} {lockHint}WHERE FileKey IN (");
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash, ImportedUtc FROM {_ledger} {lockHint}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();
