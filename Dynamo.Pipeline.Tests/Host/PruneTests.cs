@@ -60,7 +60,7 @@ internal sealed class PruneTests
     }
 
     [Test, CancelAfter(120_000)]
-    public async Task Files_at_the_source_keep_their_entries_by_whatever_pattern_and_no_entry_goes_if_there_is_nothing(CancellationToken token)
+    public async Task Files_at_the_source_keep_their_entries_by_any_pattern_and_no_entry_goes_if_there_is_nothing(CancellationToken token)
     {
         Directory.CreateDirectory(_folder["inbox/sub"]);
         _folder.Put("sub/below.csv", "L2,flow,2025-01-01T00:00Z,1");

@@ -11,7 +11,8 @@ internal sealed class HeadroomTests
     {
         using var work = new ScratchFolder();
         DynamoResult ended = await DynamoProcess.RunAsync(
-            ["headroom", "--loggers", "900,4500", "--every", "90s", "--for", "2s", "--page", "page.html", "--json"], work.Path, null, token);
+            ["headroom", "--loggers", "900,4500", "--every", "90s", "--for", "2s", "--page", "page.html", "--json"],
+            work.Path, null, token);
         Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
         JsonElement[] points = [.. JsonDocument.Parse(ended.StandardOutput).RootElement.GetProperty("points").EnumerateArray()];
         Assert.Multiple(() =>

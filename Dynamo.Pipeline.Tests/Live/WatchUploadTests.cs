@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// A real FTP server receives uploads into the watched folder, as for the loggers of most networks: slow ones, broken ones, resumed ones, and
-/// those that are renamed when they are complete.
+/// A real FTP server receives uploads into the watched folder, as for the loggers of most networks: slow ones, broken ones, resumed ones,
+/// and those that are renamed when they are complete.
 /// </summary>
 [CancelAfter(180_000)]
 internal sealed class WatchUploadTests
@@ -58,7 +58,7 @@ internal sealed class WatchUploadTests
         _work = new ScratchFolder();
         _port = LoopbackPort.Next();
         // What an anonymous client uploads belongs to the user ftp, who must come to it.
-        Open(_work.Path);
+        await External.RunAsync("chmod", "755", _work.Path);
         File.WriteAllText(_work["vsftpd.conf"], $"""
             listen=YES
             listen_address=127.0.0.1
@@ -79,8 +79,7 @@ internal sealed class WatchUploadTests
             """);
         Directory.CreateDirectory(_work["ftp/inbox"]);
         await External.RunAsync("chown", "ftp", _work["ftp/inbox"]);
-        Open(_work["ftp"]);
-        File.SetUnixFileMode(_work["ftp/inbox"], (UnixFileMode)0b111_111_111);
+        await External.RunAsync("chmod", "755", _work["ftp"]);
         _server = Process.Start(Program, _work["vsftpd.conf"]);
         File.WriteAllText(_work["client.py"], Client);
     }
@@ -140,7 +139,4 @@ internal sealed class WatchUploadTests
             }
         }
     }
-
-    private static void Open(string folder) => File.SetUnixFileMode(
-        Directory.CreateDirectory(folder).FullName, (UnixFileMode)0b111_101_101);
 }

@@ -100,7 +100,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     private string Question(int shape, bool locking)
     {
         string lockHint = locking ? "WITH (UPDLOCK) " : "";
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash, ImportedUtc FROM {_ledger} {lockHint}WHERE FileKey IN (");
+        var sql = new StringBuilder(
+            $"SELECT FileKey, Outcome, Reason, ContentHash, ImportedUtc FROM {_ledger} {lockHint}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();
