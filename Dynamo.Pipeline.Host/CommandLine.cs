@@ -59,11 +59,13 @@ internal static class CommandLine
         ["retry"] = () => new RetryCommand(context),
         ["lineage"] = () => new LineageCommand(context),
         ["undo"] = () => new UndoCommand(context),
+        ["prune"] = () => new PruneCommand(context),
         ["hostkey"] = () => new HostKeyCommand(context),
         ["schema"] = () => new SchemaCommand(context),
         ["infer"] = () => new InferCommand(context),
         ["generate"] = () => new GenerateCommand(context),
         ["tune"] = () => new TuneCommand(context),
+        ["headroom"] = () => new HeadroomCommand(context),
     };
 
     /// <summary><c>dynamo</c> means <c>dynamo run</c>, and <c>dynamo --json</c> means <c>dynamo run --json</c>.</summary>

@@ -47,7 +47,7 @@ internal static class DynamoHost
     private static ExitCode ReportLost(Exception lost, ExitCode code, Command command)
     {
         Console.Error.WriteLine($"dynamo: the report could not be written: {lost.Message}");
-        return command is RunCommand or WatchCommand or RetryCommand or UndoCommand ? code : ExitCode.Internal;
+        return command is RunCommand or WatchCommand or RetryCommand or UndoCommand or PruneCommand ? code : ExitCode.Internal;
     }
 }
 

@@ -1,4 +1,9 @@
 using Dynamo.Pipeline.Host;
 
+if (args is [FileFeed.Word, ..])
+{
+    FileFeed.Run(args[1..], Console.Out);
+    return 0;
+}
 Cultures.Choose(args);
 return (int)await DynamoHost.MainAsync(args);

@@ -60,7 +60,9 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
             to.WriteLine($"{Shown.Name(trace.Logger)}  {Shown.Name(trace.Channel)}  {trace.Time}  {trace.Value}");
             if (trace.File is not { } file)
             {
-                to.WriteLine("  from an unknown file: it was imported before readings kept their file");
+                to.WriteLine(trace.FileId is { } id
+                    ? $"  from file {Shown.Count(id)}: its file is no longer in the ledger"
+                    : "  from an unknown file: it was imported before readings kept their file");
                 continue;
             }
             to.WriteLine($"  from      {Place(trace.Delivery!)}, last changed {Shown.Utc(file.File.ModifiedUtc)}");
@@ -91,6 +93,7 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
             json.WriteString("time", trace.Time);
             json.WriteString("value", trace.Value);
             if (trace.Delivery is { } delivery) WriteJson(json, "from", delivery);
+            else if (trace.FileId is { } id) json.WriteNumber("fromFileNoLongerInTheLedger", id);
             json.WriteStartArray("replaced");
             foreach (Delivery older in trace.Replaced) WriteJson(json, null, older);
             json.WriteEndArray();

@@ -104,11 +104,11 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
     private static async Task<IReadOnlyList<Returned>> ReturnAsync(
         IFileSource source, Undone undone, bool again, CancellationToken cancellationToken)
     {
-        Func<SourceFile, CancellationToken, ValueTask<string?>> bringBack = Composition.Archive(source);
+        Func<DeliveredFile, CancellationToken, ValueTask<string?>> bringBack = Composition.BringBack(source);
         var returned = new List<Returned>();
         foreach (DeliveredFile[] some in (again ? undone.Files.Concat(undone.Others) : undone.Others).Chunk(BroughtBackAtOnce))
             returned.AddRange(await Task.WhenAll(some.Select(async file => new Returned(file, file.Source == source.Name
-                ? await bringBack(file.File, cancellationToken) : $"it is of another source, {file.Source}"))));
+                ? await bringBack(file, cancellationToken) : $"it is of another source, {file.Source}"))));
         return returned;
     }
 

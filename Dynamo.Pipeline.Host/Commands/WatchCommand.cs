@@ -69,6 +69,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         await using IWatchReport report = to;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
         await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
+        await using HourlyPruning pruning = HourlyPruning.Beside(settings, context.Error);
         try
         {
             PipelineResult result = await FilePipeline

@@ -1,5 +1,3 @@
-using Dynamo.Pipeline.Folder;
-
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
@@ -41,10 +39,18 @@ internal static class Composition
     /// Moves a file back from a source's archive, unless it is at the source; says why it cannot be, or null. Throws
     /// <see cref="SourceException"/> if the source refuses.
     /// </summary>
-    public static Func<SourceFile, CancellationToken, ValueTask<string?>> Archive(IFileSource source) => source switch
+    public static Func<DeliveredFile, CancellationToken, ValueTask<string?>> BringBack(IFileSource source) => source switch
     {
-        FolderSource folder => (file, _) => ValueTask.FromResult(new FolderArchive(folder).BringBack(file)),
-        SftpSource server => new SftpArchive(server).BringBackAsync,
+        FolderSource folder => (file, _) => ValueTask.FromResult(new FolderArchive(folder).BringBack(file.File, file.ImportedUtc)),
+        SftpSource server => (file, token) => new SftpArchiveReturn(server).BringBackAsync(file.File, file.ImportedUtc, token),
+        _ => throw new ArgumentException($"{source.GetType().Name} has no archive", nameof(source)),
+    };
+
+    /// <summary>Where a source puts loaded files.</summary>
+    public static IArchive Archive(IFileSource source) => source switch
+    {
+        FolderSource folder => new FolderArchive(folder),
+        SftpSource server => new SftpArchive(server),
         _ => throw new ArgumentException($"{source.GetType().Name} has no archive", nameof(source)),
     };
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -21,6 +20,9 @@ internal sealed record ReadingTrace(
 {
     public DeliveredFile? File => Delivery?.File;
 
+    /// <summary>The number of the file, also of one that is no longer in the ledger.</summary>
+    public long? FileId { get; init; }
+
     public static async Task<ReadingTrace> OfAsync(
         TracedRow row, ILineage ledger, ReadingLines lines, CancellationToken cancellationToken)
     {
@@ -39,7 +41,7 @@ internal sealed record ReadingTrace(
                 if (found is not null || !isReadable) replaced.Add(found ?? new Delivery(older, null, null));
             }
         }
-        return new ReadingTrace(logger, channel, row.Values[2] ?? "", row.Values[3] ?? "", delivery, replaced);
+        return new ReadingTrace(logger, channel, row.Values[2] ?? "", row.Values[3] ?? "", delivery, replaced) { FileId = row.FileId };
     }
 }
 
@@ -87,7 +89,7 @@ internal sealed class ReadingLines(HostSettings settings)
         try
         {
             var source = new FolderSource(file.Source[FolderName.Length..], settings.Folder);
-            return new FolderArchive(source).Find(file.File);
+            return new FolderArchive(source).Find(file.File, file.ImportedUtc);
         }
         catch (Exception error) when (error is ArgumentException or IOException or UnauthorizedAccessException)
         {

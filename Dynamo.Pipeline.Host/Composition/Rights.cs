@@ -1,4 +1,5 @@
 using System.Globalization;
+using Dynamo.Pipeline.Files;
 using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
@@ -26,7 +27,7 @@ internal static class Rights
     {
         // The source itself is for others to write. What is above it is not: whoever may write there can put another folder in its place.
         Above(source, open);
-        Own(Path.GetFullPath(Path.Combine(source, options.ArchiveFolder)), "archive", open);
+        Own(Path.GetFullPath(Path.Combine(source, ArchivePattern.Parse(options.ArchiveFolder, "archive").Root)), "archive", open);
         Own(Path.GetFullPath(Path.Combine(source, options.QuarantineFolder)), "quarantine", open);
         if (options.FollowLinks)
             open.Add("followLinks is on: whoever may write to the source decides which files below it are read under which name.");

@@ -61,6 +61,8 @@ internal sealed record HostSettings
 
     public WatchOptions Watch { get; init; } = new();
 
+    public Retention Retention { get; init; } = new();
+
     /// <summary>The options of the server with its address; <see langword="null"/>: the source is a folder.</summary>
     public SftpSourceOptions? Remote =>
         Address is null ? null : Sftp with { Host = Address.Host, User = Address.User, Port = Address.Port, Path = Address.Path };

@@ -85,6 +85,7 @@ internal static class SettingCatalogue
         .. FormatSettings.All,
         .. PipelineSettings.All,
         .. WatchSettings.All,
+        .. RetentionSettings.All,
     ];
 
     private static readonly Dictionary<string, Setting> s_byKey =

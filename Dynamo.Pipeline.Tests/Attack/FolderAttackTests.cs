@@ -78,8 +78,9 @@ internal sealed class FolderAttackTests
         await PutAsync("sub/a.csv");
         await CompleteAsync(Source(AfterCommit.Archive), null);
         await PutAsync("sub/b.csv");
-        await External.RunAsync("rm", "-r", _folder["inbox/archive/sub"]);
-        File.CreateSymbolicLink(_folder["inbox/archive/sub"], _folder["victim"]);
+        string sub = Path.GetDirectoryName(ScratchFolder.Archived(_folder["inbox/archive"], "sub/a.csv"))!;
+        await External.RunAsync("rm", "-r", sub);
+        File.CreateSymbolicLink(sub, _folder["victim"]);
 
         Assert.CatchAsync<SourceException>(() => CompleteAsync(Source(AfterCommit.Archive), null));
 

@@ -31,7 +31,7 @@ internal sealed class SetAsideTests(bool portable)
         Assert.That(Directory.Exists(claims), Is.False);
         Assert.That(_inbox.Files(), Is.EquivalentTo(new[] { folder + "a.csv", folder + "a.csv.done", folder + "b.csv" }));
         await Source().CompleteAsync([new CompletedFile(files.Single(file => file.Path == folder + "a.csv"), null)], default);
-        Assert.That(File.Exists(_inbox["archive/" + folder + "a.csv"]));
+        Assert.That(File.Exists(ScratchFolder.Archived(_inbox["archive"], folder + "a.csv")));
     }
 
     [Test]
@@ -46,7 +46,7 @@ internal sealed class SetAsideTests(bool portable)
         List<SourceFile> second = await ListAsync(source);
 
         Assert.That(first.Single(file => file.DeferReason is not null).DeferReason, Does.Contain("set aside"));
-        Assert.That(await File.ReadAllTextAsync(_inbox["archive/a.csv"]), Is.EqualTo("newer"));
+        Assert.That(await File.ReadAllTextAsync(ScratchFolder.Archived(_inbox["archive"], "a.csv")), Is.EqualTo("newer"));
         Assert.That(second.Single().DeferReason, Is.Null);
         Assert.That(await File.ReadAllTextAsync(_inbox["a.csv"]), Is.EqualTo("older"));
     }

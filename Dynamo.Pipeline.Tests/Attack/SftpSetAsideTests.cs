@@ -41,7 +41,8 @@ internal sealed partial class SftpSetAsideTests
         Assert.That(gone, Is.Not.Empty);
         if (after == AfterCommit.Archive)
         {
-            string[] kept = [.. Directory.EnumerateFiles(_folder[bad ? "inbox/quarantine" : "inbox/archive"])
+            string aside = _folder[bad ? "inbox/quarantine" : "inbox/archive"];
+            string[] kept = [.. Directory.EnumerateFiles(aside, "*", SearchOption.AllDirectories)
                 .Where(path => !path.EndsWith(".json", StringComparison.Ordinal)).Select(File.ReadAllText)];
             Assert.That(kept, Is.EquivalentTo(gone), "each is in the archive, once");
         }
@@ -78,7 +79,7 @@ internal sealed partial class SftpSetAsideTests
         List<SourceFile> second = await ListAsync(source);
 
         Assert.That(first.Single(file => file.DeferReason is not null).DeferReason, Does.Contain("set aside"));
-        Assert.That(await File.ReadAllTextAsync(_folder["inbox/archive/a.csv"]), Is.EqualTo("newer"));
+        Assert.That(await File.ReadAllTextAsync(ScratchFolder.Archived(_folder["inbox/archive"], "a.csv")), Is.EqualTo("newer"));
         Assert.That(second.Single().DeferReason, Is.Null);
         Assert.That(await File.ReadAllTextAsync(_folder["inbox/a.csv"]), Is.EqualTo("older"));
     }
@@ -106,7 +107,8 @@ internal sealed partial class SftpSetAsideTests
             await source.CompleteAsync([new CompletedFile((await ListAsync(source)).Single(), null)], default);
         }
 
-        Assert.That(Directory.GetFiles(_folder["inbox/archive"]).Select(File.ReadAllText), Is.EquivalentTo(new[] { "first", "other" }));
+        string[] archived = Directory.GetFiles(_folder["inbox/archive"], "*", SearchOption.AllDirectories);
+        Assert.That(archived.Select(File.ReadAllText), Is.EquivalentTo(new[] { "first", "other" }));
     }
 
     [Test]

@@ -37,7 +37,8 @@ internal sealed partial class UnreadVersionTests
         Assert.That(gone, Is.Not.Empty);
         if (after == AfterCommit.Archive)
         {
-            string[] kept = [.. Directory.EnumerateFiles(folder[bad ? "inbox/quarantine" : "inbox/archive"])
+            string aside = folder[bad ? "inbox/quarantine" : "inbox/archive"];
+            string[] kept = [.. Directory.EnumerateFiles(aside, "*", SearchOption.AllDirectories)
                 .Where(path => !path.EndsWith(".json", StringComparison.Ordinal)).Select(File.ReadAllText)];
             Assert.That(kept, Is.EquivalentTo(gone), "each is in the archive, once");
         }

@@ -154,7 +154,7 @@ internal sealed class FileMatrixTests
         import.PutRows(name, Row);
         Assert.That((await import.RunAsync(token)).Books.Loaded, Is.EqualTo(1));
         Assert.That(import.Query("select Path || ' ' || Outcome from ImportedFile"), Is.EqualTo(new[] { name + " loaded" }));
-        Assert.That(File.Exists(Path.Join(import.Inbox, "archive", name)));
+        Assert.That(File.Exists(ScratchFolder.Archived(Path.Join(import.Inbox, "archive"), name)));
     }
 
     [Test]

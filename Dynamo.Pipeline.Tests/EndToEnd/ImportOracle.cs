@@ -32,7 +32,7 @@ internal sealed class ImportOracle
     public void AssertSettled(string inbox, string context) =>
         Assert.Multiple(() =>
         {
-            Assert.That(Names(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
+            Assert.That(ScratchFolder.Archived(Path.Combine(inbox, "archive")), Is.EqualTo(_good), $"archive; {context}");
             Assert.That(
                 Names(Path.Combine(inbox, "quarantine")).Where(name => !name.EndsWith(".reason.json", StringComparison.Ordinal)
                     && !FileNames.IsTemporary(name)),

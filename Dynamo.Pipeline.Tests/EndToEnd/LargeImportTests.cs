@@ -27,7 +27,7 @@ internal sealed class LargeImportTests
         Assert.That(first.GetProperty("files").GetProperty("quarantined").GetInt64(), Is.EqualTo(bad));
         new ImportOracle(files).AssertComplete(work["readings.db"], work["inbox"], "27,000 files");
 
-        foreach (string path in Directory.EnumerateFiles(work["inbox/archive"]))
+        foreach (string path in Directory.GetFiles(work["inbox/archive"], "*", SearchOption.AllDirectories))
             File.Move(path, work[Path.Join("inbox", Path.GetFileName(path))]);
         JsonElement second = await work.ImportAsync(token);
         AssertBalanced(second);

@@ -31,7 +31,9 @@ internal sealed class NewContentTests
                 $"{ContentHash.Of(Encoding.UTF8.GetBytes(ImportFolder.Header + Two + '\n'))}",
             }));
             string[] archived = after == AfterCommit.Archive
-                ? [.. Directory.GetFiles(import["inbox/archive"]).Select(path => File.ReadAllLines(path)[1]).Order()] : [];
+                ? [.. Directory.GetFiles(import["inbox/archive"], "*", SearchOption.AllDirectories)
+                    .Select(path => File.ReadAllLines(path)[1]).Order()]
+                : [];
             Assert.That(archived, Is.EqualTo(after == AfterCommit.Archive ? [One, Two] : Array.Empty<string>()));
             Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
         });
@@ -144,7 +146,7 @@ internal sealed class NewContentTests
             Assert.That(results.Select(r => r.Books.Loaded), Is.EqualTo(new[] { 1, 1, 0, 0 }));
             Assert.That(database.Readings().Select(r => r.Value), Is.EqualTo(new[] { 2.0 }));
             Assert.That(database.Ledger().Count, Is.EqualTo(1));
-            Assert.That(Directory.GetFiles(folder["archive"]), Has.Length.EqualTo(2));
+            Assert.That(Directory.GetFiles(folder["archive"], "*", SearchOption.AllDirectories), Has.Length.EqualTo(2));
         });
     }
 

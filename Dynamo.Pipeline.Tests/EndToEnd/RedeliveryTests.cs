@@ -25,7 +25,8 @@ internal sealed class RedeliveryTests
 
         Assert.That((await _import.RunAsync(token)).Books.Loaded, Is.EqualTo(1));
         Assert.That(_import.Query("select Outcome from ImportedFile order by 1"), Is.EqualTo(new[] { "loaded", "quarantined" }));
-        Assert.That(File.Exists(_import["inbox/quarantine/a.csv"]) && File.Exists(_import["inbox/archive/a.csv"]));
+        Assert.That(File.Exists(_import["inbox/quarantine/a.csv"]));
+        Assert.That(ScratchFolder.Archived(_import["inbox/archive"]), Is.EqualTo(new[] { "a.csv" }));
     }
 
     [Test]

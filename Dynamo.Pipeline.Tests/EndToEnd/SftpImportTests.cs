@@ -72,8 +72,7 @@ internal sealed class SftpImportTests(SshClientKind client, int loggers)
         _oracle.AssertComplete(_work["moved.db"], _inbox, "restarted");
     }
 
-    private int Archived() =>
-        Directory.Exists(Path.Combine(_inbox, "archive")) ? Directory.EnumerateFiles(Path.Combine(_inbox, "archive")).Count() : 0;
+    private int Archived() => ScratchFolder.Archived(Path.Combine(_inbox, "archive")).Length;
 
     private string[] Arguments(string database, string after) =>
         ["run", .. _sshd.Arguments(_inbox, client), "--sink", $"sqlite:{database}", "--after", after, "--json"];

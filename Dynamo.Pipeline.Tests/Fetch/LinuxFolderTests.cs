@@ -88,7 +88,7 @@ public sealed class LinuxFolderTests
 
         await source.CompleteAsync([new CompletedFile(file, bad ? Broken : null)], default);
 
-        string moved = elsewhere[bad ? "quarantine/a.csv" : "archive/a.csv"];
+        string moved = bad ? elsewhere["quarantine/a.csv"] : ScratchFolder.Archived(elsewhere["archive"], "a.csv");
         Assert.That(await File.ReadAllTextAsync(moved), Is.EqualTo("12345"));
         Assert.That(File.GetLastWriteTimeUtc(moved), Is.EqualTo(file.ModifiedUtc));
         Assert.That(File.Exists(_inbox["a.csv"]), Is.EqualTo(after == AfterCommit.Keep));
@@ -146,7 +146,7 @@ public sealed class LinuxFolderTests
 
         await source.CompleteAsync([new CompletedFile((await ListAsync(source)).Single(), null)], default);
 
-        Assert.That(await File.ReadAllTextAsync(elsewhere["archive/a.csv"]), Is.EqualTo("12345"));
+        Assert.That(await File.ReadAllTextAsync(ScratchFolder.Archived(elsewhere["archive"], "a.csv")), Is.EqualTo("12345"));
         Assert.That(_inbox.Files(), Is.EqualTo(new[] { "below/real.txt" }), "the link went, what it led to is another's");
     }
 
@@ -234,7 +234,7 @@ public sealed class LinuxFolderTests
         Recursive = true,
         SettleTime = TimeSpan.Zero,
         FollowLinks = true,
-        ArchiveFolder = elsewhere is null ? "archive" : elsewhere + "/archive",
+        ArchiveFolder = (elsewhere is null ? "" : elsewhere + "/") + "archive/{yyyy}/{MM}/{dd}",
         QuarantineFolder = elsewhere is null ? "quarantine" : elsewhere + "/quarantine",
     });
 

@@ -90,10 +90,10 @@ public abstract class LineageCommandContract
         var files = new UndoneFiles(source.Name) { Paths = ["bad.csv"] };
         DeliveredFile good = (await ledger.PlanUndoAsync(Map, files, token)).Others.Single();
 
-        string? obstacle = new FolderArchive(source).BringBack(good.File);
+        string? obstacle = new FolderArchive(source).BringBack(good.File, good.ImportedUtc);
         DynamoResult run = await RunAsync(token, ["run", .. options]);
         string[] beforeCommit = Readings(), archived = Archived();
-        new FolderArchive(source).BringBack(good.File);
+        new FolderArchive(source).BringBack(good.File, good.ImportedUtc);
         await ledger.UndoAsync(Map, files, [good.FileId], token);
         await RunAsync(token, ["run", .. options]);
 
@@ -189,7 +189,8 @@ public abstract class LineageCommandContract
     }
 
     private string[] Archived() =>
-        [.. Directory.GetFiles(_folder["inbox/archive"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
+        [.. Directory.GetFiles(_folder["inbox/archive"], "*", SearchOption.AllDirectories)
+            .Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 }
 
 /// <summary>The commands over SQLite.</summary>

@@ -31,7 +31,7 @@ internal sealed class PasswordLoginTests
         DynamoResult run = await RunAsync(fromEnvironment ? null : Proftpd.Password, fromEnvironment ? Proftpd.Password : null, token);
 
         Assert.That(run.ExitCode, Is.Zero, run.StandardError);
-        Assert.That(File.Exists(_folder["inbox/archive/a.csv"]));
+        Assert.That(File.Exists(ScratchFolder.Archived(_folder["inbox/archive"], "a.csv")));
     }
 
     [Test]

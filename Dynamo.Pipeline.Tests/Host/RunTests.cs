@@ -112,7 +112,7 @@ internal sealed class RunTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(File.Exists(_folder["inbox/archive/a.csv"]));
+            Assert.That(File.Exists(ScratchFolder.Archived(_folder["inbox/archive"], "a.csv")));
             Assert.That(File.Exists(_folder["inbox/quarantine/b.csv"]));
         });
     }

@@ -79,7 +79,7 @@ internal sealed class SftpHostTests(SshClientKind client)
                 Assert.That(retry.StandardOutput, Does.Contain("The next run reads again:").And.Contains("b.csv"), retry.StandardError);
             Assert.That(second.ExitCode, Is.Zero, second.StandardError);
             Assert.That(Sql.Rows(_folder["readings.db"], "select Logger from Reading order by 1"), Is.EqualTo(new[] { "L1", "L2" }));
-            Assert.That(File.Exists(_folder["inbox/archive/b.csv"]), Is.EqualTo(after == "archive"));
+            Assert.That(ScratchFolder.Archived(_folder["inbox/archive"]).Contains("b.csv"), Is.EqualTo(after == "archive"));
         });
     }
 
@@ -103,7 +103,7 @@ internal sealed class SftpHostTests(SshClientKind client)
                     + "order by TimestampUtc"),
                 Is.EqualTo(how == "--restore" ? new[] { "1 good.csv", "2 good.csv" } : ["1 good.csv", "99 wrong.csv", "99 wrong.csv"]));
             Assert.That(
-                Directory.GetFiles(_folder["inbox/archive"]).Select(path => Path.GetFileName(path)),
+                Directory.GetFiles(_folder["inbox/archive"], "*", SearchOption.AllDirectories).Select(path => Path.GetFileName(path)),
                 Is.EquivalentTo(new[] { "good.csv", "wrong.csv" }));
             Assert.That(Directory.GetFiles(_folder["inbox"]), Is.Empty);
         });
@@ -278,7 +278,7 @@ internal sealed class SftpHostTests(SshClientKind client)
         Assert.That(proxy.Connections, Is.GreaterThan(3));
         Assert.That(Sql.Rows(_folder["readings.db"], "select count(*) || ' ' || count(distinct Logger) from Reading"),
             Is.EqualTo(new[] { $"{Files} {Files}" }));
-        Assert.That(Directory.GetFiles(_folder["inbox/archive"]), Has.Length.EqualTo(Files));
+        Assert.That(ScratchFolder.Archived(_folder["inbox/archive"]), Has.Length.EqualTo(Files));
         Assert.That(Directory.GetFiles(_folder["inbox"]), Is.Empty);
     }
 

@@ -19,7 +19,7 @@ public sealed class WatchTests
     public async Task What_is_fresh_comes_before_the_backlog(CancellationToken token)
     {
         var source = new LiveSource();
-        int swept = int.MaxValue;
+        int swept = int.MaxValue - 1;
         // A slow sink, which goes on quickly when the fresh files have been seen.
         var sink = new MemorySink<int> { OnWrite = async (_, _) => await Task.Delay(source.Sweeps > swept + 1 ? 0 : 20, token) };
         source.Add(Enumerable.Range(0, 30_000).Select(i => Old($"old{i:D5}")));

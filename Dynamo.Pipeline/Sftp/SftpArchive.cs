@@ -1,111 +1,111 @@
+using Dynamo.Pipeline.Files;
+
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
-/// The files that an <see cref="SftpSource"/> has archived on its server. It uses the source's connection and lives no longer than it. Do
-/// not use it while a run on the same source is active.
+/// The archive of an <see cref="SftpSource"/>: removes its old files, from any thread, also during a run. Of strangers' folders it knows
+/// nothing: version 3 of SFTP tells no owner for sure.
 /// </summary>
-internal sealed class SftpArchive(SftpSource source)
+public sealed class SftpArchive : IArchive
 {
-    /// <summary>The archive has a version of a path under its own name or under one with its time; a few are looked for.</summary>
-    private const int MostNames = 20;
+    private readonly SftpSource _source;
 
-    private readonly SftpPlace _place = source.Place;
-    private readonly SftpReturn _return = new(source);
-
-    /// <summary>Moves a file back to the source, if it is not there. Idempotent, thread-safe, and nothing is replaced.</summary>
-    /// <returns>Why it cannot be, or null: it is at the source.</returns>
-    /// <exception cref="ArgumentException">The file's path does not stay below the source.</exception>
-    /// <exception cref="SourceException">The server refuses or cannot be reached.</exception>
-    public async ValueTask<string?> BringBackAsync(SourceFile file, CancellationToken cancellationToken)
+    /// <summary>The archive of a source.</summary>
+    /// <param name="source">The source whose archive folder and connections are used.</param>
+    /// <exception cref="ArgumentNullException">There is no source.</exception>
+    public SftpArchive(SftpSource source)
     {
-        string home = _place.PathOf(file);
-        return await _return.RunAsync(home, session => BringBackAsync(session, file, home), cancellationToken).ConfigureAwait(false);
+        ArgumentNullException.ThrowIfNull(source);
+        _source = source;
     }
 
-    private async Task<string?> BringBackAsync(ISftpSession session, SourceFile file, string home)
+    private SftpPlace Place => _source.Place;
+
+    /// <inheritdoc/>
+    public async Task<Pruned> PruneAsync(ArchiveRetention retention, CancellationToken cancellationToken = default)
     {
-        string plain = SftpPlace.Below(_place.Archive, file.Path), found = plain;
-        if (await session.StatAsync(_place.Encode(home)).ConfigureAwait(false) is { } there)
-        {
-            if (!there.Is(file)) return _return.IsTaken;
-        }
-        else
-        {
-            string[] names = [plain, .. Enumerable.Range(1, MostNames).Select(n => SftpPlace.WithTime(plain, file.ModifiedUtc, n))];
-            SftpAttributes?[] looks = await Task.WhenAll(names.Select(name => session.LstatAsync(_place.Encode(name)))).ConfigureAwait(false);
-            int at = Array.FindIndex(looks, look => look is { IsRegular: true } archived && archived.Is(file));
-            if (at < 0) return $"it is neither in {_place.Root} nor in {_place.Archive}";
-            found = names[at];
-            await _return.MoveAsync(session, found, home).ConfigureAwait(false);
-        }
-        await _return.MarkAsync(session, found, home).ConfigureAwait(false);
-        return null;
-    }
-}
-
-/// <summary>The way back to the source, from the quarantine or the archive. Thread-safe.</summary>
-internal sealed class SftpReturn(SftpSource source)
-{
-    private readonly SftpPlace _place = source.Place;
-    private readonly SftpFolders _folders = new(source.Name, source.Place);
-
-    /// <summary>Why a file cannot go where another one is.</summary>
-    public string IsTaken => $"another file of that name is in {_place.Root}; import or move that one first";
-
-    /// <summary>Does it again after a lost connection, so every step must be one that can be repeated.</summary>
-    public async Task<string?> RunAsync(string path, Func<ISftpSession, Task<string?>> bringBack, CancellationToken cancellationToken)
-    {
+        ArgumentNullException.ThrowIfNull(retention);
+        DateTime now = _source.Options.TimeProvider.GetUtcNow().UtcDateTime;
+        var pruning = new ArchivePruning(Place.Days, retention, now);
         while (true)
         {
-            ISftpSession session = await source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
+            ISftpSession session = await _source.Line.GetAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                return await bringBack(session).WaitAsync(cancellationToken).ConfigureAwait(false);
+                await PruneAsync(session, pruning, retention.DryRun, cancellationToken).ConfigureAwait(false);
+                return pruning.Pruned;
             }
             catch (SftpConnectionException)
             {
-                // The line replaces the connection, or says why it cannot.
+                // What is removed is counted, and the line replaces the connection or says why it cannot. Nothing is removed twice.
+                if (retention.DryRun) pruning = new ArchivePruning(Place.Days, retention, now);
+            }
+            catch (SftpProtocolException error)
+            {
+                throw new SourceException($"{_source.Name}: the server does not speak SFTP as it should: {error.Message}.", error);
             }
             catch (SftpStatusException error)
             {
-                throw SftpFaults.Completing(source.Name, "brought back", path, error.Status);
+                throw SftpFaults.Completing(_source.Name, "cleaned up", Place.Archive, error.Status);
             }
         }
     }
 
-    /// <summary>Gives a file at the source its marker, if such a source has them: the one that went with it, or a new one.</summary>
-    public async Task MarkAsync(ISftpSession session, string from, string home)
+    private async Task PruneAsync(ISftpSession session, ArchivePruning pruning, bool dryRun, CancellationToken cancellationToken)
     {
-        if (source.Options.DoneMarker is not { } marker) return;
-        string moved = SftpPlace.Append(from, marker), inbox = home + marker;
-        if (await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false) is null)
+        if (await session.LstatAsync(Place.Encode(Place.Archive)).ConfigureAwait(false) is not { } root) return;
+        if (root.IsLink)
+            throw new SourceException(
+                $"{_source.Name}: {Place.Archive} is a symbolic link, and nothing in it is removed. "
+                + "Name the folder itself (ArchiveFolder).");
+        await PruneAsync(session, "", pruning, dryRun, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task PruneAsync(
+        ISftpSession session, string path, ArchivePruning pruning, bool dryRun, CancellationToken cancellationToken)
+    {
+        var folders = new List<(string Name, DateTime ModifiedUtc)>();
+        var files = new List<ArchivedFile>();
+        string full = Place.ArchiveOf(path);
+        await foreach (SftpEntry[] entries in session.ListAsync(Place.Encode(full), cancellationToken).ConfigureAwait(false))
         {
-            if (await session.StatAsync(_place.Encode(moved)).ConfigureAwait(false) is not null)
-                await MoveAsync(session, moved, inbox).ConfigureAwait(false);
-            else
-                Check(await session.WriteAsync(_place.Encode(inbox), Stream.Null, SftpCompletion.NewFile).ConfigureAwait(false), inbox);
+            foreach (SftpEntry entry in entries)
+            {
+                SftpNames.Check(entry.Name);
+                if (SftpNames.IsSelfOrParent(entry.Name) || !Place.Names.TryDecode(entry.Name, out string? name)) continue;
+                SftpAttributes its = entry.Attributes;
+                if (its.IsFolder) folders.Add((name, its.ModifiedUtc ?? DateTime.MaxValue));
+                else if (its is { IsRegular: true, Mode: not null, Size: { } size, ModifiedUtc: { } time })
+                    files.Add(new ArchivedFile(name, size, time));
+            }
+            if (files.Count >= ArchivePruning.AtOnce) await RemoveAsync().ConfigureAwait(false);
         }
-        // A marker older than its file does not count, and the file may have been mended in the quarantine.
-        SftpAttributes? set = await session.StatAsync(_place.Encode(inbox)).ConfigureAwait(false);
-        SftpAttributes? file = await session.StatAsync(_place.Encode(home)).ConfigureAwait(false);
-        if (file?.ModifiedUtc is { } changed && set?.ModifiedUtc < changed)
-            Check(await session.SetTimeAsync(_place.Encode(inbox), changed).ConfigureAwait(false), inbox);
+        await RemoveAsync().ConfigureAwait(false);
+        foreach ((string name, DateTime modifiedUtc) in folders.OrderBy(below => below.Name, StringComparer.Ordinal))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            string below = FileNames.Join(path, name);
+            byte[] there = Place.Encode(Place.ArchiveOf(below));
+            if (!pruning.Enters(below) || Place.ArchiveOf(below) == Place.Root || Place.ArchiveOf(below) == Place.Quarantine) continue;
+            if (await session.LstatAsync(there).ConfigureAwait(false) is not { IsFolder: true }) continue;
+            await PruneAsync(session, below, pruning, dryRun, cancellationToken).ConfigureAwait(false);
+            if (pruning.MayRemove(below, modifiedUtc)) await session.RemoveFolderAsync(there).ConfigureAwait(false);
+        }
+
+        async Task RemoveAsync()
+        {
+            List<ArchivedFile> old = await pruning.OldAsync(path, files, cancellationToken).ConfigureAwait(false);
+            files.Clear();
+            if (dryRun) return;
+            await Task.WhenAll(old.Select(file => RemoveFileAsync(session, SftpPlace.Join(full, file.Name)))).ConfigureAwait(false);
+        }
     }
 
-    public async Task MoveAsync(ISftpSession session, string from, string to)
+    private async Task RemoveFileAsync(ISftpSession session, string path)
     {
-        await _folders.EnsureAsync(session, SftpPlace.FolderOfPath(to)).ConfigureAwait(false);
-        Check(await session.RenameAsync(_place.Encode(from), _place.Encode(to)).ConfigureAwait(false), from);
-    }
-
-    public async Task RemoveAsync(ISftpSession session, string path)
-    {
-        SftpStatus status = await session.RemoveAsync(_place.Encode(path)).ConfigureAwait(false);
-        if (status.Code != SftpCode.NoSuchFile) Check(status, path);
-    }
-
-    private void Check(SftpStatus status, string path)
-    {
-        if (!status.IsOk) throw SftpFaults.Completing(source.Name, "brought back", path, status);
+        SftpStatus status = await session.RemoveAsync(Place.Encode(path)).ConfigureAwait(false);
+        if (!status.IsOk && status.Code != SftpCode.NoSuchFile) throw SftpFaults.Completing(_source.Name, "removed", path, status);
+        if (_source.Options.DoneMarker is { } ending)
+            await session.RemoveAsync(Place.Encode(SftpPlace.Append(path, ending))).ConfigureAwait(false);
     }
 }

@@ -24,7 +24,7 @@ internal sealed class SftpClock(SftpPlace place, SftpSourceOptions options)
         if (options.AfterCommit == AfterCommit.Keep || options.DoneMarker is not null || options.SettleTime == TimeSpan.Zero) return;
         ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
         // A listing removes what a kill leaves of it.
-        using var folders = new SftpClaims(place);
+        using var folders = new SftpClaims(place, options.TimeProvider.GetUtcNow().UtcDateTime);
         try
         {
             await AskAsync(session, folders).WaitAsync(cancellationToken).ConfigureAwait(false);

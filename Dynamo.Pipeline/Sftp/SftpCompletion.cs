@@ -74,10 +74,11 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             await PutBackAsync(session, claim, path).ConfigureAwait(false);
             // A link may lead somewhere else from another folder, so it is looked at where it is. It has no content of its own to lose.
             if (await session.StatAsync(place.Encode(path)).ConfigureAwait(false) is not { } linked || !linked.Is(file)) return;
-            await DealWithAsync(session, completed, path, path, path, linked.Permissions).ConfigureAwait(false);
+            await DealWithAsync(session, completed, path, path, path, linked.Permissions, claims.NowUtc).ConfigureAwait(false);
         }
         else if (now.Is(file))
-            await DealWithAsync(session, completed, path, claim, claim + options.DoneMarker, now.Permissions).ConfigureAwait(false);
+            await DealWithAsync(
+                session, completed, path, claim, claim + options.DoneMarker, now.Permissions, claims.NowUtc).ConfigureAwait(false);
         else await PutBackAsync(session, claim, path).ConfigureAwait(false);
     }
 
@@ -88,14 +89,14 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
         await session.RenameAsync(place.Encode(claim), place.Encode(path)).ConfigureAwait(false);
 
     private async Task DealWithAsync(
-        ISftpSession session, CompletedFile completed, string path, string claim, string marker, uint mode)
+        ISftpSession session, CompletedFile completed, string path, string claim, string marker, uint mode, DateTime now)
     {
         string? target = null;
         if (completed.Defect is null && options.AfterCommit == AfterCommit.Delete)
             CheckCompleted(await session.RemoveAsync(place.Encode(claim)).ConfigureAwait(false), "deleted", path);
         else
         {
-            target = await PutAsideAsync(session, completed, path, claim, mode).ConfigureAwait(false);
+            target = await PutAsideAsync(session, completed, path, claim, mode, now).ConfigureAwait(false);
             if (target is null) return;
         }
         // The marker last: without it the file would be deferred and never dealt with.
@@ -122,10 +123,16 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
     /// <summary>
     /// Moves a file to the archive or quarantine, under a name that is free. Returns that, or nothing if another host did it.
     /// </summary>
-    private async Task<string?> PutAsideAsync(ISftpSession session, CompletedFile completed, string path, string claim, uint mode)
+    private async Task<string?> PutAsideAsync(
+        ISftpSession session, CompletedFile completed, string path, string claim, uint mode, DateTime now)
     {
         SourceFile file = completed.File;
-        string plain = SftpPlace.Below(completed.Defect is null ? place.Archive : place.Quarantine, file.Path);
+        if (completed.Defect is null && completed.ImportedUtc is { } imported
+            && await ArchivedAsync(session, file, claim, path, place.Days.Since(imported, now)).ConfigureAwait(false) is { } archived)
+        {
+            return archived;
+        }
+        string plain = SftpPlace.Below(completed.Defect is null ? place.ArchiveOf(place.Days.Of(now)) : place.Quarantine, file.Path);
         await _folders.EnsureAsync(session, SftpPlace.FolderOfPath(plain)).ConfigureAwait(false);
         for (int number = 0; number <= MostNames; number++)
         {
@@ -151,6 +158,25 @@ internal sealed class SftpCompletion(string source, SftpPlace place, SftpSourceO
             }
         }
         throw new SourceException($"{source}: {MostNames:N0} files named {SftpPlace.NameOf(path)} are in {SftpPlace.FolderOfPath(plain)}.");
+    }
+
+    /// <summary>
+    /// Where an earlier run has archived a file that it could not take away any more; the name that is set aside is removed.
+    /// </summary>
+    private async Task<string?> ArchivedAsync(
+        ISftpSession session, SourceFile file, string claim, string path, IEnumerable<string> days)
+    {
+        foreach (string day in days)
+        {
+            string plain = SftpPlace.Below(place.ArchiveOf(day), file.Path);
+            for (int number = 0; number <= MostNames; number++)
+            {
+                string target = number == 0 ? plain : SftpPlace.WithTime(plain, file.ModifiedUtc, number);
+                if (await session.LstatAsync(place.Encode(target)).ConfigureAwait(false) is null) break;
+                if (await IsMovedAlreadyAsync(session, file, claim, path, target).ConfigureAwait(false)) return target;
+            }
+        }
+        return null;
     }
 
     /// <summary>
@@ -377,6 +403,8 @@ internal sealed class SftpFolders(string source, SftpPlace place)
     {
         byte[] path = place.Encode(folder);
         if (folder.Length == 0) return;
+        // Each of them: a link on the way would lead what is put there elsewhere.
+        if (place.IsBelowOwn(folder)) await EnsureAsync(session, SftpPlace.FolderOfPath(folder)).ConfigureAwait(false);
         if (place.IsOwn(folder) && await session.LstatAsync(path).ConfigureAwait(false) is { IsLink: true })
         {
             throw new SourceException(
@@ -397,7 +425,9 @@ internal sealed class SftpFolders(string source, SftpPlace place)
 /// they are archived, deleted or quarantined. A file keeps its name there, so that the next listing can put back what a killed run left.
 /// Thread-safe.
 /// </summary>
-internal sealed class SftpClaims(SftpPlace place) : IDisposable
+/// <param name="place">The folders of the source.</param>
+/// <param name="nowUtc">The time of the call: all its files are archived under this day, also those that are tried again.</param>
+internal sealed class SftpClaims(SftpPlace place, DateTime nowUtc) : IDisposable
 {
     private const uint OwnerOnly = 0x1C0;
 
@@ -406,6 +436,8 @@ internal sealed class SftpClaims(SftpPlace place) : IDisposable
     private readonly ConcurrentDictionary<string, Lazy<Task>> _made = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> _taken = new(StringComparer.Ordinal);
     private readonly string _name = FileNames.NewClaims();
+
+    public DateTime NowUtc => nowUtc;
 
     /// <summary>Whether this process uses it right now.</summary>
     public static bool IsInUse(string name) => s_inUse.ContainsKey(name);

@@ -14,7 +14,8 @@ internal sealed class SftpPlace
     {
         _names = new SftpNames(options.NameEncoding);
         Root = options.Path;
-        Archive = Resolve(options.ArchiveFolder);
+        Days = ArchivePattern.Parse(options.ArchiveFolder, nameof(options.ArchiveFolder));
+        Archive = Resolve(Days.Root);
         Quarantine = Resolve(options.QuarantineFolder);
         if (Archive == Root || Quarantine == Root || Archive == Quarantine)
             throw new ArgumentException($"The source's folder ({Root}), its ArchiveFolder ({Archive}) and its QuarantineFolder "
@@ -23,9 +24,16 @@ internal sealed class SftpPlace
 
     public string Root { get; }
 
+    /// <summary>The archive's root.</summary>
     public string Archive { get; }
 
+    /// <summary>The folders of the archive by the time.</summary>
+    public ArchivePattern Days { get; }
+
     public string Quarantine { get; }
+
+    /// <summary>The folder of the archive for a day, as <see cref="Days"/> names it.</summary>
+    public string ArchiveOf(string day) => day.Length == 0 ? Archive : Join(Archive, day);
 
     public SftpNames Names => _names;
 
@@ -43,6 +51,9 @@ internal sealed class SftpPlace
 
     /// <summary>Whether a path is that of the archive or the quarantine, or of a folder below.</summary>
     public bool IsOwn(string folder) => IsAtOrBelow(folder, Archive) || IsAtOrBelow(folder, Quarantine);
+
+    /// <summary>Whether a path is that of a folder below the archive or the quarantine.</summary>
+    public bool IsBelowOwn(string folder) => IsOwn(folder) && folder != Archive && folder != Quarantine;
 
     /// <summary>A path below a folder, checked where it leaves for the server, whoever wrote it.</summary>
     /// <exception cref="ArgumentException">It does not stay below the folder.</exception>

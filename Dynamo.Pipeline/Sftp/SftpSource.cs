@@ -125,7 +125,7 @@ public sealed class SftpSource : IFileSource
     {
         ArgumentNullException.ThrowIfNull(files);
         foreach (CompletedFile settled in files) _place.PathOf(settled.File);
-        using var claims = new SftpClaims(_place);
+        using var claims = new SftpClaims(_place, Options.TimeProvider.GetUtcNow().UtcDateTime);
         await CompleteAsync(claims, files, cancellationToken).ConfigureAwait(false);
         await claims.RemoveAsync(_lines.First.Live).ConfigureAwait(false);
     }

@@ -204,11 +204,24 @@ public sealed class SqlServerLedger : ILedger, ILineage
         }
     }
 
-    private async Task<T> ReadAsync<T>(Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The source was not listed.</exception>
+    public Task<PrunedLedger> PruneAsync<TRow>(
+        RowMap<TRow> map, LedgerRetention retention, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(retention);
+        retention.Check();
+        var prune = new SqlServerPrune(_db, retention, map.Name);
+        return ReadAsync(prune.RunAsync, cancellationToken, "removing old records");
+    }
+
+    private async Task<T> ReadAsync<T>(
+        Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken, string doing = "reading its status")
     {
         try
         {
-            return await _db.RetryAsync("reading its status", read, cancellationToken).ConfigureAwait(false);
+            return await _db.RetryAsync(doing, read, cancellationToken).ConfigureAwait(false);
         }
         catch (SinkException error) when (error.InnerException is SqlException sql && TdsDialect.MayMissTable(sql.Number))
         {

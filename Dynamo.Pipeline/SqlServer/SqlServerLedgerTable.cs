@@ -116,9 +116,10 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
                     LedgerEntry entry = Entry(reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2)) with
                     {
                         ContentHash = reader.IsDBNull(3) ? null : reader.GetInt64(3),
+                        ImportedUtc = LedgerTime.Utc(reader.GetDateTime(4)),
                     };
                     found[place] = new SqlServerEntry(
-                        entry, reader.IsDBNull(4) ? null : reader.GetInt32(4), reader.GetString(1) == LedgerOutcome.Requeued);
+                        entry, reader.IsDBNull(5) ? null : reader.GetInt32(5), reader.GetString(1) == LedgerOutcome.Requeued);
                 }
             }
         }
@@ -127,7 +128,8 @@ internal sealed class SqlServerLedgerTable(SqlServerSinkOptions options, string 
     private string Question(int shape, bool locking)
     {
         string lockHint = locking ? "WITH (UPDLOCK) " : "";
-        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash, {SqlServerSchema.LedgerFileColumn} FROM {_ledger} {lockHint}WHERE FileKey IN (");
+        var sql = new StringBuilder($"SELECT FileKey, Outcome, Reason, ContentHash, ImportedUtc, {SqlServerSchema.LedgerFileColumn} ")
+            .Append(CultureInfo.InvariantCulture, $"FROM {_ledger} {lockHint}WHERE FileKey IN (");
         for (int i = 0; i < shape; i++)
             sql.Append(CultureInfo.InvariantCulture, $"{(i == 0 ? "" : ",")}@k{i}");
         return sql.Append(')').ToString();

@@ -152,6 +152,30 @@ public sealed class SqliteLedger : ILedger, ILineage
         }
     }
 
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentException">The source was not listed.</exception>
+    public async Task<PrunedLedger> PruneAsync<TRow>(
+        RowMap<TRow> map, LedgerRetention retention, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        ArgumentNullException.ThrowIfNull(retention);
+        retention.Check();
+        CheckThere(cancellationToken);
+        if (retention.DryRun)
+        {
+            return await SqliteVisit.ReadAsync(_path, async uri =>
+            {
+                using SqliteDb reading = SqliteDb.OpenToRead(uri, _path);
+                reading.Execute($"PRAGMA temp_store=MEMORY; PRAGMA busy_timeout={Wait}; BEGIN", "reading it");
+                return await new SqlitePrune(reading, _options, retention).RunAsync(map.Name, cancellationToken).ConfigureAwait(false);
+            }).ConfigureAwait(false);
+        }
+        SqliteVisit.CheckWritable(_path);
+        using SqliteDb db = SqliteDb.Open(_path, create: false);
+        db.Execute($"PRAGMA busy_timeout={Wait}; PRAGMA synchronous=FULL", "opening it");
+        return await new SqlitePrune(db, _options, retention).RunAsync(map.Name, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Reads one state of the database, keeps no run from writing meanwhile, and leaves nothing beside it.</summary>
     private Task<T> VisitAsync<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken)
     {

@@ -24,7 +24,7 @@ internal sealed class SqliteLedgerReader : IDisposable
         {
             _db.Execute($"PRAGMA query_only=ON; PRAGMA busy_timeout={(int)options.BusyTimeout.TotalMilliseconds}", "preparing to read");
             _find = _db.Prepare(
-                $"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason{key.Hash} FROM {key.Table} WHERE {key.IsDone}");
+                $"SELECT Outcome = '{LedgerOutcome.Quarantined}', Reason{key.Imported} FROM {key.Table} WHERE {key.IsDone}");
             // Only the holder of the lease enters files of its source. So all that an empty ledger gets comes through Remember.
             if (!key.HasEntries(_db)) _filter = new LedgerFilter();
         }
@@ -78,7 +78,11 @@ internal sealed class SqliteLedgerReader : IDisposable
         if (!_find.Next()) return null;
         bool isBad = _find.Int64(0) != 0;
         Defect? defect = isBad && _find.Text(1) is { } reason ? DefectJson.Read(reason) : null;
-        var entry = new LedgerEntry(isBad ? FileOutcome.Quarantined : FileOutcome.Loaded, defect) { ContentHash = _find.Number(2) };
+        var entry = new LedgerEntry(isBad ? FileOutcome.Quarantined : FileOutcome.Loaded, defect) 
+        {
+            ContentHash = _find.Number(2),
+            ImportedUtc = _find.Number(3) is { } ticks ? new DateTime(ticks, DateTimeKind.Utc) : null,
+        };
         _find.Reset();
         return entry;
     }
@@ -232,8 +236,11 @@ internal sealed class LedgerKey
     /// <summary>Its four columns of the key.</summary>
     public string Columns { get; }
 
-    /// <summary>The hash of the content, as a further column of a query; null in the view, which older databases have without it.</summary>
-    public string Hash => _name is null ? ", ContentHash" : ", NULL";
+    /// <summary>
+    /// The hash of the content and the time of the import, as further columns of a query; null in the view, which older databases have
+    /// without them.
+    /// </summary>
+    public string Imported => _name is null ? ", ContentHash, ImportedTicks" : ", NULL, NULL";
 
     /// <summary>Finds a file.</summary>
     public string Condition { get; }

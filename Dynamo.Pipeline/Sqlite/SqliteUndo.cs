@@ -43,7 +43,10 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
         found.Reverse();
         Dictionary<long, DeliveredFile> files = found.Select(row => row.File).Where(id => id > 0).Distinct()
             .SelectMany(id => Files("f.FileId = ?", id)).ToDictionary(file => file.FileId);
-        return [.. found.Select(row => new TracedRow(row.Values, files.GetValueOrDefault(row.File)))];
+        return [.. found.Select(row => new TracedRow(row.Values, files.GetValueOrDefault(row.File))
+        {
+            FileId = row.File > 0 ? row.File : null,
+        })];
     }
 
     public IReadOnlyList<DeliveredFile> Older(long fileId) => Files(
@@ -67,24 +70,35 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     public Undone Undo(string table, UndoneFiles files, IEnumerable<long> again)
     {
         Undone undone = Plan(table, files);
-        (string winner, string loser) = Roles;
-        // Who lost to a file that goes, lost to those that this file lost to: the pairs must lead past it.
         db.Execute(
             $"""
-            WITH RECURSIVE past(Winner, Met) AS (
-              SELECT o.{winner}, o.{loser} FROM {_overlaps} o WHERE o.{loser} IN {Chosen} AND o.{winner} NOT IN {Chosen}
-              UNION
-              SELECT p.Winner, o.{loser} FROM past p JOIN {_overlaps} o ON o.{winner} = p.Met WHERE p.Met IN {Chosen})
-            INSERT OR IGNORE INTO {_overlaps} ({winner}, {loser}) SELECT Winner, Met FROM past WHERE Met NOT IN {Chosen};
-            DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen};
             DELETE FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen};
             DELETE FROM {_rejects} WHERE {Rejected};
-            DELETE FROM {_entries} WHERE FileId IN {Chosen};
+            {Forget};
             DROP TABLE temp.Undone
             """,
             "taking files back");
         Requeue(again);
         return undone;
+    }
+
+    /// <summary>The statements that remove the entries of the chosen files. The last one changes as many rows as entries go.</summary>
+    public string Forget
+    {
+        get
+        {
+            (string winner, string loser) = Roles;
+            // Who lost to a file that goes, lost to those that this file lost to: the pairs must lead past it.
+            return $"""
+                WITH RECURSIVE past(Winner, Met) AS (
+                  SELECT o.{winner}, o.{loser} FROM {_overlaps} o WHERE o.{loser} IN {Chosen} AND o.{winner} NOT IN {Chosen}
+                  UNION
+                  SELECT p.Winner, o.{loser} FROM past p JOIN {_overlaps} o ON o.{winner} = p.Met WHERE p.Met IN {Chosen})
+                INSERT OR IGNORE INTO {_overlaps} ({winner}, {loser}) SELECT Winner, Met FROM past WHERE Met NOT IN {Chosen};
+                DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen};
+                DELETE FROM {_entries} WHERE FileId IN {Chosen}
+                """;
+        }
     }
 
     private void Requeue(IEnumerable<long> fileIds)
@@ -137,14 +151,23 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
 
     private void RefuseWithoutFiles(string table)
     {
+        RefuseOlder();
+        if (HasFiles(table)) return;
+        throw new SinkException($"The table {table} of {db.Path} has no column {options.FileColumn}, so its rows do not say of which file "
+            + $"they are. Add it for what is imported from then on: ALTER TABLE {SqliteSchema.Quote(table)} ADD COLUMN {_fileId} INTEGER");
+    }
+
+    /// <summary>Whether the rows of a table name their files.</summary>
+    public bool HasFiles(string table) => Has(table, options.FileColumn);
+
+    /// <exception cref="SinkException">The database has no ledger, or that of an older version.</exception>
+    public void RefuseOlder()
+    {
         if (!Has(options.LedgerTable, "Source"))
             throw new SinkException($"The database {db.Path} has no table {options.LedgerTable}: no import has run into it.");
         if (!Has(SqliteSchema.Entries(options), "FileId"))
             throw new SinkException(SqliteSchema.OlderVersion(db.Path)
                 + " What a version imported that kept no file for each reading stays without one.");
-        if (Has(table, options.FileColumn)) return;
-        throw new SinkException($"The table {table} of {db.Path} has no column {options.FileColumn}, so its rows do not say of which file "
-            + $"they are. Add it for what is imported from then on: ALTER TABLE {SqliteSchema.Quote(table)} ADD COLUMN {_fileId} INTEGER");
     }
 
     private bool Has(string table, string column)

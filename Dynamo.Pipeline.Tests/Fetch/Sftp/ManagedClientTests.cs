@@ -226,7 +226,7 @@ public sealed class ManagedClientTests
         Put("precious.txt", "54321");
         Directory.CreateDirectory(_inbox["archive"]);
         File.CreateSymbolicLink(_inbox["archive/a.csv"], _inbox["precious.txt"]);
-        await using var source = new SftpSource(Options() with { AfterCommit = AfterCommit.Archive });
+        await using var source = new SftpSource(Options() with { AfterCommit = AfterCommit.Archive, ArchiveFolder = "archive" });
         SourceFile file = (await ListAsync(source, token)).Single();
 
         await source.CompleteAsync([new CompletedFile(file, null)], token);
@@ -241,7 +241,10 @@ public sealed class ManagedClientTests
         await External.RunAsync("sh", "-c",
             $"cd '{_inbox.Path}' && printf 12345 > \"$(printf 'gr\\374n.csv')\" && touch -d 2026-01-01T12:00:00Z *");
         await using var utf8 = new SftpSource(Options());
-        await using var latin1 = new SftpSource(Options() with { NameEncoding = Encoding.Latin1, AfterCommit = AfterCommit.Archive });
+        await using var latin1 = new SftpSource(Options() with
+        {
+            NameEncoding = Encoding.Latin1, AfterCommit = AfterCommit.Archive, ArchiveFolder = "archive",
+        });
 
         Assert.That((await ListAsync(utf8, token)).Single().DeferReason, Does.Contain("utf-8"));
         SourceFile file = (await ListAsync(latin1, token)).Single();

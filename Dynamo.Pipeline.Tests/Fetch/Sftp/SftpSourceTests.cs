@@ -125,7 +125,8 @@ public sealed class SftpSourceTests
         File.WriteAllText(_inbox["a.csv"], "content");
         File.WriteAllText(Path.Combine(aside, "a.csv"), isSame ? "content" : "another");
         foreach (string path in (string[])[_inbox["a.csv"], Path.Combine(aside, "a.csv")]) File.SetLastWriteTimeUtc(path, Listed);
-        await using SftpSource source = new(Options() with { AfterCommit = AfterCommit.Archive }, () => new SftpServerTransport());
+        await using SftpSource source = new(
+            Options() with { AfterCommit = AfterCommit.Archive, ArchiveFolder = "archive" }, () => new SftpServerTransport());
         SourceFile file = (await ListAsync(source, cancellationToken)).Single();
 
         await source.CompleteAsync([new CompletedFile(file, isBad ? new Defect("broken") : null)], cancellationToken);

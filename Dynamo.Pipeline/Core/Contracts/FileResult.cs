@@ -24,6 +24,11 @@ public sealed record FileResult(SourceFile File, FileOutcome Outcome)
     /// <summary>Why the file was quarantined or deferred, otherwise <see langword="null"/>.</summary>
     public Defect? Defect { get; init; }
 
+    /// <summary>
+    /// When the file was imported, in UTC, if its outcome is <see cref="FileOutcome.AlreadyLoaded"/> and the sink says so.
+    /// </summary>
+    public DateTime? ImportedUtc { get; init; }
+
     /// <summary>How many rows were new.</summary>
     public long Inserted { get; init; }
 
@@ -75,4 +80,7 @@ public sealed record LedgerEntry(FileOutcome Outcome, Defect? Defect)
     /// same path, size and time is not archived or deleted before it was compared.
     /// </summary>
     public long? ContentHash { get; init; }
+
+    /// <summary>When it was imported, in UTC; <see langword="null"/> if the sink does not say.</summary>
+    public DateTime? ImportedUtc { get; init; }
 }

@@ -99,4 +99,10 @@ public interface IFileSource : IAsyncDisposable
 /// <summary>A file whose ledger entry is committed, for <see cref="IFileSource.CompleteAsync"/>.</summary>
 /// <param name="File">The file as it was listed.</param>
 /// <param name="Defect">Why the file was quarantined, or <see langword="null"/> if its rows were loaded.</param>
-public readonly record struct CompletedFile(SourceFile File, Defect? Defect);
+public readonly record struct CompletedFile(SourceFile File, Defect? Defect)
+{
+    /// <summary>
+    /// When an earlier run imported it, in UTC, and perhaps completed it in part; <see langword="null"/> for a file of this run.
+    /// </summary>
+    public DateTime? ImportedUtc { get; init; }
+}

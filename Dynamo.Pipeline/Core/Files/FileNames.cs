@@ -53,6 +53,17 @@ internal static class FileNames
             text.IndexOfAnyExceptInRange('0', '9') is var other and >= 0 ? other : text.Length;
     }
 
+    /// <summary>The name from which <see cref="WithTime"/> made another one; the name itself if it did not, or had to cut it.</summary>
+    public static string WithoutTime(string name, DateTime modifiedUtc)
+    {
+        string time = "." + modifiedUtc.ToString(TimeFormat, CultureInfo.InvariantCulture);
+        int at = name.LastIndexOf(time, StringComparison.Ordinal), end = at + time.Length;
+        if (at < 0) return name;
+        if (end < name.Length && name[end] == '-')
+            end = name.AsSpan(end + 1).IndexOfAnyExceptInRange('0', '9') is var other and >= 0 ? end + 1 + other : name.Length;
+        return name[..at] + name[end..];
+    }
+
     /// <summary>A hidden name that nobody can guess, for a file that is still being written.</summary>
     public static string NewTemporary() => $"{Ours}{Guid.NewGuid():N}{TemporaryEnding}";
 
@@ -72,6 +83,10 @@ internal static class FileNames
 
     /// <summary>The folder of a listed path; empty for a name alone.</summary>
     public static string FolderOf(string path) => path.LastIndexOf('/') is var slash and > 0 ? path[..slash] : "";
+
+    /// <summary>A path below a folder that may be empty, as the path may be.</summary>
+    public static string Join(string folder, string path) =>
+        folder.Length == 0 ? path : path.Length == 0 ? folder : $"{folder}/{path}";
 
     /// <summary>The name at the end of a listed path.</summary>
     public static string NameOf(string path) => path[(path.LastIndexOf('/') + 1)..];

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Dynamo.Pipeline.Files;
 
 namespace Dynamo.Pipeline;
 
@@ -65,10 +66,15 @@ public abstract record FileSourceOptions
 
     /// <summary>
     /// The folder at the source to which loaded files go with <see cref="AfterCommit.Archive"/>. A relative path starts at
-    /// the source's folder. Default <c>archive</c>.
+    /// the source's folder. <c>{yyyy}</c>, <c>{MM}</c> and <c>{dd}</c> stand for the UTC day on which a file is archived. The part before
+    /// the first folder with one of them is the archive's root, which is never listed. Without them, all files go to one folder, which
+    /// becomes slow to list with hundreds of thousands of files. Default <c>archive/{yyyy}/{MM}/{dd}</c>.
     /// </summary>
-    /// <exception cref="ArgumentException">The path is empty or contains a NUL.</exception>
-    public string ArchiveFolder { get; init => field = CheckFolder(value); } = "archive";
+    /// <exception cref="ArgumentException">
+    /// The path is empty or contains a NUL, or has another placeholder, a month without its year or a day without its month, or no folder
+    /// before the first placeholder.
+    /// </exception>
+    public string ArchiveFolder { get; init => field = CheckArchive(value); } = "archive/{yyyy}/{MM}/{dd}";
 
     /// <summary>
     /// The folder at the source to which bad files go, each with a <c>.reason.json</c>. A relative path starts at the
@@ -111,6 +117,12 @@ public abstract record FileSourceOptions
     private static AfterCommit CheckAfterCommit(AfterCommit value, [CallerMemberName] string name = "") => Enum.IsDefined(value)
         ? value
         : throw new ArgumentOutOfRangeException(name, value, $"{name} must be Keep, Archive or Delete");
+
+    private static string CheckArchive(string value, [CallerMemberName] string name = "")
+    {
+        _ = ArchivePattern.Parse(CheckFolder(value, name), name);
+        return value;
+    }
 
     private static string CheckFolder(string value, [CallerMemberName] string name = "") =>
         string.IsNullOrWhiteSpace(value) || value.Contains('\0')

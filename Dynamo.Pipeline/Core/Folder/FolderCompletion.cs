@@ -20,17 +20,18 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
     public void Complete(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken)
     {
         using var held = new HeldFolders(place, disk);
+        DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         IEnumerable<CompletedFile> ordered =
             options.Recursive ? files.OrderBy(file => FileNames.FolderOf(file.File.Path), StringComparer.Ordinal) : files;
         foreach (CompletedFile file in ordered)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (file.Defect is null && options.AfterCommit == AfterCommit.Keep) continue;
-            Complete(held, file);
+            Complete(held, file, now);
         }
     }
 
-    private void Complete(HeldFolders held, CompletedFile completed)
+    private void Complete(HeldFolders held, CompletedFile completed, DateTime now)
     {
         (SourceFile file, Defect? defect) = completed;
         string verb = defect is not null ? "quarantined" : options.AfterCommit == AfterCommit.Delete ? "deleted" : "archived";
@@ -39,7 +40,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
             string below = FileNames.FolderOf(file.Path);
             if (held.Source(below) is not { } from) return;
             if (defect is not null && options.AfterCommit == AfterCommit.Keep) CopyToQuarantine(held, from, file, defect);
-            else Claim(held, from, below, completed);
+            else Claim(held, from, below, completed, now);
         }
         catch (FileNotFoundException)
         {
@@ -56,7 +57,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
     }
 
     /// <summary>Sets the file aside, looks at it, and deals with it or puts it back.</summary>
-    private void Claim(HeldFolders held, HeldFolder from, string below, CompletedFile completed)
+    private void Claim(HeldFolders held, HeldFolder from, string below, CompletedFile completed, DateTime now)
     {
         SourceFile file = completed.File;
         string name = FileNames.NameOf(file.Path);
@@ -73,7 +74,7 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
         try
         {
             if (link is null ? !claims.Stat(name).Is(file) : claims.LinkTarget(name) != link) return;
-            Place? put = DealWith(held, below, claims, name, completed, linked);
+            Place? put = DealWith(held, below, claims, name, completed, linked, now);
             isDone = true;
             if (options.DoneMarker is { } ending) DealWithMarker(held, from, claims, name, ending, put);
         }
@@ -88,14 +89,20 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
 
     /// <summary>Archives, deletes or quarantines a claimed file, and returns where it went, if it is anywhere.</summary>
     private Place? DealWith(
-        HeldFolders held, string below, HeldFolder claims, string name, CompletedFile completed, SafeFileHandle? linked)
+        HeldFolders held, string below, HeldFolder claims, string name, CompletedFile completed, SafeFileHandle? linked, DateTime now)
     {
         if (completed.Defect is null && options.AfterCommit == AfterCommit.Delete)
         {
             claims.Delete(name);
             return null;
         }
-        HeldFolder to = completed.Defect is null ? held.Archive(below) : held.Quarantine(below);
+        if (completed.Defect is null && completed.ImportedUtc is { } imported
+            && Archived(held, below, claims, name, completed.File, linked, place.Days.Since(imported, now)) is { } archived)
+        {
+            claims.Delete(name);
+            return archived;
+        }
+        HeldFolder to = completed.Defect is null ? held.Archive(place.Days.Of(now), below) : held.Quarantine(below);
         for (int number = 0; number <= MostNames; number++)
         {
             string candidate = number == 0 ? name : FileNames.WithTime(name, completed.File.ModifiedUtc, number);
@@ -116,6 +123,25 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
             if (moved != Moved.Taken) return new Place(to, candidate);
         }
         throw TooMany(to);
+    }
+
+    /// <summary>Where an earlier run has archived a file that it could not take away any more.</summary>
+    private Place? Archived(
+        HeldFolders held, string below, HeldFolder claims, string name, SourceFile file, SafeFileHandle? linked, IEnumerable<string> days)
+    {
+        foreach (string folder in days.Select(day => FileNames.Join(day, below)))
+        {
+            for (int number = 0; number <= MostNames; number++)
+            {
+                string candidate = number == 0 ? name : FileNames.WithTime(name, file.ModifiedUtc, number);
+                // This look saves opening the folders; it decides nothing else.
+                FileStat there = disk.Stat(Path.Join(place.Archive, folder, candidate));
+                if (there.Kind == FileKind.Missing) break;
+                if (there.Is(file) && held.ExistingArchive(folder) is { } to && IsThere(claims, name, linked, file, to, candidate))
+                    return new Place(to, candidate);
+            }
+        }
+        return null;
     }
 
     /// <summary>Copies a claimed file to another file system. It goes only when its copy is safe.</summary>

@@ -54,6 +54,11 @@ internal static class FolderFaults
             + "or keep the files after the commit. What is loaded stays loaded; the next run continues here.", error)
         : Broken($"{path} cannot be {what}", error);
 
+    public static SourceException Pruning(string archive, Exception error) => error is UnauthorizedAccessException
+        ? new SourceException(
+            $"The archive {archive} cannot be cleaned up: {error.Message}. Let this user list and write it and the folders below.", error)
+        : Broken($"The archive {archive} cannot be cleaned up", error);
+
     /// <summary>A link where a folder of ours should be.</summary>
     public static SourceException Refused(FolderReplacedException error, string option) => new(
         $"{error.Message}, and no file is put there. Remove it, or name the folder itself ({option}).", error);

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Files;
+
 namespace Dynamo.Pipeline.Folder;
 
 /// <summary>The paths of a source: its folder, its archive and its quarantine. Immutable.</summary>
@@ -17,7 +19,8 @@ internal sealed class FolderPlace
         if (string.IsNullOrWhiteSpace(folder))
             throw new ArgumentException("The source's folder is empty; expected a path such as inbox", nameof(folder));
         Root = Full(folder);
-        Archive = Full(Path.Combine(Root, options.ArchiveFolder));
+        Days = ArchivePattern.Parse(options.ArchiveFolder, nameof(options.ArchiveFolder));
+        Archive = Full(Path.Combine(Root, Days.Root));
         Quarantine = Full(Path.Combine(Root, options.QuarantineFolder));
         (_real, _realArchive, _realQuarantine) = (Real(Root), Real(Archive), Real(Quarantine));
         if (Same(_realArchive, _real) || Same(_realQuarantine, _real) || Same(_realArchive, _realQuarantine))
@@ -31,7 +34,11 @@ internal sealed class FolderPlace
 
     public string Root { get; }
 
+    /// <summary>The archive's root.</summary>
     public string Archive { get; }
+
+    /// <summary>The folders of the archive by the time.</summary>
+    public ArchivePattern Days { get; }
 
     public string Quarantine { get; }
 
@@ -51,6 +58,13 @@ internal sealed class FolderPlace
     {
         string real = Path.GetFullPath(Path.Join(_real, path));
         return Same(real, _realArchive) || Same(real, _realQuarantine);
+    }
+
+    /// <summary>Whether a folder below the archive is not of the archive: the source's own folder, or its quarantine.</summary>
+    public bool IsNoneOfTheArchive(string path)
+    {
+        string real = Path.GetFullPath(Path.Join(_realArchive, path));
+        return Same(real, _real) || Same(real, _realQuarantine);
     }
 
     /// <summary>Fails if the source's folder does not exist.</summary>

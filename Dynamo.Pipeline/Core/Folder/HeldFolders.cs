@@ -17,7 +17,8 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
     private readonly HashSet<string> _tidied = new(StringComparer.Ordinal);
 
     // The last ones again: nearly every file is in the folder of the one before.
-    private (string Below, HeldFolder Folder)? _source, _claimed, _archive, _quarantine;
+    private (string Below, HeldFolder Folder)? _source, _claimed, _quarantine;
+    private (string Day, string Below, HeldFolder Folder)? _archive;
 
     /// <summary>The source's folder. Its path is the administrator's, links and all.</summary>
     public HeldFolder Root => Opened(place.Root, () => disk.Hold(place.Root));
@@ -55,14 +56,29 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
         return claims.Folder;
     }
 
-    /// <summary>A folder of the archive, made if it is missing.</summary>
-    /// <exception cref="SourceException">The archive is a link, or a stranger's.</exception>
-    public HeldFolder Archive(string below)
+    /// <summary>A folder of the archive below that of a day, made if it is missing.</summary>
+    /// <exception cref="SourceException">The archive, or a folder on the way to the day, is a link, or a stranger's.</exception>
+    public HeldFolder Archive(string day, string below)
     {
-        if (_archive is { } last && last.Below == below) return last.Folder;
-        HeldFolder folder = BelowOwn(place.Archive, nameof(FileSourceOptions.ArchiveFolder), below);
-        _archive = (below, folder);
+        if (_archive is { } last && last.Day == day && last.Below == below) return last.Folder;
+        HeldFolder folder = BelowOwn(place.Archive, nameof(FileSourceOptions.ArchiveFolder), day, below);
+        _archive = (day, below, folder);
         return folder;
+    }
+
+    /// <summary>A folder of the archive, if there is one. A link below the archive is none.</summary>
+    /// <exception cref="SourceException">The archive is a link, or a stranger's.</exception>
+    public HeldFolder? ExistingArchive(string below = "")
+    {
+        HeldFolder? own = Existing(place.Archive, nameof(FileSourceOptions.ArchiveFolder));
+        try
+        {
+            return own is null ? null : Below(own, below, static (folder, name) => folder.Open(name));
+        }
+        catch (FolderReplacedException)
+        {
+            return null;
+        }
     }
 
     /// <summary>A folder of the quarantine, made if it is missing.</summary>
@@ -70,7 +86,7 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
     public HeldFolder Quarantine(string below)
     {
         if (_quarantine is { } last && last.Below == below) return last.Folder;
-        HeldFolder folder = BelowOwn(place.Quarantine, nameof(FileSourceOptions.QuarantineFolder), below);
+        HeldFolder folder = BelowOwn(place.Quarantine, nameof(FileSourceOptions.QuarantineFolder), "", below);
         _quarantine = (below, folder);
         return folder;
     }
@@ -114,7 +130,8 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
         foreach (HeldFolder folder in _open.Values) folder.Dispose();
         _claims.Clear();
         _open.Clear();
-        _source = _claimed = _archive = _quarantine = null;
+        _source = _claimed = _quarantine = null;
+        _archive = null;
     }
 
     private HeldFolder? Existing(string path, string option)
@@ -130,13 +147,14 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
         }
     }
 
-    private HeldFolder BelowOwn(string path, string option, string below)
+    private HeldFolder BelowOwn(string path, string option, string day, string below)
     {
         if (!Directory.Exists(Path.GetDirectoryName(path) ?? path)) Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         HeldFolder own = Own(path, option, (folder, name) => folder.Make(name, Root))!;
         try
         {
-            return Below(own, below, (folder, name) => folder.Make(name, own))!;
+            HeldFolder ofDay = Below(own, day, (folder, name) => NotAStrangers(folder.Make(name, own), option))!;
+            return Below(ofDay, below, (folder, name) => folder.Make(name, own))!;
         }
         catch (FolderReplacedException error)
         {
@@ -160,14 +178,17 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
                 string parent = Path.GetDirectoryName(path) ?? path;
                 own = Below(Opened(parent, () => disk.Hold(parent)), Path.GetFileName(path), step);
             }
-            if (own?.Stranger is { } stranger) throw FolderFaults.Strange(path, stranger, option);
-            return own;
+            return own is null ? null : NotAStrangers(own, option);
         }
         catch (FolderReplacedException error)
         {
             throw FolderFaults.Refused(error, option);
         }
     }
+
+    /// <summary>Whoever made a folder of the archive can take or change what is put there.</summary>
+    private static HeldFolder NotAStrangers(HeldFolder folder, string option) =>
+        folder.Stranger is { } stranger ? throw FolderFaults.Strange(folder.Path, stranger, option) : folder;
 
     private HeldFolder? Below(HeldFolder start, string below, Func<HeldFolder, string, HeldFolder?> step)
     {

@@ -68,6 +68,20 @@ public interface ILedger
     /// The database cannot be written, or no import has been run into it. Nothing was changed.
     /// </exception>
     Task<int> RetryAsync(string source, IReadOnlyCollection<SourceFile>? files, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Removes old records of a source, in small transactions that let other writers in between, also during a run. If it is interrupted,
+    /// what is removed stays removed, and the next call goes on. Default: not supported.
+    /// </summary>
+    /// <typeparam name="TRow">The type of a row.</typeparam>
+    /// <param name="map">The table of rows. Nothing in it is changed.</param>
+    /// <param name="retention">What is old.</param>
+    /// <param name="cancellationToken">Stops between two transactions.</param>
+    /// <returns>What was removed, or with <see cref="LedgerRetention.DryRun"/> what would be.</returns>
+    /// <exception cref="SinkException">The database cannot be written, or no import has been run into it.</exception>
+    /// <exception cref="NotSupportedException">This ledger cannot do it.</exception>
+    Task<PrunedLedger> PruneAsync<TRow>(RowMap<TRow> map, LedgerRetention retention, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException($"{GetType().Name} does not remove old records.");
 }
 
 /// <summary>A run as recorded in the run table.</summary>

@@ -58,7 +58,11 @@ public interface ILineage
 /// <param name="File">
 /// The file; <see langword="null"/> if the row was written before its table kept files, or its file is no longer in the ledger.
 /// </param>
-public sealed record TracedRow(IReadOnlyList<string?> Values, DeliveredFile? File);
+public sealed record TracedRow(IReadOnlyList<string?> Values, DeliveredFile? File)
+{
+    /// <summary>The number of its file, also of one that is no longer in the ledger; <see langword="null"/> if the row has none.</summary>
+    public long? FileId { get; init; }
+}
 
 /// <summary>A file in the ledger, with the run that imported it.</summary>
 /// <param name="FileId">Its number, which its rows have.</param>

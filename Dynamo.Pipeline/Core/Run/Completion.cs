@@ -20,7 +20,8 @@ internal sealed class Completion<TRow>(
         List<CompletedFile> files = [];
         foreach (FileResult result in batch.Results)
         {
-            if (result.Outcome != FileOutcome.Deferred) files.Add(new CompletedFile(result.File, result.Defect));
+            if (result.Outcome != FileOutcome.Deferred)
+                files.Add(new CompletedFile(result.File, result.Defect) { ImportedUtc = result.ImportedUtc });
         }
         bool isDone = !_sourceFailed && await AtTheSourceAsync(files).ConfigureAwait(false);
         run.Progressed();

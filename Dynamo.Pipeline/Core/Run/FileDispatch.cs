@@ -133,7 +133,7 @@ internal sealed class FileDispatch<TRow>(
     private FileResult Known(SourceFile file, LedgerEntry entry)
     {
         run.Counter.Known(entry);
-        return new FileResult(file, FileOutcome.AlreadyLoaded) { Defect = entry.Defect };
+        return new FileResult(file, FileOutcome.AlreadyLoaded) { Defect = entry.Defect, ImportedUtc = entry.ImportedUtc };
     }
 
     /// <summary>

@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture(SshClientKind.OpenSsh)]
 [TestFixture(SshClientKind.Managed)]
 [CancelAfter(60_000)]
-public sealed class SftpArchiveTests(SshClientKind client) : SftpFolderFixture(client)
+public sealed class SftpArchiveReturnTests(SshClientKind client) : SftpFolderFixture(client)
 {
     private static readonly DateTime s_time = new(2026, 1, 1, 12, 0, 0, DateTimeKind.Utc);
 
@@ -64,7 +64,7 @@ public sealed class SftpArchiveTests(SshClientKind client) : SftpFolderFixture(c
     {
         SftpSource source = Source(AfterCommit.Archive);
         SourceFile file = await ArchiveAsync(source, "a.csv", "12345", token);
-        string archived = Inbox["archive/a.csv"];
+        string archived = Directory.GetFiles(Inbox["archive"], "*", SearchOption.AllDirectories).Single();
         if (what == "changed") await File.WriteAllTextAsync(archived, "other", token);
         else File.Move(archived, Inbox["elsewhere"]);
         if (what == "link") File.CreateSymbolicLink(archived, Inbox["elsewhere"]);
@@ -79,7 +79,7 @@ public sealed class SftpArchiveTests(SshClientKind client) : SftpFolderFixture(c
             () => BringBackAsync(Source(AfterCommit.Archive), new SourceFile(path, 1, s_time), default));
 
     private static Task<string?> BringBackAsync(SftpSource source, SourceFile file, CancellationToken token) =>
-        new SftpArchive(source).BringBackAsync(file, token).AsTask();
+        new SftpArchiveReturn(source).BringBackAsync(file, DateTime.UtcNow, token).AsTask();
 
     private async Task<SourceFile> ArchiveAsync(SftpSource source, string path, string text, CancellationToken token)
     {
