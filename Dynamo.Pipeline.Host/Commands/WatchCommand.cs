@@ -109,7 +109,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         public void Report(WatchEvent value)
         {
             report.Report(value);
-            service?.Report(value);
+            service?.Report(source, value);
         }
 
         public void Report(PipelineProgress value)

@@ -68,7 +68,7 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
         await await Task.WhenAny(watching, started.Task);
         TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
         long at = Stopwatch.GetTimestamp();
-        (long begun, TimeSpan late) = await FeedAsync(from, first, files, rate, cancellationToken);
+        (long begun, TimeSpan late) = await FedAsync();
         long ended = DateTime.UtcNow.Ticks;
         double processors = (Process.GetCurrentProcess().TotalProcessorTime - before) / Stopwatch.GetElapsedTime(at);
         for (long waited = Stopwatch.GetTimestamp(); Interlocked.Read(ref done) < files && !watching.IsCompleted
@@ -76,6 +76,22 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
         await stop.CancelAsync();
         PipelineResult result = await watching;
         Directory.Delete(from, recursive: true);
+
+        async Task<(long, TimeSpan)> FedAsync()
+        {
+            try
+            {
+                return await FeedAsync(from, first, files, rate, cancellationToken);
+            }
+            catch
+            {
+                // Before its sink is disposed.
+                await stop.CancelAsync();
+                await ((Task)watching).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
+            }
+        }
+
         // Each file by its number, so by the moment at which it landed.
         long[] lag = new long[files];
         long last = ended;

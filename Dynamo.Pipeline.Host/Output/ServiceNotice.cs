@@ -6,15 +6,15 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary>
 /// Tells systemd, where it asks (Type=notify, WatchdogSec=), that the watch has begun, what it does, and that it is alive; see
-/// sd_notify(3). The sign of life stops when something hangs: it is given only while nothing waits, or something moves, or the reason of an
-/// outage is known. Safe for concurrent use.
+/// sd_notify(3). The sign of life stops when one source hangs: files wait, nothing moves, nobody waits who ends that by itself, and no
+/// outage of that source explains it. That nobody listens is no error. Safe for concurrent use.
 /// </summary>
 internal sealed class ServiceNotice : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Action<string> _notify;
     private readonly Dictionary<string, (PipelineProgress Last, long MovedAt)> _sources = new(StringComparer.Ordinal);
-    private readonly HashSet<string> _outages = new(StringComparer.Ordinal);
+    private readonly HashSet<(string Source, string Failing)> _outages = [];
     private readonly TimeProvider _time;
     private readonly TimeSpan _stall;
     private readonly ITimer? _timer;
@@ -22,7 +22,8 @@ internal sealed class ServiceNotice : IDisposable
 
     private ServiceNotice(Action<string> notify, int sources, TimeSpan? watchdog, TimeSpan stall, TimeProvider time)
     {
-        (_notify, _toStart, _stall, _time) = (notify, sources, stall, time);
+        (_toStart, _stall, _time) = (sources, stall, time);
+        _notify = state => Try(notify, state);
         // systemd(7) recommends half of its time.
         if (watchdog is { } within) _timer = time.CreateTimer(_ => Beat(), null, within / 2, within / 2);
     }
@@ -47,7 +48,7 @@ internal sealed class ServiceNotice : IDisposable
         return new ServiceNotice(state => systemd.Notify(new ServiceState(state)), sources, watchdog, stall, TimeProvider.System);
     }
 
-    public void Report(WatchEvent happened)
+    public void Report(string source, WatchEvent happened)
     {
         lock (_gate)
         {
@@ -57,12 +58,12 @@ internal sealed class ServiceNotice : IDisposable
                     _notify("READY=1");
                     break;
                 case OutageBegan outage:
-                    _outages.Add(outage.Name);
+                    _outages.Add((source, outage.Name));
                     // A sink that is away at the start is no reason to be started again and again.
                     if (_toStart > 0) _notify("READY=1");
                     break;
                 case OutageEnded outage:
-                    _outages.Remove(outage.Name);
+                    _outages.Remove((source, outage.Name));
                     break;
             }
             _notify("STATUS=" + Secret.Free(WatchReport.Line(happened)).ReplaceLineEndings(" "));
@@ -74,7 +75,7 @@ internal sealed class ServiceNotice : IDisposable
         lock (_gate)
         {
             bool moves = !_sources.TryGetValue(source, out (PipelineProgress Last, long MovedAt) known)
-                || known.Last.Books.FilesDone != now.Books.FilesDone || now.Books.Listed == now.Books.FilesDone;
+                || known.Last.Moves != now.Moves || now.IsPatient || now.Books.Listed == now.Books.FilesDone;
             _sources[source] = (now, moves ? _time.GetTimestamp() : known.MovedAt);
         }
     }
@@ -88,7 +89,21 @@ internal sealed class ServiceNotice : IDisposable
     {
         lock (_gate)
         {
-            if (_outages.Count > 0 || _sources.Values.All(source => _time.GetElapsedTime(source.MovedAt) < _stall)) _notify("WATCHDOG=1");
+            bool isWell = _sources.All(source =>
+                _time.GetElapsedTime(source.Value.MovedAt) < _stall || _outages.Any(outage => outage.Source == source.Key));
+            if (isWell) _notify("WATCHDOG=1");
+        }
+    }
+
+    private static void Try(Action<string> notify, string state)
+    {
+        try
+        {
+            notify(state);
+        }
+        catch (Exception error) when (error is System.Net.Sockets.SocketException or IOException or ObjectDisposedException)
+        {
+            // The manager is gone. The import goes on.
         }
     }
 }

@@ -16,7 +16,7 @@ internal sealed class ServiceNoticeTests
         var time = new FakeTimeProvider();
         var said = new List<string>();
         using ServiceNotice notice = ServiceNotice.To(said.Add, 1, TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(5), time);
-        notice.Report(new WatchStarted(s_at, "folder:/in", "sqlite:/r.db", true));
+        notice.Report("folder:/in", new WatchStarted(s_at, "folder:/in", "sqlite:/r.db", true));
         notice.Report("folder:/in", At(listed: 10, done: 10));
         Assert.That(said, Has.One.EqualTo("READY=1"));
         Assert.That(Beats(20), Is.EqualTo(20), "idle for 20 minutes");
@@ -24,9 +24,9 @@ internal sealed class ServiceNoticeTests
         notice.Report("folder:/in", At(listed: 11, done: 10));
         Assert.That(Beats(10), Is.EqualTo(4), "one file hangs: until the stall time has passed");
 
-        notice.Report(new OutageBegan(s_at, "sqlite:/r.db", "the disk is full"));
+        notice.Report("folder:/in", new OutageBegan(s_at, "sqlite:/r.db", "the disk is full"));
         Assert.That(Beats(10), Is.EqualTo(10), "an outage is no hang");
-        notice.Report(new OutageEnded(s_at, "sqlite:/r.db", TimeSpan.FromMinutes(10)));
+        notice.Report("folder:/in", new OutageEnded(s_at, "sqlite:/r.db", TimeSpan.FromMinutes(10)));
         notice.Report("folder:/in", At(listed: 11, done: 11));
         Assert.That(Beats(3), Is.EqualTo(3));
         Assert.That(said, Has.Some.StartsWith("STATUS=OUTAGE of sqlite:/r.db: the disk is full"));
@@ -45,7 +45,7 @@ internal sealed class ServiceNoticeTests
         }
 
         static PipelineProgress At(long listed, long done) =>
-            new(new RunBooks { Listed = listed, Loaded = done }, TimeSpan.Zero, false);
+            new(new RunBooks { Listed = listed, Loaded = done }, TimeSpan.Zero, false) { Moves = listed + done };
     }
 
     [Test, CancelAfter(120_000)]

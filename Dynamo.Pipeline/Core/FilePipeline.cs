@@ -255,7 +255,7 @@ public sealed partial class FilePipeline<TRow>
     {
         using Graph graph = Build(run);
         var lister = new LiveLister<TRow>(_source, run, live, graph.Dispatch, options);
-        var books = new LiveBooks<TRow>(_sink, run);
+        var books = new LiveBooks<TRow>(_sink, run, live);
         await using (books.ConfigureAwait(false))
             await ThroughAsync(run, graph, progress, () => lister.ListAsync(_sink.Name)).ConfigureAwait(false);
         lister.EndWave(atOnce: true);

@@ -6,8 +6,10 @@ namespace Dynamo.Pipeline.Sftp;
 /// </summary>
 internal sealed class SftpClock(SftpPlace place, SftpSourceOptions options)
 {
+    private static readonly TimeSpan s_often = TimeSpan.FromMinutes(10);
+
     private readonly TimeProvider _time = options.TimeProvider;
-    private long _offset = long.MinValue;
+    private long _offset = long.MinValue, _asked;
 
     /// <summary>
     /// How far the server's clock is ahead of ours, up to a second too little since it tells whole seconds; <see langword="null"/> where
@@ -21,6 +23,8 @@ internal sealed class SftpClock(SftpPlace place, SftpSourceOptions options)
     /// <summary>Asks the server, if its answer matters.</summary>
     public async Task AskAsync(ReconnectingConnection line, CancellationToken cancellationToken)
     {
+        // A clock does not run away between two listings of a watch.
+        if (Offset is not null && _time.GetElapsedTime(_asked) < s_often) return;
         if (options.AfterCommit == AfterCommit.Keep || options.DoneMarker is not null || options.SettleTime == TimeSpan.Zero) return;
         ISftpSession session = await line.GetAsync(cancellationToken).ConfigureAwait(false);
         // A listing removes what a kill leaves of it.
@@ -42,7 +46,9 @@ internal sealed class SftpClock(SftpPlace place, SftpSourceOptions options)
         {
             DateTime ours = _time.GetUtcNow().UtcDateTime;
             SftpAttributes? made = await session.LstatAsync(place.Encode(folder)).ConfigureAwait(false);
-            if (made?.ModifiedUtc is { } theirs) Volatile.Write(ref _offset, (theirs - ours).Ticks);
+            if (made?.ModifiedUtc is not { } theirs) return;
+            _asked = _time.GetTimestamp();
+            Volatile.Write(ref _offset, (theirs - ours).Ticks);
         }
         finally
         {

@@ -218,7 +218,9 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
     private Task<int> ExecuteAsync(string sql, params (string Name, object? Value)[] values) =>
         db.ExecuteAsync(connection, transaction, sql, cancellation, values);
 
-    /// <summary>A value of a key, given as text, in the column's own type. A text that is no such value is null, and equals nothing.</summary>
+    /// <summary>
+    /// A value of a key, given as text, in the column's own type. A text that is no such value is null, and equals nothing.
+    /// </summary>
     private static string Converted(ColumnKind kind, string parameter, string declared) => kind switch
     {
         ColumnKind.Text => parameter,

@@ -38,6 +38,12 @@ public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed,
     /// </summary>
     public string? Waiting { get; init; }
 
+    /// <summary>Grows with every step of progress, also within a file.</summary>
+    internal long Moves { get; init; }
+
+    /// <summary>Whether somebody waits who ends that by itself.</summary>
+    internal bool IsPatient { get; init; }
+
     /// <summary>How many files a watch knows of that wait to be read. Zero for a run.</summary>
     public long Backlog { get; init; }
 

@@ -14,6 +14,11 @@ internal sealed class LinuxArrivals : IArrivals
     /// <summary>More names than this are not kept: a sweep finds them.</summary>
     private const int MostNames = 100_000;
 
+    /// <summary>
+    /// In milliseconds. Whoever has not written for an hour counts as gone: some ways to change a file are told, and its end is not.
+    /// </summary>
+    private const long LongestPause = 3_600_000;
+
     private readonly FolderPlace _place;
     private readonly Action _landed;
     private readonly Func<string, SourceFile?> _look;
@@ -23,7 +28,11 @@ internal sealed class LinuxArrivals : IArrivals
     private readonly Thread _thread;
     private readonly Lock _gate = new();
     private readonly Dictionary<int, string> _folders = [];
-    private readonly HashSet<string> _names = new(StringComparer.Ordinal), _written = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+
+    /// <summary>The files that somebody writes to, and when that was seen for the last time.</summary>
+    private readonly Dictionary<string, long> _written = new(StringComparer.Ordinal);
+
     private readonly Queue<string> _queue = new();
     private int _root = -1;
     private bool _missed = true, _isDisposed;
@@ -73,13 +82,13 @@ internal sealed class LinuxArrivals : IArrivals
     /// <summary>Whether somebody has written to a file and not closed it since.</summary>
     public bool IsBeingWritten(string path)
     {
-        lock (_gate) return _written.Contains(path);
+        lock (_gate) return _written.TryGetValue(path, out long at) && Environment.TickCount64 - at < LongestPause;
     }
 
     public IReadOnlyList<SourceFile> Take(int most)
     {
         var files = new List<SourceFile>();
-        for (int i = 0; i < most; i++)
+        while (files.Count < most)
         {
             string? path;
             lock (_gate)
@@ -144,12 +153,25 @@ internal sealed class LinuxArrivals : IArrivals
                         Take(happened, new ReadOnlySpan<byte>(name, (int)happened->NameLength));
                     }
                 }
-                _landed();
+                Tell();
             }
         }
         finally
         {
             NativeMemory.AlignedFree(buffer);
+        }
+    }
+
+    /// <summary>An error of the one who listens must not end the process.</summary>
+    private void Tell()
+    {
+        try
+        {
+            _landed();
+        }
+        catch (Exception)
+        {
+            lock (_gate) _missed = true;
         }
     }
 
@@ -164,9 +186,12 @@ internal sealed class LinuxArrivals : IArrivals
         if ((what & LinuxCalls.WatchSelfGone) != 0)
         {
             // Of a folder below, its parent tells as well. The source's own is watched again by the sweep that finds it.
+            string below = _folders.GetValueOrDefault(happened->Watch, "") + "/";
             Forget(happened->Watch);
             if (happened->Watch == _root) _root = -1;
-            Miss();
+            Miss(keepNames: below != "/");
+            foreach (string gone in _written.Keys.Where(path => path.StartsWith(below, StringComparison.Ordinal)).ToArray())
+                _written.Remove(gone);
             return;
         }
         if (!_folders.TryGetValue(happened->Watch, out string? folder) || bytes.IsEmpty) return;
@@ -174,14 +199,19 @@ internal sealed class LinuxArrivals : IArrivals
         if ((what & LinuxCalls.WatchIsFolder) != 0)
         {
             // A folder, with whatever is in it already.
-            if (_recursive && bytes[0] != (byte)'.') Miss(keepNames: true);
+            bool isNew = (what & (LinuxCalls.WatchCreate | LinuxCalls.WatchMovedTo)) != 0;
+            if (_recursive && isNew && !bytes.IsEmpty && bytes[0] != (byte)'.') Miss(keepNames: true);
             return;
         }
         if (bytes.IsEmpty || bytes[0] == (byte)'.' || !Utf8.IsValid(bytes)) return;
         string name = Encoding.UTF8.GetString(bytes), path = folder.Length == 0 ? name : folder + "/" + name;
         if ((what & LinuxCalls.WatchModify) != 0)
         {
-            if (_written.Count < MostNames) _written.Add(path);
+            if (_written.Count < MostNames || _written.ContainsKey(path)) _written[path] = Environment.TickCount64;
+        }
+        else if ((what & LinuxCalls.WatchGone) != 0)
+        {
+            _written.Remove(path);
         }
         else if ((what & (LinuxCalls.WatchCloseWrite | LinuxCalls.WatchMovedTo)) != 0)
         {
@@ -229,7 +259,10 @@ internal static unsafe partial class LinuxCalls
     /// <summary>The folder itself is gone, moved or not watched any more.</summary>
     public const uint WatchSelfGone = Unmounted | Ignored | DeletedSelf | MovedSelf;
 
-    public const uint WatchedOfRoot = WatchModify | WatchCloseWrite | WatchMovedTo | DeletedSelf | MovedSelf | OnlyFolder;
+    /// <summary>A name is gone: renamed away, or deleted.</summary>
+    public const uint WatchGone = 0x40 | 0x200;
+
+    public const uint WatchedOfRoot = WatchModify | WatchCloseWrite | WatchMovedTo | WatchGone | DeletedSelf | MovedSelf | OnlyFolder;
     public const uint WatchedBelow = WatchedOfRoot | DontFollow;
 
     private const short Readable = 1;

@@ -10,12 +10,20 @@ internal sealed class LiveBooks<TRow> : IAsyncDisposable
 {
     private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(1), s_signOfLife = TimeSpan.FromMinutes(1);
 
+#pragma warning disable CA2213 // A sink that was left alone may still ask it. It has no timer.
     private readonly CancellationTokenSource _ended = new();
+#pragma warning restore CA2213
     private readonly Task _reporting;
 
-    public LiveBooks(IBatchSink<TRow> sink, PipelineRun run) => _reporting = Task.Run(() => ReportAsync(sink, run, _ended.Token));
+    private readonly PipelineRun _run;
 
-    private static async Task ReportAsync(IBatchSink<TRow> sink, PipelineRun run, CancellationToken cancellationToken)
+    public LiveBooks(IBatchSink<TRow> sink, PipelineRun run, LiveRun live)
+    {
+        _run = run;
+        _reporting = Task.Run(() => ReportAsync(sink, run, live, _ended.Token));
+    }
+
+    private static async Task ReportAsync(IBatchSink<TRow> sink, PipelineRun run, LiveRun live, CancellationToken cancellationToken)
     {
         TimeProvider time = run.Options.TimeProvider;
         long written = 0, at = time.GetTimestamp();
@@ -23,7 +31,8 @@ internal sealed class LiveBooks<TRow> : IAsyncDisposable
         {
             await Task.Delay(s_soon, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             RunBooks books = run.Counter.Books();
-            if (books.FilesDone == written && time.GetElapsedTime(at) < s_signOfLife) continue;
+            // Files that are under way and do not get on are no sign of life, and the call would be one for the stall watchdog.
+            if (books.FilesDone == written && (live.UnderWay > 0 || time.GetElapsedTime(at) < s_signOfLife)) continue;
             if (cancellationToken.IsCancellationRequested) return;
             at = time.GetTimestamp();
             try
@@ -47,7 +56,7 @@ internal sealed class LiveBooks<TRow> : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _ended.CancelAsync().ConfigureAwait(false);
-        await _reporting.ConfigureAwait(false);
-        _ended.Dispose();
+        // A sink that does not hear its cancellation is left alone.
+        await Task.WhenAny(_reporting, _run.HasLeft).ConfigureAwait(false);
     }
 }

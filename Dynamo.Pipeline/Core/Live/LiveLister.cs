@@ -42,6 +42,10 @@ internal sealed class LiveLister<TRow>
     private RunBooks _before = new();
     private long? _waveBegan;
     private long _offered;
+    private CancellationToken _ended;
+    private int _knownFailures, _sweptFailures;
+    private bool _leftTold;
+    private long _earliest;
 
     public LiveLister(IFileSource source, PipelineRun run, LiveRun live, FileDispatch<TRow> dispatch, WatchOptions options)
     {
@@ -64,11 +68,13 @@ internal sealed class LiveLister<TRow>
     {
         // What the source fails to give is found again by a later sweep.
         _run.Unreadable.LastTry();
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(_run.Stopping, _run.Aborting);
+        _ended = ended.Token;
         try
         {
             _arrivals = _source.Listen(_live.Wake);
             _live.Tell(new WatchStarted(_time.GetUtcNow().UtcDateTime, _source.Name, sink, _arrivals is not null));
-            while (!_run.Stopping.IsCancellationRequested)
+            while (!_ended.IsCancellationRequested)
             {
                 TakeArrivals();
                 if (_sweeping.IsCompleted && IsDue()) await BeginSweepAsync().ConfigureAwait(false);
@@ -109,7 +115,8 @@ internal sealed class LiveLister<TRow>
         if (_arrivals is null) return;
         try
         {
-            if (_sweeping.IsCompleted && _arrivals.TakeMissed()) _nextSweep = Math.Min(_nextSweep, _time.GetTimestamp());
+            if (_sweeping.IsCompleted && _arrivals.TakeMissed())
+                _nextSweep = Math.Min(_nextSweep, Math.Max(_earliest, _time.GetTimestamp()));
             if (_early.Count > 0 && _time.GetElapsedTime(_earlySince) >= s_soon)
             {
                 foreach (SourceFile file in _early) _arrivals.Again(file);
@@ -118,7 +125,9 @@ internal sealed class LiveLister<TRow>
             foreach (SourceFile file in _arrivals.Take(Portion))
             {
                 if (file.DeferReason is not null || _dispatch.EmptyReason(file) is not null) continue;
-                if (Enqueue(file, isFresh: true) != Taken.No || !_live.IsUnderWay(file)) continue;
+                Taken taken = Enqueue(file, isFresh: true, isTold: true);
+                _leftTold |= taken == Taken.NoRoom;
+                if (taken != Taken.No || !_live.IsUnderWay(file)) continue;
                 // The same again, while the one before is being dealt with. Nobody tells a second time.
                 if (_early.Count == 0) _earlySince = _time.GetTimestamp();
                 if (_early.Count < MostWaiting) _early.Add(file);
@@ -134,15 +143,28 @@ internal sealed class LiveLister<TRow>
     {
         lock (_gate)
         {
-            if (_leftSome && _fresh.Count + _backlog.Count < MostWaiting / 2) return true;
+            if ((_leftSome || _leftTold) && _fresh.Count + _backlog.Count < MostWaiting / 2) return true;
+        }
+        if (_live.SourceFailures != _knownFailures)
+        {
+            // Outside of a sweep. What could not be given or completed is found again by one.
+            _knownFailures = _live.SourceFailures;
+            _nextSweep = Math.Min(_nextSweep, _time.GetTimestamp() + Pause());
         }
         return _time.GetTimestamp() >= _nextSweep;
+    }
+
+    /// <summary>A pause after a failure, longer than the one before, in ticks of the clock.</summary>
+    private long Pause()
+    {
+        _pause = _run.Longer(_pause == TimeSpan.Zero ? TimeSpan.FromSeconds(0.5) : _pause);
+        return Ticks(_pause * (0.75 + Random.Shared.NextDouble() / 4));
     }
 
     private async Task BeginSweepAsync()
     {
         await _sweeping.ConfigureAwait(false);
-        _leftSome = false;
+        _leftSome = _leftTold = false;
         _sweeping = Task.Run(() => _run.GuardAsync(SweepAsync), CancellationToken.None);
     }
 
@@ -152,13 +174,15 @@ internal sealed class LiveLister<TRow>
         long began = _time.GetTimestamp(), settled = long.MaxValue;
         var settling = new Dictionary<ulong, long>();
         bool isNew = false, sawAll = true;
-        _live.SourceHasFailed = false;
+        bool hadFailed = _live.SourceFailures != _sweptFailures;
+        int failures = _sweptFailures = _live.SourceFailures;
         _live.SweepBegins();
         try
         {
-            await foreach (SourceFile listed in _source.SweepAsync(_run.Stopping).ConfigureAwait(false))
+            await foreach (SourceFile listed in _source.SweepAsync(_ended).ConfigureAwait(false))
             {
                 SourceFile file = listed;
+                if (_live.Knows(file)) continue;
                 if (file.SettlesIn is { } wait)
                 {
                     long ready = Settling(file, wait, settling);
@@ -170,17 +194,17 @@ internal sealed class LiveLister<TRow>
                     file = file with { DeferReason = null, SettlesIn = null };
                 }
                 if (file.DeferReason is not null || _dispatch.EmptyReason(file) is not null) continue;
-                Taken taken = Enqueue(file, IsFresh(file));
+                Taken taken = Enqueue(file, IsFresh(file), isTold: false);
                 isNew |= taken == Taken.Yes;
                 sawAll &= taken != Taken.NoRoom;
             }
             _settling = settling;
-            if (!_live.SourceHasFailed) _live.Outages.Ended(_source.Name);
+            _live.SourceWorks(listing: true);
         }
         catch (Exception error) when (error is SourceException or OperationCanceledException)
         {
             sawAll = false;
-            if (!_run.Stopping.IsCancellationRequested) _live.SourceFailed(error);
+            if (!_ended.IsCancellationRequested) _live.SourceFailed(error, listing: true);
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {
@@ -190,8 +214,12 @@ internal sealed class LiveLister<TRow>
         {
             _live.SweepEnds(sawAll);
         }
-        _leftSome = !sawAll && !_live.SourceHasFailed;
-        _nextSweep = Next(began, settled, isNew);
+        bool hasFailed = _live.SourceFailures != failures;
+        _leftSome = !sawAll && !hasFailed;
+        _knownFailures = _live.SourceFailures;
+        // A source that lists, and then fails at its files, is not asked all the time either.
+        if (!hasFailed && !hadFailed) _pause = TimeSpan.Zero;
+        _nextSweep = Next(began, settled, isNew, hasFailed);
         _live.Wake();
     }
 
@@ -202,9 +230,9 @@ internal sealed class LiveLister<TRow>
         NoRoom,
     }
 
-    private Taken Enqueue(SourceFile file, bool isFresh)
+    private Taken Enqueue(SourceFile file, bool isFresh, bool isTold)
     {
-        if (!_live.TryTake(file)) return Taken.No;
+        if (!_live.TryTake(file, isTold)) return Taken.No;
         lock (_gate)
         {
             Queue<SourceFile> queue = isFresh ? _fresh : _backlog;
@@ -215,7 +243,6 @@ internal sealed class LiveLister<TRow>
                 return Taken.Yes;
             }
         }
-        _leftSome = true;
         _live.GiveBack(file);
         return Taken.NoRoom;
     }
@@ -235,18 +262,14 @@ internal sealed class LiveLister<TRow>
     /// When to sweep again: after a failure soon, then less often; for a file that settles; otherwise after the usual time. A source that
     /// tells nothing is listed as often as files come.
     /// </summary>
-    private long Next(long began, long settled, bool isNew)
+    private long Next(long began, long settled, bool isNew, bool hasFailed)
     {
         long now = _time.GetTimestamp();
-        if (_live.SourceHasFailed)
-        {
-            _pause = _run.Longer(_pause == TimeSpan.Zero ? TimeSpan.FromSeconds(0.5) : _pause);
-            return now + Ticks(_pause * (0.75 + Random.Shared.NextDouble() / 4));
-        }
-        _pause = TimeSpan.Zero;
+        if (hasFailed) return now + Pause();
         _poll = isNew ? _options.Poll : 1.5 * _poll < 5 * _options.Poll ? 1.5 * _poll : 5 * _options.Poll;
         // A listing costs this machine time, and another one mostly waiting.
         TimeSpan took = _time.GetElapsedTime(began, now), rest = _arrivals is null ? took : (MostOfTime - 1) * took;
+        _earliest = now + Ticks(rest < _options.Sweep ? rest : _options.Sweep);
         return Math.Max(now + Ticks(rest), Math.Min(settled, now + Ticks(_arrivals is null ? _poll : _options.Sweep)));
     }
 
@@ -280,7 +303,7 @@ internal sealed class LiveLister<TRow>
         if (_early.Count > 0) rest = rest < s_soon ? rest : s_soon;
         TimeSpan longest = _waveBegan is null ? _run.Options.StallTimeout / 4 : s_quiet;
         rest = rest < longest ? rest : longest;
-        if (rest > TimeSpan.Zero) await _live.WaitAsync(rest, _run.Stopping).ConfigureAwait(false);
+        if (rest > TimeSpan.Zero) await _live.WaitAsync(rest, _ended).ConfigureAwait(false);
     }
 
     private long Ticks(TimeSpan time) => (long)(time.TotalSeconds * _time.TimestampFrequency);

@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline.Live;
 /// </summary>
 internal sealed class LiveRun : IWatch, IDisposable
 {
-    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestWait = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
@@ -20,12 +20,14 @@ internal sealed class LiveRun : IWatch, IDisposable
     private readonly string _sink;
     private readonly TimeProvider _time;
     private FileKeys _done = new();
-    private FileKeys? _seen;
+    private FileKeys? _seen, _gone;
     private TimeSpan _lag;
     private DateTime _lastCommit;
     private ITimer? _look;
     private long _moved, _movedAt;
     private volatile bool _isReady;
+    private int _sourceFailures;
+    private bool _listingFails, _workFails, _isDisposed;
 
     public LiveRun(IFileSource source, string sink, TimeProvider time)
     {
@@ -45,18 +47,30 @@ internal sealed class LiveRun : IWatch, IDisposable
     }
 
     /// <summary>Takes a file, unless it is done or under way already.</summary>
-    public bool TryTake(SourceFile file)
+    /// <param name="file">The file.</param>
+    /// <param name="isTold">Whether it has just landed. A sweep may still give a file that was taken away since it began.</param>
+    public bool TryTake(SourceFile file, bool isTold)
     {
         ulong key = FileKeys.Of(file);
         lock (_gate)
         {
-            if (_done.Contains(key))
-            {
-                _seen?.Add(key);
-                return false;
-            }
+            if (Knows(key) || (!isTold && _gone?.Contains(key) == true)) return false;
             return _underWay.Add(key);
         }
+    }
+
+    /// <summary>Whether a file that is seen at the source is done or under way.</summary>
+    public bool Knows(SourceFile file)
+    {
+        ulong key = FileKeys.Of(file);
+        lock (_gate) return Knows(key) || _underWay.Contains(key);
+    }
+
+    private bool Knows(ulong key)
+    {
+        if (!_done.Contains(key)) return false;
+        _seen?.Add(key);
+        return true;
     }
 
     /// <summary>Whether a file was taken and has no outcome yet.</summary>
@@ -75,7 +89,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     /// <summary>From now on it is noted which of the files that are done are still at the source.</summary>
     public void SweepBegins()
     {
-        lock (_gate) _seen = new FileKeys();
+        lock (_gate) (_seen, _gone) = (new FileKeys(), new FileKeys());
     }
 
     /// <summary>The whole source was seen: files that are done and were not there are forgotten.</summary>
@@ -84,7 +98,7 @@ internal sealed class LiveRun : IWatch, IDisposable
         lock (_gate)
         {
             if (sawAll && _seen is not null) _done = _seen;
-            _seen = null;
+            _seen = _gone = null;
         }
     }
 
@@ -120,24 +134,42 @@ internal sealed class LiveRun : IWatch, IDisposable
                 if (result.Outcome == FileOutcome.Deferred) continue;
                 if (result.Outcome == FileOutcome.Loaded && _lastCommit - result.File.ModifiedUtc is var lag && lag > _lag) _lag = lag;
                 // What is still there although it should have been taken away, the next sweep finds, and the ledger knows it.
+                if (_source.TakesFiles && isDone) _gone?.Add(key);
                 if (_source.TakesFiles || !isDone) continue;
                 _done.Add(key);
                 _seen?.Add(key);
             }
             isIdle = _underWay.Count == 0;
         }
+        if (isDone && results.Count > 0) SourceWorks(listing: false);
         if (isIdle) Wake();
     }
 
-    public void SourceFailed(Exception error)
+    public void SourceFailed(Exception error) => SourceFailed(error, listing: false);
+
+    /// <summary>The source failed to list, or to give or complete files.</summary>
+    public void SourceFailed(Exception error, bool listing)
     {
+        lock (_gate) (_listingFails, _workFails) = (_listingFails || listing, _workFails || !listing);
         Outages.Began(_source.Name, error.Message);
-        SourceHasFailed = true;
+        Interlocked.Increment(ref _sourceFailures);
         Wake();
     }
 
-    /// <summary>Whether the source has failed since the last sweep began.</summary>
-    public bool SourceHasFailed { get; set; }
+    /// <summary>What had failed works: the outage is over when nothing else fails.</summary>
+    public void SourceWorks(bool listing)
+    {
+        lock (_gate)
+        {
+            if (listing) _listingFails = false;
+            else _workFails = false;
+            if (_listingFails || _workFails) return;
+        }
+        Outages.Ended(_source.Name);
+    }
+
+    /// <summary>How often the source has failed.</summary>
+    public int SourceFailures => Volatile.Read(ref _sourceFailures);
 
     public void SinkFailed(string reason) => Outages.Began(_sink, reason);
 
@@ -148,7 +180,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     {
         lock (_gate)
         {
-            if (_wake.CurrentCount == 0) _wake.Release();
+            if (!_isDisposed && _wake.CurrentCount == 0) _wake.Release();
         }
     }
 
@@ -177,7 +209,7 @@ internal sealed class LiveRun : IWatch, IDisposable
             try
             {
                 bool isReady = await prepare().ConfigureAwait(false);
-                if (isReady) SinkWorks();
+                if (isReady) run.WaitIsOver();
                 _isReady = true;
                 return isReady;
             }
@@ -194,8 +226,8 @@ internal sealed class LiveRun : IWatch, IDisposable
     private void Look(PipelineRun run)
     {
         PipelineProgress now = run.Progress();
-        if (now.Books.FilesDone != _moved || (_isReady && UnderWay == 0) || now.Waiting is not { } what)
-            (_moved, _movedAt) = (now.Books.FilesDone, _time.GetTimestamp());
+        if (now.Moves != _moved || (_isReady && UnderWay == 0) || now.Waiting is not { } what)
+            (_moved, _movedAt) = (now.Moves, _time.GetTimestamp());
         else if (_time.GetElapsedTime(_movedAt) > s_longestWait)
             SinkFailed($"It waits: {what}.");
     }
@@ -220,6 +252,8 @@ internal sealed class LiveRun : IWatch, IDisposable
     public void Dispose()
     {
         _look?.Dispose();
+        // Whoever was left alone may still call.
+        lock (_gate) _isDisposed = true;
         _wake.Dispose();
     }
 }

@@ -68,6 +68,12 @@ internal sealed class KnownFiles(PipelineRun run)
             run.Defer(file, error.Message);
             return null;
         }
+        catch (SourceException error) when (run.Watcher is { } watcher)
+        {
+            watcher.SourceFailed(error);
+            run.Defer(file, error.Message);
+            return null;
+        }
         catch (Exception error) when (Faults.IsForeign(error))
         {
             throw Faults.OfSource(source, $"opening {file.Path}", error);

@@ -66,6 +66,9 @@ internal sealed class PipelineRun : IDisposable
 
     public CancellationToken Leaving => _ending.Leaving;
 
+    /// <summary>Completes when a run that ends early waits for nobody any longer, but closes its row.</summary>
+    public Task HasLeft => _ending.HasLeft;
+
     /// <summary>What the run does, for the stall watchdog.</summary>
     public Func<string> Doing { get; set; } = () => "preparing";
 
@@ -136,6 +139,8 @@ internal sealed class PipelineRun : IDisposable
         Waiting = Volatile.Read(ref _retrying) ?? Volatile.Read(ref _waiting),
         Retries = Volatile.Read(ref _retries),
         Backlog = Backlog(),
+        Moves = Moves,
+        IsPatient = IsPatient,
     };
 
     public PipelineResult Result()
