@@ -99,8 +99,8 @@ internal sealed class SftpHostTests(SshClientKind client)
         {
             Assert.That(undo.ExitCode, Is.Zero, undo.StandardError + undo.StandardOutput);
             Assert.That(
-                Sql.Rows(_folder["readings.db"], "select cast(Value as integer) || ' ' || Path from Reading join ImportedFile using (FileId) "
-                    + "order by TimestampUtc"),
+                Sql.Rows(_folder["readings.db"], "select cast(Value as integer) || ' ' || Path "
+                    + "from Reading join ImportedFile using (FileId) order by TimestampUtc"),
                 Is.EqualTo(how == "--restore" ? new[] { "1 good.csv", "2 good.csv" } : ["1 good.csv", "99 wrong.csv", "99 wrong.csv"]));
             Assert.That(
                 Directory.GetFiles(_folder["inbox/archive"], "*", SearchOption.AllDirectories).Select(path => Path.GetFileName(path)),

@@ -200,7 +200,8 @@ public sealed class SqlServerNewestReadingTests(bool append) : LineageContract
     /// <summary>Removes all rows. The numbers of the files go on.</summary>
     protected override void Clear()
     {
-        foreach (string table in new[] { _database.Map.Name, _database.Options.LedgerTable, _database.Options.RejectTable, _database.Options.OverlapTable })
+        foreach (string table in (string[])
+            [_database.Map.Name, _database.Options.LedgerTable, _database.Options.RejectTable, _database.Options.OverlapTable])
             if (_database.HasTable(table)) _database.Execute($"DELETE FROM {table}");
     }
 }

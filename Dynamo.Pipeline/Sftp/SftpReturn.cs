@@ -19,7 +19,8 @@ internal sealed class SftpArchiveReturn(SftpSource source)
     public async ValueTask<string?> BringBackAsync(SourceFile file, DateTime importedUtc, CancellationToken cancellationToken)
     {
         string home = _place.PathOf(file);
-        return await _return.RunAsync(home, session => BringBackAsync(session, file, importedUtc, home), cancellationToken).ConfigureAwait(false);
+        return await _return.RunAsync(home, session => BringBackAsync(session, file, importedUtc, home), cancellationToken)
+                .ConfigureAwait(false);
     }
 
     private async Task<string?> BringBackAsync(ISftpSession session, SourceFile file, DateTime importedUtc, string home)
@@ -36,7 +37,8 @@ internal sealed class SftpArchiveReturn(SftpSource source)
         {
             string[] names = [.. plain, .. plain.SelectMany(
                 name => Enumerable.Range(1, MostNames).Select(n => SftpPlace.WithTime(name, file.ModifiedUtc, n)))];
-            SftpAttributes?[] looks = await Task.WhenAll(names.Select(name => session.LstatAsync(_place.Encode(name)))).ConfigureAwait(false);
+            SftpAttributes?[] looks = await Task.WhenAll(names.Select(name => session.LstatAsync(_place.Encode(name))))
+            .ConfigureAwait(false);
             int at = Array.FindIndex(looks, look => look is { IsRegular: true } archived && archived.Is(file));
             if (at < 0) return $"it is neither in {_place.Root} nor in {_place.Archive}";
             found = names[at];

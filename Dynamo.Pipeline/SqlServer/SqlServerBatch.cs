@@ -65,8 +65,8 @@ internal sealed class SqlServerBatch<TRow>
             writing = new SqlServerWriting<TRow>(works, _source, _maxBadRows, isContested, connection, cancellationToken);
             await _commit.KeepNumbersAsync(writing).ConfigureAwait(false);
             // Rows of a file that was imported before are in the table.
-            if (await (append && writing.Kept.Count == 0 ? _appending.TryAsync(writing) : _staging.WriteAsync(writing)).ConfigureAwait(false))
-                return [.. works.Select(w => w.Result())];
+            Task<bool> written = append && writing.Kept.Count == 0 ? _appending.TryAsync(writing) : _staging.WriteAsync(writing);
+            if (await written.ConfigureAwait(false)) return [.. works.Select(w => w.Result())];
             if (!_dialect.SurvivesRefusal) SqlConnection.ClearPool(connection);
             return null;
         }

@@ -105,7 +105,8 @@ internal static class SqlServerSchema
     {
         string table = SqlServerText.Quote(options.Schema, options.SchemaTable);
         string ledger = SqlServerText.Quote(options.Schema, options.LedgerTable);
-        return FormattableString.Invariant($"INSERT INTO {table} (Version, LastFileId, {OverlapsFrom}) SELECT {Version}, l.Last, l.Last + 1 ")
+        return FormattableString.Invariant($"INSERT INTO {table} (Version, LastFileId, {OverlapsFrom}) ")
+            + FormattableString.Invariant($"SELECT {Version}, l.Last, l.Last + 1 ")
             + $"FROM (SELECT COALESCE(MAX({LedgerFileColumn}), 0) AS Last FROM {ledger}) AS l WHERE NOT EXISTS (SELECT 1 FROM {table})";
     }
 

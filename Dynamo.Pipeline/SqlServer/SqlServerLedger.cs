@@ -150,7 +150,8 @@ public sealed class SqlServerLedger : ILedger, ILineage
             SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, token).ConfigureAwait(false);
             try
             {
-                Undone undone = await new SqlServerUndo(_db, connection, transaction, token).UndoAsync(map, files, again).ConfigureAwait(false);
+                var undo = new SqlServerUndo(_db, connection, transaction, token);
+            Undone undone = await undo.UndoAsync(map, files, again).ConfigureAwait(false);
                 // If the answer to the last commit was lost, but its files are gone, it happened.
                 if (inDoubt is { Files.Count: > 0 } && undone.Files.Count == 0) return inDoubt;
                 token.ThrowIfCancellationRequested();

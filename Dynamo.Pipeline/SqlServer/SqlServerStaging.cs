@@ -46,7 +46,8 @@ internal sealed class SqlServerStaging<TRow>(
 
     private Task CreateAsync(SqlServerWriting<TRow> writing)
     {
-        IEnumerable<string> kept = writing.Kept.Select(k => (k.Key, k.Value)).Chunk(MostInAList).Select(SqlServerMergeSql<TRow>.KeepNumbers);
+        IEnumerable<string> kept = writing.Kept.Select(k => (k.Key, k.Value)).Chunk(MostInAList)
+            .Select(SqlServerMergeSql<TRow>.KeepNumbers);
         return SqlServerFileNumbers.TakeAsync(db, writing, before: SqlOf(writing).Create + string.Concat(kept));
     }
 

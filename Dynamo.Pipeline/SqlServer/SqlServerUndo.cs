@@ -247,7 +247,8 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
 
     private static string? Text(SqlDataReader row, int at) => row.IsDBNull(at) ? null : row.GetString(at);
 
-    private static string List(IEnumerable<long> numbers) => string.Join(", ", numbers.Select(n => n.ToString(CultureInfo.InvariantCulture)));
+    private static string List(IEnumerable<long> numbers) =>
+        string.Join(", ", numbers.Select(n => n.ToString(CultureInfo.InvariantCulture)));
 
     private static string Quoted(SqlServerDb db, string table) => SqlServerText.Quote(db.Options.Schema, table);
 }

@@ -60,7 +60,8 @@ public sealed class SftpArchiveReturnTests(SshClientKind client) : SftpFolderFix
     }
 
     [Test]
-    public async Task What_is_gone_changed_or_a_link_is_not_brought_back([Values("gone", "changed", "link")] string what, CancellationToken token)
+    public async Task What_is_gone_changed_or_a_link_is_not_brought_back(
+        [Values("gone", "changed", "link")] string what, CancellationToken token)
     {
         SftpSource source = Source(AfterCommit.Archive);
         SourceFile file = await ArchiveAsync(source, "a.csv", "12345", token);
