@@ -9,7 +9,8 @@ namespace Dynamo.Pipeline.Tests;
 [CancelAfter(180_000)]
 internal sealed class WatchUploadTests
 {
-    private const string Program = "/usr/sbin/vsftpd";
+    /// <summary>Installed, or unpacked beside another FTP server.</summary>
+    private static readonly string[] s_programs = ["/usr/sbin/vsftpd", "/opt/vsftpd/usr/sbin/vsftpd"];
 
     // Each upload is a function of the client's script; the file has 40 readings of its own logger.
     private const string Client = """
@@ -53,7 +54,8 @@ internal sealed class WatchUploadTests
     [SetUp]
     public async Task StartServerAsync()
     {
-        if (!File.Exists(Program) || !Environment.IsPrivilegedProcess) External.Missing("needs vsftpd and root (Debian: vsftpd)");
+        string? program = s_programs.FirstOrDefault(File.Exists);
+        if (program is null || !Environment.IsPrivilegedProcess) External.Missing("needs vsftpd and root (Debian: vsftpd)");
         await External.RunAsync("python3", "--version");
         _work = new ScratchFolder();
         _port = LoopbackPort.Next();
@@ -80,7 +82,7 @@ internal sealed class WatchUploadTests
         Directory.CreateDirectory(_work["ftp/inbox"]);
         await External.RunAsync("chown", "ftp", _work["ftp/inbox"]);
         await External.RunAsync("chmod", "755", _work["ftp"]);
-        _server = Process.Start(Program, _work["vsftpd.conf"]);
+        _server = Process.Start(program!, _work["vsftpd.conf"]);
         File.WriteAllText(_work["client.py"], Client);
     }
 
