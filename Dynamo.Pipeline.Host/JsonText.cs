@@ -9,12 +9,17 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal static class JsonText
 {
-    private static readonly JsonWriterOptions s_options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions s_line = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static string Of(Action<Utf8JsonWriter> members)
+    public static string Of(Action<Utf8JsonWriter> members) => Of(members, s_line);
+
+    /// <summary>On lines, for a file that people edit.</summary>
+    public static string ForFile(Action<Utf8JsonWriter> members) => Of(members, s_line with { Indented = true });
+
+    private static string Of(Action<Utf8JsonWriter> members, JsonWriterOptions options)
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, s_options))
+        using (var json = new Utf8JsonWriter(buffer, options))
         {
             json.WriteStartObject();
             members(json);

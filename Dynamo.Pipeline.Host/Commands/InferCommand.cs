@@ -48,7 +48,7 @@ internal sealed class InferCommand : Command, IExamples
         var report = new InferReport(root, proposals, files, others);
         bool json = parsed.GetValue(_json);
         if (json) context.Out.WriteLine(JsonText.Of(report.WriteAll));
-        else if (proposals.Count > 0) context.Out.WriteLine(JsonText.Of(report.WriteSettings));
+        else if (proposals.Count > 0) context.Out.WriteLine(JsonText.ForFile(report.WriteSettings));
         if (!json) report.WriteText(context.Error);
         return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }

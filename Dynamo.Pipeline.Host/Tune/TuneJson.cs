@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Host;
 internal static class TuneJson
 {
     /// <summary>The recommendation, for <c>dynamo run --settings</c>.</summary>
-    public static string Settings(TuningResult result) => JsonText.Of(json => WriteSettings(json, result));
+    public static string Settings(TuningResult result) => JsonText.ForFile(json => WriteSettings(json, result));
 
     public static string Of(TuningResult result, TuneFolder folder, ExitCode code) => JsonText.Of(json =>
     {

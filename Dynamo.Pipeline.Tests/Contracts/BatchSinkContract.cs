@@ -161,7 +161,8 @@ public abstract class BatchSinkContract
         await sink.PrepareAsync(Run(), default);
         LedgerEntry?[] entries = await sink.LookUpAsync([file.File], default);
         Assert.That(Counts(results[0]), Is.EqualTo((0L, 0L, 0L, 2L)));
-        Assert.That(entries[0], Is.EqualTo(new LedgerEntry(FileOutcome.Quarantined, defect)));
+        Assert.That(entries[0], Is.EqualTo(new LedgerEntry(FileOutcome.Quarantined, defect) { ImportedUtc = entries[0]!.ImportedUtc }));
+        Assert.That(entries[0]!.ImportedUtc, Is.EqualTo(DateTime.UtcNow).Within(TimeSpan.FromHours(1)));
         Assert.That(StoredReadings(), Is.Empty);
     }
 
