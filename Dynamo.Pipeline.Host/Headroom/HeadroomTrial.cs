@@ -30,7 +30,7 @@ internal sealed record HeadroomPoint(
     /// <summary>What gave way first.</summary>
     public string Limit => IsSustained ? "" : !IsFed
         ? "the feed: this machine cannot rename files any faster beside the import"
-        : Processors > 0.85 * Math.Max(1, Environment.ProcessorCount - 0.5) ? "the processors"
+        : Processors > 0.5 * Environment.ProcessorCount ? "the processors, of which the feed takes a part, too"
         : "the disk or the database: processors were free";
 }
 

@@ -29,6 +29,10 @@ internal sealed class RowBatcher<TRow> : IDisposable
 #pragma warning restore CA2213
     private readonly ITimer _timer;
     private readonly int _mostRows, _lanes;
+    private readonly Lock _gate = new();
+
+    /// <summary>How many files were sent since the last batch was triggered, about.</summary>
+    private int _waiting;
     private long _rows;
     private long _weight;
     private int _files;
@@ -81,7 +85,11 @@ internal sealed class RowBatcher<TRow> : IDisposable
         _rows += rows;
         _weight += ByteBudget.Weigh(file.File, _run.Options.StreamAbove);
         _streamed = file.IsStreamed;
-        if (_files++ == 0) _timer.Change(_run.Options.BatchWait, _run.Options.BatchWait);
+        _files++;
+        lock (_gate)
+        {
+            if (_waiting++ == 0) _timer.Change(_run.Options.BatchWait, _run.Options.BatchWait);
+        }
     }
 
     private bool IsFull(int more)
@@ -90,13 +98,25 @@ internal sealed class RowBatcher<TRow> : IDisposable
         return _files == options.BatchFiles || _rows + more > _mostRows || _weight > options.BytesInFlight / 2 / _lanes;
     }
 
+    /// <summary>The timer looks until nothing waits. Then it rests, so that a watch costs nothing while nothing lands.</summary>
     private void TriggerWhenFree()
     {
-        if (_batch.OutputCount == 0 && Volatile.Read(ref _writing) == 0) _batch.TriggerBatch();
+        lock (_gate)
+        {
+            if (_waiting == 0)
+            {
+                _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                return;
+            }
+            if (_batch.OutputCount > 0 || Volatile.Read(ref _writing) > 0) return;
+            _waiting = 0;
+        }
+        _batch.TriggerBatch();
     }
 
     private void Trigger()
     {
+        lock (_gate) _waiting = 0;
         _batch.TriggerBatch();
         (_rows, _weight, _files) = (0, 0, 0);
     }
