@@ -42,6 +42,7 @@ internal sealed class InjectedFaultTests
         return AllAsync(Count(some, some, many), folder => OnServer(folder, client), sideBySide: 3, token);
     }
 
+    [Soak]
     [TestCase("retry, archive, again: stat quarantine 1 1 5"), TestCase("retry, archive, again: stat inbox 3 1 5"), CancelAfter(300_000)]
     [TestCase("retry, keep, again: stat quarantine 1 1 13")]
     public async Task A_quarantine_that_cannot_be_looked_at_is_not_an_empty_one(string scenario, CancellationToken token)
@@ -51,6 +52,7 @@ internal sealed class InjectedFaultTests
         Assert.That(text, Is.Empty);
     }
 
+    [Soak]
     [TestCase("run, keep, again: stat quarantine 2 2 13"), TestCase("run, archive: stat quarantine 2 1 13"), CancelAfter(300_000)]
     public async Task A_name_in_quarantine_that_cannot_be_looked_at_is_neither_free_nor_taken(string scenario, CancellationToken token)
     {

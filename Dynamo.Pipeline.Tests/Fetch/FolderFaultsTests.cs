@@ -45,8 +45,41 @@ public sealed class FolderFaultsTests
             Opening(new IOException("Too many open files", TooManyOpenFiles)),
             Is.TypeOf<SourceException>().With.Message.Contains("ulimit -n"));
 
+    [Test, Platform("Linux")]
+    public async Task A_folder_that_goes_away_while_its_files_are_archived_is_not_made_anew()
+    {
+        using var work = new ScratchFolder();
+        string inbox = Directory.CreateDirectory(work["inbox"]).FullName;
+        await System.IO.File.WriteAllTextAsync(work["inbox/a.csv"], "12345");
+        var options = new FolderSourceOptions { SettleTime = TimeSpan.Zero, AfterCommit = AfterCommit.Archive };
+        VanishingDisk? disk = null;
+        await using var source = new FolderSource(inbox, options, root => disk = new VanishingDisk(root));
+        SourceFile file = (await source.ListAsync(default).ToListAsync()).Single();
+        disk!.Vanishes = true;
+
+        await source.CompleteAsync([new CompletedFile(file, null)], default);
+
+        Assert.That(Directory.Exists(inbox), Is.False, "what is mounted there again would hide it, and a watch would take it for an inbox");
+        Assert.That(work.Files().Single(), Does.StartWith("inbox-away/archive/").And.EndsWith("/a.csv"));
+    }
+
     private static Exception Opening(Exception error, string? root = null) =>
         FolderFaults.Opening(new FolderPlace(root ?? Path.GetTempPath(), new FolderSourceOptions()), File, error);
+
+    /// <summary>A folder that is moved away as soon as somebody works in it.</summary>
+    private sealed class VanishingDisk(string root) : LinuxDisk(root)
+    {
+        private readonly string _root = root;
+
+        public bool Vanishes { get; set; }
+
+        public override HeldFolder Hold(string path)
+        {
+            HeldFolder held = base.Hold(path);
+            if (Vanishes && path == _root && Directory.Exists(_root)) Directory.Move(_root, _root + "-away");
+            return held;
+        }
+    }
 
     /// <summary>A network share whose handles are stale once its folder is read.</summary>
     private sealed class StaleDisk(string root) : LinuxDisk(root)

@@ -215,6 +215,7 @@ public sealed class SqliteLineageCommandTests : LineageCommandContract
 }
 
 /// <summary>The commands over SQL Server, in the words that they use over SQLite.</summary>
+[Soak]
 public sealed class SqlServerLineageCommandTests : LineageCommandContract
 {
     private SqlServerTestDatabase _database = null!;

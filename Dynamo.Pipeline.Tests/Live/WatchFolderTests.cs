@@ -216,6 +216,45 @@ public sealed class WatchFolderTests
     }
 
     [Test]
+    public async Task A_database_that_is_replaced_while_it_is_open_ends_it_so_that_its_next_start_opens_the_new_one()
+    {
+        await using var watched = new Watched();
+        await watched.StartAsync();
+        watched.Land(1);
+        await watched.UntilReadingsAsync(1);
+        File.Move(watched.Database, watched.Database + ".old");
+        await File.WriteAllTextAsync(watched.Database, "");
+        watched.Land(1);
+        Assert.That(
+            async () => await watched.UntilAsync(() => false, "an end"),
+            Throws.TypeOf<SinkException>().With.Message.Contains("was deleted or replaced"));
+        Assert.That(Directory.GetFiles(watched.Inbox), Has.Length.EqualTo(1), "not loaded, not archived");
+    }
+
+    [Test]
+    public async Task One_file_that_cannot_be_taken_away_keeps_no_other_at_the_source()
+    {
+        await using var watched = new Watched();
+        Directory.CreateDirectory(Path.Join(watched.Inbox, "a"));
+        Directory.CreateDirectory(Path.Join(watched.Inbox, "b"));
+        Directory.CreateDirectory(Path.Join(watched.Inbox, "archive"));
+        // Where the files of the first folder would go, there is a file.
+        await File.WriteAllTextAsync(Path.Join(watched.Inbox, "archive", "a"), "");
+        watched.Land(3, "a");
+        watched.Land(3, "b");
+        watched.Start(folder: o => o with { Recursive = true, SettleTime = TimeSpan.Zero });
+        await watched.UntilAsync(() => Directory.GetFiles(Path.Join(watched.Inbox, "b")).Length == 0, "the others are archived");
+        await watched.UntilAsync(() => watched.Events.OfType<OutageBegan>().Any(), "it is told");
+        File.Delete(Path.Join(watched.Inbox, "archive", "a"));
+        await watched.UntilAsync(() => Directory.GetFiles(Path.Join(watched.Inbox, "a")).Length == 0, "all are archived");
+        await watched.UntilAsync(() => watched.Events.OfType<OutageEnded>().Any(), "its end is told");
+
+        PipelineResult result = await watched.StopAsync();
+
+        Assert.That(result.Books, Has.Property("Loaded").EqualTo(6));
+    }
+
+    [Test]
     public async Task The_row_of_the_run_follows_the_commits_and_tells_how_far_a_killed_watch_came()
     {
         await using var watched = new Watched();

@@ -20,7 +20,7 @@ internal sealed class SftpArchiveReturn(SftpSource source)
     {
         string home = _place.PathOf(file);
         return await _return.RunAsync(home, session => BringBackAsync(session, file, importedUtc, home), cancellationToken)
-                .ConfigureAwait(false);
+            .ConfigureAwait(false);
     }
 
     private async Task<string?> BringBackAsync(ISftpSession session, SourceFile file, DateTime importedUtc, string home)
@@ -38,7 +38,7 @@ internal sealed class SftpArchiveReturn(SftpSource source)
             string[] names = [.. plain, .. plain.SelectMany(
                 name => Enumerable.Range(1, MostNames).Select(n => SftpPlace.WithTime(name, file.ModifiedUtc, n)))];
             SftpAttributes?[] looks = await Task.WhenAll(names.Select(name => session.LstatAsync(_place.Encode(name))))
-            .ConfigureAwait(false);
+                .ConfigureAwait(false);
             int at = Array.FindIndex(looks, look => look is { IsRegular: true } archived && archived.Is(file));
             if (at < 0) return $"it is neither in {_place.Root} nor in {_place.Archive}";
             found = names[at];

@@ -82,7 +82,7 @@ internal sealed class SqliteDb : IDisposable
         if (SqliteNative.HasMoved(Handle))
             throw new SinkException(
                 $"The database {Path} was deleted or replaced by another file while it was open: nothing more is written. Put it back "
-                    + "if you can, and run again.");
+                    + "if you can, and run again.") { IsFinal = true };
         Execute("COMMIT", doing);
     }
 

@@ -12,6 +12,7 @@ public abstract class SftpFolderFixture(SshClientKind client)
     [OneTimeSetUp]
     public void StartServer()
     {
+        if (client == SshClientKind.Managed) SoakAttribute.Require();
         _scratch = new ScratchFolder();
         if (client == SshClientKind.Managed) _sshd = new Sshd(_scratch.Path);
     }

@@ -33,6 +33,12 @@ public sealed class SinkException : PipelineException
     /// again until somebody has mended it. Default false. Once it has begun, a watch tries again after any error.
     /// </summary>
     public bool IsOutage { get; init; }
+
+    /// <summary>
+    /// Whether no repetition can help, as what was opened is not there any more: a watch ends, so that its next start opens what is there
+    /// now. Default false.
+    /// </summary>
+    public bool IsFinal { get; init; }
 }
 
 /// <summary>Another run holds the same source and sink.</summary>

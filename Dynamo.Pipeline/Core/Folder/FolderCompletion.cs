@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Dynamo.Pipeline.Files;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Win32.SafeHandles;
@@ -16,19 +17,36 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
     /// </summary>
     private const int MostNames = 10_000;
 
-    /// <summary>Deals with files, folder by folder.</summary>
+    /// <summary>With so many files that cannot be dealt with, it is the disk that fails.</summary>
+    private const int MostFailures = 100;
+
+    /// <summary>
+    /// Deals with files, folder by folder. One that cannot be dealt with does not keep the others where they are: the first error is thrown
+    /// at the end.
+    /// </summary>
     public void Complete(IReadOnlyList<CompletedFile> files, CancellationToken cancellationToken)
     {
         using var held = new HeldFolders(place, disk);
         DateTime now = options.TimeProvider.GetUtcNow().UtcDateTime;
         IEnumerable<CompletedFile> ordered =
             options.Recursive ? files.OrderBy(file => FileNames.FolderOf(file.File.Path), StringComparer.Ordinal) : files;
+        ExceptionDispatchInfo? first = null;
+        int failures = 0;
         foreach (CompletedFile file in ordered)
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (file.Defect is null && options.AfterCommit == AfterCommit.Keep) continue;
-            Complete(held, file, now);
+            try
+            {
+                Complete(held, file, now);
+            }
+            catch (SourceException error)
+            {
+                first ??= ExceptionDispatchInfo.Capture(error);
+                if (++failures == MostFailures) break;
+            }
         }
+        first?.Throw();
     }
 
     private void Complete(HeldFolders held, CompletedFile completed, DateTime now)

@@ -149,7 +149,9 @@ internal sealed class HeldFolders(FolderPlace place, FolderDisk disk) : IDisposa
 
     private HeldFolder BelowOwn(string path, string option, string day, string below)
     {
-        if (!Directory.Exists(Path.GetDirectoryName(path) ?? path)) Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        // Never the source's own folder or one below it by its path: if that is unmounted now, another one would be made in its place.
+        if (place.NamesBelow(path) is null && Path.GetDirectoryName(path) is { } parent && !Directory.Exists(parent))
+            Directory.CreateDirectory(parent);
         HeldFolder own = Own(path, option, (folder, name) => folder.Make(name, Root))!;
         try
         {

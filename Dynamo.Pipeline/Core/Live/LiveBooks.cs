@@ -13,9 +13,8 @@ internal sealed class LiveBooks<TRow> : IAsyncDisposable
 #pragma warning disable CA2213 // A sink that was left alone may still ask it. It has no timer.
     private readonly CancellationTokenSource _ended = new();
 #pragma warning restore CA2213
-    private readonly Task _reporting;
-
     private readonly PipelineRun _run;
+    private readonly Task _reporting;
 
     public LiveBooks(IBatchSink<TRow> sink, PipelineRun run, LiveRun live)
     {

@@ -29,23 +29,28 @@ internal sealed class LiveLister<TRow>
     private readonly FileDispatch<TRow> _dispatch;
     private readonly WatchOptions _options;
     private readonly TimeProvider _time;
+    // What waits. Arrivals and sweeps add to it, the lister takes from it.
     private readonly Lock _gate = new();
     private readonly Queue<SourceFile> _fresh = new(), _backlog = new();
+    private bool _leftSome, _leftTold;
+
+    // What was told while the same file was being dealt with.
     private readonly List<SourceFile> _early = [];
     private long _earlySince;
-    private Dictionary<ulong, long> _settling = [];
+
+    // When the source is swept. A sweep runs beside the lister, which reads these only when none is under way.
     private IArrivals? _arrivals;
+    private CancellationToken _ended;
     private Task _sweeping = Task.CompletedTask;
-    private long _nextSweep;
+    private Dictionary<ulong, long> _settling = [];
+    private long _nextSweep, _earliest;
     private TimeSpan _poll, _pause;
-    private bool _leftSome;
+    private int _knownFailures, _sweptFailures;
+
+    // The wave that is under way.
     private RunBooks _before = new();
     private long? _waveBegan;
     private long _offered;
-    private CancellationToken _ended;
-    private int _knownFailures, _sweptFailures;
-    private bool _leftTold;
-    private long _earliest;
 
     public LiveLister(IFileSource source, PipelineRun run, LiveRun live, FileDispatch<TRow> dispatch, WatchOptions options)
     {
@@ -269,7 +274,8 @@ internal sealed class LiveLister<TRow>
         _poll = isNew ? _options.Poll : 1.5 * _poll < 5 * _options.Poll ? 1.5 * _poll : 5 * _options.Poll;
         // A listing costs this machine time, and another one mostly waiting.
         TimeSpan took = _time.GetElapsedTime(began, now), rest = _arrivals is null ? took : (MostOfTime - 1) * took;
-        _earliest = now + Ticks(rest < _options.Sweep ? rest : _options.Sweep);
+        // What was missed is looked for sooner: a folder that is gone is not noticed otherwise.
+        _earliest = now + Ticks(rest < _options.Poll ? rest : _options.Poll);
         return Math.Max(now + Ticks(rest), Math.Min(settled, now + Ticks(_arrivals is null ? _poll : _options.Sweep)));
     }
 

@@ -144,7 +144,8 @@ internal sealed class BatchWriter<TRow>(
         options.RetryFor == Timeout.InfiniteTimeSpan
         || options.TimeProvider.GetElapsedTime(context.Properties.GetValue(s_failing, 0)) < options.RetryFor;
 
-    /// <summary>A watch tries again whatever the sink says: somebody may free the disk or give the right.</summary>
+    /// <summary>A watch tries again nearly whatever the sink says: somebody may free the disk or give the right.</summary>
     private static bool IsWorthARetry(PipelineRun run, Exception error) =>
-        error is UnreadableFileException || (error is SinkException failed && (failed.IsTransient || run.Watcher is not null));
+        error is UnreadableFileException
+        || (error is SinkException failed && (failed.IsTransient || (run.Watcher is not null && !failed.IsFinal)));
 }
