@@ -123,6 +123,42 @@ internal sealed class WatchHostTests
         });
     }
 
+    [Test, Platform("Linux")]
+    public async Task Told_to_read_its_settings_again_it_refuses_wrong_ones_by_name_and_takes_good_ones(CancellationToken token)
+    {
+        Directory.CreateDirectory(_work["other"]);
+        File.WriteAllText(_work["d.json"], """{ "source": "inbox", "sink": "sqlite:r.db" }""");
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            "exec \"$0\" \"$@\" > out 2> err", ["watch", "--config", "d.json", "--for", "20m"],
+            async process =>
+            {
+                await UntilAsync(() => Said("out").Contains("Watching", StringComparison.Ordinal), token);
+                File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "after": "sell" }""");
+                DynamoProcess.HangUp(process);
+                await UntilAsync(() => Said("err").Contains("after: found 'sell'", StringComparison.Ordinal), token);
+                Land(0, 2);
+                await UntilAsync(() => Count() == 2, token);
+
+                File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "settle": "0" }""");
+                DynamoProcess.HangUp(process);
+                await UntilAsync(() => Said("out").Contains($"Watching folder:{_work["other"]}", StringComparison.Ordinal), token);
+                File.WriteAllText(_work["other/o.csv"], "logger,channel,timestamp,value\nO,p,2025-01-01T00:00:00Z,2\n");
+                await UntilAsync(() => Count() == 3, token);
+                DynamoProcess.Terminate(process);
+            },
+            _work.Path, token);
+        Assert.Multiple(() =>
+        {
+            Assert.That(ended.ExitCode, Is.Zero, Said("err"));
+            Assert.That(Said("err"), Does.Contain("The settings are not taken").And.Contain("The settings are read again"));
+            Assert.That(Count("ImportRun"), Is.EqualTo(2));
+            using SqliteConnection connection = Open();
+            Assert.That(connection.Query<string>("SELECT Outcome FROM ImportRun"), Has.All.EqualTo("completed"));
+        });
+
+        string Said(string file) => File.Exists(_work[file]) ? File.ReadAllText(_work[file]) : "";
+    }
+
     [Test]
     public async Task Killed_again_and_again_while_files_land_it_loads_and_archives_every_file_once(CancellationToken token)
     {
