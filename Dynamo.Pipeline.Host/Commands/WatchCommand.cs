@@ -95,7 +95,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         await using IWatchReport report = to;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
         await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
-        await using HourlyPruning pruning = HourlyPruning.Beside(settings, context.Error);
+        await using HourlyPruning pruning = HourlyPruning.Beside(settings, Console.Error);
         try
         {
             PipelineResult result = await FilePipeline
@@ -136,13 +136,12 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
     {
         private readonly Lock _gate = new();
         private readonly Func<HostSettings> _read;
-        private readonly TextWriter _to;
         private CancellationTokenSource? _watch;
         private HostSettings? _next;
 
         public SettingsAgain(Func<HostSettings> read, CommandContext context)
         {
-            (_read, _to) = (read, context.Error);
+            _read = read;
             context.OnHangUp(Read);
         }
 
@@ -187,12 +186,12 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
                 try
                 {
                     _next = _read();
-                    _to.WriteLine($"{now} The settings are read again: what is under way is written, then they hold.");
+                    Console.Error.WriteLine($"{now} The settings are read again: what is under way is written, then they hold.");
                     _watch.Cancel();
                 }
                 catch (SettingsException error)
                 {
-                    _to.WriteLine($"{now} The settings are not taken, and those of before still hold. {Secret.Free(error.Message)}");
+                    Console.Error.WriteLine($"{now} The settings are not taken, and those of before still hold. {Secret.Free(error.Message)}");
                 }
             }
         }

@@ -133,10 +133,9 @@ internal sealed class FileReader<TRow>(
         {
             throw Faults.OfSource(source, $"opening {file.Path}", error);
         }
-        catch (SourceException error) when (run.Watcher is { } watch)
+        catch (SourceException error) when (run.Watcher is not null)
         {
-            watch.SourceFailed(error);
-            run.Defer(file, error.Message);
+            run.DeferInOutage(file, error);
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
