@@ -82,5 +82,6 @@ static int Number(string[] args, int index, int otherwise)
     if (args.Length <= index) return otherwise;
     return int.TryParse(args[index], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0
         ? number
-        : throw new BenchmarkException($"'{args[index]}' stands where a number from 1 belongs. Without arguments, this program prints its usage.");
+        : throw new BenchmarkException($"'{args[index]}' stands where a number from 1 belongs. "
+            + "Without arguments, this program prints its usage.");
 }
