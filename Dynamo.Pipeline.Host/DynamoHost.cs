@@ -29,7 +29,7 @@ internal static class DynamoHost
                 ProcessTerminationTimeout = null, // StopSignals handles the signals: it knows how long the command may take to stop.
                 Output = context.Out,
                 Error = context.Error,
-            });
+            }, CancellationToken.None);
             answer.Give();
             bool isLost = output.Lost is not null && Console.IsOutputRedirected;
             return isLost ? ReportLost(output.Lost!, (ExitCode)code, parsed.CommandResult.Command) : (ExitCode)code;
