@@ -164,14 +164,18 @@ public sealed class LinuxFolderTests
             List<SourceFile> files = ListAsync(source).GetAwaiter().GetResult();
             Assert.That(files.Single(file => file.Path == "locked").DeferReason, Does.Contain("cannot be listed"));
             SourceFile unreadable = files.Single(file => file.Path == "a.csv");
-            var bad = Assert.Throws<BadFileException>(() => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
-            Assert.That(bad!.Defect.Remedy, Is.Not.Null);
+            var bad = Assert.Throws<UnreadableFileException>(
+                () => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
+            Assert.That(bad!.Defect!.Remedy, Is.Not.Null);
             var error = Assert.Throws<SourceException>(
                 () => source.CompleteAsync([new CompletedFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
             Assert.That(error!.Message, Does.Contain("permission"));
         });
-        File.SetUnixFileMode(_inbox.Path, UnixFileMode.None);
-        await AsNobodyAsync(() => Assert.Throws<SourceException>(() => ListAsync(source).GetAwaiter().GetResult()));
+        foreach (UnixFileMode mode in new[] { UnixFileMode.None, UnixFileMode.UserRead | UnixFileMode.OtherRead })
+        {
+            File.SetUnixFileMode(_inbox.Path, mode);
+            await AsNobodyAsync(() => Assert.Throws<SourceException>(() => ListAsync(source).GetAwaiter().GetResult(), $"{mode}"));
+        }
         File.SetUnixFileMode(_inbox.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.SetUnixFileMode(_inbox["locked"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }

@@ -139,11 +139,21 @@ internal sealed class FileReader<TRow>(
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
-        catch (Exception error) when (error is FileChangedException or UnreadableFileException)
+        catch (FileChangedException error)
         {
-            if (error is FileChangedException || !run.Unreadable.Keeps(file, error)) run.Defer(file, error.Message);
+            run.Defer(file, error.Message);
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
+        }
+        catch (UnreadableFileException error)
+        {
+            bool isKept = run.Unreadable.Keeps(file, error, out defect);
+            if (defect is null)
+            {
+                if (!isKept) run.Defer(file, error.Message);
+                budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+                return null;
+            }
         }
         var result = new FileRows<TRow>(file, rows)
         {
