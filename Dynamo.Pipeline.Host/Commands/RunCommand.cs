@@ -75,7 +75,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    /// <summary>One pass over each of several sources. One that fails leaves the others alone; the exit code is that of the worst.</summary>
+    /// <summary>One pass over each of several sources. One that fails leaves the others alone; the worst exit code counts.</summary>
     private async Task<ExitCode> RunEachAsync(HostSettings settings, ParseResult parsed, CommandContext context)
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), dryRun = parsed.GetValue(_dryRun);

@@ -47,7 +47,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    /// <summary>Finds what can be found without a source or a sink, so that a watch is not stopped for settings that end the next one.</summary>
+    /// <summary>Finds what can be found without source and sink, so that a watch is not stopped for settings that end the next one.</summary>
     /// <exception cref="SettingsException">Something is wrong.</exception>
     private static HostSettings Checked(HostSettings settings)
     {
@@ -191,7 +191,8 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
                 }
                 catch (SettingsException error)
                 {
-                    Console.Error.WriteLine($"{now} The settings are not taken, and those of before still hold. {Secret.Free(error.Message)}");
+                    Console.Error.WriteLine(
+                        $"{now} The settings are not taken, and those of before still hold. {Secret.Free(error.Message)}");
                 }
             }
         }

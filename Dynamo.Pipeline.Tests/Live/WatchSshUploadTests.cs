@@ -37,7 +37,8 @@ internal sealed class WatchSshUploadTests
         Assert.That((rest.ExitCode, before < Readings), Is.EqualTo((0, true)), $"{before} readings before the rest came");
         await Task.WhenAll(slow, renamed);
         await watched.UntilAsync(
-            () => watched.Readings() == 3 * Readings && watched.Scalar<double>("SELECT sum(Value) FROM Reading") == 3 * 780, "all readings");
+            () => watched.Readings() == 3 * Readings && watched.Scalar<double>("SELECT sum(Value) FROM Reading") == 3 * 780,
+            "all readings");
 
         PipelineResult result = await watched.StopAsync();
 

@@ -26,7 +26,8 @@ internal sealed class DeferredFiles(TimeProvider time)
     }
 
     /// <summary>Something is wrong with this file.</summary>
-    public void Add(ulong key) => Add(key, static pause => pause == TimeSpan.Zero ? s_first : 2 * pause < s_longest ? 2 * pause : s_longest);
+    public void Add(ulong key) =>
+        Add(key, static pause => pause == TimeSpan.Zero ? s_first : 2 * pause < s_longest ? 2 * pause : s_longest);
 
     /// <summary>The source gives no file at present, which says nothing about this one.</summary>
     public void AddInOutage(ulong key) => Add(key, static _ => TimeSpan.Zero);
