@@ -45,7 +45,7 @@ internal sealed class ExtendingTests
         await using var north = new MemorySource(new Dictionary<string, string> { ["a.csv"] = Good, ["b.csv"] = Bad });
         FilePipeline<Reading> pipeline = FilePipeline.From(north).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink);
         await pipeline.RunAsync(cancellationToken: token).WaitAsync(token);
-        OwnLedger ledger = sink.Ledger;
+        var ledger = new OwnLedger(sink);
 
         QuarantinedEntry bad = (await ledger.QuarantinedAsync(north.Name, 10, token)).Single();
         LedgerTotals totals = await ledger.TotalsAsync(null, token);

@@ -1,9 +1,11 @@
 using Dynamo.Pipeline;
 
-/// <summary>A sink of your own: the latest value of each channel, in memory, with its ledger.</summary>
+/// <summary>A sink of your own: the latest value of each channel, in memory, with its ledger. The lock is its transaction.</summary>
 internal sealed class LatestValues : IBatchSink<Reading>
 {
-    public OwnLedger Ledger { get; } = new();
+    public Dictionary<(string Source, SourceFile File), (FileResult Result, DateTime AtUtc)> Ledger { get; } = [];
+
+    public List<ImportedRun> Runs { get; } = [];
 
     public Dictionary<(string Logger, string Channel), Reading> Latest { get; } = [];
 
@@ -13,13 +15,14 @@ internal sealed class LatestValues : IBatchSink<Reading>
 
     public ValueTask PrepareAsync(RunStart run, CancellationToken cancellationToken)
     {
-        lock (Ledger.Transaction) Ledger.Begin(run);
+        lock (Ledger)
+            Runs.Add(new ImportedRun(Runs.Count + 1, run.Source, run.StartedUtc, null, "running", run.Host, new RunBooks()));
         return ValueTask.CompletedTask;
     }
 
     public ValueTask<LedgerEntry?[]> LookUpAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {
-        lock (Ledger.Transaction) return ValueTask.FromResult(files.Select(Ledger.Find).ToArray());
+        lock (Ledger) return ValueTask.FromResult(files.Select(Find).ToArray());
     }
 
     public async ValueTask<FileResult[]> WriteAsync(IReadOnlyList<FileRows<Reading>> files, CancellationToken cancellationToken)
@@ -32,7 +35,7 @@ internal sealed class LatestValues : IBatchSink<Reading>
 
     public ValueTask EndRunAsync(RunOutcome outcome, RunBooks books, CancellationToken cancellationToken)
     {
-        lock (Ledger.Transaction) Ledger.End(outcome, books);
+        lock (Ledger) Runs[^1] = Runs[^1] with { EndedUtc = Now, Outcome = outcome.ToString().ToLowerInvariant(), Books = books };
         return ValueTask.CompletedTask;
     }
 
@@ -51,13 +54,18 @@ internal sealed class LatestValues : IBatchSink<Reading>
         FileResult result = file.Defect is { } defect
             ? new FileResult(file.File, FileOutcome.Quarantined) { Defect = defect, Rejected = file.RowsRead }
             : new FileResult(file.File, FileOutcome.Loaded) { Inserted = good, Rejected = rejected };
-        lock (Ledger.Transaction)
+        lock (Ledger)
         {
-            if (!Ledger.TryAdd(result)) return new FileResult(file.File, FileOutcome.AlreadyLoaded);
+            if (!Ledger.TryAdd((Runs[^1].Source, file.File), (result, Now))) return new FileResult(file.File, FileOutcome.AlreadyLoaded);
             foreach (Reading row in result.Outcome == FileOutcome.Loaded ? latest.Values.ToArray() : []) Keep(Latest, row);
             return result;
         }
     }
+
+    private LedgerEntry? Find(SourceFile file) =>
+        Ledger.TryGetValue((Runs[^1].Source, file), out var known) ? new LedgerEntry(known.Result.Outcome, known.Result.Defect) : null;
+
+    private static DateTime Now => TimeProvider.System.GetUtcNow().UtcDateTime;
 
     private static void Keep(Dictionary<(string, string), Reading> latest, Reading row)
     {

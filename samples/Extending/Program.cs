@@ -19,7 +19,7 @@ PipelineResult result = await FilePipeline.From(source)
     .RunAsync();
 
 Console.WriteLine(result.Books);
-Console.WriteLine(await sink.Ledger.TotalsAsync(source.Name));
+Console.WriteLine(await new OwnLedger(sink).TotalsAsync(source.Name));
 foreach (Reading reading in sink.Latest.Values)
     Console.WriteLine(FormattableString.Invariant($"{reading.Logger} {reading.Channel} {reading.Value}"));
 
