@@ -65,7 +65,7 @@ internal sealed class UnreadableFileTests
         PipelineResult result = await RunAsync(source, token, streamed ? 0 : 1000);
 
         Assert.That((result.Books.Loaded, result.Books.Deferred, result.Books.Quarantined), Is.EqualTo((18, 0, 2)));
-        Assert.That(result.Notable.First().Defect!.Problem, Is.EqualTo("no permission"));
+        Assert.That(result.Notable[0].Defect!.Problem, Is.EqualTo("no permission"));
     }
 
     [Test]
