@@ -83,7 +83,8 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
             Write(context.Out, returned, imported, mayComeAgain: !again && settings.Folder.AfterCommit == AfterCommit.Keep);
         // A file that was named and is not there: somebody should look at the name.
         bool isNamed = undone.Files.Count > 0 || chosen.Paths is null;
-        bool isWell = isNamed && returned.All(file => file.Obstacle is null) && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
+        bool isWell = isNamed && returned.All(file => file.Obstacle is null)
+            && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
         return (int)(isWell ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 

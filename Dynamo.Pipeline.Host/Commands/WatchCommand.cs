@@ -47,7 +47,9 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         }
     }
 
-    /// <summary>Finds what can be found without source and sink, so that a watch is not stopped for settings that end the next one.</summary>
+    /// <summary>
+    /// Finds what can be found without source and sink, so that a watch is not stopped for settings that end the next one.
+    /// </summary>
     /// <exception cref="SettingsException">Something is wrong.</exception>
     private static HostSettings Checked(HostSettings settings)
     {
