@@ -21,8 +21,11 @@ internal sealed record HeadroomPoint(
 {
     private static readonly TimeSpan s_keepsUp = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a file waits until the watch may see it as whole, however fast it is: on a server, for the next listing.</summary>
+    public TimeSpan Unseen { get; init; }
+
     /// <summary>Whether the watch kept up: files were committed as fast as they came.</summary>
-    public bool IsSustained => Drained < s_keepsUp && LastLag < s_keepsUp + 2 * MedianLag && IsFed;
+    public bool IsSustained => Drained < s_keepsUp + Unseen && LastLag < s_keepsUp + 2 * MedianLag && IsFed;
 
     /// <summary>Whether the feed itself kept up.</summary>
     public bool IsFed => Late < s_keepsUp;
@@ -105,7 +108,10 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
         if (result.Books.Loaded < files) last = Math.Max(last, ended + s_patience.Ticks);
         return new HeadroomPoint(
             loggers, rate, files, Quantile(lag, 0.5), Quantile(lag, 0.99), Quantile(lag[(int)(files * 3 / 4)..], 0.5),
-            TimeSpan.FromTicks(last - ended), late, processors, Environment.WorkingSet);
+            TimeSpan.FromTicks(last - ended), late, processors, Environment.WorkingSet)
+        {
+            Unseen = settings.Remote is { } server ? settings.Watch.Poll + server.SettleTime : TimeSpan.Zero,
+        };
     }
 
     private async Task<(long Begun, TimeSpan Late)> FeedAsync(

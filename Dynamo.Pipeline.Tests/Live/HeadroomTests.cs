@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -23,6 +24,19 @@ internal sealed class HeadroomTests
             Assert.That(File.ReadAllText(work["page.html"]), Does.Contain("<svg").And.Contain("4,500 loggers"));
             Assert.That(work.Files(), Is.EqualTo(new[] { "page.html" }));
         });
+    }
+
+    [Test]
+    public void Files_that_wait_for_the_next_listing_of_a_server_are_not_behind()
+    {
+        HeadroomPoint folder = Point(drained: 7, lag: 4);
+        HeadroomPoint server = folder with { Unseen = TimeSpan.FromSeconds(10) };
+        Assert.That((folder.IsSustained, server.IsSustained), Is.EqualTo((false, true)));
+        Assert.That((server with { Drained = TimeSpan.FromSeconds(12) }).IsSustained, Is.False);
+
+        static HeadroomPoint Point(int drained, int lag) => new(
+            1000, 1, 100, TimeSpan.FromSeconds(lag), TimeSpan.FromSeconds(8), TimeSpan.FromSeconds(lag), TimeSpan.FromSeconds(drained),
+            TimeSpan.Zero, 0.1, 0);
     }
 
     [Test]
