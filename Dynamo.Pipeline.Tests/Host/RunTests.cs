@@ -150,7 +150,7 @@ internal sealed class RunTests
     public async Task A_second_run_at_the_same_time_exits_5(CancellationToken token)
     {
         using Process first = HoldOpen();
-        await UntilAsync(() => Directory.EnumerateFiles(_folder.Path, "*.lock").Any(), token);
+        await UntilAsync(IsUnderWay, token);
 
         DynamoResult second = await _folder.RunAsync(token, "run", "--source", "inbox", "--sink", "sqlite:readings.db");
 
