@@ -37,7 +37,7 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
             context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files, open)));
         else
             CheckReport.Write(context.Out, settings, store, database, trial, files, open);
-        bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0);
+        bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0 && file.Collided == 0);
         return (int)(isGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 }
