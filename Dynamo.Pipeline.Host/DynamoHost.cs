@@ -8,14 +8,17 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal static class DynamoHost
 {
-    public static async Task<ExitCode> MainAsync(string[] args)
+    /// <param name="args">The arguments.</param>
+    /// <param name="stopping">Stops it as a signal does.</param>
+    public static async Task<ExitCode> MainAsync(string[] args, CancellationToken stopping = default)
     {
         Console.SetError(new TerminalWriter(Console.Error));
         var output = new TerminalWriter(Console.Out);
         Console.SetOut(output);
         using var answer = new Answer(output, CommandLine.WantsJson(args), isLive: args is [WatchCommand.Word, ..]);
         using var signals = new StopSignals(answer.GiveUp);
-        var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.Stopping);
+        using CancellationTokenRegistration stops = stopping.Register(signals.Stop);
+        var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.OnHangUp, signals.Stopping);
         ParseResult parsed = CommandLine.Parse(args, context);
         try
         {
@@ -26,7 +29,7 @@ internal static class DynamoHost
                 ProcessTerminationTimeout = null, // StopSignals handles the signals: it knows how long the command may take to stop.
                 Output = context.Out,
                 Error = context.Error,
-            });
+            }, CancellationToken.None);
             answer.Give();
             bool isLost = output.Lost is not null && Console.IsOutputRedirected;
             return isLost ? ReportLost(output.Lost!, (ExitCode)code, parsed.CommandResult.Command) : (ExitCode)code;
@@ -55,5 +58,7 @@ internal static class DynamoHost
 /// <param name="Out">Results, and nothing else.</param>
 /// <param name="Error">Progress and errors.</param>
 /// <param name="StopWithin">Tells how long the command may take to stop. If it takes much longer, the process is ended.</param>
+/// <param name="OnHangUp">Says what SIGHUP does in place of stopping. On a terminal it still stops.</param>
 /// <param name="Stopping">Cancelled by Ctrl+C and SIGTERM.</param>
-internal sealed record CommandContext(TextWriter Out, TextWriter Error, Action<TimeSpan> StopWithin, CancellationToken Stopping);
+internal sealed record CommandContext(
+    TextWriter Out, TextWriter Error, Action<TimeSpan> StopWithin, Action<Action> OnHangUp, CancellationToken Stopping);

@@ -30,6 +30,13 @@ internal sealed record Failure(ExitCode Code, string Message, Exception Error)
 
     public string ToJson() => JsonText.Of(WriteJson);
 
+    /// <summary>The members of one source that has failed.</summary>
+    public void WriteJson(Utf8JsonWriter json, string source)
+    {
+        json.WriteString("source", source);
+        WriteJson(json);
+    }
+
     private void WriteJson(Utf8JsonWriter json)
     {
         json.WriteNumber("exitCode", (int)Code);

@@ -13,6 +13,20 @@ internal static class JsonText
 
     public static string Of(Action<Utf8JsonWriter> members) => Of(members, s_line);
 
+    /// <summary>An object with the members, and an array with the members of each source.</summary>
+    public static string OfSources(IReadOnlyList<Action<Utf8JsonWriter>> sources, Action<Utf8JsonWriter> members) => Of(json =>
+    {
+        members(json);
+        json.WriteStartArray("sources");
+        foreach (Action<Utf8JsonWriter> source in sources)
+        {
+            json.WriteStartObject();
+            source(json);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+
     /// <summary>On lines, for a file that people edit.</summary>
     public static string ForFile(Action<Utf8JsonWriter> members) => Of(members, s_line with { Indented = true });
 

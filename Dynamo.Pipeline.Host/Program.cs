@@ -6,4 +6,5 @@ if (args is [FileFeed.Word, ..])
     return 0;
 }
 Cultures.Choose(args);
+if (WindowsService.IsThis) return WindowsService.Run(args);
 return (int)await DynamoHost.MainAsync(args);

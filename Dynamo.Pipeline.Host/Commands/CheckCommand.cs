@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -25,19 +26,52 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> CheckAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
-        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        HostSettings settings = Settings.ReadAll(parsed);
+        bool json = parsed.GetValue(_json);
+        if (settings.Sources.Count == 0)
+        {
+            if (settings.Source is null) settings = SampleInbox.Settings(settings);
+            (ExitCode good, Action<Utf8JsonWriter> members) = await CheckAsync(settings, json ? null : context.Out, context.Stopping);
+            if (json) context.Out.WriteLine(JsonText.Of(members));
+            return (int)good;
+        }
+        var worst = ExitCode.Ok;
+        var sources = new List<Action<Utf8JsonWriter>>();
+        foreach (HostSettings source in SeveralSources.Of(settings))
+        {
+            ExitCode code;
+            try
+            {
+                (code, Action<Utf8JsonWriter> members) = await CheckAsync(source, json ? null : context.Out, context.Stopping);
+                sources.Add(members);
+            }
+            catch (Exception error) when (error is PipelineException or SettingsException)
+            {
+                Failure failure = Failure.Of(error, context.Stopping);
+                code = failure.Code;
+                sources.Add(members => failure.WriteJson(members, source.SourceName));
+                context.Error.WriteLine($"dynamo: {source.ShownSource}: {Secret.Free(failure.Message)}");
+            }
+            if (code > worst) worst = code;
+            if (!json) context.Out.WriteLine();
+        }
+        if (json) context.Out.WriteLine(JsonText.OfSources(sources, members => members.WriteNumber("exitCode", (int)worst)));
+        return (int)worst;
+    }
+
+    /// <summary>Checks one source, and gives what is said of it in JSON.</summary>
+    private static async Task<(ExitCode Code, Action<Utf8JsonWriter> Members)> CheckAsync(
+        HostSettings settings, TextWriter? to, CancellationToken stopping)
+    {
         await using IFileSource source = Composition.Untouched(settings);
         IStore store = Composition.Store(settings);
-        StoreTrial database = await store.CheckAsync(context.Stopping);
-        ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, context.Stopping) : null;
-        FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), context.Stopping);
+        StoreTrial database = await store.CheckAsync(stopping);
+        ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, stopping) : null;
+        FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), stopping);
         IReadOnlyList<string> open = Rights.Open(settings);
-        if (parsed.GetValue(_json))
-            context.Out.WriteLine(JsonText.Of(json => CheckReport.WriteJson(json, settings, store, database, trial, files, open)));
-        else
-            CheckReport.Write(context.Out, settings, store, database, trial, files, open);
+        if (to is not null) CheckReport.Write(to, settings, store, database, trial, files, open);
         bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0 && file.Collided == 0);
-        return (int)(isGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
+        return (isGood ? ExitCode.Ok : ExitCode.DoneWithBadData,
+            json => CheckReport.WriteJson(json, settings, store, database, trial, files, open));
     }
 }

@@ -35,31 +35,21 @@ internal sealed class PruneCommand : Command, ISettingsCommand, IExamples
         if (all.Source is null && all.Sources.Count == 0) all = SampleInbox.Settings(all);
         bool dryRun = parsed.GetValue(_dryRun), json = parsed.GetValue(_json);
         if (!all.Retention.IsSet) context.Error.WriteLine(NothingIsSet);
-        var removed = new List<(string Source, PrunedAll Pruned)>();
+        var removed = new List<Action<Utf8JsonWriter>>();
         foreach (HostSettings settings in all.Retention.IsSet ? SeveralSources.Of(all) : [])
         {
             PrunedAll pruned = await Pruning.RunAsync(settings, dryRun, DateTime.UtcNow, context.Stopping);
-            removed.Add((settings.SourceName, pruned));
+            removed.Add(members =>
+            {
+                members.WriteString("source", settings.SourceName);
+                pruned.WriteJson(members);
+            });
             if (json) continue;
             if (pruned.Note is { } note) context.Out.WriteLine(note);
             context.Out.WriteLine($"{(dryRun ? "Would remove" : "Removed")} of {settings.ShownSource}:");
             foreach (string line in pruned.Lines) context.Out.WriteLine($"  {line}");
         }
-        if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, dryRun, removed)));
+        if (json) context.Out.WriteLine(JsonText.OfSources(removed, members => members.WriteBoolean("dryRun", dryRun)));
         return (int)ExitCode.Ok;
-    }
-
-    private static void WriteJson(Utf8JsonWriter json, bool dryRun, List<(string Source, PrunedAll Pruned)> removed)
-    {
-        json.WriteBoolean("dryRun", dryRun);
-        json.WriteStartArray("sources");
-        foreach ((string source, PrunedAll pruned) in removed)
-        {
-            json.WriteStartObject();
-            json.WriteString("source", source);
-            pruned.WriteJson(json);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
     }
 }

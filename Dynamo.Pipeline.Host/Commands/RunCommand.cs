@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -45,8 +46,9 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> RunAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
+        HostSettings settings = Settings.ReadAll(parsed);
         context.StopWithin(settings.Pipeline.StopDeadline);
+        if (settings.Sources.Count > 0) return (int)await RunEachAsync(settings, parsed, context);
         bool isSample = settings.Source is null;
         if (isSample) settings = SampleInbox.Settings(settings);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
@@ -71,6 +73,45 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
             else report.Write(context.Out, result, failed: true);
             throw new ReportedException(failure);
         }
+    }
+
+    /// <summary>One pass over each of several sources. One that fails leaves the others alone; the worst exit code counts.</summary>
+    private async Task<ExitCode> RunEachAsync(HostSettings settings, ParseResult parsed, CommandContext context)
+    {
+        bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), dryRun = parsed.GetValue(_dryRun);
+        if (parsed.GetValue(_trace) is not null)
+            throw new SettingsException("--trace", $"it records one source, and {SeveralSources.Key} has several. Name one with --source.");
+        var worst = ExitCode.Ok;
+        var sources = new List<Action<Utf8JsonWriter>>();
+        foreach (HostSettings source in SeveralSources.Of(settings))
+        {
+            if (context.Stopping.IsCancellationRequested) break;
+            IStore store = Composition.Store(source);
+            var report = new RunReport(source, store, isSample: false, dryRun) { IsOneOfSeveral = true };
+            ExitCode code;
+            try
+            {
+                PipelineResult result = await ImportAsync(source, store, dryRun, json || quiet ? null : context, context);
+                report.InQuarantine = await InQuarantineAsync(source, result, dryRun, context.Stopping);
+                code = report.CodeOf(result);
+                sources.Add(members => RunJson.Write(members, report, result, code, null));
+                if (!json && (!quiet || code != ExitCode.Ok)) report.Write(context.Out, result);
+            }
+            catch (Exception error) when (error is PipelineException or SettingsException or OperationCanceledException)
+            {
+                Failure failure = Failure.Of(error, context.Stopping);
+                code = failure.Code;
+                PipelineResult? result = (error as PipelineException)?.Result;
+                if (result is null) sources.Add(members => failure.WriteJson(members, source.SourceName));
+                else sources.Add(members => RunJson.Write(members, report, result, code, failure.Message));
+                if (!json && result is not null) report.Write(context.Out, result, failed: true);
+                context.Error.WriteLine($"dynamo: {source.ShownSource}: {Secret.Free(failure.Message)}");
+            }
+            if (code > worst) worst = code;
+        }
+        if (context.Stopping.IsCancellationRequested) worst = ExitCode.Cancelled;
+        if (json) context.Out.WriteLine(JsonText.OfSources(sources, members => members.WriteNumber("exitCode", (int)worst)));
+        return worst;
     }
 
     /// <summary>

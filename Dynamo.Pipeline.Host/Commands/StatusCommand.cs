@@ -29,7 +29,7 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> ShowAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
+        HostSettings settings = Settings.ReadAll(parsed);
         SinkStatus status = await SinkStatus.ReadAsync(settings, ValueOption.Count(parsed, _runs, 5), context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(status.WriteJson));
         else status.Write(context.Out);

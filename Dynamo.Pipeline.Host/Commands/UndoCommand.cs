@@ -81,7 +81,10 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, undone, dryRun, returned, imported)));
         else if (!dryRun && undone.Files.Count > 0)
             Write(context.Out, returned, imported, mayComeAgain: !again && settings.Folder.AfterCommit == AfterCommit.Keep);
-        bool isWell = returned.All(file => file.Obstacle is null) && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
+        // A file that was named and is not there: somebody should look at the name.
+        bool isNamed = undone.Files.Count > 0 || chosen.Paths is null;
+        bool isWell = isNamed && returned.All(file => file.Obstacle is null)
+            && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
         return (int)(isWell ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 

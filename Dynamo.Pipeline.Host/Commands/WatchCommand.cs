@@ -36,13 +36,41 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
     private async Task<int> WatchAsync(ParseResult parsed, CommandContext context)
     {
         HostSettings settings = Settings.ReadAll(parsed);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping);
+        if (Duration(parsed) is { } time) stop.CancelAfter(time);
+        using var again = new SettingsAgain(() => Checked(Settings.ReadAll(parsed)), context);
+        while (true)
+        {
+            int code = await WatchAsync(settings, parsed, context, again.Until(stop.Token));
+            if (stop.IsCancellationRequested || again.Take() is not { } changed) return code;
+            settings = changed;
+        }
+    }
+
+    /// <summary>
+    /// Finds what can be found without source and sink, so that a watch is not stopped for settings that end the next one.
+    /// </summary>
+    /// <exception cref="SettingsException">Something is wrong.</exception>
+    private static HostSettings Checked(HostSettings settings)
+    {
+        foreach (HostSettings source in SeveralSources.Of(settings))
+        {
+            // They open nothing until they are used.
+            _ = Composition.Source(source, mustBeThere: false);
+            _ = Composition.Format(source);
+            _ = Composition.Store(source).Sink();
+        }
+        return settings;
+    }
+
+    private async Task<int> WatchAsync(HostSettings settings, ParseResult parsed, CommandContext context, CancellationToken until)
+    {
         IReadOnlyList<HostSettings> sources = SeveralSources.Of(settings);
         context.StopWithin(settings.Pipeline.StopDeadline);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping);
-        if (Duration(parsed) is { } time) stop.CancelAfter(time);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(until);
         using ServiceNotice? service = ServiceNotice.Begin(sources.Count, settings.Pipeline.StallTimeout);
-        using CancellationTokenRegistration stopping = stop.Token.Register(() => service?.Stopping());
+        using CancellationTokenRegistration stopping = context.Stopping.Register(() => service?.Stopping());
         // A source that fails for good stops the others, so that somebody notices. An outage does not.
         Task<ExitCode>[] watches = [.. sources.Select(source => Task.Run(async () =>
         {
@@ -69,7 +97,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         await using IWatchReport report = to;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
         await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
-        await using HourlyPruning pruning = HourlyPruning.Beside(settings, context.Error);
+        await using HourlyPruning pruning = HourlyPruning.Beside(settings, Console.Error);
         try
         {
             PipelineResult result = await FilePipeline
@@ -100,6 +128,76 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
             SettingText.Duration(value) is var given && given > TimeSpan.Zero && given.TotalMilliseconds < int.MaxValue
                 ? given : throw new FormatException(), problems);
         return problems.Count == 0 ? time : throw new SettingsException(problems);
+    }
+
+    /// <summary>
+    /// SIGHUP: the settings are read again. Good ones end the watch that is under way, so that the next one takes them; wrong ones are
+    /// refused by name, and the watch goes on. Thread-safe.
+    /// </summary>
+    private sealed class SettingsAgain : IDisposable
+    {
+        private readonly Lock _gate = new();
+        private readonly Func<HostSettings> _read;
+        private CancellationTokenSource? _watch;
+        private HostSettings? _next;
+
+        public SettingsAgain(Func<HostSettings> read, CommandContext context)
+        {
+            _read = read;
+            context.OnHangUp(Read);
+        }
+
+        /// <summary>A token that ends with the one given, and when there are other settings.</summary>
+        public CancellationToken Until(CancellationToken stopping)
+        {
+            lock (_gate)
+            {
+                _watch?.Dispose();
+                _watch = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+                if (_next is not null) _watch.Cancel();
+                return _watch.Token;
+            }
+        }
+
+        /// <summary>The settings that came since the last call, if any did.</summary>
+        public HostSettings? Take()
+        {
+            lock (_gate)
+            {
+                HostSettings? next = _next;
+                _next = null;
+                return next;
+            }
+        }
+
+        public void Dispose()
+        {
+            lock (_gate)
+            {
+                _watch?.Dispose();
+                _watch = null;
+            }
+        }
+
+        private void Read()
+        {
+            lock (_gate)
+            {
+                if (_watch is null) return;
+                string now = Shown.Utc(DateTime.UtcNow);
+                try
+                {
+                    _next = _read();
+                    Console.Error.WriteLine($"{now} The settings are read again: what is under way is written, then they hold.");
+                    _watch.Cancel();
+                }
+                catch (SettingsException error)
+                {
+                    Console.Error.WriteLine(
+                        $"{now} The settings are not taken, and those of before still hold. {Secret.Free(error.Message)}");
+                }
+            }
+        }
     }
 
     /// <summary>Whoever watches, and the service manager.</summary>

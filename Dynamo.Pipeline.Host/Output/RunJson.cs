@@ -5,7 +5,11 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>The JSON of <c>dynamo run --json</c>. Members may be added, but none is renamed or removed.</summary>
 internal static class RunJson
 {
-    public static string Of(RunReport report, PipelineResult result, ExitCode code, string? error) => JsonText.Of(json =>
+    public static string Of(RunReport report, PipelineResult result, ExitCode code, string? error) =>
+        JsonText.Of(json => Write(json, report, result, code, error));
+
+    /// <summary>The members of one source.</summary>
+    public static void Write(Utf8JsonWriter json, RunReport report, PipelineResult result, ExitCode code, string? error)
     {
         json.WriteString("outcome", error is not null ? "failed" : result.WasCancelled ? "cancelled" : "completed");
         json.WriteNumber("exitCode", (int)code);
@@ -20,7 +24,7 @@ internal static class RunJson
         json.WriteNumber("bytes", result.Books.Bytes);
         json.WriteNumber("elapsedSeconds", Math.Round(result.Elapsed.TotalSeconds, 3));
         Notable(json, result.Notable);
-    });
+    }
 
     /// <summary>The counts, in the members <c>files</c> and <c>rows</c>.</summary>
     public static void Books(Utf8JsonWriter json, RunBooks books)

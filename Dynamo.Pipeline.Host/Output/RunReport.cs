@@ -11,6 +11,9 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
 
     public bool IsDryRun => isDryRun;
 
+    /// <summary>Whether other sources have reports of their own. The commands that come next take one source.</summary>
+    public bool IsOneOfSeveral { get; init; }
+
     /// <summary>How many files of the source are in quarantine, new and old; <see langword="null"/> if that was not asked.</summary>
     public long? InQuarantine { get; set; }
 
@@ -40,7 +43,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         if (result.LastRetry is { } why)
             to.WriteLine($"  {Shown.Count(result.Retries, "further attempt")}, the last since {Shown.Name(Secret.Free(why))}");
         WriteNotable(to, result);
-        if (!failed) WriteNext(to, result);
+        if (!failed && !IsOneOfSeveral) WriteNext(to, result);
     }
 
     private static bool IsNothingNew(PipelineResult result) =>

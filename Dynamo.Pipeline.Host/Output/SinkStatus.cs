@@ -15,6 +15,7 @@ internal sealed class SinkStatus
     private readonly DateTime _now;
     private readonly IReadOnlyList<ImportedRun> _runs;
     private readonly LedgerTotals _totals;
+    private readonly IReadOnlyList<(HostSettings Source, LedgerTotals Totals)> _sources;
     private readonly DateTime? _newest;
     private readonly string? _procedure;
     private readonly IReadOnlyList<(string Path, Defect Defect, DateTime Since)> _quarantined;
@@ -23,11 +24,12 @@ internal sealed class SinkStatus
         IStore store,
         IReadOnlyList<ImportedRun> runs,
         LedgerTotals totals,
+        IReadOnlyList<(HostSettings, LedgerTotals)> sources,
         DateTime? newest,
         string? procedure,
         IReadOnlyList<(string, Defect, DateTime)> quarantined) =>
-        (_store, _now, _runs, _totals, _newest, _procedure, _quarantined) =
-            (store, DateTime.UtcNow, runs, totals, newest, procedure, quarantined);
+        (_store, _now, _runs, _totals, _sources, _newest, _procedure, _quarantined) =
+            (store, DateTime.UtcNow, runs, totals, sources, newest, procedure, quarantined);
 
     /// <exception cref="SinkException">The database is missing or cannot be read.</exception>
     public static async Task<SinkStatus> ReadAsync(HostSettings settings, int runs, CancellationToken cancellationToken)
@@ -35,10 +37,14 @@ internal sealed class SinkStatus
         IStore store = Composition.Store(settings);
         ILedger ledger = Composition.Ledger(settings);
         var quarantined = await ledger.QuarantinedAsync(null, ShownQuarantined, cancellationToken);
+        var sources = new List<(HostSettings, LedgerTotals)>();
+        foreach (HostSettings source in settings.Sources.Count > 0 ? SeveralSources.Of(settings) : [])
+            sources.Add((source, await ledger.TotalsAsync(source.SourceName, cancellationToken)));
         return new SinkStatus(
             store,
             await ledger.RunsAsync(runs, cancellationToken),
             await ledger.TotalsAsync(null, cancellationToken),
+            sources,
             await ledger.NewestAsync(Composition.Table(settings), cancellationToken),
             settings.UsesSqlServer ? settings.SqlServer.Procedure : null,
             [.. quarantined.Select(file => (file.File.Path, file.Defect, file.QuarantinedUtc))]);
@@ -53,6 +59,12 @@ internal sealed class SinkStatus
         to.WriteLine(_newest is { } newest ? $"  newest   {Shown.Utc(newest)}, {Lag(newest)}"
             : _procedure is null ? "  newest   no reading yet"
             : $"  newest   not known: the procedure {Shown.Name(_procedure)} puts the readings where it likes");
+        if (_sources.Count > 0) to.WriteLine();
+        foreach ((HostSettings source, LedgerTotals totals) in _sources)
+        {
+            to.WriteLine($"  {source.ShownSource}: {Shown.Count(totals.Loaded)} loaded, {Shown.Count(totals.Quarantined)} in quarantine, "
+                + $"{Shown.Count(totals.Rows)} rows read, {Shown.Count(totals.Rejected)} rejected");
+        }
         WriteRuns(to);
         WriteQuarantined(to);
     }
@@ -61,11 +73,17 @@ internal sealed class SinkStatus
     {
         json.WriteString("sink", _store.Name);
         json.WriteStartObject("totals");
-        json.WriteNumber("loaded", _totals.Loaded);
-        json.WriteNumber("quarantined", _totals.Quarantined);
-        json.WriteNumber("rowsRead", _totals.Rows);
-        json.WriteNumber("rowsRejected", _totals.Rejected);
+        Write(json, _totals);
         json.WriteEndObject();
+        if (_sources.Count > 0) json.WriteStartArray("sources");
+        foreach ((HostSettings source, LedgerTotals totals) in _sources)
+        {
+            json.WriteStartObject();
+            json.WriteString("source", source.SourceName);
+            Write(json, totals);
+            json.WriteEndObject();
+        }
+        if (_sources.Count > 0) json.WriteEndArray();
         if (_newest is { } newest)
         {
             json.WriteString("newestReadingUtc", newest);
@@ -74,6 +92,14 @@ internal sealed class SinkStatus
         if (_procedure is not null) json.WriteString("newestReadingUnknown", $"the procedure {_procedure} takes the readings");
         WriteRuns(json);
         WriteQuarantined(json);
+    }
+
+    private static void Write(Utf8JsonWriter json, LedgerTotals totals)
+    {
+        json.WriteNumber("loaded", totals.Loaded);
+        json.WriteNumber("quarantined", totals.Quarantined);
+        json.WriteNumber("rowsRead", totals.Rows);
+        json.WriteNumber("rowsRejected", totals.Rejected);
     }
 
     private string Lag(DateTime newest) => newest <= _now

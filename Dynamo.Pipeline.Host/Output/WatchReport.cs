@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using Spectre.Console;
 
@@ -17,7 +18,7 @@ internal interface IWatchReport : IProgress<WatchEvent>, IProgress<PipelineProgr
 
 internal static class WatchReport
 {
-    /// <summary>JSON lines, a table on a terminal, lines in a log.</summary>
+    /// <summary>JSON lines, a picture on a terminal, lines in a log.</summary>
     /// <param name="context">Where to write.</param>
     /// <param name="settings">Those of the source.</param>
     /// <param name="isOneOfSeveral">Whether others report as well, each in its own lines.</param>
@@ -26,7 +27,7 @@ internal static class WatchReport
     public static IWatchReport For(CommandContext context, HostSettings settings, bool isOneOfSeveral, bool json, bool quiet)
     {
         if (json) return new WatchJson(context.Out, settings.SourceName, Composition.Store(settings).Name);
-        bool isLog = isOneOfSeveral || quiet || Console.IsOutputRedirected || Console.IsErrorRedirected;
+        bool isLog = isOneOfSeveral || quiet || Console.IsOutputRedirected || Console.IsErrorRedirected || !WatchScreen.IsPossible();
         return isLog ? new WatchLog(context.Out, quiet, isOneOfSeveral ? settings.ShownSource : null) : new WatchScreen(context.Out);
     }
 
@@ -159,18 +160,32 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
     }
 }
 
-/// <summary>A table that is kept up to date on a terminal, and a line above it for each outage.</summary>
-internal sealed class WatchScreen(TextWriter to) : IWatchReport
+/// <summary>
+/// A few lines that are kept up to date on a terminal, none longer than it is wide. What others write to stderr, and outages, come as lines
+/// above them.
+/// </summary>
+internal sealed class WatchScreen : IWatchReport
 {
+    private const int NameWidth = 11, UsualWidth = 80;
+
     private readonly Lock _gate = new();
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TextWriter _to, _error;
     private readonly Queue<(TimeSpan At, long Files)> _recent = new();
     private readonly List<OutageBegan> _outages = [];
     private WatchStarted? _started;
     private WaveCommitted? _last;
     private long _lost;
-    private LiveDisplayContext? _live;
-    private Task _showing = Task.CompletedTask;
+    private string[] _lines = [];
+
+    public WatchScreen(TextWriter to)
+    {
+        (_to, _error) = (to, Console.Error);
+        Console.SetError(new AboveWriter(Say));
+    }
+
+    /// <summary>Whether the terminal knows how to go back some lines.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)] // Spectre.Console is loaded with the first method that mentions it.
+    public static bool IsPossible() => AnsiConsole.Profile.Capabilities.Ansi;
 
     public void Report(WatchEvent value)
     {
@@ -180,20 +195,19 @@ internal sealed class WatchScreen(TextWriter to) : IWatchReport
             {
                 case WatchStarted started:
                     _started = started;
-                    Begin();
-                    break;
+                    return;
                 case WaveCommitted wave:
                     _last = wave;
-                    break;
+                    return;
                 case OutageBegan outage:
                     _outages.Add(outage);
                     _lost++;
-                    if (_live is null) to.WriteLine($"{Shown.Utc(value.AtUtc)} {WatchReport.Line(value)}");
                     break;
                 case OutageEnded outage:
                     _outages.RemoveAll(began => began.Name == outage.Name);
                     break;
             }
+            Say($"{Shown.Utc(value.AtUtc)} {WatchReport.Line(value)}");
         }
     }
 
@@ -203,48 +217,104 @@ internal sealed class WatchScreen(TextWriter to) : IWatchReport
         {
             _recent.Enqueue((value.Elapsed, value.Books.FilesDone));
             while (_recent.Count > 50) _recent.Dequeue();
-            _live?.UpdateTarget(Table(value));
+            string[] lines = [.. Lines(value, Width() - 1)];
+            if (!lines.SequenceEqual(_lines)) Draw("", lines);
         }
     }
 
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {
-        _ended.TrySetResult();
-        _showing.Wait();
-        new WatchLog(to, quiet: false, source: null).Stopped(result, code, error);
+        Leave();
+        new WatchLog(_to, quiet: false, source: null).Stopped(result, code, error);
     }
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        _ended.TrySetResult();
-        await _showing;
+        Leave();
+        return ValueTask.CompletedTask;
     }
 
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Begin() => _showing = AnsiConsole.Live(new Table()).AutoClear(false).StartAsync(async context =>
+    /// <summary>What is shown stays, and the next line comes below it.</summary>
+    private void Leave()
     {
-        lock (_gate) _live = context;
-        await _ended.Task;
-        lock (_gate) _live = null;
-    });
+        lock (_gate) _lines = [];
+        Console.SetError(_error);
+    }
 
-    private Table Table(PipelineProgress now)
+    /// <summary>A line above those that are kept up to date.</summary>
+    private void Say(string line)
+    {
+        lock (_gate) Draw(line + "\n", _lines);
+    }
+
+    /// <summary>Goes back to the first line, and removes everything from there, also what a key has left, such as ^C.</summary>
+    private void Draw(string above, string[] lines)
+    {
+        string back = _lines.Length == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"\r\e[{_lines.Length}A\e[J");
+        _lines = lines;
+        _to.Write(back + above + string.Concat(lines.Select(line => line + "\n")));
+        _to.Flush();
+    }
+
+    private IEnumerable<string> Lines(PipelineProgress now, int width)
     {
         (TimeSpan at, long files) = _recent.Peek();
         double rate = (now.Books.FilesDone - files) / Math.Max(0.2, (now.Elapsed - at).TotalSeconds);
-        Table table = new Table().Border(TableBorder.Rounded).HideHeaders().AddColumns("", "");
-        Row("watching", $"{_started?.Source}, for {Shown.Time(now.Elapsed)}; Ctrl+C stops");
-        Row("arrived", $"{Shown.Count(now.Books.Loaded, "file")}, {Shown.Count(now.Books.RowsInserted, "new row")}"
-            + (now.Books.Quarantined > 0 ? $", {Shown.Count(now.Books.Quarantined)} in quarantine" : ""));
-        Row("waiting", Shown.Count(now.Backlog + now.Books.Listed - now.Books.FilesDone, "file"));
-        Row("rate", $"{rate.ToString("N1", CultureInfo.InvariantCulture)} files/s");
-        Row("last wave", _last is { } wave
-            ? $"{Shown.Utc(wave.AtUtc)}, {Shown.Count(wave.Books.Loaded, "file")}, the oldest {Shown.Time(wave.Lag)} old" : "none yet");
-        Row("outages", _outages.Count == 0
-            ? $"none now, {Shown.Count(_lost)} since the start"
-            : string.Join("; ", _outages.Select(outage => $"{outage.Name} since {Shown.Utc(outage.AtUtc)}: {Secret.Free(outage.Reason)}")));
-        return table;
+        string bad = now.Books.Quarantined > 0 ? $", {Shown.Count(now.Books.Quarantined)} in quarantine" : "";
+        // Of a long path, the end tells more.
+        string source = Shown.Name(_started?.Source ?? "begins");
+        int room = Math.Max(1, width - NameWidth);
+        yield return Line("watching", source.Length <= room ? source : "…" + source[^(room - 1)..]);
+        yield return Line("for", $"{Shown.Time(now.Elapsed)}; Ctrl+C stops");
+        yield return Line("arrived", $"{Shown.Count(now.Books.Loaded, "file")}, {Shown.Count(now.Books.RowsInserted, "new row")}{bad}");
+        yield return Line("waiting", Shown.Count(now.Backlog + now.Books.Listed - now.Books.FilesDone, "file"));
+        yield return Line("rate", $"{rate.ToString("N1", CultureInfo.InvariantCulture)} files/s");
+        yield return Line("last wave", _last is { } wave ? $"{Time(wave.AtUtc)}, {WatchReport.Line(wave)}" : "none yet");
+        if (_outages.Count == 0) yield return Line("outages", _lost == 0 ? "none" : $"none now, {Shown.Count(_lost)} since the start");
+        foreach (OutageBegan outage in _outages)
+            yield return Line("OUTAGE", $"since {Time(outage.AtUtc)}: {Shown.Name(Secret.Free(outage.Reason))}");
 
-        void Row(string name, string text) => table.AddRow(Markup.Escape(name), Markup.Escape(Shown.Name(text)));
+        string Line(string name, string text) => name.PadRight(NameWidth) + text is var line && line.Length <= width
+            ? line : line[..Math.Max(0, width - 1)] + "…";
+    }
+
+    private static string Time(DateTime utc) => utc.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+
+    private static int Width()
+    {
+        try
+        {
+            return Console.WindowWidth is > 1 and var width ? width : UsualWidth;
+        }
+        catch (IOException)
+        {
+            return UsualWidth;
+        }
+    }
+
+    /// <summary>Hands on whole lines.</summary>
+    private sealed class AboveWriter(Action<string> say) : TextWriter
+    {
+        private readonly StringBuilder _line = new();
+
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(char value)
+        {
+            if (value != '\n') _line.Append(value);
+            else WriteLine("");
+        }
+
+        public override void Write(string? value)
+        {
+            foreach (char one in value ?? "") Write(one);
+        }
+
+        public override void WriteLine(string? value)
+        {
+            string line = _line.Append(value).ToString().TrimEnd('\r');
+            _line.Clear();
+            say(line);
+        }
     }
 }

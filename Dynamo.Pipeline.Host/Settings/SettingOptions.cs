@@ -41,7 +41,7 @@ internal sealed class SettingOptions
         if (settings.Sources.Count > 0)
         {
             throw new SettingsException(
-                SeveralSources.Key, "a list of sources is for dynamo watch and dynamo prune. Name one of them with --source, "
+                SeveralSources.Key, "a list of sources is for dynamo run, watch, check, status and prune. Name one with --source, "
                 + "and its settings in a file of its own.");
         }
         return settings;

@@ -31,7 +31,8 @@ internal sealed partial class SftpSetAsideTests
         await using SftpSource source = Source(after);
         var read = new HashSet<string>();
         Defect? defect = bad ? new Defect("bad") : null;
-        Task<HashSet<string>> replacing = Task.Run(() => Replace(_folder["inbox/a.csv"], _folder["next"]));
+        Task<HashSet<string>> replacing = FileUser.AsNobodyAsync(
+            () => Replace(_folder["inbox/a.csv"], _folder["next"]), _folder.Path, _folder["inbox"]);
         while (!replacing.IsCompleted) await ImportAsync(source, read, defect);
         HashSet<string> gone = await replacing;
         await ImportAsync(source, read, defect);

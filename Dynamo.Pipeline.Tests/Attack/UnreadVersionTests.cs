@@ -1,13 +1,14 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>
-/// A file that is replaced again and again while the importer archives or deletes it. Whoever replaces it takes the old version back in the
-/// same step, so that every version is accounted for: it was taken back, it is still there, or the importer dealt with it, and then the
-/// importer must have read it.
+/// A file that a stranger replaces again and again while the importer, with more rights, archives or deletes it. Whoever replaces it takes
+/// the old version back in the same step, so that every version is accounted for: it was taken back, it is still there, or the importer
+/// dealt with it, and then the importer must have read it.
 /// </summary>
-[Platform("Linux"), CancelAfter(60_000)]
+[Platform("Linux"), SupportedOSPlatform("linux"), CancelAfter(60_000)]
 internal sealed partial class UnreadVersionTests
 {
     private static int Versions => SoakAttribute.Rounds(300, 600, 1_500);
@@ -23,7 +24,8 @@ internal sealed partial class UnreadVersionTests
         var source = new FolderSource(folder["inbox"], new FolderSourceOptions { AfterCommit = after, SettleTime = TimeSpan.Zero });
         var read = new HashSet<string>();
         Defect? defect = bad ? new Defect("bad") : null;
-        Task<HashSet<string>> replacing = Task.Run(() => Replace(folder["inbox/a.csv"], folder["next"]));
+        Task<HashSet<string>> replacing = FileUser.AsNobodyAsync(
+            () => Replace(folder["inbox/a.csv"], folder["next"]), folder.Path, folder["inbox"]);
         while (!replacing.IsCompleted) await ImportAsync(source, read, defect);
         HashSet<string> gone = await replacing;
         await ImportAsync(source, read, defect);

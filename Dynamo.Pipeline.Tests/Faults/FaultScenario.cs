@@ -5,6 +5,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>One inbox, one run in which something fails, one or two in which nothing does, and what must hold after each of them.</summary>
 internal sealed class FaultScenario
 {
+    private const string Preload = "LD_PRELOAD";
     private const int Killed = 137;
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
 
@@ -106,7 +107,7 @@ internal sealed class FaultScenario
         if (_place.ServerPlan is { } server) Write(server, _serverFaults);
         var environment = new Dictionary<string, string?>
         {
-            ["LD_PRELOAD"] = _place.Library,
+            [Preload] = _place.Library,
             ["FAULTS_PLAN"] = Plan,
             ["FAULTS_CLIENT"] = "1",
         };
@@ -166,7 +167,10 @@ internal sealed class FaultScenario
         patience.CancelAfter(s_patience);
         try
         {
-            return await DynamoProcess.RunAsync(arguments, _work.Path, environment, patience.Token);
+            // Only the run in which something fails needs a process of its own.
+            return environment.ContainsKey(Preload)
+                ? await DynamoProcess.RunAsync(arguments, _work.Path, environment, patience.Token)
+                : await DynamoWorker.RunAsync(arguments, _work.Path, environment, s_patience, patience.Token);
         }
         catch (OperationCanceledException) when (!token.IsCancellationRequested)
         {

@@ -8,8 +8,10 @@ public sealed class FolderFaultsTests
     private static readonly SourceFile File = new("a.csv", 5, DateTime.UnixEpoch);
 
     [Test]
-    public void A_file_without_permission_is_bad() =>
-        Assert.That(Opening(new UnauthorizedAccessException()), Is.TypeOf<BadFileException>());
+    public void A_file_without_permission_is_bad_if_others_are_given() =>
+        Assert.That(
+            Opening(new UnauthorizedAccessException()),
+            Is.TypeOf<UnreadableFileException>().With.Property(nameof(UnreadableFileException.Defect)).Not.Null);
 
     [Test]
     public void A_missing_file_in_a_folder_that_is_there_vanished() =>

@@ -44,6 +44,32 @@ public sealed class LinuxFolderTests
     }
 
     [Test]
+    public async Task A_time_beyond_the_calendar_is_its_last_one_and_the_file_is_dealt_with()
+    {
+        // The file systems of disks end some centuries from now.
+        string folder = Path.Combine("/dev/shm", $"dynamo-tests-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(folder);
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, "a.csv"), "12345");
+            await External.RunAsync("touch", "-d", "@253402300900", Path.Combine(folder, "a.csv"));
+            await using var source = new FolderSource(
+                folder, new FolderSourceOptions { AfterCommit = AfterCommit.Archive, SettleTime = TimeSpan.Zero });
+
+            SourceFile file = (await ListAsync(source)).Single();
+            using (FileContent content = await source.OpenAsync(file, 10, default)) Assert.That(content.Bytes.Length, Is.EqualTo(5));
+            await source.CompleteAsync([new CompletedFile(file, null)], default);
+
+            Assert.That((file.DeferReason, file.ModifiedUtc.Year), Is.EqualTo(((string?)null, 9999)));
+            Assert.That(Directory.GetFiles(Path.Combine(folder, "archive"), "a*", SearchOption.AllDirectories), Has.Length.EqualTo(1));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Test]
     public async Task A_name_that_is_not_utf8_is_deferred()
     {
         await External.RunAsync("sh", "-c", $"printf x > '{_inbox.Path}/'\"$(printf 'a\\377b.csv')\"");
@@ -164,14 +190,18 @@ public sealed class LinuxFolderTests
             List<SourceFile> files = ListAsync(source).GetAwaiter().GetResult();
             Assert.That(files.Single(file => file.Path == "locked").DeferReason, Does.Contain("cannot be listed"));
             SourceFile unreadable = files.Single(file => file.Path == "a.csv");
-            var bad = Assert.Throws<BadFileException>(() => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
-            Assert.That(bad!.Defect.Remedy, Is.Not.Null);
+            var bad = Assert.Throws<UnreadableFileException>(
+                () => source.OpenAsync(unreadable, 10, default).AsTask().GetAwaiter().GetResult());
+            Assert.That(bad!.Defect!.Remedy, Is.Not.Null);
             var error = Assert.Throws<SourceException>(
                 () => source.CompleteAsync([new CompletedFile(unreadable, bad.Defect)], default).AsTask().GetAwaiter().GetResult());
             Assert.That(error!.Message, Does.Contain("permission"));
         });
-        File.SetUnixFileMode(_inbox.Path, UnixFileMode.None);
-        await AsNobodyAsync(() => Assert.Throws<SourceException>(() => ListAsync(source).GetAwaiter().GetResult()));
+        foreach (UnixFileMode mode in new[] { UnixFileMode.None, UnixFileMode.UserRead | UnixFileMode.OtherRead })
+        {
+            File.SetUnixFileMode(_inbox.Path, mode);
+            await AsNobodyAsync(() => Assert.Throws<SourceException>(() => ListAsync(source).GetAwaiter().GetResult(), $"{mode}"));
+        }
         File.SetUnixFileMode(_inbox.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         File.SetUnixFileMode(_inbox["locked"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }

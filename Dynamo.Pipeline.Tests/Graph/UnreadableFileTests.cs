@@ -55,6 +55,60 @@ internal sealed class UnreadableFileTests
     }
 
     [Test]
+    public async Task A_file_that_is_refused_while_others_are_given_is_bad([Values] bool streamed, CancellationToken token)
+    {
+        MemorySource source = Source(20, file =>
+        {
+            if (file.Path is "7" or "19") throw Refused();
+        });
+
+        PipelineResult result = await RunAsync(source, token, streamed ? 0 : 1000);
+
+        Assert.That((result.Books.Loaded, result.Books.Deferred, result.Books.Quarantined), Is.EqualTo((18, 0, 2)));
+        Assert.That(result.Notable[0].Defect!.Problem, Is.EqualTo("no permission"));
+    }
+
+    [Test]
+    public void Files_that_are_all_refused_are_the_sources_failure([Values] bool streamed, CancellationToken token)
+    {
+        MemorySource source = Source(5, _ => throw Refused());
+
+        var error = Assert.ThrowsAsync<SourceException>(() => RunAsync(source, token, streamed ? 0 : 1000));
+
+        Assert.That((error!.Result!.Books.Deferred, error.Result.Books.Quarantined), Is.EqualTo((5, 0)));
+    }
+
+    [Test]
+    public async Task A_source_that_takes_the_right_to_read_away_condemns_no_file(CancellationToken token)
+    {
+        int opens = 0;
+        MemorySource source = Source(60, _ =>
+        {
+            lock (_gate)
+                if (opens++ >= 20) throw Refused();
+        });
+
+        PipelineResult result = await RunAsync(source, token);
+
+        Assert.That((result.Books.Loaded, result.Books.Deferred, result.Books.Quarantined), Is.EqualTo((20, 40, 0)));
+    }
+
+    [Test]
+    public async Task A_file_that_is_refused_for_a_while_is_loaded(CancellationToken token)
+    {
+        int opens = 0;
+        MemorySource source = Source(20, file =>
+        {
+            lock (_gate)
+                if (file.Path == "7" && opens++ < 1) throw Refused();
+        });
+
+        PipelineResult result = await RunAsync(source, token);
+
+        Assert.That((result.Books.Loaded, result.Books.Quarantined), Is.EqualTo((20, 0)));
+    }
+
+    [Test]
     public async Task A_run_that_is_stopped_does_not_wait_for_files_that_cannot_be_read(CancellationToken token)
     {
         using var stop = new CancellationTokenSource();
@@ -90,6 +144,8 @@ internal sealed class UnreadableFileTests
         Assert.That(result.Notable.Single().Outcome, Is.EqualTo(outcome));
         Assert.That(File.Exists(path));
     }
+
+    private static UnreadableFileException Refused() => new("no permission") { Defect = new Defect("no permission") };
 
     private static MemorySource Source(int files, Action<SourceFile> opens) =>
         new(Enumerable.Range(0, files).ToDictionary(i => $"{i}", _ => "1\n"))

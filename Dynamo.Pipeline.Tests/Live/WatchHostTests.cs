@@ -106,21 +106,89 @@ internal sealed class WatchHostTests
     }
 
     [Test]
-    public async Task A_list_of_sources_is_checked_and_only_for_watch(CancellationToken token)
+    public async Task A_list_of_sources_is_checked_and_not_for_a_command_that_takes_one(CancellationToken token)
     {
         File.WriteAllText(_work["d.json"], """{ "sources": [ { "source": "inbox", "sink": "x" }, { "after": "sell" } ] }""");
         DynamoResult wrong = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], _work.Path, null, token);
         File.WriteAllText(_work["d.json"], """{ "sources": [ { "source": "inbox" }, { "after": "keep" }, { "source": "./inbox" } ] }""");
         DynamoResult missing = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], _work.Path, null, token);
-        DynamoResult run = await DynamoProcess.RunAsync(["run", "--config", "d.json"], _work.Path, null, token);
+        DynamoResult retry = await DynamoProcess.RunAsync(["retry", "--config", "d.json"], _work.Path, null, token);
         Assert.Multiple(() =>
         {
-            Assert.That((wrong.ExitCode, missing.ExitCode, run.ExitCode), Is.EqualTo((2, 2, 2)));
+            Assert.That((wrong.ExitCode, missing.ExitCode, retry.ExitCode), Is.EqualTo((2, 2, 2)));
             Assert.That(wrong.StandardError, Does.Contain("sources:0:sink").And.Contain("sources:1:after: found 'sell'"));
             Assert.That(missing.StandardError, Does.Contain("sources:1: it names no source"));
             Assert.That(missing.StandardError, Does.Contain("sources:2: inbox is named twice"));
-            Assert.That(run.StandardError, Does.Contain("a list of sources is for dynamo watch"));
+            Assert.That(retry.StandardError, Does.Contain("a list of sources is for dynamo run, watch"));
         });
+    }
+
+    [Test]
+    public async Task Run_check_and_status_take_a_list_of_sources_and_one_that_is_missing_leaves_the_others_alone(CancellationToken token)
+    {
+        Directory.CreateDirectory(_work["north"]);
+        Land(0, 2);
+        File.WriteAllText(_work["north/n.csv"], "logger;channel;timestamp;value\nN;p;2025-01-01T00:00:00Z;2\n");
+        File.WriteAllText(_work["d.json"], """
+            { "sink": "sqlite:r.db", "settle": "0", "sources": [
+              { "source": "missing" }, { "source": "inbox" }, { "source": "north", "format": { "separator": ";" } } ] }
+            """);
+        DynamoResult check = await DynamoProcess.RunAsync(["check", "--config", "d.json"], _work.Path, null, token);
+        DynamoResult run = await DynamoProcess.RunAsync(["run", "--config", "d.json", "--json"], _work.Path, null, token);
+        DynamoResult again = await DynamoProcess.RunAsync(["run", "--config", "d.json"], _work.Path, null, token);
+        DynamoResult status = await DynamoProcess.RunAsync(["status", "--config", "d.json", "--json"], _work.Path, null, token);
+        JsonElement ran = JsonDocument.Parse(run.StandardOutput).RootElement;
+        Assert.Multiple(() =>
+        {
+            Assert.That((check.ExitCode, run.ExitCode, again.ExitCode, status.ExitCode), Is.EqualTo((3, 3, 3, 0)), run.StandardError);
+            Assert.That(check.StandardOutput, Does.Contain("inbox: 2 files like").And.Contain("north: 1 file like"));
+            Assert.That(check.StandardError, Does.Contain("dynamo: missing: The source folder").And.Contain("does not exist"));
+            Assert.That(ran.GetProperty("exitCode").GetInt32(), Is.EqualTo(3));
+            Assert.That(
+                ran.GetProperty("sources").EnumerateArray().Select(source => source.GetProperty("outcome").GetString()),
+                Is.EqualTo(new[] { "failed", "completed", "completed" }));
+            Assert.That(again.StandardOutput, Does.Contain("all 2 files are already in").And.Contain("its one file is already in"));
+            Assert.That(
+                JsonDocument.Parse(status.StandardOutput).RootElement.GetProperty("sources").EnumerateArray()
+                    .Select(source => source.GetProperty("loaded").GetInt32()),
+                Is.EqualTo(new[] { 0, 2, 1 }));
+        });
+    }
+
+    [Test, Platform("Linux")]
+    public async Task Told_to_read_its_settings_again_it_refuses_wrong_ones_by_name_and_takes_good_ones(CancellationToken token)
+    {
+        Directory.CreateDirectory(_work["other"]);
+        File.WriteAllText(_work["d.json"], """{ "source": "inbox", "sink": "sqlite:r.db" }""");
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            "exec \"$0\" \"$@\" > out 2> err", ["watch", "--config", "d.json", "--for", "20m"],
+            async process =>
+            {
+                await UntilAsync(() => Said("out").Contains("Watching", StringComparison.Ordinal), token);
+                File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "after": "sell" }""");
+                DynamoProcess.HangUp(process);
+                await UntilAsync(() => Said("err").Contains("after: found 'sell'", StringComparison.Ordinal), token);
+                Land(0, 2);
+                await UntilAsync(() => Count() == 2, token);
+
+                File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "settle": "0" }""");
+                DynamoProcess.HangUp(process);
+                await UntilAsync(() => Said("out").Contains($"Watching folder:{_work["other"]}", StringComparison.Ordinal), token);
+                File.WriteAllText(_work["other/o.csv"], "logger,channel,timestamp,value\nO,p,2025-01-01T00:00:00Z,2\n");
+                await UntilAsync(() => Count() == 3, token);
+                DynamoProcess.Terminate(process);
+            },
+            _work.Path, token);
+        Assert.Multiple(() =>
+        {
+            Assert.That(ended.ExitCode, Is.Zero, Said("err"));
+            Assert.That(Said("err"), Does.Contain("The settings are not taken").And.Contain("The settings are read again"));
+            Assert.That(Count("ImportRun"), Is.EqualTo(2));
+            using SqliteConnection connection = Open();
+            Assert.That(connection.Query<string>("SELECT Outcome FROM ImportRun"), Has.All.EqualTo("completed"));
+        });
+
+        string Said(string file) => File.Exists(_work[file]) ? File.ReadAllText(_work[file]) : "";
     }
 
     [Test]
@@ -163,6 +231,77 @@ internal sealed class WatchHostTests
         });
     }
 
+    [Test, Soak]
+    public async Task For_long_and_killed_now_and_then_its_books_balance_its_memory_is_flat_and_old_entries_are_removed(
+        CancellationToken token)
+    {
+        const int Old = 200, PerSecond = 200;
+        File.WriteAllText(_work["d.json"], """
+            { "source": "inbox", "sink": "sqlite:r.db", "after": "archive", "settle": "10ms",
+              "retention": { "ledger": "1d", "lineage": "drop" } }
+            """);
+        int landed = 0;
+        Process process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
+        Land(0, landed = Old);
+        await UntilAsync(() => Count("ImportedFile") == Old && Directory.GetFiles(Inbox).Length == 0, token);
+        await KillAsync();
+        using (SqliteConnection connection = new($"Data Source={_work["r.db"]};Pooling=False"))
+            connection.Execute($"UPDATE ImportedFileEntry SET ImportedTicks = ImportedTicks - {TimeSpan.TicksPerDay * 10}");
+        for (int kill = 0; kill < 2; kill++)
+        {
+            process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
+            await LandForAsync(TimeSpan.FromSeconds(8));
+            await KillAsync();
+        }
+        process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
+        await LandForAsync(TimeSpan.FromSeconds(10));
+        long before = Memory();
+        DynamoResult pruned = await DynamoProcess.RunAsync(["prune", "--config", "d.json"], _work.Path, null, token);
+        await LandForAsync(TimeSpan.FromSeconds(15));
+        long after = Memory();
+        await UntilAsync(() => Directory.GetFiles(Inbox).Length == 0 && Count("ImportedFile") == landed - Old, token);
+        DynamoProcess.Terminate(process);
+        await process.WaitForExitAsync(token);
+        TestContext.Out.WriteLine($"{landed} files, {before >> 20} MB, {after >> 20} MB");
+        string[] archived = Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories);
+        Assert.Multiple(() =>
+        {
+            Assert.That((process.ExitCode, pruned.ExitCode), Is.EqualTo((0, 0)), pruned.StandardError);
+            Assert.That(pruned.StandardOutput, Does.Contain($"{Old} ledger entries"));
+            Assert.That((Count(), archived.Select(Path.GetFileName).Distinct().Count()), Is.EqualTo((landed, landed)));
+            Assert.That(archived, Has.Length.EqualTo(landed));
+            Assert.That(Scalar("SELECT count(DISTINCT Logger) FROM Reading"), Is.EqualTo(landed));
+            Assert.That(
+                Scalar("SELECT Listed - Loaded - AlreadyLoaded - Quarantined - Deferred FROM ImportRun WHERE Outcome = 'completed'"),
+                Is.Zero, "the books of the last one");
+            Assert.That(after - before, Is.LessThan(40 << 20), "bytes more than a quarter of a minute before");
+        });
+        process.Dispose();
+
+        async Task LandForAsync(TimeSpan time)
+        {
+            for (long began = Stopwatch.GetTimestamp(), more = 0; Stopwatch.GetElapsedTime(began) < time; await Task.Delay(50, token))
+            {
+                int due = (int)((long)(Stopwatch.GetElapsedTime(began).TotalSeconds * PerSecond) - more);
+                Land(landed, due);
+                (landed, more) = (landed + due, more + due);
+            }
+        }
+
+        async Task KillAsync()
+        {
+            process.Kill();
+            await process.WaitForExitAsync(token);
+            process.Dispose();
+        }
+
+        long Memory()
+        {
+            process.Refresh();
+            return process.WorkingSet64;
+        }
+    }
+
     [Test]
     public async Task While_nothing_lands_it_opens_no_file_and_asks_no_database(CancellationToken token)
     {
@@ -187,6 +326,50 @@ internal sealed class WatchHostTests
             Assert.That(calls.Where(call => call.Contains(".csv", StringComparison.Ordinal)), Is.Empty, "files that are opened");
             Assert.That(calls.Where(call => call.Contains("pread64", StringComparison.Ordinal)), Is.Empty, "looks into the database");
         });
+    }
+
+    [Test, Platform("Linux")]
+    public async Task On_a_terminal_it_keeps_some_lines_up_to_date_and_outages_come_above_them(CancellationToken token)
+    {
+        await External.RunAsync("script", "--version");
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            "export DYNAMO__WATCH__SWEEP=300ms DYNAMO__WATCH__POLL=100ms; exec script -qefc \"stty cols 40 rows 24; exec $0 $*\" screen",
+            ["watch", "--source", "inbox", "--sink", "sqlite:r.db", "--after", "archive"],
+            async process =>
+            {
+                await UntilAsync(() => Screen().Contains("last wave  none yet"), token);
+                Land(0, 3);
+                await UntilAsync(() => Screen().Contains("arrived    3 files, 3 new rows"), token);
+                Directory.Move(Inbox, _work["away"]);
+                await UntilAsync(() => Screen().Any(line => line.StartsWith("OUTAGE     since ", StringComparison.Ordinal)), token);
+                Directory.Move(_work["away"], Inbox);
+                await UntilAsync(() => Screen().Contains("outages    none now, 1 since the start"), token);
+                await process.StandardInput.WriteAsync("\x03".AsMemory(), token);
+                await process.StandardInput.FlushAsync(token);
+            },
+            _work.Path, token);
+        string[] screen = Screen();
+        string all = string.Concat(screen);
+        Assert.Multiple(() =>
+        {
+            Assert.That(ended.ExitCode, Is.Zero, all);
+            Assert.That(screen.Count(line => line.StartsWith("arrived", StringComparison.Ordinal)), Is.EqualTo(1), all);
+            Assert.That(screen, Has.None.Contains("^C"));
+            Assert.That(
+                new[] { "OUTAGE of folder:", "works again after", "Stopping: what has been", "watching   …", "Stopped: 3 files loaded" }
+                    .Select(text => all.IndexOf(text, StringComparison.Ordinal)),
+                Is.Ordered.And.All.Not.Negative);
+        });
+
+        // What the terminal shows: the file has a line of its own first, and the program goes back and removes.
+        string[] Screen()
+        {
+            if (!File.Exists(_work["screen"])) return [];
+            using FileStream file = new(_work["screen"], FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var reader = new StreamReader(file);
+            string text = reader.ReadToEnd();
+            return Terminal.Show(text[(text.IndexOf('\n', StringComparison.Ordinal) + 1)..], 40);
+        }
     }
 
     private void Land(int first, int count)

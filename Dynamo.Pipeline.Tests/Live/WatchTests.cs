@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using Dynamo.Pipeline.Live;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -217,6 +218,193 @@ public sealed class WatchTests
     }
 
     [Test]
+    public async Task A_sink_that_only_says_again_and_again_that_it_waits_stalls_it(CancellationToken token)
+    {
+        var source = new LiveSource();
+        MemorySink<int>? sink = null;
+        sink = new MemorySink<int>
+        {
+            OnWrite = async (_, cancelled) =>
+            {
+                for (; ; await Task.Delay(1, cancelled)) sink!.Run!.Waits("its answer", TimeSpan.Zero);
+            },
+        };
+        source.Add([Fresh("a")]);
+        var options = new PipelineOptions { StallTimeout = TimeSpan.FromMilliseconds(100), StopDeadline = TimeSpan.FromSeconds(5) };
+        await using var watch = new Watch(source, sink, s_soon, options);
+        Assert.That(async () => await watch.Result.WaitAsync(token), Throws.TypeOf<PipelineStalledException>());
+    }
+
+    [Test]
+    public async Task An_outage_of_a_look_up_that_waited_ends_with_its_answer(CancellationToken token)
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var source = new LiveSource();
+        using var answer = new ManualResetEventSlim(true);
+        MemorySink<int>? sink = null;
+        sink = new MemorySink<int>
+        {
+            OnLookUp = () =>
+            {
+                if (answer.IsSet) return;
+                sink!.Run!.Waits("its answer", TimeSpan.FromMinutes(4));
+                answer.Wait(token);
+            },
+        };
+        source.Add([Old("a")]);
+        await using var watch = new Watch(source, sink, s_soon, new PipelineOptions { TimeProvider = time });
+        await UntilAsync(() => sink.FilesWritten == 1);
+        source.Remove("a");
+        int swept = source.Sweeps;
+        await UntilAsync(() => source.Sweeps > swept + 2);
+        answer.Reset();
+        // The ledger has it, so nothing is written.
+        source.Add([Old("a")]);
+        await UntilAsync(() => watch.Events.OfType<OutageBegan>().Any());
+        answer.Set();
+        await UntilAsync(() => watch.Events.OfType<OutageEnded>().Any());
+        Assert.That(watch.Events.OfType<OutageBegan>().Single().Reason, Is.EqualTo("It waits: its answer."));
+
+        Task UntilAsync(Func<bool> isSo) => watch.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return isSo();
+        });
+    }
+
+    [Test]
+    public async Task A_file_that_cannot_be_read_is_counted_once_and_offered_again_after_a_while_and_when_it_changed()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var source = new LiveSource();
+        bool mayRead = false;
+        source.OnOpen = file =>
+        {
+            if (file.Path == "bad" && !mayRead) throw new UnreadableFileException("no right to read it");
+        };
+        var sink = new MemorySink<int>();
+        source.Add([Old("bad"), Old("good")]);
+        await using var watch = new Watch(source, sink, s_soon, new PipelineOptions { TimeProvider = time });
+        await SweepsAsync(20, TimeSpan.FromMilliseconds(50));
+        Assert.That((sink.FilesWritten, source.Opened), Is.EqualTo((1, 2)), "not offered at each sweep");
+        await UntilAsync(() => source.Opened == 5, TimeSpan.FromSeconds(1));
+        source.Add([Old("bad") with { Size = 3 }]);
+        await UntilAsync(() => source.Opened == 6, TimeSpan.FromMilliseconds(50));
+        mayRead = true;
+        await UntilAsync(() => sink.FilesWritten == 2, TimeSpan.FromSeconds(1));
+        await SweepsAsync(2, TimeSpan.FromMilliseconds(50));
+        PipelineResult result = await watch.StopAsync();
+        Assert.Multiple(() =>
+        {
+            Assert.DoesNotThrow(result.Books.Check);
+            // The two versions of the bad file, and the good one. The first version is gone for good.
+            Assert.That(result.Books, Has.Property("Listed").EqualTo(3).And.Property("Loaded").EqualTo(2)
+                .And.Property("Deferred").EqualTo(1));
+            Assert.That(watch.Events.OfType<WaveCommitted>().Select(wave => wave.Books.Deferred), Has.All.GreaterThanOrEqualTo(0));
+            Assert.That(watch.Events.OfType<WaveCommitted>().Sum(wave => wave.Books.Loaded), Is.EqualTo(2));
+        });
+
+        Task SweepsAsync(int more, TimeSpan step)
+        {
+            int swept = source.Sweeps;
+            return UntilAsync(() => source.Sweeps > swept + more, step);
+        }
+
+        Task UntilAsync(Func<bool> isSo, TimeSpan step) => watch.UntilAsync(() =>
+        {
+            time.Advance(step);
+            return isSo();
+        });
+    }
+
+    [Test]
+    public async Task However_many_young_files_there_are_they_settle_side_by_side()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var source = new LiveSource { SettleTime = TimeSpan.FromMinutes(1) };
+        var sink = new MemorySink<int>();
+        source.Add(Enumerable.Range(0, 120_000).Select(i => Fresh($"{i:D6}")));
+        await using var watch = new Watch(source, sink, s_soon, new PipelineOptions { TimeProvider = time });
+        await watch.UntilAsync(() => source.Sweeps > 0);
+        DateTimeOffset twice = time.GetUtcNow() + 2 * TimeSpan.FromMinutes(1);
+        await watch.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(sink.FilesWritten == 0 ? 500 : 10));
+            return sink.FilesWritten == 120_000 || time.GetUtcNow() >= twice;
+        });
+        Assert.That((sink.FilesWritten, time.GetUtcNow() < twice), Is.EqualTo((120_000, true)));
+    }
+
+    [Test]
+    public void A_deferred_file_waits_longer_each_time_up_to_a_quarter_of_an_hour_and_is_forgotten_when_it_is_gone()
+    {
+        var time = new FakeTimeProvider();
+        var files = new DeferredFiles(time);
+        var waited = new List<double>();
+        for (int i = 0; i < 9; i++)
+        {
+            files.Add(7);
+            DateTimeOffset began = time.GetUtcNow();
+            while (files.Waits(7)) time.Advance(TimeSpan.FromSeconds(10));
+            waited.Add((time.GetUtcNow() - began).TotalSeconds);
+        }
+        Assert.That(waited, Is.EqualTo(new[] { 10, 20, 40, 80, 160, 320, 640, 900, 900 }));
+        files.AddInOutage(7);
+        Assert.That((files.Contains(7), files.Waits(7)), Is.EqualTo((true, false)), "the source failed, not the file");
+        files.SweepBegins();
+        files.ForgetUnseen();
+        Assert.That(files.Contains(7), Is.False);
+    }
+
+    [Test]
+    public void A_server_is_listed_often_when_files_are_expected_and_seldom_between(
+        [Values(0, 7, 14)] int minutes, [Values(0, 90)] int lasts)
+    {
+        TimeSpan poll = TimeSpan.FromSeconds(5), every = TimeSpan.FromMinutes(15);
+        var time = new FakeTimeProvider();
+        DateTimeOffset start = time.GetUtcNow(), seen = start;
+        var rhythm = new PollRhythm(poll, time);
+        int lists = 0;
+        var late = new List<TimeSpan>();
+        while (time.GetUtcNow() < start + 40 * every)
+        {
+            // A file lands every ten seconds while a wave lasts.
+            bool isNew = false;
+            for (int wave = 0; wave < 40; wave++)
+                for (int second = 0; second <= lasts; second += 10)
+                {
+                    DateTimeOffset landed = start + wave * every + TimeSpan.FromMinutes(minutes) + TimeSpan.FromSeconds(second + 1);
+                    if (landed <= seen || landed > time.GetUtcNow()) continue;
+                    isNew = true;
+                    if (wave >= 10) late.Add(time.GetUtcNow() - landed);
+                }
+            seen = time.GetUtcNow();
+            TimeSpan pause = rhythm.Next(isNew);
+            lists++;
+            Assert.That(pause, Is.InRange(poll, 5 * poll));
+            time.Advance(pause);
+        }
+        Assert.That(late, Has.Count.GreaterThanOrEqualTo(29).And.All.LessThanOrEqualTo(poll));
+        // Listed at the longest pause all the time it would be 36 in an interval; at the shortest, 180.
+        Assert.That(lists / 40.0, Is.LessThan(45 + lasts / 5));
+    }
+
+    [Test]
+    public void A_server_to_which_files_come_as_they_like_is_listed_less_and_less_often_while_none_comes()
+    {
+        var time = new FakeTimeProvider();
+        var rhythm = new PollRhythm(TimeSpan.FromSeconds(2), time);
+        double[] gaps = [100, 450, 31, 900, 77, 300];
+        foreach (double gap in gaps)
+        {
+            Assert.That(rhythm.Next(isNew: true).TotalSeconds, Is.EqualTo(2));
+            time.Advance(TimeSpan.FromSeconds(gap));
+        }
+        Assert.That(Enumerable.Range(0, 6).Select(_ => rhythm.Next(isNew: false).TotalSeconds),
+            Is.EqualTo(new[] { 3, 4.5, 6.75, 10, 10, 10 }));
+    }
+
+    [Test]
     public void Keys_of_files_are_kept_and_only_those()
     {
         var keys = new FileKeys();
@@ -318,6 +506,9 @@ public sealed class WatchTests
 
         public bool TakesFiles { get; init; }
 
+        /// <summary>How long each file takes to settle.</summary>
+        public TimeSpan? SettleTime { get; init; }
+
         public int Sweeps => Volatile.Read(ref _sweeps);
 
         public int Opened => Volatile.Read(ref _opened);
@@ -355,6 +546,12 @@ public sealed class WatchTests
             foreach (SourceFile file in files) yield return file;
             Interlocked.Increment(ref _sweeps);
             await Task.CompletedTask;
+        }
+
+        public async IAsyncEnumerable<SourceFile> SweepAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await foreach (SourceFile file in ListAsync(cancellationToken))
+                yield return SettleTime is null ? file : file with { DeferReason = "young", SettlesIn = SettleTime };
         }
 
         public ValueTask<FileContent> OpenAsync(SourceFile file, long wholeUpTo, CancellationToken cancellationToken)

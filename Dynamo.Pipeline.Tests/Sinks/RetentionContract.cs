@@ -104,6 +104,28 @@ public abstract class RetentionContract
         });
     }
 
+    [Test, CancelAfter(60_000)]
+    public async Task A_reading_whose_entry_is_gone_says_that_and_what_its_file_had_replaced_can_still_come_back(CancellationToken token)
+    {
+        await ImportAsync(0, token, ("first.csv", 1));
+        await ImportAsync(1, token, [("second.csv", 1), ("second.csv", 2)]);
+        await ImportAsync(2, token, ("third.csv", 1));
+        await ImportAsync(3, token, ("last.csv", 9));
+        await PruneAsync(Files(300, "first.csv", "third.csv"), token);
+        var ledger = (ILineage)NewLedger();
+
+        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(Map, new Dictionary<string, string>(), 10, token);
+        Undone plan = await ledger.PlanUndoAsync(Map, new UndoneFiles(Source) { Paths = ["third.csv"] }, token);
+
+        Assert.That(rows.Select(row => (row.FileId, row.File?.File.Path)), Is.EqualTo(new (long?, string?)[]
+        {
+            (3, "third.csv"), (2, null), (4, "last.csv"),
+        }));
+        Assert.That(plan.Others.Select(file => file.File.Path), Is.EqualTo(new[] { "first.csv" }));
+        Assert.That(Query("SELECT OlderFileId AS RunId FROM {pairs} WHERE NewerFileId = 2 OR OlderFileId = 2"), Is.Empty);
+        Assert.That(Query("SELECT OlderFileId AS RunId FROM {pairs} WHERE NewerFileId = 3"), Is.EqualTo(new[] { "1" }));
+    }
+
     [Test]
     public void Without_a_list_of_the_source_no_entry_goes() => Assert.That(
         () => NewLedger().PruneAsync(Map, new LedgerRetention(Source) { FilesBeforeUtc = s_first }),
@@ -206,30 +228,9 @@ public sealed class SqliteRetentionTests : RetentionContract
         Assert.That(async () => (await ledger.PruneAsync(Map, Files(300) with { DryRun = true }, token)).Files.Count, Is.EqualTo(1));
     }
 
-    [Test, CancelAfter(60_000)]
-    public async Task A_reading_whose_entry_is_gone_says_that_and_what_its_file_had_replaced_can_still_come_back(CancellationToken token)
-    {
-        await ImportAsync(0, token, ("first.csv", 1));
-        await ImportAsync(1, token, [("second.csv", 1), ("second.csv", 2)]);
-        await ImportAsync(2, token, ("third.csv", 1));
-        await ImportAsync(3, token, ("last.csv", 9));
-        await PruneAsync(Files(300, "first.csv", "third.csv"), token);
-        var ledger = (ILineage)NewLedger();
-
-        IReadOnlyList<TracedRow> rows = await ledger.TraceAsync(Map, new Dictionary<string, string>(), 10, token);
-        Undone plan = await ledger.PlanUndoAsync(Map, new UndoneFiles(Source) { Paths = ["third.csv"] }, token);
-
-        Assert.That(rows.Select(row => (row.FileId, row.File?.File.Path)), Is.EqualTo(new (long?, string?)[]
-        {
-            (3, "third.csv"), (2, null), (4, "last.csv"),
-        }));
-        Assert.That(plan.Others.Select(file => file.File.Path), Is.EqualTo(new[] { "first.csv" }));
-        Assert.That(_database.Query("SELECT CAST(count(*) AS TEXT) FROM FileOverlap WHERE 2 IN (NewerFileId, OlderFileId)"),
-            Is.EqualTo(new[] { "0" }));
-    }
-
     private static string Named(string sql) => sql.Replace("{ledger}", "ImportedFile").Replace("{entries}", "ImportedFileEntry")
-        .Replace("{runs}", "ImportRun").Replace("{rejects}", "RejectedRow").Replace("SELECT RunId", "SELECT CAST(RunId AS TEXT)");
+        .Replace("{runs}", "ImportRun").Replace("{rejects}", "RejectedRow").Replace("{pairs}", "FileOverlap")
+        .Replace("SELECT RunId", "SELECT CAST(RunId AS TEXT)").Replace("SELECT OlderFileId", "SELECT CAST(OlderFileId AS TEXT)");
 }
 
 /// <summary>The contract on SQL Server.</summary>
@@ -265,5 +266,6 @@ public sealed class SqlServerRetentionTests : RetentionContract
 
     private string Named(string sql) => sql.Replace("{ledger}", _database.Options.LedgerTable)
         .Replace("{entries}", _database.Options.LedgerTable).Replace("{runs}", _database.Options.RunTable)
-        .Replace("{rejects}", _database.Options.RejectTable);
+        .Replace("{rejects}", _database.Options.RejectTable).Replace("{pairs}", _database.Options.OverlapTable)
+        .Replace("SELECT OlderFileId", "SELECT CAST(OlderFileId AS bigint)");
 }

@@ -8,6 +8,11 @@ internal static partial class DynamoProcess
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
 
+    /// <summary>Commands that start themselves again, and what is asked of the program itself.</summary>
+    private static readonly string[] s_processes = ["headroom", "--version"];
+
+    private static string? Published => Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM");
+
     /// <summary>Starts it and goes on. What it prints is read and thrown away, so that it never waits for a reader.</summary>
     public static Process Start(
         IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null)
@@ -18,12 +23,19 @@ internal static partial class DynamoProcess
         return process;
     }
 
-    /// <summary>Runs it to its end. Killed when it takes longer than a minute and a half, or when the test is cancelled.</summary>
+    /// <summary>
+    /// Runs it to its end. Killed when it takes longer than a minute and a half, or when the test is cancelled. A run
+    /// that only the program's own variables concern may share its process with others (see <see cref="DynamoWorker"/>).
+    /// </summary>
     public static async Task<DynamoResult> RunAsync(
         IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null,
         CancellationToken cancellationToken = default)
     {
-        using Process process = Begin(arguments, folder, environment);
+        environment ??= new Dictionary<string, string?>();
+        string[] command = [.. arguments];
+        if (Published is null && environment.Keys.All(IsOwn) && !command.Any(s_processes.Contains))
+            return await DynamoWorker.RunAsync(command, folder ?? Path.GetTempPath(), environment, s_patience, cancellationToken);
+        using Process process = Begin(command, folder, environment);
         return await EndAsync(process, cancellationToken);
     }
 
@@ -88,7 +100,7 @@ internal static partial class DynamoProcess
     private static Process Begin(
         IEnumerable<string> arguments, string? folder, IReadOnlyDictionary<string, string?>? environment, string? script = null)
     {
-        string[] program = Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM") is { } published
+        string[] program = Published is { } published
             ? [published]
             : [Dotnet(), Path.Combine(AppContext.BaseDirectory, "dynamo.dll")];
         string[] command = script is null ? [.. program, .. arguments] : ["sh", "-c", script, .. program, .. arguments];
@@ -99,14 +111,20 @@ internal static partial class DynamoProcess
             RedirectStandardInput = true,
             WorkingDirectory = folder ?? Path.GetTempPath(),
         };
-        foreach (string own in start.Environment.Keys.Where(key => key.StartsWith("DYNAMO_", StringComparison.OrdinalIgnoreCase)).ToArray())
-            start.Environment.Remove(own);
+        RemoveOwnVariables(start);
         foreach ((string name, string? value) in environment ?? new Dictionary<string, string?>())
             start.Environment[name] = value;
         return Process.Start(start)!;
     }
 
-    private static string Dotnet() => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")
+    public static void RemoveOwnVariables(ProcessStartInfo start)
+    {
+        foreach (string own in start.Environment.Keys.Where(IsOwn).ToArray()) start.Environment.Remove(own);
+    }
+
+    private static bool IsOwn(string variable) => variable.StartsWith("DYNAMO_", StringComparison.OrdinalIgnoreCase);
+
+    public static string Dotnet() => Environment.GetEnvironmentVariable("DOTNET_HOST_PATH")
         ?? (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? Environment.ProcessPath! : "dotnet");
 
     [LibraryImport("libc", EntryPoint = "kill")]

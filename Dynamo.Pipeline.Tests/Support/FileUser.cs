@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Versioning;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -8,16 +9,32 @@ namespace Dynamo.Pipeline.Tests;
 /// </summary>
 internal static partial class FileUser
 {
-    public static Task RunAsync(int user, Func<Task> action)
+    /// <summary>Of Debian and most others: nobody, whom no file belongs to.</summary>
+    public const int Nobody = 65534;
+
+    public static Task RunAsync(int user, Func<Task> action) => RunAsync(user, () =>
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        action().GetAwaiter().GetResult();
+        return true;
+    });
+
+    /// <summary>As a stranger who may write these folders, which are made so.</summary>
+    [SupportedOSPlatform("linux")]
+    public static Task<T> AsNobodyAsync<T>(Func<T> action, params string[] folders)
+    {
+        foreach (string folder in folders) File.SetUnixFileMode(folder, (UnixFileMode)0x1FF);
+        return RunAsync(Nobody, action);
+    }
+
+    private static Task<T> RunAsync<T>(int user, Func<T> action)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         var thread = new Thread(() =>
         {
             try
             {
                 if (GetEffectiveUser() == 0) _ = SetFileUser(user);
-                action().GetAwaiter().GetResult();
-                done.SetResult();
+                done.SetResult(action());
             }
             catch (Exception error)
             {

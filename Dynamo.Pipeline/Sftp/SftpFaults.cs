@@ -7,10 +7,8 @@ internal static class SftpFaults
     public static Exception Opening(SftpStatusException error) => error.Status.Code switch
     {
         SftpCode.NoSuchFile => new FileChangedException("vanished", error),
-        SftpCode.PermissionDenied => new BadFileException(new Defect("the file cannot be read: no permission")
-        {
-            Remedy = "Let the user who logs in read the file, then retry it",
-        }, error),
+        SftpCode.PermissionDenied =>
+            UnreadableFileException.NoPermission("Let the user who logs in read the file, then retry it", error),
         // FAILURE has a thousand causes, and most of them are the server's.
         _ => new UnreadableFileException($"the server cannot read the file: {error.Status}. Look at the file on the server", error),
     };

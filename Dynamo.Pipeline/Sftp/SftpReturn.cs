@@ -25,26 +25,33 @@ internal sealed class SftpArchiveReturn(SftpSource source)
 
     private async Task<string?> BringBackAsync(ISftpSession session, SourceFile file, DateTime importedUtc, string home)
     {
-        // Usually it was archived on the day of its import; the archive may have had no days then.
-        string[] days = [.. new[] { _place.Days.Of(importedUtc), _place.Days.Of(importedUtc.AddDays(1)), "" }.Distinct()];
-        string[] plain = [.. days.Select(day => SftpPlace.Below(_place.ArchiveOf(day), file.Path))];
-        string found = plain[0];
+        string found = SftpPlace.Below(_place.ArchiveOf(_place.Days.Of(importedUtc)), file.Path);
         if (await session.StatAsync(_place.Encode(home)).ConfigureAwait(false) is { } there)
         {
             if (!there.Is(file)) return _return.IsTaken;
         }
         else
         {
-            string[] names = [.. plain, .. plain.SelectMany(
-                name => Enumerable.Range(1, MostNames).Select(n => SftpPlace.WithTime(name, file.ModifiedUtc, n)))];
+            if (await FindAsync(session, file, importedUtc).ConfigureAwait(false) is not { } archived)
+                return $"it is neither in {_place.Root} nor in {_place.Archive}";
+            await _return.MoveAsync(session, found = archived, home).ConfigureAwait(false);
+        }
+        await _return.MarkAsync(session, found, home).ConfigureAwait(false);
+        return null;
+    }
+
+    /// <summary>Usually it was archived on the day of its import; one that could not be archived then went there on a later day.</summary>
+    private async Task<string?> FindAsync(ISftpSession session, SourceFile file, DateTime importedUtc)
+    {
+        foreach (string day in _place.Days.Since(importedUtc, source.Options.TimeProvider.GetUtcNow().UtcDateTime))
+        {
+            string plain = SftpPlace.Below(_place.ArchiveOf(day), file.Path);
+            string[] names = [plain, .. Enumerable.Range(1, MostNames).Select(n => SftpPlace.WithTime(plain, file.ModifiedUtc, n))];
             SftpAttributes?[] looks = await Task.WhenAll(names.Select(name => session.LstatAsync(_place.Encode(name))))
                 .ConfigureAwait(false);
             int at = Array.FindIndex(looks, look => look is { IsRegular: true } archived && archived.Is(file));
-            if (at < 0) return $"it is neither in {_place.Root} nor in {_place.Archive}";
-            found = names[at];
-            await _return.MoveAsync(session, found, home).ConfigureAwait(false);
+            if (at >= 0) return names[at];
         }
-        await _return.MarkAsync(session, found, home).ConfigureAwait(false);
         return null;
     }
 }

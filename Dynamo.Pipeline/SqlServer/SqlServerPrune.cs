@@ -21,6 +21,7 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
 
     private Pruned _files = Pruned.Nothing, _rejected = Pruned.Nothing, _ended = Pruned.Nothing;
     private HashSet<int>? _named;
+    private bool? _hasPairs;
     private byte[] _lastKey = s_firstKey;
 
     public async Task<PrunedLedger> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
@@ -53,12 +54,38 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
             page.RemoveAll(entry => entry.Source != retention.Source || retention.AtSource!.MayHold(entry.Path)
                 || (entry.FileId is { } id && _named?.Contains(id) == true));
             if (page.Count == 0) continue;
-            string keys = string.Join(',', page.Select((_, at) => FormattableString.Invariant($"@k{at}")));
-            _files = await RemoveAsync(
-                connection, $"DELETE FROM {_ledger} OUTPUT deleted.ImportedUtc WHERE {old} AND FileKey IN ({keys})", _files,
+            _files = await RemoveFilesAsync(
+                connection, $"{old} AND FileKey IN ({string.Join(',', page.Select((_, at) => FormattableString.Invariant($"@k{at}")))})",
                 [.. page.Select(entry => (DateTime?)entry.Imported)], cancellationToken,
                 [("@before", before), .. page.Select((entry, at) => (FormattableString.Invariant($"@k{at}"), (object?)entry.Key))])
                 .ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Removes entries, and with them the pairs that name them: whose rows met keys of whose.</summary>
+    private async Task<Pruned> RemoveFilesAsync(
+        SqlConnection connection, string where, DateTime?[] times, CancellationToken cancellationToken,
+        params (string Name, object? Value)[] parameters)
+    {
+        string delete = $"DELETE FROM {_ledger} OUTPUT deleted.ImportedUtc WHERE {where}";
+        string pairs = SqlServerText.Quote(db.Options.Schema, db.Options.OverlapTable);
+        _hasPairs ??= db.Options.Procedure is null && await db.HasAsync(connection, pairs, cancellationToken).ConfigureAwait(false);
+        if (retention.DryRun || _hasPairs == false)
+            return await RemoveAsync(connection, null, delete, _files, times, cancellationToken, parameters).ConfigureAwait(false);
+
+        SqlTransaction transaction = await SqlServerTransaction.BeginAsync(connection, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var undo = new SqlServerUndo(db, connection, transaction, cancellationToken);
+            await undo.ForgetPairsAsync(where, parameters).ConfigureAwait(false);
+            Pruned pruned = await RemoveAsync(connection, transaction, delete, _files, times, cancellationToken, parameters)
+                .ConfigureAwait(false);
+            await SqlServerTransaction.CommitAsync(db, transaction).ConfigureAwait(false);
+            return pruned;
+        }
+        finally
+        {
+            await SqlServerTransaction.UndoAsync(transaction).ConfigureAwait(false);
         }
     }
 
@@ -119,7 +146,7 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
         {
             string ids = string.Join(',', some.Select(row => row.Id.ToString(CultureInfo.InvariantCulture)));
             pruned = await RemoveAsync(
-                connection, $"DELETE FROM {from} OUTPUT deleted.{number} WHERE {number} IN ({ids})", pruned,
+                connection, null, $"DELETE FROM {from} OUTPUT deleted.{number} WHERE {number} IN ({ids})", pruned,
                 [.. some.Select(row => row.Time)], cancellationToken).ConfigureAwait(false);
         }
         return pruned;
@@ -127,14 +154,14 @@ internal sealed class SqlServerPrune(SqlServerDb db, LedgerRetention retention, 
 
     /// <summary>The statement returns a row for each that it removes, so that no number of affected rows is needed.</summary>
     private async Task<Pruned> RemoveAsync(
-        SqlConnection connection, string delete, Pruned pruned, DateTime?[] times, CancellationToken cancellationToken,
-        params (string Name, object? Value)[] parameters)
+        SqlConnection connection, SqlTransaction? transaction, string delete, Pruned pruned, DateTime?[] times,
+        CancellationToken cancellationToken, params (string Name, object? Value)[] parameters)
     {
         int count = times.Length;
         if (!retention.DryRun)
         {
             List<bool> gone = await db.QueryAsync(
-                connection, null, delete, _ => true, cancellationToken, parameters).ConfigureAwait(false);
+                connection, transaction, delete, _ => true, cancellationToken, parameters).ConfigureAwait(false);
             count = gone.Count;
         }
         DateTime? oldest = count == 0 ? null : times.Min();

@@ -12,7 +12,7 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
 {
     private const int MostInAList = 1000, MostPaths = 200;
 
-    private const string Chosen = "(SELECT FileId FROM #Undone)";
+    private const string Chosen = "(SELECT FileId FROM #Undone)", MakeChosen = "CREATE TABLE #Undone (FileId int NOT NULL PRIMARY KEY)";
 
     /// <summary>Names and paths are compared letter by letter, whatever the database's collation.</summary>
     private const string Exactly = $"COLLATE {SqlServerText.Exact}";
@@ -61,7 +61,10 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
         foreach (long[] some in found.Select(row => row.File).Where(id => id > 0).Distinct().Chunk(MostInAList))
             foreach (DeliveredFile file in await FilesAsync($"f.FileId IN ({List(some)})").ConfigureAwait(false))
                 files[file.FileId] = file;
-        return [.. found.Select(row => new TracedRow(row.Values, files.GetValueOrDefault(row.File)))];
+        return [.. found.Select(row => new TracedRow(row.Values, files.GetValueOrDefault(row.File))
+        {
+            FileId = row.File > 0 ? row.File : null,
+        })];
     }
 
     public async Task<IReadOnlyList<DeliveredFile>> OlderAsync(long fileId)
@@ -95,9 +98,8 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
         await new WriteLocks<TRow>(db, Quoted(db, map.Name), isShared: false).TableAsync(connection, transaction, cancellation)
             .ConfigureAwait(false);
         Undone undone = await PlanAsync(map, files).ConfigureAwait(false);
-        await LeadPastAsync().ConfigureAwait(false);
+        await RemovePairsAsync().ConfigureAwait(false);
         await ExecuteAsync($"""
-            DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen};
             DELETE FROM {Quoted(db, map.Name)} WHERE {_fileId} IN {Chosen};
             DELETE FROM {_rejects} WHERE RejectId IN ({Rejected});
             DELETE FROM {_ledger} WHERE FileId IN {Chosen};
@@ -107,6 +109,25 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
                 $"UPDATE {_ledger} SET Outcome = N'{LedgerOutcome.Requeued}' "
                 + $"WHERE Outcome = N'{LedgerOutcome.Loaded}' AND FileId IN ({List(some)})").ConfigureAwait(false);
         return undone;
+    }
+
+    /// <summary>Removes the pairs of entries that go in the same transaction.</summary>
+    /// <param name="where">Which entries of the ledger.</param>
+    /// <param name="values">Its parameters.</param>
+    public async Task ForgetPairsAsync(string where, params (string Name, object? Value)[] values)
+    {
+        await ExecuteAsync(MakeChosen).ConfigureAwait(false);
+        await ExecuteAsync(
+            $"INSERT INTO #Undone (FileId) SELECT FileId FROM {_ledger} WHERE FileId IS NOT NULL AND {where}", values)
+            .ConfigureAwait(false);
+        await RemovePairsAsync().ConfigureAwait(false);
+        await ExecuteAsync("DROP TABLE #Undone").ConfigureAwait(false);
+    }
+
+    private async Task RemovePairsAsync()
+    {
+        await LeadPastAsync().ConfigureAwait(false);
+        await ExecuteAsync($"DELETE FROM {_overlaps} WHERE NewerFileId IN {Chosen} OR OlderFileId IN {Chosen}").ConfigureAwait(false);
     }
 
     /// <summary>
@@ -140,7 +161,7 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
     /// <summary>Names the files in a temporary table. The ledger is read from end to end, for some paths at once.</summary>
     private async Task ChooseAsync(UndoneFiles files)
     {
-        await ExecuteAsync("CREATE TABLE #Undone (FileId int NOT NULL PRIMARY KEY)").ConfigureAwait(false);
+        await ExecuteAsync(MakeChosen).ConfigureAwait(false);
         var values = new List<(string, object?)> { ("@Source", files.Source) };
         string which = $"l.Source = @Source {Exactly} AND l.FileId >= "
             + $"(SELECT MIN(v.{SqlServerSchema.OverlapsFrom}) FROM {Quoted(db, _options.SchemaTable)} AS v)";

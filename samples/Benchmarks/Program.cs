@@ -80,7 +80,8 @@ static async Task<int> RunAsync(string[] args)
 static int Number(string[] args, int index, int otherwise)
 {
     if (args.Length <= index) return otherwise;
-    return int.TryParse(args[index], NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+    return int.TryParse(args[index], NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number > 0
         ? number
-        : throw new BenchmarkException($"'{args[index]}' stands where a number belongs. Without arguments, this program prints its usage.");
+        : throw new BenchmarkException($"'{args[index]}' stands where a number from 1 belongs. "
+            + "Without arguments, this program prints its usage.");
 }

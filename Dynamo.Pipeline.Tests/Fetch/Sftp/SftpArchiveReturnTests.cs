@@ -38,6 +38,16 @@ public sealed class SftpArchiveReturnTests(SshClientKind client) : SftpFolderFix
     }
 
     [Test]
+    public async Task A_file_that_was_archived_days_after_its_import_is_found(CancellationToken token)
+    {
+        SftpSource source = Source(AfterCommit.Archive);
+        SourceFile file = await ArchiveAsync(source, "a.csv", "12345", token);
+
+        Assert.That(await new SftpArchiveReturn(source).BringBackAsync(file, DateTime.UtcNow.AddDays(-5), token), Is.Null);
+        Assert.That(Inbox.Files(), Is.EqualTo(new[] { "a.csv" }));
+    }
+
+    [Test]
     public async Task A_file_of_the_same_name_is_not_replaced(CancellationToken token)
     {
         SftpSource source = Source(AfterCommit.Archive);

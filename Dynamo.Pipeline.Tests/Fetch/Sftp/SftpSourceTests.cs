@@ -342,7 +342,7 @@ public sealed class SftpSourceTests
     }
 
     [TestCase(SftpCode.NoSuchFile, typeof(FileChangedException))]
-    [TestCase(SftpCode.PermissionDenied, typeof(BadFileException))]
+    [TestCase(SftpCode.PermissionDenied, typeof(UnreadableFileException))]
     [TestCase(SftpCode.Failure, typeof(UnreadableFileException))]
     [TestCase((SftpCode)4711, typeof(UnreadableFileException))]
     public async Task A_refused_file_is_that_file_s_error(object code, Type expected, CancellationToken cancellationToken)

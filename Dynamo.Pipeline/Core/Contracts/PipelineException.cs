@@ -92,8 +92,8 @@ public sealed class FileChangedException : Exception
 
 /// <summary>
 /// The source failed to give one file, and it is not known whether the file or the source is to blame, such as after an I/O error. The
-/// pipeline tries the file again after the others, with pauses, and then defers it. If the source gave no file at all in the whole run,
-/// the run ends with a <see cref="SourceException"/>.
+/// pipeline tries the file again after the others, with pauses, and then defers it, or quarantines it if it has a <see cref="Defect"/>. If
+/// the source gave no file at all in the whole run, the run ends with a <see cref="SourceException"/>.
 /// </summary>
 public sealed class UnreadableFileException : Exception
 {
@@ -101,4 +101,18 @@ public sealed class UnreadableFileException : Exception
     /// <param name="reason">What happened, in a few words, and the remedy. It must not contain secrets.</param>
     /// <param name="innerException">The error that showed it, if there is one.</param>
     public UnreadableFileException(string reason, Exception? innerException = null) : base(reason, innerException) { }
+
+    /// <summary>
+    /// What is wrong with the file, if it is the file: when the source gives other files in the same run and not this one, such as one
+    /// without permission, the file goes into quarantine with this. <see langword="null"/>, the default, if nobody can tell: it is
+    /// deferred, as in a watch, which tries it again in any case.
+    /// </summary>
+    public Defect? Defect { get; init; }
+
+    /// <summary>A file that may not be read, on a disk or a server. If none of them may be read, that is no file's fault.</summary>
+    internal static UnreadableFileException NoPermission(string remedy, Exception error)
+    {
+        var defect = new Defect("the file cannot be read: no permission") { Remedy = remedy };
+        return new UnreadableFileException($"{defect.Problem}. {remedy}", error) { Defect = defect };
+    }
 }

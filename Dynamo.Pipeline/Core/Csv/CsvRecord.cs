@@ -60,7 +60,7 @@ public readonly ref struct CsvRecord
     /// <returns>The bytes, valid while the record is parsed.</returns>
     public ReadOnlySpan<byte> Field(int column)
     {
-        if (_isMapped && (column = Place(column)) < 0) return default;
+        if (_isMapped) return MappedField(column);
         // A field without quotes is in the file as it is. Only a quoted one needs decoding, which costs more than parsing a value.
         ReadOnlySpan<byte> raw = Blanks.Trim(_reader.GetRawSpan(column));
         return raw.IsEmpty || raw[0] != _header.Text.Quote ? raw : Blanks.Trim(_reader.GetSpan(column));
@@ -283,6 +283,14 @@ public readonly ref struct CsvRecord
 
     /// <summary>The same line with only the given columns of the header, in their order.</summary>
     internal CsvRecord Of(int[] columns) => new(_reader, _header, _names, Line, _places, columns);
+
+    private ReadOnlySpan<byte> MappedField(int column)
+    {
+        int place = Place(column);
+        if (place < 0) return default;
+        ReadOnlySpan<byte> raw = Blanks.Trim(_reader.GetRawSpan(place));
+        return raw.IsEmpty || raw[0] != _header.Text.Quote ? raw : Blanks.Trim(_reader.GetSpan(place));
+    }
 
     private int Place(int column)
     {

@@ -29,6 +29,8 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private CsvFormat<TRow>.BoundHeader? _bound;
     private int[] _padded = [];
     private int _fewest, _linesBelow;
+    private byte _separator;
+    private bool _looksAtLines;
     private List<string>? _block;
     private readonly byte[]? _blockLabel;
     private CommentLines? _comments;
@@ -41,6 +43,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         _variant = format.Variant(format.Text.Separator);
         if (format.Text.Separator == ' ') _spaced = new SpacedFields();
         if (format.Blocks?.Label is { } label) _blockLabel = Encoding.UTF8.GetBytes(label);
+        _separator = (byte)format.Text.Separator;
         if (format.Text.Footer is { } footer) _footer = Encoding.UTF8.GetBytes(footer);
     }
 
@@ -116,6 +119,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     {
         (_linesAbove, _preamble, _variant) = (head.Lines, head.Preamble, _format.Variant(head.Separator));
         if (head.Separator == ' ') _spaced = new SpacedFields();
+        _separator = (byte)head.Separator;
         return head.Length;
     }
 
@@ -150,15 +154,10 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
             return;
         }
         // A line of separators only is an empty line: spreadsheets write thousands of them.
-        if (raw[0] == _variant.Text.Separator && _headerWithoutUnits is null && IsEmptyFrom(csv, 0)) return;
+        if (raw[0] == _separator && _headerWithoutUnits is null && IsEmptyFrom(csv, 0)) return;
         int fields = _spaced is null ? csv.FieldCount : _spaced.Find(csv);
         if (_header is null && Begin(csv, line, fields)) return;
-        if (_linesBelow > 0)
-        {
-            _linesBelow--;
-            return;
-        }
-        if (_format.Blocks is not null && IsOfBlock(raw, fields, line)) return;
+        if (_looksAtLines && IsNoData(raw, fields, line)) return;
         if (raw.Contains((byte)_format.Text.Quote) && Quoting.Defect(csv, (byte)_format.Text.Quote, line, _header) is { } defect)
         {
             rows.Reject(defect);
@@ -207,6 +206,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         (_header, _bound) = (bound.Header, bound);
         _fewest = _header.Count;
         _linesBelow = _variant.Text.LinesBelowHeader;
+        _looksAtLines = _linesBelow > 0 || _format.Blocks is not null;
     }
 
     /// <summary>Whether a line may have so few fields: those that are missing have no name, or lines may end early.</summary>
@@ -224,6 +224,15 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         for (int i = 0; i < _padded.Length; i++)
             _padded[i] = i >= fields ? -1 : _spaced is null ? i : _spaced.Places[i];
         return _padded;
+    }
+
+    /// <summary>Whether a line is not data: one between header and data, or one of the head of a block.</summary>
+    private bool IsNoData(ReadOnlySpan<byte> raw, int fields, long record)
+    {
+        if (_linesBelow == 0) return _format.Blocks is not null && IsOfBlock(raw, fields, record);
+        _linesBelow--;
+        _looksAtLines = _linesBelow > 0 || _format.Blocks is not null;
+        return true;
     }
 
     /// <summary>

@@ -35,10 +35,7 @@ internal static class FolderFaults
             case FileNotFoundException or DirectoryNotFoundException:
                 return Listing(place.Root, new DirectoryNotFoundException());
             case UnauthorizedAccessException:
-                return new BadFileException(new Defect("the file cannot be read: no permission")
-                {
-                    Remedy = "Let the user who runs the import read the file, then retry it",
-                }, error);
+                return UnreadableFileException.NoPermission("Let the user who runs the import read the file, then retry it", error);
             default:
                 return Unreadable($"The file {file.Path} in {place.Root} cannot be read", error);
         }

@@ -119,6 +119,7 @@ internal sealed class FolderListing(
     private IEnumerable<SourceFile> Walk()
     {
         var pending = new Stack<string>([""]);
+        long files = 0, unknown = 0;
         while (pending.TryPop(out string? folder))
         {
             // Before it is listed, so that nothing lands unnoticed in between.
@@ -134,12 +135,16 @@ internal sealed class FolderListing(
                 }
                 else
                 {
+                    files++;
+                    if (entry.Stat.Kind == FileKind.Unknown) unknown++;
                     yield return new SourceFile(path, entry.Stat.Size, entry.Stat.ModifiedUtc) { DeferReason = DeferReason(entry, path) };
                 }
             }
             // After the names were read, so that what comes back is not listed twice.
             foreach (SourceFile left in reader?.Claims.SelectMany(claims => PutBack(folder, claims)) ?? []) yield return left;
         }
+        // A folder that may be read and not entered shows names and nothing else.
+        if (unknown > 0 && unknown == files) throw FolderFaults.Listing(place.Root, new UnauthorizedAccessException());
     }
 
     private void CheckOwnFolders()

@@ -25,19 +25,22 @@ internal sealed class LiveBooks<TRow> : IAsyncDisposable
     private static async Task ReportAsync(IBatchSink<TRow> sink, PipelineRun run, LiveRun live, CancellationToken cancellationToken)
     {
         TimeProvider time = run.Options.TimeProvider;
-        long written = 0, at = time.GetTimestamp();
+        long at = time.GetTimestamp();
+        (long, long) written = (0, 0);
         while (!cancellationToken.IsCancellationRequested)
         {
             await Task.Delay(s_soon, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             RunBooks books = run.Counter.Books();
             // Files that are under way and do not get on are no sign of life, and the call would be one for the stall watchdog.
-            if (books.FilesDone == written && (live.UnderWay > 0 || time.GetElapsedTime(at) < s_signOfLife)) continue;
+            // A file that was deferred and is loaded now leaves their sum as it was.
+            (long, long) done = (books.FilesDone, books.Deferred);
+            if (done == written && (live.UnderWay > 0 || time.GetElapsedTime(at) < s_signOfLife)) continue;
             if (cancellationToken.IsCancellationRequested) return;
             at = time.GetTimestamp();
             try
             {
                 await sink.ReportAsync(books, cancellationToken).ConfigureAwait(false);
-                written = books.FilesDone;
+                written = done;
             }
             catch (Exception error) when (error is SinkException || cancellationToken.IsCancellationRequested)
             {

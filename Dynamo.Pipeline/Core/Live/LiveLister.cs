@@ -14,6 +14,9 @@ internal sealed class LiveLister<TRow>
     /// <summary>How many files are offered before somebody looks whether fresher ones have landed.</summary>
     private const int Portion = 500;
 
+    /// <summary>Of how many young files it is remembered since when they have not changed. More of them begin anew at each sweep.</summary>
+    private const int MostSettling = 1_000_000;
+
     /// <summary>A sweep takes at most this part of the time, however long the listing.</summary>
     private const int MostOfTime = 20;
 
@@ -44,7 +47,8 @@ internal sealed class LiveLister<TRow>
     private Task _sweeping = Task.CompletedTask;
     private Dictionary<ulong, long> _settling = [];
     private long _nextSweep, _earliest;
-    private TimeSpan _poll, _pause;
+    private readonly PollRhythm _rhythm;
+    private TimeSpan _pause;
     private int _knownFailures, _sweptFailures;
 
     // The wave that is under way.
@@ -56,7 +60,7 @@ internal sealed class LiveLister<TRow>
     {
         (_source, _run, _live, _dispatch, _options) = (source, run, live, dispatch, options);
         _time = run.Options.TimeProvider;
-        (_poll, _nextSweep) = (options.Poll, _time.GetTimestamp());
+        (_rhythm, _nextSweep) = (new PollRhythm(options.Poll, _time), _time.GetTimestamp());
         run.Backlog = () => Waiting;
     }
 
@@ -105,6 +109,8 @@ internal sealed class LiveLister<TRow>
         bool isOver = _live.UnderWay == 0 && Waiting == 0 && _time.GetElapsedTime(_offered) >= s_quiet;
         if (!atOnce && !isOver && lasted < _options.LongestWave) return;
         RunBooks now = _run.Counter.Books(), wave = now.Since(_before);
+        // Files that were deferred in an earlier wave and have another outcome now.
+        if (wave.Deferred < 0) wave = wave with { Listed = wave.Listed - wave.Deferred, Deferred = 0 };
         (TimeSpan lag, DateTime lastCommit) = _live.TakeLag();
         _waveBegan = atOnce || _live.UnderWay + Waiting == 0 ? null : _time.GetTimestamp();
         if (wave.FilesDone == 0) return;
@@ -259,7 +265,7 @@ internal sealed class LiveLister<TRow>
     {
         ulong key = FileKeys.Of(file);
         if (!_settling.TryGetValue(key, out long ready)) ready = _time.GetTimestamp() + Ticks(wait);
-        if (settling.Count < MostWaiting) settling[key] = ready;
+        if (settling.Count < MostSettling) settling[key] = ready;
         return ready;
     }
 
@@ -271,12 +277,11 @@ internal sealed class LiveLister<TRow>
     {
         long now = _time.GetTimestamp();
         if (hasFailed) return now + Pause();
-        _poll = isNew ? _options.Poll : 1.5 * _poll < 5 * _options.Poll ? 1.5 * _poll : 5 * _options.Poll;
         // A listing costs this machine time, and another one mostly waiting.
         TimeSpan took = _time.GetElapsedTime(began, now), rest = _arrivals is null ? took : (MostOfTime - 1) * took;
         // What was missed is looked for sooner: a folder that is gone is not noticed otherwise.
         _earliest = now + Ticks(rest < _options.Poll ? rest : _options.Poll);
-        return Math.Max(now + Ticks(rest), Math.Min(settled, now + Ticks(_arrivals is null ? _poll : _options.Sweep)));
+        return Math.Max(now + Ticks(rest), Math.Min(settled, now + Ticks(_arrivals is null ? _rhythm.Next(isNew) : _options.Sweep)));
     }
 
     /// <summary>Offers a portion, the fresh files first.</summary>
@@ -288,7 +293,8 @@ internal sealed class LiveLister<TRow>
         {
             _offered = _time.GetTimestamp();
             _waveBegan ??= _offered;
-            _run.Counter.Listed();
+            if (_live.WasDeferred(file)) _run.Counter.OfferedAgain();
+            else _run.Counter.Listed();
             _run.Progressed();
             await _dispatch.OfferAsync(file).ConfigureAwait(false);
         }

@@ -19,6 +19,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     private readonly IFileSource _source;
     private readonly string _sink;
     private readonly TimeProvider _time;
+    private readonly DeferredFiles _deferred;
     private FileKeys _done = new();
     private FileKeys? _seen, _gone;
     private TimeSpan _lag;
@@ -28,10 +29,12 @@ internal sealed class LiveRun : IWatch, IDisposable
     private volatile bool _isReady;
     private int _sourceFailures;
     private bool _listingFails, _workFails, _isDisposed;
+    private volatile bool _sinkFails, _sinkWaits;
 
     public LiveRun(IFileSource source, string sink, TimeProvider time)
     {
         (_source, _sink, _time, _movedAt) = (source, sink, time, time.GetTimestamp());
+        _deferred = new DeferredFiles(time);
         Outages = new Outages(time, Tell);
     }
 
@@ -54,16 +57,23 @@ internal sealed class LiveRun : IWatch, IDisposable
         ulong key = FileKeys.Of(file);
         lock (_gate)
         {
-            if (Knows(key) || (!isTold && _gone?.Contains(key) == true)) return false;
+            if (Knows(key) || (!isTold && (_gone?.Contains(key) == true || _deferred.Waits(key)))) return false;
             return _underWay.Add(key);
         }
     }
 
-    /// <summary>Whether a file that is seen at the source is done or under way.</summary>
+    /// <summary>Whether a file that is seen at the source is done or under way, or was left for later.</summary>
     public bool Knows(SourceFile file)
     {
         ulong key = FileKeys.Of(file);
-        lock (_gate) return Knows(key) || _underWay.Contains(key);
+        lock (_gate) return Knows(key) || _underWay.Contains(key) || _deferred.Waits(key);
+    }
+
+    /// <summary>Whether a file was counted as deferred, and is now offered again.</summary>
+    public bool WasDeferred(SourceFile file)
+    {
+        ulong key = FileKeys.Of(file);
+        lock (_gate) return _deferred.Contains(key);
     }
 
     private bool Knows(ulong key)
@@ -89,7 +99,11 @@ internal sealed class LiveRun : IWatch, IDisposable
     /// <summary>From now on it is noted which of the files that are done are still at the source.</summary>
     public void SweepBegins()
     {
-        lock (_gate) (_seen, _gone) = (new FileKeys(), new FileKeys());
+        lock (_gate)
+        {
+            (_seen, _gone) = (new FileKeys(), new FileKeys());
+            _deferred.SweepBegins();
+        }
     }
 
     /// <summary>The whole source was seen: files that are done and were not there are forgotten.</summary>
@@ -98,6 +112,7 @@ internal sealed class LiveRun : IWatch, IDisposable
         lock (_gate)
         {
             if (sawAll && _seen is not null) _done = _seen;
+            if (sawAll) _deferred.ForgetUnseen();
             _seen = _gone = null;
         }
     }
@@ -117,8 +132,26 @@ internal sealed class LiveRun : IWatch, IDisposable
 
     public void Deferred(SourceFile file)
     {
-        GiveBack(file);
+        lock (_gate) Defer(FileKeys.Of(file));
         Wake();
+    }
+
+    public void SourceFailed(SourceFile file, Exception error)
+    {
+        SourceFailed(error);
+        lock (_gate)
+        {
+            ulong key = FileKeys.Of(file);
+            _underWay.Remove(key);
+            _deferred.AddInOutage(key);
+        }
+    }
+
+    private void Defer(ulong key)
+    {
+        _underWay.Remove(key);
+        if (_listingFails || _workFails) _deferred.AddInOutage(key);
+        else _deferred.Add(key);
     }
 
     public void Completed(IReadOnlyList<FileResult> results, bool isDone)
@@ -130,8 +163,13 @@ internal sealed class LiveRun : IWatch, IDisposable
             foreach (FileResult result in results)
             {
                 ulong key = FileKeys.Of(result.File);
+                if (result.Outcome == FileOutcome.Deferred)
+                {
+                    Defer(key);
+                    continue;
+                }
                 _underWay.Remove(key);
-                if (result.Outcome == FileOutcome.Deferred) continue;
+                _deferred.Remove(key);
                 if (result.Outcome == FileOutcome.Loaded && _lastCommit - result.File.ModifiedUtc is var lag && lag > _lag) _lag = lag;
                 // What is still there although it should have been taken away, the next sweep finds, and the ledger knows it.
                 if (_source.TakesFiles && isDone) _gone?.Add(key);
@@ -171,9 +209,22 @@ internal sealed class LiveRun : IWatch, IDisposable
     /// <summary>How often the source has failed.</summary>
     public int SourceFailures => Volatile.Read(ref _sourceFailures);
 
-    public void SinkFailed(string reason) => Outages.Began(_sink, reason);
+    public void SinkFailed(string reason)
+    {
+        _sinkFails = true;
+        Outages.Began(_sink, reason);
+    }
 
-    public void SinkWorks() => Outages.Ended(_sink);
+    public void SinkWorks()
+    {
+        _sinkFails = _sinkWaits = false;
+        Outages.Ended(_sink);
+    }
+
+    public void SinkAnswers()
+    {
+        if (_sinkWaits && !_sinkFails) SinkWorks();
+    }
 
     /// <summary>There is something to do for the lister.</summary>
     public void Wake()
@@ -226,10 +277,16 @@ internal sealed class LiveRun : IWatch, IDisposable
     private void Look(PipelineRun run)
     {
         PipelineProgress now = run.Progress();
-        if (now.Moves != _moved || (_isReady && UnderWay == 0) || now.Waiting is not { } what)
-            (_moved, _movedAt) = (now.Moves, _time.GetTimestamp());
+        long moved = now.Moves + run.Waits;
+        if (moved != _moved || (_isReady && UnderWay == 0) || now.Waiting is not { } what)
+        {
+            (_moved, _movedAt) = (moved, _time.GetTimestamp());
+        }
         else if (_time.GetElapsedTime(_movedAt) > s_longestWait)
-            SinkFailed($"It waits: {what}.");
+        {
+            _sinkWaits = true;
+            Outages.Began(_sink, $"It waits: {what}.");
+        }
     }
 
     /// <summary>Hands on what happens, in order, until the events end. An error in it is an error of the run.</summary>

@@ -7,7 +7,8 @@ public sealed record WatchOptions
 {
     /// <summary>
     /// The shortest time between two listings of a source that is not told what lands: a server, a network share. Default 5 s. While
-    /// nothing new comes, the time grows up to five times as long. A new file is seen up to that much later.
+    /// nothing new comes, the time grows up to five times as long, but not around the time at which the next files are expected, as far as
+    /// the last waves tell. A new file is seen up to that much later.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan Poll { get; init => field = Positive(value); } = TimeSpan.FromSeconds(5);

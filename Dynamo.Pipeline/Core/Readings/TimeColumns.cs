@@ -140,7 +140,11 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
     public bool TryRead(in CsvRecord record, string logger, string channel, out DateTime utc, [NotNullWhen(false)] out Defect? defect)
     {
         TimestampProblem problem = _isWhole ? _text.Read(record.Field(_date), out long ticks) : ReadParts(record, out ticks);
-        return TryUtc(problem, ticks, record, _date >= 0 ? _date : Math.Max(0, columns.Time), logger, channel, out utc, out defect);
+        if (problem != TimestampProblem.None)
+            return TryUtc(problem, ticks, record, _date >= 0 ? _date : Math.Max(0, columns.Time), logger, channel, out utc, out defect);
+        utc = new DateTime(ticks, DateTimeKind.Utc);
+        defect = null;
+        return true;
     }
 
     /// <summary>Reads the timestamp of a cell whose column is a time of the line's day.</summary>

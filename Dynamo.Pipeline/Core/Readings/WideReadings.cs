@@ -186,13 +186,23 @@ internal sealed class WideReadings : ICsvTable<Reading>
             }
             if (table._quality is not null && !table._quality.Accept(record, _cells.Length, rows)) return;
             ChannelRule? rule = rules?.For(line, null, record.Line);
-            for (int i = 0; i < _cells.Length; i++)
-            {
-                if (_qualities is not null && _qualities[i] is { } quality && !quality.Accept(record, 1, rows)) continue;
-                Cell(record, i, Loggers is null ? line : Loggers[i], utc, rule ?? rulesByCell?[i], rows);
-            }
+            if (_qualities is not null || Loggers is not null)
+                CellsOfTheirOwn(record, line, utc, rule, rows);
+            else
+                for (int i = 0; i < _cells.Length; i++)
+                    Cell(record, i, line, utc, rule ?? rulesByCell?[i], rows);
             foreach (int column in table._nameless)
                 Nameless(record, column, rows);
+        }
+
+        /// <summary>Cells that have a quality or a logger of their own.</summary>
+        private void CellsOfTheirOwn(in CsvRecord record, string line, DateTime utc, ChannelRule? rule, RowBatch<Reading> rows)
+        {
+            for (int i = 0; i < _cells.Length; i++)
+            {
+                if (_qualities?[i] is { } quality && !quality.Accept(record, 1, rows)) continue;
+                Cell(record, i, Loggers?[i] ?? line, utc, rule ?? rulesByCell?[i], rows);
+            }
         }
 
         private void Cell(in CsvRecord record, int cell, string line, DateTime utc, ChannelRule? rule, RowBatch<Reading> rows)

@@ -41,7 +41,7 @@ internal sealed class BatchWriter<TRow>(
         await run.SendAsync(complete, new CommittedBatch<TRow>(files, results), run.Leaving).ConfigureAwait(false);
     }
 
-    /// <summary>Writes the batch. A streamed file that the source fails to give again and again is deferred.</summary>
+    /// <summary>Writes the batch. A streamed file that the source fails to give again and again is bad, or deferred.</summary>
     private async Task<FileResult[]> WriteOrDeferAsync(FileRows<TRow>[] files)
     {
         try
@@ -50,8 +50,10 @@ internal sealed class BatchWriter<TRow>(
         }
         catch (UnreadableFileException error) when (files is [{ IsStreamed: true }])
         {
-            run.Unreadable.Failed(error);
-            return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
+            if (run.Unreadable.Failed(error) is not { } defect || run.Watcher is not null)
+                return [new FileResult(files[0].File, FileOutcome.Deferred) { Defect = new Defect(error.Message) }];
+            files[0].Quarantine(defect);
+            return await WriteWithRetriesAsync(files).ConfigureAwait(false);
         }
         catch (SourceException error) when (run.Watcher is not null && files is [{ IsStreamed: true }])
         {

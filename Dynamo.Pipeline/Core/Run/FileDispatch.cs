@@ -104,6 +104,7 @@ internal sealed class FileDispatch<TRow>(
                 LedgerEntry?[]? known = await sink.LookUpAsync(_listed, run.Aborting).ConfigureAwait(false);
                 known = Faults.Checked(sink, known, _listed.Count);
                 if (hasFailed) run.WaitIsOver();
+                else run.Watcher?.SinkAnswers();
                 return known;
             }
             catch (SinkException error) when (run.Watcher is not null)

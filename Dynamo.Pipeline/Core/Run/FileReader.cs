@@ -133,18 +133,27 @@ internal sealed class FileReader<TRow>(
         {
             throw Faults.OfSource(source, $"opening {file.Path}", error);
         }
-        catch (SourceException error) when (run.Watcher is { } watch)
+        catch (SourceException error) when (run.Watcher is not null)
         {
-            watch.SourceFailed(error);
+            run.DeferInOutage(file, error);
+            budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+            return null;
+        }
+        catch (FileChangedException error)
+        {
             run.Defer(file, error.Message);
             budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
             return null;
         }
-        catch (Exception error) when (error is FileChangedException or UnreadableFileException)
+        catch (UnreadableFileException error)
         {
-            if (error is FileChangedException || !run.Unreadable.Keeps(file, error)) run.Defer(file, error.Message);
-            budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
-            return null;
+            bool isKept = run.Unreadable.Keeps(file, error, out defect);
+            if (defect is null)
+            {
+                if (!isKept) run.Defer(file, error.Message);
+                budget.Release(ByteBudget.Weigh(file, _options.StreamAbove));
+                return null;
+            }
         }
         var result = new FileRows<TRow>(file, rows)
         {

@@ -17,9 +17,15 @@ internal interface IWatch
     /// <summary>The source failed to give or to complete files.</summary>
     void SourceFailed(Exception error);
 
+    /// <summary>The source failed to give a file, which is left for later, and says nothing about the file.</summary>
+    void SourceFailed(SourceFile file, Exception error);
+
     /// <summary>The sink failed, and is tried again.</summary>
     void SinkFailed(string reason);
 
-    /// <summary>The sink has answered.</summary>
+    /// <summary>What had failed at the sink works.</summary>
     void SinkWorks();
+
+    /// <summary>The sink has answered, to something that had not failed.</summary>
+    void SinkAnswers();
 }

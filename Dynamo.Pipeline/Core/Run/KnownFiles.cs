@@ -68,10 +68,9 @@ internal sealed class KnownFiles(PipelineRun run)
             run.Defer(file, error.Message);
             return null;
         }
-        catch (SourceException error) when (run.Watcher is { } watcher)
+        catch (SourceException error) when (run.Watcher is not null)
         {
-            watcher.SourceFailed(error);
-            run.Defer(file, error.Message);
+            run.DeferInOutage(file, error);
             return null;
         }
         catch (Exception error) when (Faults.IsForeign(error))

@@ -28,7 +28,7 @@ internal sealed class PipelineRun : IDisposable
     private readonly DateTimeOffset _started;
     private readonly long _startedAt;
     private ExceptionDispatchInfo? _fault, _declined;
-    private long _moves, _patientUntil;
+    private long _moves, _waits, _patientUntil;
     private string? _waiting, _retrying, _lastRetry;
     private int _retries;
     private IReadOnlyList<(IDataflowBlock Block, string Name)> _users = [];
@@ -89,10 +89,16 @@ internal sealed class PipelineRun : IDisposable
     /// <summary>Whether something has said that it waits, and for how long, and that time is not over.</summary>
     public bool IsPatient => Options.TimeProvider.GetElapsedTime(_startedAt).Ticks < Volatile.Read(ref _patientUntil);
 
-    /// <summary>Somebody begins to wait, and ends that by itself within a time.</summary>
+    /// <summary>How often somebody has begun to wait.</summary>
+    public long Waits => Volatile.Read(ref _waits);
+
+    /// <summary>
+    /// Somebody begins to wait, and ends that by itself within a time. That is no progress: what waits again and again gets on no more
+    /// than what hangs.
+    /// </summary>
     public void Wait(string what, TimeSpan longest)
     {
-        Progressed();
+        Interlocked.Increment(ref _waits);
         Volatile.Write(ref _waiting, what);
         long until = (Options.TimeProvider.GetElapsedTime(_startedAt) + (longest < s_mostPatience ? longest : s_mostPatience)).Ticks;
         for (long known = Volatile.Read(ref _patientUntil); until > known;)
@@ -108,6 +114,8 @@ internal sealed class PipelineRun : IDisposable
     /// <param name="pause">The pause.</param>
     public void Retries(string why, TimeSpan pause)
     {
+        // There was an answer, if not a good one.
+        Progressed();
         Wait(why, pause);
         Volatile.Write(ref _retrying, why);
         Volatile.Write(ref _lastRetry, why);
@@ -119,6 +127,7 @@ internal sealed class PipelineRun : IDisposable
     public async Task PauseAsync(string why, TimeSpan pause)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(Stopping, Aborting);
+        Progressed();
         Wait(why, pause);
         await Task.Delay(pause, Options.TimeProvider, ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
@@ -222,9 +231,21 @@ internal sealed class PipelineRun : IDisposable
 
     public void Defer(SourceFile file, string reason)
     {
+        CountDeferred(file, reason);
+        Watcher?.Deferred(file);
+    }
+
+    /// <summary>Leaves a file for later, of a watch whose source fails.</summary>
+    public void DeferInOutage(SourceFile file, SourceException error)
+    {
+        CountDeferred(file, error.Message);
+        Watcher!.SourceFailed(file, error);
+    }
+
+    private void CountDeferred(SourceFile file, string reason)
+    {
         Counter.Deferred();
         Note(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(reason) });
-        Watcher?.Deferred(file);
     }
 
     public void Count(FileResult result)
@@ -341,7 +362,10 @@ internal sealed class PipelineRun : IDisposable
     {
         lock (_notable)
         {
-            if (_notable.Count < NotableFiles) _notable.Add(result);
+            if (_notable.Count == NotableFiles) return;
+            // A watch offers it again and again.
+            if (result.Outcome == FileOutcome.Deferred && _notable.Any(known => known.File == result.File)) return;
+            _notable.Add(result);
         }
     }
 

@@ -21,6 +21,9 @@ internal sealed class RunCounter
 
     public void Deferred() => Interlocked.Increment(ref _deferred);
 
+    /// <summary>A file that was deferred is offered again: it is listed once, and has no outcome now.</summary>
+    public void OfferedAgain() => Interlocked.Decrement(ref _deferred);
+
     public void Add(FileResult result)
     {
         switch (result.Outcome)

@@ -2,23 +2,31 @@ namespace Dynamo.Pipeline.Run;
 
 /// <summary>
 /// The files that the source failed to give. One such file must not end the run, and a source that fails for a while must not cost its
-/// files: they are read again after all others, then deferred. If the source gave no file at all, it is the source that has failed.
-/// Thread-safe.
+/// files: they are read again after all others, then deferred. One that the source refuses while it gives others is bad. If the source gave
+/// no file at all, it is the source that has failed. Thread-safe.
 /// </summary>
 internal sealed class UnreadableFiles
 {
     /// <summary>How many files are kept to be read again. More of them are deferred at once.</summary>
     private const int Most = 10_000;
 
+    /// <summary>
+    /// How many files may be refused, one after the other and none given since, and still be bad. More of them look like a source that has
+    /// taken the right to read away.
+    /// </summary>
+    private const int FewAtTheEnd = 10;
+
     private readonly Lock _gate = new();
-    private List<SourceFile> _kept = [];
+    private readonly HashSet<SourceFile> _refused = [];
+    private List<(SourceFile File, bool IsRefused, long Given)> _kept = [];
     private Exception? _first;
     private TaskCompletionSource? _idle;
     private long _reading;
-    private bool _isLastTry, _gaveAny;
+    private long _given;
+    private bool _isLastTry;
 
     /// <summary>The source gave a file.</summary>
-    public void Gave() => Volatile.Write(ref _gaveAny, true);
+    public void Gave() => Interlocked.Increment(ref _given);
 
     /// <summary>Files go to the readers.</summary>
     public void Reading(int files)
@@ -35,21 +43,27 @@ internal sealed class UnreadableFiles
         }
     }
 
-    /// <summary>The source failed to give a streamed file, whose writer has tried it again and defers it.</summary>
-    public void Failed(Exception error)
+    /// <summary>The source failed to give a streamed file, whose writer has tried it again.</summary>
+    /// <returns>What is wrong with the file, or <see langword="null"/>: defer it.</returns>
+    public Defect? Failed(UnreadableFileException error)
     {
         lock (_gate) _first ??= error;
+        return Interlocked.Read(ref _given) > 0 ? error.Defect : null;
     }
 
     /// <summary>The source failed to give a file.</summary>
-    /// <returns>Whether it is read again. Otherwise defer it.</returns>
-    public bool Keeps(SourceFile file, Exception error)
+    /// <param name="file">The file.</param>
+    /// <param name="error">Its error.</param>
+    /// <param name="defect">What is wrong with a file that is bad.</param>
+    /// <returns>Whether it is read again. Otherwise quarantine it, if it has a defect, or defer it.</returns>
+    public bool Keeps(SourceFile file, UnreadableFileException error, out Defect? defect)
     {
         lock (_gate)
         {
             _first ??= error;
-            if (_isLastTry || _kept.Count == Most) return false;
-            _kept.Add(file);
+            defect = _refused.Contains(file) ? error.Defect : null;
+            if (defect is not null || _isLastTry || _kept.Count == Most) return false;
+            _kept.Add((file, error.Defect is not null, Interlocked.Read(ref _given)));
             return true;
         }
     }
@@ -67,7 +81,11 @@ internal sealed class UnreadableFiles
         await idle.WaitAsync(cancellationToken).ConfigureAwait(false);
         lock (_gate)
         {
-            List<SourceFile> taken = _kept;
+            long given = Interlocked.Read(ref _given);
+            int atTheEnd = _kept.Count(kept => kept.IsRefused && kept.Given == given);
+            foreach ((SourceFile file, bool isRefused, long before) in _kept)
+                if (isRefused && given > 0 && (before < given || atTheEnd <= FewAtTheEnd)) _refused.Add(file);
+            SourceFile[] taken = [.. _kept.Select(kept => kept.File)];
             _kept = [];
             return taken;
         }
@@ -82,7 +100,7 @@ internal sealed class UnreadableFiles
     /// <exception cref="SourceException">The source failed to give files, and gave none.</exception>
     public void Check(IFileSource source)
     {
-        if (_first is { } error && !Volatile.Read(ref _gaveAny))
+        if (_first is { } error && Interlocked.Read(ref _given) == 0)
         {
             throw new SourceException(
                 $"The source {source.Name} gives none of its files. Of the first one it says: {error.Message}", error);
