@@ -31,6 +31,9 @@ internal static class Shown
     /// <summary><c>1 file</c>, <c>27,000 files</c>.</summary>
     public static string Count(long count, string noun) => $"{Count(count)} {noun}{(count == 1 ? "" : "s")}";
 
+    /// <summary>A number with the word for one or the word for several.</summary>
+    public static string Count(long count, string one, string several) => $"{Count(count)} {(count == 1 ? one : several)}";
+
     /// <summary>A rate or another number that need not be whole, rounded.</summary>
     public static string Count(double count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

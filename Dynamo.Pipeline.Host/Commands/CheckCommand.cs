@@ -70,7 +70,7 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
         FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), stopping);
         IReadOnlyList<string> open = Rights.Open(settings);
         if (to is not null) CheckReport.Write(to, settings, store, database, trial, files, open);
-        bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0);
+        bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0 && file.Collided == 0);
         return (isGood ? ExitCode.Ok : ExitCode.DoneWithBadData,
             json => CheckReport.WriteJson(json, settings, store, database, trial, files, open));
     }

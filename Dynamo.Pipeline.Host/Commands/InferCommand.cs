@@ -7,12 +7,15 @@ internal sealed class InferCommand : Command, IExamples
 {
     private readonly Argument<string[]> _files = new("FILE")
     {
-        Description = "Sample files; the more files of a kind, the better the result.",
+        Description = "Sample files, a folder of them, or a folder on a server (sftp://USER@HOST/DIR). More files of a kind tell more.",
         Arity = ArgumentArity.OneOrMore,
     };
 
     private readonly Option<string?> _zone = ValueOption.Named(
         "--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC, and the report says so.");
+
+    private readonly Option<string?> _out = ValueOption.Named(
+        "--out", "FILE", "Writes the configuration to this file instead of stdout, and only if there is one.");
 
     private readonly Option<bool> _json = new("--json")
     {
@@ -23,14 +26,17 @@ internal sealed class InferCommand : Command, IExamples
     {
         Arguments.Add(_files);
         Options.Add(_zone);
+        Options.Add(_out);
         Options.Add(_json);
         SetAction((parsed, _) => InferAsync(parsed, context));
     }
 
     public string Examples => """
         Examples:
+          dynamo infer inbox --out dynamo.json
           dynamo infer export.csv > dynamo.json
           dynamo infer samples/*.csv --zone Europe/Brussels
+          dynamo infer sftp://loggers@files.example.org/out --out dynamo.json
         """;
 
     private async Task<int> InferAsync(ParseResult parsed, CommandContext context)
@@ -38,30 +44,29 @@ internal sealed class InferCommand : Command, IExamples
         string? zone = parsed.GetValue(_zone);
         if (zone is not null && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
             throw new SettingsException("--zone", $"found '{zone}', allowed is an IANA zone such as Europe/Brussels or UTC.");
-        Sample[] samples = [.. (parsed.GetValue(_files) ?? []).Select(Path.GetFullPath).Distinct().Select(Sample.Read)];
-        string root = Root(samples);
-        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = FormatGuess.Of(samples, zone);
-        var files = new List<ProposedFile>();
-        foreach (Proposal proposal in proposals)
-            foreach (string file in proposal.Files)
-                files.Add(await ProposedFile.ReadAsync(file, root, proposal.Format, context.Stopping));
-        var report = new InferReport(root, proposals, files, others);
+        string? output = parsed.GetValue(_out);
+        SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], context.Stopping);
+        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
+            await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);
+        var report = new InferReport(set.Source, set.Root, proposals, others);
         bool json = parsed.GetValue(_json);
         if (json) context.Out.WriteLine(JsonText.Of(report.WriteAll));
-        else if (proposals.Count > 0) context.Out.WriteLine(JsonText.ForFile(report.WriteSettings));
-        if (!json) report.WriteText(context.Error);
+        else if (proposals.Count > 0 && output is null) context.Out.WriteLine(JsonText.ForFile(report.WriteSettings));
+        if (proposals.Count > 0 && output is not null) await WriteAsync(output, JsonText.ForFile(report.WriteSettings), context.Stopping);
+        if (!json) report.WriteText(context.Error, output);
+        if (set.Left > 0 && !json) context.Error.WriteLine($"{Shown.Count(set.Left, "more file")} there were not looked at.");
         return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 
-    /// <summary>The deepest folder that has all samples in it or below it.</summary>
-    private static string Root(Sample[] samples)
+    private static async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
     {
-        string root = Path.GetDirectoryName(samples[0].Path)!;
-        while (!samples.All(sample => IsBelow(sample.Path, root)))
-            root = Path.GetDirectoryName(root) ?? Path.GetPathRoot(root)!;
-        return root;
+        try
+        {
+            await File.WriteAllTextAsync(path, text + "\n", cancellationToken);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new SettingsException("--out", $"the configuration cannot be written to '{path}': {error.Message}");
+        }
     }
-
-    private static bool IsBelow(string path, string folder) =>
-        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 }

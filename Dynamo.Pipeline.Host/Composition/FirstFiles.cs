@@ -4,7 +4,12 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Path">Its path below the source.</param>
 /// <param name="Rows">Its first rows and rejects.</param>
 /// <param name="Defect">Why it would be quarantined or deferred.</param>
-internal sealed record CheckedFile(string Path, RowBatch<Reading> Rows, Defect? Defect);
+internal sealed record CheckedFile(string Path, RowBatch<Reading> Rows, Defect? Defect)
+{
+    /// <summary>How many of the rows have the logger, channel and time of an earlier one, so that they would replace each other.</summary>
+    public int Collided { get; } =
+        Rows.Rows.Count - Rows.Rows.Select(row => (row.Logger, row.Channel, row.TimestampUtc)).Distinct().Count();
+}
 
 /// <summary>The first files of a source, read as a run would read them.</summary>
 /// <param name="Files">Those that were read.</param>

@@ -2,50 +2,85 @@ using System.Text.RegularExpressions;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>The usual names of columns, best names first.</summary>
+/// <summary>The usual names of columns, best names first. Whole words are compared, because <c>parameter</c> is no <c>meter</c>.</summary>
 internal static partial class ColumnNames
 {
     private static readonly string[] s_loggers =
     [
-        "logger", "datalogger", "rtu", "device", "station", "site", "location", "meter", "serial", "sernbr", "asset", "code", "cde",
-        "sensor", "instrument", "node", "name",
+        "serial", "ser", "sernbr", "logger", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
+            "point", "gauge", "well", "stn", "sensorid", "code", "cde",
+        "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
     ];
 
     private static readonly string[] s_channels =
-        ["channel", "measure", "parameter", "variable", "quantity", "metric", "signal", "tag", "type", "sensortype", "sensor"];
+        ["channel", "measure", "parameter", "param", "variable", "quantity", "metric", "signal", "measurand", "observable", "tag",
+            "sensortype", "sensor", "kanal", "type", "attribute", "entity", "element", "varname", "tagname", "var", "pointname",
+            "itemname", "grandeur", "grandezza", "grootheid", "parametro", "magnitud", "messgröße"];
 
     private static readonly string[] s_values =
-        ["value", "reading", "val", "wert", "messwert", "valeur", "valor", "waarde", "measurement", "result", "data"];
+        ["value", "reading", "val", "wert", "messwert", "valeur", "valor", "waarde", "measurement", "result", "data", "state", "resultat",
+            "résultat", "valore", "varvalue", "obs"];
 
     private static readonly string[] s_times =
-        ["timestamp", "datetime", "date", "time", "dte", "datum", "zeit", "fecha", "heure", "utc", "tijd", "when"];
+    [
+        "timestamp", "datetime", "date", "time", "dte", "datum", "zeit", "fecha", "hora", "heure", "utc", "tijd", "when", "uhrzeit", "tid",
+            "tidspunkt", "data",
+        "zeitstempel", "messzeit", "zeitpunkt", "tms", "dt", "yyyymmdd", "hhmm", "hour", "stamp", "at", "ora", "dato", "klokkeslett",
+            "epoch", "hh", "datetimeutc",
+    ];
+
+    private static readonly string[] s_qualities =
+    [
+        "status", "quality", "qual", "qc", "flag", "flags", "state", "qa", "valid", "validity", "cd", "remark", "remarks", "note", "notes",
+            "comment", "zustand",
+        "qualité", "calidad", "kwaliteit", "qflag", "bemerkung", "alarm", "error",
+    ];
+
+    private static readonly string[] s_counters =
+        ["index", "row", "record", "rec", "recno", "recordno", "rn", "seq", "no", "nr", "num", "number", "lfd", "id", "counter", "#",
+            "line", "obs", "sample"];
+
+    private static readonly string[] s_ids = [
+        "id", "ids", "nr", "nbr", "number", "serial", "sn", "code", "cde", "lat", "latitude", "lon", "long", "longitude", "elevation",
+        "ref"];
 
     /// <summary>The name's place in the list of logger names, or -1.</summary>
     public static int Logger(string name) => Rank(name, s_loggers);
+
+    /// <summary>Whether a logger's name may be there, but often something else is.</summary>
+    public static bool IsWeakLogger(string name) => Logger(name) > Array.IndexOf(s_loggers, "cde");
 
     public static int Channel(string name) => Rank(name, s_channels);
 
     public static int Value(string name) => Rank(name, s_values);
 
-    public static bool IsTime(string name) => Rank(name, s_times) >= 0;
+    public static bool IsTime(string name) => Rank(name, s_times) >= 0 || TimeInside().IsMatch(name);
 
-    /// <summary>Whether a column of numbers is more likely a name or a counter than a measurement.</summary>
-    public static bool IsId(string name) => Id().IsMatch(name.Trim());
+    public static bool IsQuality(string name) => Rank(name, s_qualities) >= 0;
+
+    public static bool IsCounter(string name) => name is "#" or "" || Rank(name, s_counters) >= 0;
+
+    /// <summary>Whether a column of numbers that do not change is more likely a name or a place than a measurement.</summary>
+    public static bool IsId(string name) =>
+        Words(name) is [.., var last] words && (s_ids.Contains(last) || words[0] == "id" || words.Any(s_places.Contains));
+
+    private static readonly string[] s_places = ["lat", "latitude", "lon", "longitude"];
 
     private static int Rank(string name, string[] known)
     {
-        string[] words = [.. Word().Matches(name).Select(match => match.Value.ToLowerInvariant())];
+        string[] words = Words(name);
         string plain = string.Concat(words);
         return Array.FindIndex(known, word =>
-            plain == word || plain == word + "id" || plain == word + "name" || plain == word + "number" || words.Contains(word)
-            || plain.EndsWith(word, StringComparison.Ordinal));
+            plain == word || plain == word + "id" || plain == word + "name" || plain == word + "number" || plain == word + "nr"
+                || words.Contains(word));
     }
 
-    [GeneratedRegex(
-        @"(^|[_\s.-])(id|ids|nr|nbr|no|num|number|serial|code|cde|index|row|record|rec|seq)$|^#$",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
-    private static partial Regex Id();
+    private static string[] Words(string name) => [.. Word().Matches(name).Select(match => match.Value.ToLowerInvariant())];
 
     [GeneratedRegex(@"\p{Lu}?[\p{Ll}]+|\p{Lu}+(?!\p{Ll})", RegexOptions.CultureInvariant)]
     private static partial Regex Word();
+
+    [GeneratedRegex("^(date|time|datum|zeit)|(timestamp|datetime|_time|time_?utc)",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex TimeInside();
 }

@@ -3,20 +3,25 @@ using System.Text.Json;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// What <c>dynamo infer</c> prints: on stdout the configuration, ready to save; on stderr what a person should know about it.
+/// What <c>dynamo infer</c> prints: on stdout the configuration, ready to save; on stderr what a person should know about it, first of
+/// all what the samples leave open.
 /// </summary>
 internal sealed class InferReport(
-    string root, IReadOnlyList<Proposal> proposals, IReadOnlyList<ProposedFile> files, IReadOnlyList<NoProposal> others)
+    string source, string root, IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others)
 {
-    public bool IsGood => others.Count == 0 && files.All(file => file.Defect is null && file.Read > 0);
+    /// <summary>The database of the proposal, beside the configuration.</summary>
+    public const string Sink = "sqlite:readings.db";
+
+    public bool IsGood => others.Count == 0 && proposals.All(proposal => proposal.Decide.Count == 0);
 
     /// <summary>The settings that import the samples.</summary>
     public void WriteSettings(Utf8JsonWriter json)
     {
-        json.WriteString("source", root);
-        json.WriteString("pattern", string.Join(';', proposals.Select(proposal => proposal.Pattern).Distinct()));
+        json.WriteString("source", source);
+        json.WriteString("pattern", string.Join(';', proposals.SelectMany(proposal => proposal.Pattern.Split(';')).Distinct()));
         if (proposals.SelectMany(proposal => proposal.Files).Any(file => Path.GetDirectoryName(file) != root))
             json.WriteBoolean("recursive", true);
+        json.WriteString("sink", Sink);
         if (proposals.Count == 1)
         {
             json.WriteStartObject("format");
@@ -42,29 +47,61 @@ internal sealed class InferReport(
         if (proposals.Count > 0) WriteSettings(json);
         json.WriteEndObject();
         json.WriteStartArray("files");
-        foreach (ProposedFile file in files) WriteFile(json, file);
+        foreach (ProposedFile file in proposals.SelectMany(proposal => proposal.Proof.Files)) WriteFile(json, file);
         json.WriteEndArray();
         JsonText.List(json, "sure", proposals.SelectMany(proposal => proposal.Sure));
         JsonText.List(json, "decide", proposals.SelectMany(proposal => proposal.Decide).Distinct());
+        JsonText.List(json, "leftOut", proposals.SelectMany(proposal => proposal.LeftOut).Distinct());
+        json.WriteNumber("collided", proposals.Sum(proposal => proposal.Proof.Collided));
         JsonText.List(json, "notUnderstood", others.Select(other => $"{Path.GetRelativePath(root, other.File)}: {other.Why}"));
     }
 
-    public void WriteText(TextWriter to)
+    /// <param name="to">Where to write.</param>
+    /// <param name="saved">The file in which the configuration is; <see langword="null"/>: it was written to stdout.</param>
+    public void WriteText(TextWriter to, string? saved)
     {
+        to.WriteLine(FirstLine());
         foreach (Proposal proposal in proposals)
         {
-            to.WriteLine(proposals.Count == 1 ? "The samples show:" : $"{Shown.Name(proposal.Pattern)}:");
-            foreach (string sure in proposal.Sure) to.WriteLine($"  {Shown.Name(sure)}");
-            if (proposal.Decide.Count > 0) to.WriteLine("To decide:");
-            foreach (string decide in proposal.Decide) to.WriteLine($"  {Shown.Name(decide)}");
-            foreach (ProposedFile file in files.Where(file => proposal.Files.Contains(file.Path))) WriteFile(to, file);
             to.WriteLine();
+            if (proposals.Count > 1) to.WriteLine($"{Shown.Name(proposal.Pattern)}:");
+            Write(to, "To decide:", proposal.Decide);
+            Write(to, "The samples show:", proposal.Sure);
+            Write(to, "Left out:", proposal.LeftOut);
+            foreach (ProposedFile file in proposal.Proof.Files) WriteFile(to, file);
         }
+        to.WriteLine();
         foreach (NoProposal other in others)
             to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, other.File))}: {Shown.Name(other.Why)}");
-        if (proposals.Count > 0)
-            to.WriteLine("The configuration is on stdout. "
-                + "Save it (dynamo infer FILE > dynamo.json), then: dynamo check --config dynamo.json");
+        if (proposals.Count == 0) return;
+        string config = saved ?? "dynamo.json";
+        to.WriteLine(saved is null
+            ? $"The configuration is on stdout. Save it as {config} (> {config}, or --out {config}), then:"
+            : $"The configuration is in {Shown.Path(config)}. Next:");
+        string dynamo = SampleInbox.CommandName();
+        to.WriteLine($"  {dynamo} check --config {config}");
+        to.WriteLine($"  {dynamo} run --config {config}");
+    }
+
+    /// <summary>What could not be told, or that all is well.</summary>
+    private string FirstLine()
+    {
+        string[] topics = [.. proposals.SelectMany(proposal => proposal.Topics).Distinct()];
+        if (others.Count > 0)
+            topics = [
+                .. topics.Prepend(
+                    others.Count == 1 ? "a file that is not understood" : $"{Shown.Count(others.Count)} files that are not understood")];
+        if (topics.Length > 0) return Shown.Name($"Not told by the samples: {string.Join("; ", topics)}.");
+        long read = proposals.Sum(proposal => proposal.Proof.Read);
+        return $"All {Shown.Count(read, "reading")} of {Shown.Count(proposals.Sum(proposal => proposal.Files.Count), "file")} would be "
+            + $"imported, none twice.";
+    }
+
+    private static void Write(TextWriter to, string title, IReadOnlyList<string> lines)
+    {
+        if (lines.Count == 0) return;
+        to.WriteLine(title);
+        foreach (string line in lines) to.WriteLine($"  {Shown.Name(line)}");
     }
 
     private void WriteFile(TextWriter to, ProposedFile file)

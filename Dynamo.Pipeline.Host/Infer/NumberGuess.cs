@@ -13,7 +13,8 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
         [-9999, -999, -99999, -9999.9, -9999.99, -999.9, -999.99, -99.9, -32768, 9999, 99999, 999999, 32767, 65535];
 
     private static readonly string[] s_nullWords =
-        ["", "nan", "null", "na", "n/a", "#n/a", "none", "nil", "-", "--", "---", "nodata", "no data", "missing", "bad", "*", "?"];
+        ["", "nan", "null", "na", "n/a", "#n/a", "none", "nil", "-", "--", "---", "nodata", "no data", "missing", "bad", "*", "?", "inf",
+            "#ref!", "#value!", "#div/0!", "error", "err", "overflow", "n.a.", "nd", "mm", "-nan", "\"nan\"", "invalid", "---.-", "--.-"];
 
     /// <summary>Looks at all texts that may be numbers.</summary>
     public static NumberGuess Of(IReadOnlyList<string> texts)
@@ -43,6 +44,12 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
         return double.TryParse(text.Replace(Decimal, '.'), Styles, CultureInfo.InvariantCulture, out value);
     }
 
+    /// <summary>Whether a text is a number with its unit, such as <c>12.5 l/s</c>.</summary>
+    public static bool HasUnit(string text) => WithUnit().IsMatch(text);
+
+    /// <summary>Whether a text is a value beyond a limit, such as <c>&lt;0.01</c>.</summary>
+    public static bool IsBeyond(string text) => Beyond().IsMatch(text);
+
     public static bool IsNullWord(string text) => s_nullWords.Contains(text.ToLowerInvariant());
 
     /// <summary>The texts of a column that most likely mean "no value": a number such as -9999, far from all others.</summary>
@@ -59,6 +66,12 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
         double most = usual.Max();
         return numbers.Where(one => s_sentinels.Contains(one.Value) && Math.Abs(one.Value) > 5 * most).Select(one => one.Text).Distinct();
     }
+
+    [GeneratedRegex(@"^[+-]?[0-9]+([.,][0-9]+)? ?(%|°[CF]?|\p{L}[\p{L}0-9/³²^·-]{0,8})$", RegexOptions.CultureInvariant)]
+    private static partial Regex WithUnit();
+
+    [GeneratedRegex("^[<>]=? ?[0-9]+([.,][0-9]+)?$", RegexOptions.CultureInvariant)]
+    private static partial Regex Beyond();
 
     [GeneratedRegex(@"^[+-]?[0-9]*,[0-9]+$", RegexOptions.CultureInvariant)]
     private static partial Regex Comma();

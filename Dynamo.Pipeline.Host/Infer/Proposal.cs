@@ -7,19 +7,17 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Decide">What they do not show, what was assumed, and what to change if that is wrong.</param>
 internal sealed record Proposal(IReadOnlyList<string> Files, ReadingFormat Format, IReadOnlyList<string> Sure, IReadOnlyList<string> Decide)
 {
-    /// <summary>The pattern of the names of its files.</summary>
-    public string Pattern =>
-        Files.Count == 1 ? Path.GetFileName(Files[0]) : Common([.. Files.Select(file => Path.GetFileName(file)!)]);
+    /// <summary>Each thing to decide in a few words, in the order of <see cref="Decide"/>.</summary>
+    public IReadOnlyList<string> Topics { get; init; } = [];
 
-    private static string Common(string[] names)
-    {
-        string extension = Path.GetExtension(names[0]);
-        if (names.Any(name => Path.GetExtension(name) != extension)) return string.Join(';', names);
-        IEnumerable<int> lengths = Enumerable.Range(0, names.Min(name => name.Length) + 1);
-        int start = lengths.Last(length => names.All(name => name[..length] == names[0][..length]));
-        while (start > 0 && char.IsAsciiLetterOrDigit(names[0][start - 1])) start--;
-        return names[0][..start] + "*" + extension;
-    }
+    /// <summary>Each column that is not imported, with the reason.</summary>
+    public IReadOnlyList<string> LeftOut { get; init; } = [];
+
+    /// <summary>What the format reads from the samples.</summary>
+    public Proof Proof { get; init; } = new([], 0, null, 0);
+
+    /// <summary>The pattern of the names of its files.</summary>
+    public string Pattern { get; init; } = "*";
 }
 
 /// <summary>A file for which nothing could be proposed.</summary>

@@ -14,31 +14,33 @@ internal sealed record ProposedFile(
     private const int Shown = 5, Portion = 4096;
 
     /// <summary>Reads the file. Patterns are matched against its path below <paramref name="root"/>, which would be the source.</summary>
-    public static async Task<ProposedFile> ReadAsync(string path, string root, ReadingFormat format, CancellationToken cancellationToken)
+    public static async Task<ProposedFile> ReadAsync(
+        Sample sample, string root, ReadingFormat format, Action<Reading, long> look, CancellationToken cancellationToken)
     {
-        string below = System.IO.Path.GetRelativePath(root, path).Replace('\\', '/');
-        var file = new SourceFile(below, new FileInfo(path).Length, File.GetLastWriteTimeUtc(path));
-        using var content = new FileContent(File.OpenRead(path));
-        using IRowReader<Reading> reader = new CsvFormat<Reading>(format).Open(file, content);
+        string below = System.IO.Path.GetRelativePath(root, sample.Path).Replace('\\', '/');
+        var file = new SourceFile(below, sample.Bytes.Length, DateTime.UnixEpoch);
+        using FileContent content = sample.Open();
         var rows = new RowBatch<Reading>();
         var first = new List<Reading>();
         var rejects = new List<Defect>();
         long read = 0, skipped = 0, rejected = 0;
         try
         {
+            using IRowReader<Reading> reader = new CsvFormat<Reading>(format).Open(file, content);
             for (bool more = true; more;)
             {
                 rows.Clear();
                 more = await reader.ReadAsync(rows, Portion, cancellationToken);
                 first.AddRange(rows.Rows.Take(Shown - first.Count));
                 rejects.AddRange(rows.Rejects.Take(Shown - rejects.Count));
+                for (int i = 0; i < rows.Rows.Count; i++) look(rows.Rows[i], rows.Lines[i]);
                 (read, skipped, rejected) = (read + rows.Rows.Count, skipped + rows.Skipped, rejected + rows.Rejects.Count);
             }
-            return new ProposedFile(path, first, read, skipped, rejected, rejects, null);
+            return new ProposedFile(sample.Path, first, read, skipped, rejected, rejects, null);
         }
         catch (BadFileException error)
         {
-            return new ProposedFile(path, first, read, skipped, rejected, rejects, error.Defect);
+            return new ProposedFile(sample.Path, first, read, skipped, rejected, rejects, error.Defect);
         }
     }
 }

@@ -9,6 +9,21 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="IsWhole">Whether these are all lines of the file.</param>
 internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<string> Lines, bool IsWhole)
 {
+    /// <summary>The content that is in memory: all of it if <see cref="IsWhole"/>.</summary>
+    public ReadOnlyMemory<byte> Bytes { get; private init; }
+
+    /// <summary>The whole content, from memory or from the disk.</summary>
+    public FileContent Open() => IsWhole || !File.Exists(Path) ? new FileContent(Bytes) : new FileContent(File.OpenRead(Path));
+
+    /// <summary>The same sample without its last lines, to try many formats quickly.</summary>
+    public Sample Beginning(int lines)
+    {
+        if (Lines.Count <= lines) return this;
+        string text = string.Join('\n', Lines.Take(lines)) + "\n";
+        byte[] bytes = [0xEF, 0xBB, 0xBF, .. System.Text.Encoding.UTF8.GetBytes(text)];
+        return this with { Lines = [.. Lines.Take(lines)], Bytes = bytes, IsWhole = true };
+    }
+
     private const int MostBytes = 4 << 20;
 
     /// <exception cref="SourceException">The file cannot be read.</exception>
@@ -34,7 +49,7 @@ internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<strin
         string text = encoding.GetString(bytes[mark..]);
         List<string> lines = [.. text.ReplaceLineEndings("\n").Split('\n')];
         if (lines.Count > 0 && (!isWhole || lines[^1].Length == 0)) lines.RemoveAt(lines.Count - 1);
-        return new Sample(path, name, lines, isWhole);
+        return new Sample(path, name, lines, isWhole) { Bytes = bytes.ToArray() };
     }
 
     private static (string? Name, Encoding Encoding, int Mark) EncodingOf(ReadOnlySpan<byte> bytes, bool isWhole)

@@ -51,6 +51,7 @@ internal static class CheckReport
             json.WriteString("file", file.Path);
             json.WriteNumber("rows", file.Rows.Rows.Count);
             json.WriteNumber("rejected", file.Rows.Rejects.Count);
+            if (file.Collided > 0) json.WriteNumber("collided", file.Collided);
             JsonText.Defect(json, file.Defect ?? (file.Rows.Rejects.Count > 0 ? file.Rows.Rejects[0] : null));
             json.WriteEndObject();
         }
@@ -76,6 +77,11 @@ internal static class CheckReport
         foreach (Reading row in file.Rows.Rows.Take(ShownRows))
             to.WriteLine($"    {Shown.Row(row)}");
         if (file.Defect is not null) to.WriteLine($"    {file.Defect}");
+        if (file.Collided > 0)
+            to.WriteLine(
+                $"    {Shown.Count(file.Collided)} of {Shown.Count(file.Rows.Rows.Count)} rows would replace each other: they have the "
+                    + $"same logger, "
+                + "channel and time. A format that takes the wrong columns looks like that.");
         foreach (Defect reject in file.Rows.Rejects.Take(ShownDefects))
             to.WriteLine($"    rejected: {reject}");
     }

@@ -128,6 +128,7 @@ internal sealed class SinkStatus
             to.WriteLine($"      {Shown.Count(books.Listed)} files: {Shown.Count(books.Loaded)} loaded, "
                 + $"{Shown.Count(books.AlreadyLoaded)} already loaded, {Shown.Count(books.Quarantined)} quarantined, "
                 + $"{Shown.Count(books.Deferred)} deferred; {Shown.Count(books.RowsInserted)} rows new"
+                + (books.RowsCollided > 0 ? $", {Shown.Count(books.RowsCollided)} replaced each other within their file" : "")
                 + (books.RowsSkipped > 0 ? $", {Shown.Count(books.RowsSkipped)} without a value" : ""));
         }
     }

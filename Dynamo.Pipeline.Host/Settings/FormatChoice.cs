@@ -39,7 +39,8 @@ internal sealed record FormatChoice
     {
         ReadingFormat format = Format;
         // In a wide file the logger is the file's name unless a setting says otherwise.
-        if (format.Layout == ReadingLayout.WideByChannel && !HasLogger) format = format with { Logger = FieldSource.FileName };
+        if (format.Layout is ReadingLayout.WideByChannel or ReadingLayout.WideByTime && !HasLogger)
+            format = format with { Logger = FieldSource.FileName };
         format = format with { Elapsed = CompletedElapsed() ?? format.Elapsed, Quality = CompletedQuality() ?? format.Quality };
         format.Check();
         return this with { Format = format };

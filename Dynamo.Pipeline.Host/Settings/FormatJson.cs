@@ -19,13 +19,14 @@ internal static class FormatJson
         if (format.ThousandsSeparator is not null)
             json.WriteString("thousands", FormatWords.Of(format.ThousandsSeparator, FormatWords.Thousands));
         WriteList(json, "nulls", format.NullTokens);
-        bool wide = format.Layout == ReadingLayout.WideByChannel;
+        bool wide = format.Layout is ReadingLayout.WideByChannel or ReadingLayout.WideByTime;
         WriteSource(json, "logger", format.Logger, wide ? FieldSource.FileName : s_default.Logger);
         WriteSource(json, "channel", format.Channel, s_default.Channel);
         WriteSource(json, "timestamp", format.Timestamp, s_default.Timestamp);
         if (format.TimeOfDay is { } time) WriteSource(json, "timeOfDay", time, null);
         WriteTime(json, format);
         WriteSource(json, "value", format.Value, s_default.Value);
+        WriteValues(json, format);
         WriteList(json, "ignoredColumns", format.IgnoredColumns);
         WriteChannels(json, format.Channels);
         if (format.Quality is { } quality) WriteQuality(json, quality);
@@ -43,6 +44,8 @@ internal static class FormatJson
         if (text.TableStart is { } start) json.WriteString("tableStart", start);
         if (text.Comment is { } comment) json.WriteString("comment", comment.ToString());
         if (text.Footer is { } footer) json.WriteString("footer", footer);
+        if (text.LinesBelowHeader != 0) json.WriteNumber("linesBelowHeader", text.LinesBelowHeader);
+        if (text.HasShortLines) json.WriteBoolean("shortLines", true);
         if (text.LongestLine != usual.LongestLine) json.WriteNumber("longestLine", text.LongestLine);
     }
 
@@ -50,11 +53,26 @@ internal static class FormatJson
     {
         WriteList(json, "timestampFormats", format.TimestampFormats);
         if (format.Zone is { } zone) json.WriteString("zone", zone);
+        if (format.Offset is { } offset) WriteSource(json, "offset", offset, null);
+        if (format.Hour24) json.WriteBoolean("hour24", true);
+        if (format.RepeatsDate) json.WriteBoolean("repeatDate", true);
+        if (format.Interval != IntervalTime.None) json.WriteString("interval", FormatWords.Of(format.Interval, FormatWords.Intervals));
         if (format.Gap != s_default.Gap) json.WriteString("gap", FormatWords.Of(format.Gap, FormatWords.ClockChanges));
         if (format.Fold != s_default.Fold) json.WriteString("fold", FormatWords.Of(format.Fold, FormatWords.ClockChanges));
         if (format.Elapsed is not { } elapsed) return;
         json.WriteString("elapsed", FormatWords.Of(elapsed.Unit, FormatWords.ElapsedUnits));
         WriteSource(json, "elapsedStart", elapsed.Start, null);
+    }
+
+    private static void WriteValues(Utf8JsonWriter json, ReadingFormat format)
+    {
+        if (format.BeyondLimit != BeyondLimit.Reject)
+            json.WriteString("beyondLimit", FormatWords.Of(format.BeyondLimit, FormatWords.BeyondLimits));
+        if (format.ValuesHaveUnits) json.WriteBoolean("valuesHaveUnits", true);
+        if (format.Words.Count == 0) return;
+        json.WriteStartObject("words");
+        foreach ((string word, double value) in format.Words) json.WriteNumber(word, value);
+        json.WriteEndObject();
     }
 
     private static void WriteChannels(Utf8JsonWriter json, IReadOnlyDictionary<string, ChannelFormat> channels)
@@ -93,6 +111,7 @@ internal static class FormatJson
         if (source == usual) return;
         json.WriteStartObject(name);
         if (source.Kind == FieldSourceKind.FileName) json.WriteBoolean("fileName", true);
+        else if (source.Kind == FieldSourceKind.Columns) JsonText.List(json, "columns", source.ColumnNames);
         else json.WriteString(char.ToLowerInvariant(source.Kind.ToString()[0]) + source.Kind.ToString()[1..], source.Text);
         json.WriteEndObject();
     }

@@ -8,7 +8,7 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal static class FormatSettings
 {
-    private const string One = "format:", Many = "formats:", Channels = "format:channels:";
+    private const string One = "format:", Many = "formats:", Channels = "format:channels:", Words = "format:words:";
     private const string FilesAllowed = "a pattern of names such as *.csv, or of paths such as north/**";
     private const string CountAllowed = "a whole number, 0 to 1000";
     private const string NumberAllowed = "a number such as 0.5 or -40";
@@ -36,11 +36,18 @@ internal static class FormatSettings
         Text("comment", "one character such as #", (t, text) => t with { Comment = Single(text) }),
         Text("footer", "the text with which the first line after the table begins", (t, text) => t with { Footer = text }),
         Text("longestLine", "a number of bytes, 1024 to 1GiB", (t, text) => t with { LongestLine = checked((int)SettingText.Size(text)) }),
+        Text("linesBelowHeader", "a whole number, 0 to 100", (t, text) => t with { LinesBelowHeader = SettingText.Count(text) }),
+        Text("shortLines", "true or false", (t, text) => t with { HasShortLines = SettingText.Flag(text) }),
         Choice("decimal", FormatWords.Decimals, (f, sign) => f with { DecimalSeparator = sign }),
         Choice("thousands", FormatWords.Thousands, (f, sign) => f with { ThousandsSeparator = sign }),
         List("nulls", "a list of texts such as \"\", NaN, --- or -9999", (f, texts) => f with { NullTokens = texts }),
         List("timestampFormats", s_formats, (f, texts) => f with { TimestampFormats = texts }),
         Value("zone", "an IANA zone such as Europe/Brussels or UTC", (f, text) => f with { Zone = text }),
+        Value("hour24", "true or false", (f, text) => f with { Hour24 = SettingText.Flag(text) }),
+        Value("repeatDate", "true or false", (f, text) => f with { RepeatsDate = SettingText.Flag(text) }),
+        Choice("interval", FormatWords.Intervals, (f, which) => f with { Interval = which }),
+        Choice("beyondLimit", FormatWords.BeyondLimits, (f, what) => f with { BeyondLimit = what }),
+        Value("valuesHaveUnits", "true or false", (f, text) => f with { ValuesHaveUnits = SettingText.Flag(text) }),
         Choice("gap", FormatWords.ClockChanges, (f, policy) => f with { Gap = policy }),
         Choice("fold", FormatWords.ClockChanges, (f, policy) => f with { Fold = policy }),
         Choose("elapsed", FormatWords.ElapsedUnits, (c, unit) => c with { ElapsedUnit = unit }),
@@ -48,6 +55,11 @@ internal static class FormatSettings
         .. Field("logger", (c, source) => c with { Format = c.Format with { Logger = source }, HasLogger = true }),
         .. Field("channel", (c, source) => c with { Format = c.Format with { Channel = source } }),
         .. Field("timestamp", (c, source) => c with { Format = c.Format with { Timestamp = source } }),
+        Any("timestamp:columns", "a list of two to six columns, such as year, month, day",
+            (c, texts) => c with { Format = c.Format with { Timestamp = FieldSource.Columns(
+                [.. texts.Select(text => FormatWords.Column(text).Text)]) } })
+            with { IsList = true },
+        .. Field("offset", (c, source) => c with { Format = c.Format with { Offset = source } }).Skip(2),
         .. Field("timeOfDay", (c, source) => c with { Format = c.Format with { TimeOfDay = source } }),
         .. Field("value", (c, source) => c with { Format = c.Format with { Value = source } }),
         // Without a column: a file has one start.
@@ -86,6 +98,7 @@ internal static class FormatSettings
         if (ElementOf(key, out string rest) is { } index)
             return rest.Equals("files", StringComparison.OrdinalIgnoreCase) ? Files(index) : Find(One + rest)?.In(index);
         if (s_byKey.TryGetValue(key, out Setting? setting)) return setting;
+        if (key.StartsWith(Words, StringComparison.OrdinalIgnoreCase) && key.Length > Words.Length) return Word(key[Words.Length..]);
         if (!key.StartsWith(Channels, StringComparison.OrdinalIgnoreCase)) return null;
         int last = key.LastIndexOf(':');
         if (last <= Channels.Length) return null;
@@ -162,6 +175,9 @@ internal static class FormatSettings
         Apply = (s, values) => setting.Apply(s with { Format = s.Format with { CurrentChannel = channel } }, values),
     };
 
+    private static Setting Word(string word) => Value($"words:{word}", "the number that the word stands for", (f, text) =>
+        f with { Words = new Dictionary<string, double>(f.Words, StringComparer.OrdinalIgnoreCase) { [word] = Number(text) } });
+
     private static Setting Channel(string name, string allowed, Func<ChannelFormat, string, ChannelFormat> apply) =>
         new(name, allowed, (s, texts) => s with { Format = s.Format.WithChannel(channel => apply(channel, texts[0])) });
 
@@ -195,6 +211,7 @@ internal static class FormatSettings
         Any($"{name}:preamble", "the beginning of a line above the table, such as Logger ID",
             (c, texts) => apply(c, FieldSource.Preamble(texts[0]))),
         Any($"{name}:preamblePattern", PatternAllowed, (c, texts) => apply(c, FieldSource.PreamblePattern(texts[0]))),
+        Any($"{name}:headerPattern", PatternAllowed, (c, texts) => apply(c, FieldSource.HeaderPattern(texts[0]))),
     ];
 
     private static char Single(string text) => text.Length == 1 ? text[0] : throw new FormatException();

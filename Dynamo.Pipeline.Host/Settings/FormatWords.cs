@@ -7,10 +7,13 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal static class FormatWords
 {
-    public const string TimestampWords = "iso, epoch, epochMs, epochUs and excel";
+    public const string TimestampWords = "iso, epoch, epochMs, epochUs, epochNs and excel";
 
     public static readonly (string Word, ReadingLayout Value)[] Shapes =
-        [("long", ReadingLayout.Long), ("wide", ReadingLayout.WideByChannel), ("wideByLogger", ReadingLayout.WideByLogger)];
+        [
+        ("long", ReadingLayout.Long), ("wide", ReadingLayout.WideByChannel), ("wideByLogger", ReadingLayout.WideByLogger),
+        ("wideByTime", ReadingLayout.WideByTime),
+    ];
 
     public static readonly (string Word, char Value)[] Separators =
     [
@@ -31,6 +34,15 @@ internal static class FormatWords
 
     public static readonly (string Word, DoubtfulReading Value)[] Doubtful =
         [("reject", DoubtfulReading.Reject), ("flag", DoubtfulReading.Flag), ("skip", DoubtfulReading.Skip)];
+
+    public static readonly (string Word, BeyondLimit Value)[] BeyondLimits =
+    [
+        ("reject", BeyondLimit.Reject), ("limit", BeyondLimit.Limit), ("half", BeyondLimit.Half), ("zero", BeyondLimit.Zero),
+        ("skip", BeyondLimit.Skip),
+    ];
+
+    public static readonly (string Word, IntervalTime Value)[] Intervals =
+        [("none", IntervalTime.None), ("start", IntervalTime.Start), ("end", IntervalTime.End)];
 
     public static readonly (string Word, ElapsedUnit Value)[] ElapsedUnits =
     [

@@ -39,7 +39,8 @@ internal sealed class SettingsTests
                 Does.Contain("dynamo.json: format:seperator: there is no such setting. Did you mean dynamo.json: format:separator?"));
             Assert.That(
                 run.StandardError,
-                Does.Contain("dynamo.json: format:shape: found 'wyde', allowed is long, wide or wideByLogger. Did you mean wide?"));
+                Does.Contain(
+                    "dynamo.json: format:shape: found 'wyde', allowed is long, wide, wideByLogger or wideByTime. Did you mean wide?"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: format:zone: found 'Europe/Bruxelles'"));
             Assert.That(run.StandardError, Does.Contain("dynamo.json: after: found 'True', allowed is keep, archive or delete."));
             Assert.That(run.StandardError, Does.Contain("DYNAMO__BATCH_ROWS: there is no such setting. Did you mean DYNAMO__BATCHROWS?"));

@@ -79,7 +79,7 @@ internal sealed class InferTests
         byte[] bytes = encoding.GetBytes("timestamp,Débit\n2026-01-01T00:00Z,1\n2026-01-01T00:15Z,2\n");
         if (marked) bytes = [.. encoding.GetPreamble(), .. bytes];
 
-        (IReadOnlyList<Proposal> proposals, _) = FormatGuess.Of([Sample.Of("/x/a.csv", bytes, true)], null);
+        (IReadOnlyList<Proposal> proposals, _) = FormatGuess.OfAsync([Sample.Of("/x/a.csv", bytes, true)], null).GetAwaiter().GetResult();
 
         Assert.That(CsvReading.Read(bytes, proposals.Single().Format).Rows.Select(r => r.Channel), Is.EqualTo(new[] { "Débit", "Débit" }));
     }
@@ -150,14 +150,14 @@ internal sealed class InferTests
 
     private static Proposal Infer(string text)
     {
-        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = FormatGuess.Of(
-            [Sample.Of("/x/L0042.csv", Encoding.UTF8.GetBytes(text), true)], null);
+        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = FormatGuess.OfAsync(
+            [Sample.Of("/x/L0042.csv", Encoding.UTF8.GetBytes(text), true)], null).GetAwaiter().GetResult();
         Assert.That(others, Is.Empty);
         return proposals.Single();
     }
 
     private static string Others(string text) =>
-        FormatGuess.Of([Sample.Of("/x/a.csv", Encoding.UTF8.GetBytes(text), true)], null).Others.Single().Why;
+        FormatGuess.OfAsync([Sample.Of("/x/a.csv", Encoding.UTF8.GetBytes(text), true)], null).GetAwaiter().GetResult().Others.Single().Why;
 
     private static Outcome<Reading> Read(Proposal proposal, string text) => CsvReading.Read(text, proposal.Format);
 

@@ -105,7 +105,8 @@ internal sealed class AnyFormat
 
     private void Write()
     {
-        Logger = Format.Logger.Kind == FieldSourceKind.FileName ? "L0042" : Name();
+        // Above the table, a name is one cell.
+        Logger = Format.Logger.Kind == FieldSourceKind.FileName ? "L0042" : Name().Replace(_separator, '_').Replace('"', '_');
         string[] columns = Format.Layout == ReadingLayout.Long
             ? []
             : [.. Enumerable.Range(0, _random.Next(1, 5)).Select(_ => Name()).Distinct(StringComparer.OrdinalIgnoreCase)];

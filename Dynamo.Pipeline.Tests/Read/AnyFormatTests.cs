@@ -62,7 +62,8 @@ public sealed class AnyFormatTests
         try
         {
             formats.AddRange(
-                FormatGuess.Of([Sample.Of("/x/L0042.csv", bytes, random.Next(4) > 0)], null).Proposals.Select(proposal => proposal.Format));
+                FormatGuess.OfAsync([Sample.Of("/x/L0042.csv", bytes, random.Next(4) > 0)], null).GetAwaiter().GetResult()
+                    .Proposals.Select(proposal => proposal.Format));
         }
         catch (Exception error)
         {
@@ -92,7 +93,8 @@ public sealed class AnyFormatTests
                 file => Encoding.UTF8.GetBytes(string.Concat(File.ReadLines(file).Take(60).Select(line => line + "\r\n")))),
         ];
         return heads.Select(
-            head => (head, FormatGuess.Of([Sample.Of("/x/L0042.csv", head, true)], "Europe/Brussels").Proposals.Single().Format));
+            head => (head, FormatGuess.OfAsync([Sample.Of("/x/L0042.csv", head, true)], "Europe/Brussels").GetAwaiter().GetResult()
+                .Proposals.Single().Format));
     }
 
     private static bool RoundTrip(int seed)

@@ -115,7 +115,7 @@ public sealed class CsvProperties
     }
 
     private static readonly Regex Iso = new(
-        @"^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,7})?)?([Zz]|[-+]\d\d(?::?\d\d)?)?$", RegexOptions.CultureInvariant);
+        @"^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(\.\d{1,9})?)?([Zz]|[-+]\d\d(?::?\d\d)?)?$", RegexOptions.CultureInvariant);
 
     private static (TimestampProblem Problem, long Ticks) ByTheRules(string text)
     {

@@ -71,6 +71,9 @@ internal sealed class HeadStream(Stream inner, bool leaveOpen) : ForwardStream
     /// <summary>The bytes that were read ahead and not yet given to the reader.</summary>
     public ReadOnlyMemory<byte> Head => _buffer.AsMemory(_position, _filled - _position);
 
+    /// <summary>Sees all that the reader is given; null if nobody looks for comments.</summary>
+    public CommentLines? Comments { get; set; }
+
     /// <summary>How many bytes the reader was given.</summary>
     public long BytesRead { get; private set; }
 
@@ -89,11 +92,18 @@ internal sealed class HeadStream(Stream inner, bool leaveOpen) : ForwardStream
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (TakeHead(buffer.Span, out int taken)) return taken;
-        return Count(buffer.Length, await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false));
+        if (!TakeHead(buffer.Span, out int taken))
+            taken = Count(buffer.Length, await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false));
+        Comments?.Feed(buffer.Span[..taken]);
+        return taken;
     }
 
-    public override int Read(Span<byte> buffer) => TakeHead(buffer, out int taken) ? taken : Count(buffer.Length, inner.Read(buffer));
+    public override int Read(Span<byte> buffer)
+    {
+        if (!TakeHead(buffer, out int taken)) taken = Count(buffer.Length, inner.Read(buffer));
+        Comments?.Feed(buffer[..taken]);
+        return taken;
+    }
 
     protected override void Dispose(bool disposing)
     {

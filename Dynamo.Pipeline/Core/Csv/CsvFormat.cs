@@ -66,6 +66,7 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
         ArgumentNullException.ThrowIfNull(shape);
         _shape = shape;
         Text = shape.Text;
+        Blocks = shape is IBlockShape { HasBlocks: true } blocks ? blocks : null;
         Text.Check();
         shape.Check();
         _variants = Text.Separator == CsvText.Detected
@@ -78,6 +79,9 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
     internal CsvText Text { get; }
 
     internal CsvNames Names { get; } = new();
+
+    /// <summary>Tells where another station begins inside a table; null if a file has one only.</summary>
+    internal IBlockShape? Blocks { get; }
 
     /// <inheritdoc/>
     public IRowReader<TRow> Open(SourceFile file, FileContent content)

@@ -33,6 +33,9 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
             at += width;
             lines++;
         }
+        // A header in a comment: its names begin after the comment character.
+        if (start is not null && text.Comment is { } mark && head[at..] is [var first, ..] && first == mark)
+            at += head[at..].IndexOfAnyExcept((byte)mark, (byte)' ', (byte)'\t') is var names and > 0 ? names : 0;
         char separator = text.Separator != CsvText.Detected
             ? text.Separator
             : SeparatorGuess.Of(head[at..], text, head.Length < Longest) ?? throw NoSeparator(Line(head[at..], out _), lines + 1);

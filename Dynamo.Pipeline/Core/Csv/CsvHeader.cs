@@ -23,6 +23,7 @@ public sealed class CsvHeader
         Line = line;
         _raw = text.HasHeader ? reader.RawRecord.ToArray() : [];
         _names = text.HasHeader ? Texts(reader, places, count) : [.. Enumerable.Range(1, count).Select(i => $"#{i}")];
+        Least = Array.FindLastIndex(_names, name => name.Length > 0) + 1;
     }
 
     /// <summary>A header together with the line of units below it.</summary>
@@ -31,6 +32,7 @@ public sealed class CsvHeader
         (Text, Line, _raw, _names) = (header.Text, header.Line, header._raw, header._names);
         _rawUnits = units.RawRecord.ToArray();
         Units = Texts(units, places, Math.Min(count, _names.Length));
+        Least = header.Least;
     }
 
     /// <summary>The names in the file's order. An empty one is a column without a name.</summary>
@@ -42,7 +44,7 @@ public sealed class CsvHeader
     /// </summary>
     public IReadOnlyList<string> Units { get; } = [];
 
-    /// <summary>How many columns there are. Each line must have as many fields.</summary>
+    /// <summary>How many columns there are. A line has as many fields; empty ones may be missing at its end if they have no name.</summary>
     public int Count => _names.Length;
 
     /// <summary>The number of the header's line: 1, unless blank lines or a preamble come before it.</summary>
@@ -78,6 +80,9 @@ public sealed class CsvHeader
 
     internal CsvText Text { get; }
 
+    /// <summary>How many fields a line has at least: separators at the end of the header make columns that no line needs to have.</summary>
+    internal int Least { get; }
+
     /// <summary>Whether the columns found for this header are also right for the other one: both have the same bytes and line.</summary>
     internal bool Is(CsvHeader other) =>
         Line == other.Line && Count == other.Count && ReferenceEquals(Text, other.Text)
@@ -108,9 +113,15 @@ public sealed class CsvHeader
     {
         var texts = new string[count];
         for (int i = 0; i < texts.Length; i++)
-            texts[i] = Encoding.UTF8.GetString(reader.GetSpan(places is null ? i : places[i])).Trim();
+            texts[i] = OneLine(Encoding.UTF8.GetString(reader.GetSpan(places is null ? i : places[i])).Trim());
         return texts;
     }
+
+    /// <summary>A name without line breaks: spreadsheets put them into headers, and a blank means the same.</summary>
+    private static string OneLine(string name) =>
+        name.AsSpan().ContainsAny('\r', '\n')
+            ? string.Join(' ', name.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            : name;
 
     private int IndexOf(string name, int from) =>
         Array.FindIndex(_names, from, n => n.Equals(name, StringComparison.OrdinalIgnoreCase));

@@ -34,7 +34,8 @@ public readonly ref struct CsvRecord
     /// <param name="names">The names of the format.</param>
     /// <param name="line">The line number in the file.</param>
     /// <param name="places">
-    /// The reader's index of each field, if the reader sees more fields than there are because several spaces are one separator.
+    /// The reader's index of each field, if the reader sees more fields than there are because several spaces are one separator,
+    /// or fewer because the line ends early. -1 is a field that is not there, which is empty.
     /// </param>
     /// <param name="columns">The header's columns that the caller uses, in the caller's order; all columns if null.</param>
     internal CsvRecord(CsvReader reader, CsvHeader header, CsvNames names, long line, int[]? places, int[]? columns = null)
@@ -59,7 +60,7 @@ public readonly ref struct CsvRecord
     /// <returns>The bytes, valid while the record is parsed.</returns>
     public ReadOnlySpan<byte> Field(int column)
     {
-        if (_isMapped) column = Place(column);
+        if (_isMapped) return MappedField(column);
         // A field without quotes is in the file as it is. Only a quoted one needs decoding, which costs more than parsing a value.
         ReadOnlySpan<byte> raw = Blanks.Trim(_reader.GetRawSpan(column));
         return raw.IsEmpty || raw[0] != _header.Text.Quote ? raw : Blanks.Trim(_reader.GetSpan(column));
@@ -213,7 +214,7 @@ public readonly ref struct CsvRecord
 
     /// <summary>
     /// Reads a field as a time: ISO 8601 with <c>T</c> or a space, and with <c>Z</c> or an offset such as <c>+01:00</c>. Seconds and up to
-    /// seven decimals are optional. A time without an offset is refused, because its zone is not known.
+    /// nine decimals, of which seven count, are optional. A time without an offset is refused, because its zone is not known.
     /// </summary>
     /// <param name="column">The 0-based column.</param>
     /// <param name="utc">The time in UTC (<see cref="DateTimeKind.Utc"/>).</param>
@@ -282,6 +283,14 @@ public readonly ref struct CsvRecord
 
     /// <summary>The same line with only the given columns of the header, in their order.</summary>
     internal CsvRecord Of(int[] columns) => new(_reader, _header, _names, Line, _places, columns);
+
+    private ReadOnlySpan<byte> MappedField(int column)
+    {
+        int place = Place(column);
+        if (place < 0) return default;
+        ReadOnlySpan<byte> raw = Blanks.Trim(_reader.GetRawSpan(place));
+        return raw.IsEmpty || raw[0] != _header.Text.Quote ? raw : Blanks.Trim(_reader.GetSpan(place));
+    }
 
     private int Place(int column)
     {

@@ -26,6 +26,14 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private int _linesAbove;
     private bool _ended;
     private CsvHeader? _header;
+    private CsvFormat<TRow>.BoundHeader? _bound;
+    private int[] _padded = [];
+    private int _fewest, _linesBelow;
+    private byte _separator;
+    private bool _looksAtLines;
+    private List<string>? _block;
+    private readonly byte[]? _blockLabel;
+    private CommentLines? _comments;
     private CsvHeader? _headerWithoutUnits;
     private ICsvRowParser<TRow>? _parser;
 
@@ -34,6 +42,8 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         (_format, _file, _content) = (format, file, content);
         _variant = format.Variant(format.Text.Separator);
         if (format.Text.Separator == ' ') _spaced = new SpacedFields();
+        if (format.Blocks?.Label is { } label) _blockLabel = Encoding.UTF8.GetBytes(label);
+        _separator = (byte)format.Text.Separator;
         if (format.Text.Footer is { } footer) _footer = Encoding.UTF8.GetBytes(footer);
     }
 
@@ -89,6 +99,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         if (_format.Text.HasHead) utf8 = utf8[Take(CsvHead.Of(utf8.Span, _format.Text))..];
         CsvEncoding.RefuseBinary(utf8.Span, _linesAbove + 1);
         _length = utf8.Length;
+        WatchComments()?.Feed(utf8.Span);
         return _csv = CsvReader.Create(utf8, _variant.Options);
     }
 
@@ -97,13 +108,18 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         _stream = await CsvEncoding.ToUtf8Async(stream, _format.Text, cancellationToken).ConfigureAwait(false);
         if (_format.Text.HasHead) _stream.Skip(Take(CsvHead.Of(_stream.Head.Span, _format.Text)));
         CsvEncoding.RefuseBinary(_stream.Head.Span, _linesAbove + 1);
+        _stream.Comments = WatchComments();
         return _csv = CsvReader.Create(_stream, _variant.Options, leaveOpen: true);
     }
+
+    private CommentLines? WatchComments() =>
+        _comments = _format.Blocks is not null && _format.Text.Comment is { } comment ? new CommentLines(comment, _linesAbove + 1) : null;
 
     private int Take(CsvHead head)
     {
         (_linesAbove, _preamble, _variant) = (head.Lines, head.Preamble, _format.Variant(head.Separator));
         if (head.Separator == ' ') _spaced = new SpacedFields();
+        _separator = (byte)head.Separator;
         return head.Length;
     }
 
@@ -137,8 +153,11 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
             _ended = true;
             return;
         }
+        // A line of separators only is an empty line: spreadsheets write thousands of them.
+        if (raw[0] == _separator && _headerWithoutUnits is null && IsEmptyFrom(csv, 0)) return;
         int fields = _spaced is null ? csv.FieldCount : _spaced.Find(csv);
         if (_header is null && Begin(csv, line, fields)) return;
+        if (_looksAtLines && IsNoData(raw, fields, line)) return;
         if (raw.Contains((byte)_format.Text.Quote) && Quoting.Defect(csv, (byte)_format.Text.Quote, line, _header) is { } defect)
         {
             rows.Reject(defect);
@@ -146,6 +165,8 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         }
         if (fields == _header!.Count || (fields > _header.Count && IsEmptyFrom(csv, _header.Count)))
             _parser!.Parse(new CsvRecord(csv, _header, _format.Names, line, _spaced?.Places), rows);
+        else if (fields < _header.Count && MayBeShort(csv, fields))
+            _parser!.Parse(new CsvRecord(csv, _header, _format.Names, line, Padded(fields)), rows);
         else
             rows.Reject(CsvDefects.FieldCount(csv, _header, fields, line, IsCutOff(csv)));
     }
@@ -181,8 +202,60 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
 
     private void Open(CsvFormat<TRow>.BoundHeader bound)
     {
-        _parser = bound.Table.Open(new CsvFile(_file, _preamble, _format.Names));
-        _header = bound.Header;
+        _parser = bound.Table.Open(new CsvFile(_file, _preamble, bound.Header, _format.Names));
+        (_header, _bound) = (bound.Header, bound);
+        _fewest = _header.Count;
+        _linesBelow = _variant.Text.LinesBelowHeader;
+        _looksAtLines = _linesBelow > 0 || _format.Blocks is not null;
+    }
+
+    /// <summary>Whether a line may have so few fields: those that are missing have no name, or lines may end early.</summary>
+    private bool MayBeShort(CsvReader csv, int fields)
+    {
+        bool isCutOff = IsCutOff(csv) && fields < _fewest;
+        if (isCutOff || (fields < _header!.Least && !_format.Text.HasShortLines)) return false;
+        _fewest = Math.Min(_fewest, fields);
+        return true;
+    }
+
+    private int[] Padded(int fields)
+    {
+        if (_padded.Length != _header!.Count) _padded = new int[_header.Count];
+        for (int i = 0; i < _padded.Length; i++)
+            _padded[i] = i >= fields ? -1 : _spaced is null ? i : _spaced.Places[i];
+        return _padded;
+    }
+
+    /// <summary>Whether a line is not data: one between header and data, or one of the head of a block.</summary>
+    private bool IsNoData(ReadOnlySpan<byte> raw, int fields, long record)
+    {
+        if (_linesBelow == 0) return _format.Blocks is not null && IsOfBlock(raw, fields, record);
+        _linesBelow--;
+        _looksAtLines = _linesBelow > 0 || _format.Blocks is not null;
+        return true;
+    }
+
+    /// <summary>
+    /// Whether a line is not data but belongs to the head of a station's block, in a file with several stations. Then the lines below it
+    /// are that station's. Each block may have its own header, which is the same.
+    /// </summary>
+    private bool IsOfBlock(ReadOnlySpan<byte> raw, int fields, long record)
+    {
+        while (_comments?.Above(record) is { } comment) (_block ??= []).Add(comment);
+        // A pattern is only tried on lines that cannot be data, because that is slow.
+        bool mayStart = _blockLabel is null ? fields != _header!.Count : LineStart.Is(raw, _blockLabel);
+        string? line = mayStart ? CsvDefects.Text(raw).Trim() : null;
+        if (line is not null && _format.Blocks!.StartsBlock(line, _variant.Text.Separator))
+        {
+            (_block ??= []).Add(line);
+            return true;
+        }
+        if (_block is null) return false;
+        if (_block.Exists(one => _format.Blocks!.StartsBlock(one, _variant.Text.Separator)))
+            _parser = _bound!.Table.Open(new CsvFile(_file, [.. _block, .. _preamble], _header!, _format.Names));
+        bool isHeader = _variant.Text.HasHeader && _header!.Is(raw, _header.Line, _header.Text);
+        if (!isHeader) _block = null;
+        return isHeader;
     }
 
     private static bool IsEmptyFrom(CsvReader csv, int field)

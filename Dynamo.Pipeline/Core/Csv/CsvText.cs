@@ -66,6 +66,7 @@ public sealed record CsvText
     /// The text with which the table's first line begins (the header, if there is one). Case does not matter.
     /// All lines above that line are preamble. Default <see langword="null"/>.
     /// A file without such a line in its first 64 KiB is quarantined.
+    /// If it begins with the <see cref="Comment"/> character, the header is in a comment: the names begin after that character.
     /// </summary>
     /// <exception cref="ArgumentException">The value is empty.</exception>
     public string? TableStart { get; init => field = NotEmpty(value, nameof(TableStart)); }
@@ -90,6 +91,25 @@ public sealed record CsvText
     /// and the format gives no unit for that channel.
     /// </summary>
     public bool HasUnits { get; init; }
+
+    /// <summary>
+    /// How many lines between the header (and its units) and the data are not data, at most 100. Default 0. Blank lines do not count.
+    /// Loggers write there how each column was measured.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 0 or more than 100.</exception>
+    public int LinesBelowHeader
+    {
+        get;
+        init => field = value is >= 0 and <= 100
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(LinesBelowHeader), value, "LinesBelowHeader is 0 to 100.");
+    }
+
+    /// <summary>
+    /// Whether a line may end before its last fields, which are then empty. Default <see langword="false"/>: such a line is rejected.
+    /// A last line without a line end must have as many fields as the shortest line before it, because it may be cut off.
+    /// </summary>
+    public bool HasShortLines { get; init; }
 
     /// <summary>
     /// The longest line in bytes of UTF-8, including line breaks inside quotes. Default 1 MiB. A file with a longer line
@@ -120,6 +140,8 @@ public sealed record CsvText
             throw new ArgumentException($"Comment is '{Comment}', which is the Separator or the Quote: they must differ.");
         if (HasUnits && !HasHeader)
             throw new ArgumentException("HasUnits needs HasHeader: the units stand in the line under the header.");
+        if (LinesBelowHeader > 0 && !HasHeader)
+            throw new ArgumentException("LinesBelowHeader needs HasHeader. Without a header, count these lines in PreambleLines.");
         if (PreambleLines > 0 && TableStart is not null)
             throw new ArgumentException("PreambleLines and TableStart are both set: one of them says where the table begins.");
     }

@@ -55,8 +55,8 @@ public interface ICsvRowParser<TRow>
 /// <summary>What is known about a CSV file before its first line of data.</summary>
 public readonly record struct CsvFile
 {
-    internal CsvFile(SourceFile source, IReadOnlyList<string> preamble, CsvNames names) =>
-        (Source, Preamble, Names) = (source, preamble, names);
+    internal CsvFile(SourceFile source, IReadOnlyList<string> preamble, CsvHeader header, CsvNames names) =>
+        (Source, Preamble, Header, Names) = (source, preamble, header, names);
 
     /// <summary>The file, for rows that depend on its path.</summary>
     public SourceFile Source { get; }
@@ -64,6 +64,22 @@ public readonly record struct CsvFile
     /// <summary>The lines above the table, trimmed; see <see cref="CsvText.PreambleLines"/>.</summary>
     public IReadOnlyList<string> Preamble { get; }
 
+    /// <summary>The header of the table.</summary>
+    internal CsvHeader Header { get; }
+
     /// <summary>The names of the format, in which equal names are one string.</summary>
     internal CsvNames Names { get; }
+}
+
+/// <summary>A shape whose files may have several stations below each other, each with lines above its rows that name it.</summary>
+internal interface IBlockShape
+{
+    /// <summary>Whether lines inside the table are looked at for this. It costs a little for each line.</summary>
+    bool HasBlocks { get; }
+
+    /// <summary>The text with which a line that names a station begins; null if only a pattern tells.</summary>
+    string? Label { get; }
+
+    /// <summary>Whether a line names a station.</summary>
+    bool StartsBlock(string line, char separator);
 }

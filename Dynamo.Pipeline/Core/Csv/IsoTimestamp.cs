@@ -1,12 +1,13 @@
 namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
-/// Reads ISO 8601 timestamps from UTF-8: <c>yyyy-MM-dd</c>, then <c>T</c> or a space, then <c>HH:mm[:ss[.f…]]</c> with up to seven
-/// decimals, then nothing, <c>Z</c> or <c>±hh[[:]mm]</c>. Checks the range of every part.
+/// Reads ISO 8601 timestamps from UTF-8: <c>yyyy-MM-dd</c>, then <c>T</c> or a space, then <c>HH:mm[:ss[.f…]]</c> with up to nine
+/// decimals, of which seven count, then nothing, <c>Z</c> or <c>±hh[[:]mm]</c>. Checks the range of every part.
 /// </summary>
 internal static class IsoTimestamp
 {
     private const int LongestOffsetMinutes = 14 * 60;
+    private const int MostDecimals = 9;
 
     /// <summary>Reads a field that must have an offset or <c>Z</c>.</summary>
     /// <param name="text">The field, trimmed.</param>
@@ -27,7 +28,10 @@ internal static class IsoTimestamp
 
     /// <summary>Reads a field.</summary>
     /// <param name="text">The field, trimmed.</param>
-    /// <param name="clock">The ticks of the date and time as written.</param>
+    /// <param name="clock">
+    /// The ticks of the date and time as written. With <see cref="TimestampProblem.Hour24"/>, those of the midnight that ends the day,
+    /// or 0 if it is no midnight.
+    /// </param>
     /// <param name="offset">The ticks of the offset, or <see langword="null"/> if there is none.</param>
     /// <returns>What is wrong with the field.</returns>
     public static TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
@@ -44,10 +48,10 @@ internal static class IsoTimestamp
         if (!TryReadOffset(text[(11 + length)..], out offset)) return TimestampProblem.Unreadable;
         int year = (high * 100) + low;
         if (year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)) return TimestampProblem.NoSuchDate;
-        if (problem != TimestampProblem.None) return problem;
-        if (offset is long.MaxValue) return TimestampProblem.NoSuchOffset;
-        clock = new DateTime(year, month, day).Ticks + time;
-        return TimestampProblem.None;
+        if (problem is not (TimestampProblem.None or TimestampProblem.Hour24)) return problem;
+        bool isPossible = offset is not long.MaxValue;
+        if (isPossible && time >= 0) clock = new DateTime(year, month, day).Ticks + time;
+        return problem == TimestampProblem.None && !isPossible ? TimestampProblem.NoSuchOffset : problem;
     }
 
     private static TimestampProblem ReadTime(ReadOnlySpan<byte> text, out long ticks, out int length)
@@ -64,7 +68,11 @@ internal static class IsoTimestamp
                 return TimestampProblem.Unreadable;
         }
         if ((hour | minute | second) < 0) return TimestampProblem.Unreadable;
-        if (hour == 24) return TimestampProblem.Hour24;
+        if (hour == 24)
+        {
+            ticks = minute == 0 && second == 0 && fraction == 0 ? TimeSpan.TicksPerDay : -1;
+            return TimestampProblem.Hour24;
+        }
         if (second == 60) return TimestampProblem.LeapSecond;
         if (hour > 23 || minute > 59 || second > 59) return TimestampProblem.NoSuchTime;
         ticks = (((((hour * 60L) + minute) * 60) + second) * TimeSpan.TicksPerSecond) + fraction;
@@ -77,9 +85,11 @@ internal static class IsoTimestamp
         int digits = 0;
         while (digits < text.Length && digits < 7 && char.IsAsciiDigit((char)text[digits]))
             ticks = (ticks * 10) + (text[digits++] - '0');
-        length += 1 + digits;
         for (int i = digits; i < 7; i++)
             ticks *= 10;
+        // Nanoseconds are cut to the 100 of a tick: rounding would move a time into the next second.
+        while (digits is >= 7 and < MostDecimals && digits < text.Length && char.IsAsciiDigit((char)text[digits])) digits++;
+        length += 1 + digits;
         return digits > 0;
     }
 

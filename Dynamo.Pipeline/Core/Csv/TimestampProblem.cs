@@ -43,7 +43,7 @@ internal static class TimestampProblems
 
     public static string? Remedy(this TimestampProblem problem) => problem switch
     {
-        TimestampProblem.Hour24 => "Midnight is 00:00 of the next day",
+        TimestampProblem.Hour24 => "Midnight is 00:00 of the next day; if the logger means that, set Hour24 in the format",
         TimestampProblem.NoZone => "Set the zone of the source in the format, such as Europe/Brussels or UTC",
         TimestampProblem.NoOffset => "Have the logger write Z or an offset: without one, it is another moment in each zone",
         TimestampProblem.Gap =>

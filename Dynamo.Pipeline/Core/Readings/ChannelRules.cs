@@ -91,21 +91,22 @@ internal sealed class ChannelRules(ReadingFormat format, CsvNames names)
     /// <param name="unit">The channel's unit in the line of units, or null.</param>
     /// <param name="line">The line number of the header, for a message.</param>
     /// <exception cref="BadFileException">The unit in the file cannot be converted.</exception>
-    public ChannelRule? For(string channel, string? unit, long line)
+    /// <param name="column">The channel's 0-based column in a wide file, whose settings may be under its number; -1 for none.</param>
+    public ChannelRule? For(string channel, string? unit, long line, int column = -1)
     {
+        if (column >= 0 && format.Channels.GetValueOrDefault($"#{column + 1}") is { } own) return Make(channel, own, unit, line);
         if (ReferenceEquals(channel, _lastChannel)) return _last;
         if (!_rules.TryGetValue(channel, out ChannelRule? rule))
         {
-            rule = Make(channel, unit, line);
+            rule = format.ChannelOf(channel) is { } set ? Make(channel, set, unit, line) : null;
             if (_rules.Count < MostKept) _rules.Add(channel, rule);
         }
         (_lastChannel, _last) = (channel, rule);
         return rule;
     }
 
-    private ChannelRule? Make(string channel, string? unit, long line)
+    private ChannelRule Make(string channel, ChannelFormat set, string? unit, long line)
     {
-        if (format.ChannelOf(channel) is not { } set) return null;
         try
         {
             return ChannelRule.Of(channel, set, unit, names);

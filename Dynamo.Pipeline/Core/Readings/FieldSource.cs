@@ -13,6 +13,8 @@ public sealed record FieldSource
 
     private FieldSource(FieldSourceKind kind, string text, Regex? pattern = null) => (Kind, Text, _pattern) = (kind, text, pattern);
 
+    private const int MostColumns = 6;
+
     /// <summary>The file's name without folders and last extension: <c>L0042</c> for <c>north/L0042.csv</c>.</summary>
     public static FieldSource FileName { get; } = new(FieldSourceKind.FileName, "");
 
@@ -22,7 +24,10 @@ public sealed record FieldSource
     /// <summary>The column's name, the constant, the pattern or the label. Empty for <see cref="FileName"/>.</summary>
     public string Text { get; }
 
-    /// <summary>The name of the column, or <see langword="null"/> if the field is the same for the whole file.</summary>
+    /// <summary>The names of several columns; empty for all other kinds.</summary>
+    internal IReadOnlyList<string> ColumnNames { get; private init; } = [];
+
+    /// <summary>The name of the column, or <see langword="null"/> if the field is not in one column.</summary>
     internal string? ColumnName => Kind == FieldSourceKind.Column ? Text : null;
 
     /// <summary>A column of the file, by its name.</summary>
@@ -46,6 +51,34 @@ public sealed record FieldSource
         ArgumentOutOfRangeException.ThrowIfLessThan(number, 1);
         return new(FieldSourceKind.Column, $"#{number}");
     }
+
+    /// <summary>
+    /// Several columns, whose texts are read as one with a space between them: year, month, day, hour, minute and second.
+    /// </summary>
+    /// <param name="names">Two to six names, each as in <see cref="Column(string)"/>.</param>
+    /// <returns>The source, which is for <see cref="ReadingFormat.Timestamp"/> only.</returns>
+    /// <exception cref="ArgumentException">There are fewer than two names or more than six, or one is empty.</exception>
+    public static FieldSource Columns(params IReadOnlyList<string> names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        if (names.Count is < 2 or > MostColumns || names.Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException("Columns needs two to six names of columns.", nameof(names));
+        string[] trimmed = [.. names.Select(name => name.Trim())];
+        return new(FieldSourceKind.Columns, string.Join(" + ", trimmed)) { ColumnNames = trimmed };
+    }
+
+    /// <summary>
+    /// A part of a column's name. In <c>Temp, °C (LGR S/N: 1001)</c>, the pattern <c>S/N: (?&lt;logger&gt;[0-9]+)</c> gives <c>1001</c>.
+    /// </summary>
+    /// <param name="pattern">
+    /// A regular expression as for <see cref="PathPattern"/>. In a wide file, the logger and the channel of a column are taken from the
+    /// column's own name if it matches. Otherwise the first name in the header that matches is used.
+    /// A file without such a name is quarantined.
+    /// </param>
+    /// <returns>The source.</returns>
+    /// <exception cref="ArgumentException">The pattern is not a regular expression, has no named group, or is not allowed.</exception>
+    public static FieldSource HeaderPattern(string pattern) =>
+        new(FieldSourceKind.HeaderPattern, pattern, Compiled(pattern, "header"));
 
     /// <summary>The same text for every file.</summary>
     /// <param name="text">The content of the field, such as the logger's name.</param>
@@ -74,8 +107,8 @@ public sealed record FieldSource
     /// The text after a label in a line above the table. In <c>Logger ID: 12345</c>, the label <c>Logger ID</c> gives <c>12345</c>.
     /// </summary>
     /// <param name="label">
-    /// The beginning of the line. Case does not matter. Colons, equals signs, separators, quotes and blanks after the label
-    /// and at the end of the line are skipped. A file without such a line is quarantined.
+    /// The beginning of the line, up to a separator: a colon, an equals sign, a semicolon, a comma, a tab or two blanks. Case does not
+    /// matter. The text goes to the next separator of the file, or to the end of the line. A file without such a line is quarantined.
     /// <see cref="CsvText"/> sets which lines are above the table.
     /// </param>
     /// <returns>The source.</returns>
@@ -110,6 +143,8 @@ public sealed record FieldSource
     {
         FieldSourceKind.Column => $"column '{Text}'",
         FieldSourceKind.FileName => "the file's name",
+        FieldSourceKind.Columns => $"columns '{Text}'",
+        FieldSourceKind.HeaderPattern => $"header pattern '{Text}'",
         FieldSourceKind.Constant => $"constant '{Text}'",
         FieldSourceKind.PathPattern => $"path pattern '{Text}'",
         FieldSourceKind.Preamble => $"'{Text}' above the table",
@@ -129,16 +164,17 @@ public sealed record FieldSource
     internal string TextOf(in CsvFile file, string field)
     {
         if (Find(file, field) is { } text) return text;
-        bool inPath = Kind == FieldSourceKind.PathPattern;
-        string place = inPath ? "the file's path" : "the lines above the table";
+        bool inPath = Kind == FieldSourceKind.PathPattern, inHeader = Kind == FieldSourceKind.HeaderPattern;
+        string place = inPath ? "the file's path" : inHeader ? "the header" : "the lines above the table";
         throw new BadFileException(new Defect($"the {field} cannot be taken from {place}")
         {
-            Found = inPath ? file.Source.Path : string.Join(" | ", file.Preamble.Take(20)),
+            Found = inPath ? file.Source.Path : inHeader ? file.Header?.ToString() : string.Join(" | ", file.Preamble.Take(20)),
             Expected = inPath ? $"a path that matches {Text}"
+                : inHeader ? $"a column whose name matches {Text}"
                 : Kind == FieldSourceKind.Preamble ? $"a line such as '{Text}: …'"
                 : $"a line that matches {Text}",
-            Remedy = inPath
-                ? "Rename the file, or change the format"
+            Remedy = inPath ? "Rename the file, or change the format"
+                : inHeader ? "Change the format"
                 : "Change the format: PreambleLines, TableStart or Comment say which lines are above the table",
         });
     }
@@ -156,7 +192,12 @@ public sealed record FieldSource
         });
     }
 
-    private string Place => Kind == FieldSourceKind.PathPattern ? "path" : "preamble";
+    private string Place => Kind switch
+    {
+        FieldSourceKind.PathPattern => "path",
+        FieldSourceKind.HeaderPattern => "header",
+        _ => "preamble",
+    };
 
     private string? Find(in CsvFile file, string field) => Kind switch
     {
@@ -164,8 +205,30 @@ public sealed record FieldSource
         FieldSourceKind.FileName => Path.GetFileNameWithoutExtension(file.Source.Path[(file.Source.Path.LastIndexOf('/') + 1)..]),
         FieldSourceKind.PathPattern => Matched(file.Source.Path, field),
         FieldSourceKind.PreamblePattern => file.Preamble.Select(line => Matched(line, field)).FirstOrDefault(text => text is not null),
-        _ => file.Preamble.Select(Labelled).FirstOrDefault(text => text is not null),
+        FieldSourceKind.HeaderPattern => file.Header?.Names.Select(name => Matched(name, field)).FirstOrDefault(text => text is not null),
+        _ => Labelled(file),
     };
+
+    /// <summary>Whether a line has the text that is looked for above the table.</summary>
+    internal bool IsIn(string line, char separator, string field) => Kind switch
+    {
+        FieldSourceKind.PreamblePattern => Matched(line, field) is not null,
+        FieldSourceKind.Preamble => Labelled(line, separator) is not null,
+        _ => false,
+    };
+
+    /// <summary>The part of a text that the pattern matches, or null.</summary>
+    internal string? PartOf(string text, string field) => _pattern is null ? null : Matched(text, field);
+
+    /// <summary>The text after the label in a line; null if it is another line.</summary>
+    internal string? LabelledIn(string line, char separator) => Labelled(line, separator);
+
+    private string? Labelled(in CsvFile file)
+    {
+        char separator = file.Header?.Text.Separator ?? ',';
+        return file.Preamble.Select(line => Labelled(line, separator)).FirstOrDefault(text => text is not null);
+    }
+
 
     private string? Matched(string text, string field)
     {
@@ -173,16 +236,28 @@ public sealed record FieldSource
         return match.Success && match.Groups[Group(field)!] is { Success: true } group ? group.Value.Trim() : null;
     }
 
-    private string? Labelled(string line)
+    private string? Labelled(string line, char separator)
     {
-        const string Between = " \t:=;,|\"'";
-        line = line.TrimStart(' ', '\t', '"');
-        if (!line.StartsWith(Text, StringComparison.OrdinalIgnoreCase) || line.Length == Text.Length) return null;
-        // The label must be a whole word: 'ID' does not match 'IDENTIFICATION 7'.
+        const string Blank = " \t\"'", Marks = ":=;,|\t";
+        line = line.TrimStart(' ', '\t', '"', '\'');
+        if (!line.StartsWith(Text, StringComparison.OrdinalIgnoreCase)) return null;
+        // The label must end where its text ends: 'Device' is not the label of the line 'Device Properties'.
         ReadOnlySpan<char> rest = line.AsSpan(Text.Length);
-        if (char.IsLetterOrDigit(rest[0]) && char.IsLetterOrDigit(Text[^1])) return null;
-        rest = rest.Trim(Between);
-        return rest.IsEmpty ? null : rest.ToString();
+        ReadOnlySpan<char> value = rest.TrimStart(Blank);
+        bool isEnd = Marks.Contains(Text[^1])
+            || rest.StartsWith("  ")
+            || rest.StartsWith("\t")
+            || (value is [var mark, ..] && Marks.Contains(mark));
+        if (!isEnd) return null;
+        value = value.TrimStart(Marks + Blank);
+        // A quoted value ends with its quote, any other one with its cell.
+        int at = rest.Length - value.Length;
+        bool isQuoted = at > 0 && rest[at - 1] == '"';
+        int end = value.IndexOf('\t') is var tab and >= 0 ? tab : value.Length;
+        if (separator != ' ' && value.IndexOf(separator) is var cell and >= 0 && cell < end) end = cell;
+        if (isQuoted && value.IndexOf('"') is var quote and > 0) end = quote;
+        value = value[..end].Trim(Marks + Blank);
+        return value.IsEmpty ? null : value.ToString();
     }
 
     private string? Group(string field)
@@ -218,6 +293,12 @@ internal enum FieldSourceKind
 
     /// <summary>The file's name without folders and last extension, see <see cref="FieldSource.FileName"/>.</summary>
     FileName,
+
+    /// <summary>Several columns, see <see cref="FieldSource.Columns"/>.</summary>
+    Columns,
+
+    /// <summary>A part of a column's name, see <see cref="FieldSource.HeaderPattern"/>.</summary>
+    HeaderPattern,
 
     /// <summary>The same text for every file, see <see cref="FieldSource.Constant"/>.</summary>
     Constant,

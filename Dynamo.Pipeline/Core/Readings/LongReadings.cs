@@ -31,7 +31,7 @@ internal sealed class LongReadings : ICsvTable<Reading>, ICsvRowParser<Reading>
         [
             format.Logger.ColumnName,
             format.Channel.ColumnName,
-            format.Timestamp.ColumnName,
+            format.Timestamp.ColumnName ?? (format.Timestamp.ColumnNames.Count > 0 ? format.Timestamp.Text : null),
             format.TimeOfDay?.ColumnName,
             format.Value.ColumnName,
             format.Quality?.Column,

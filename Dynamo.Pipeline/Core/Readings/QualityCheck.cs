@@ -17,7 +17,27 @@ internal sealed class QualityCheck
     public int Column { get; }
 
     public static QualityCheck? Of(ReadingFormat format, CsvHeader header, string expected) =>
-        format.Quality is { } quality ? new QualityCheck(quality, header.Column(quality.Column, expected)) : null;
+        format.Quality is { IsForEachChannel: false } quality ? new QualityCheck(quality, header.Column(quality.Column, expected)) : null;
+
+    /// <summary>
+    /// The checks of the channels of a wide file that has a quality column for each, in the order of <paramref name="cells"/>; null for a
+    /// channel without one. Null if the format has one column for all.
+    /// </summary>
+    public static QualityCheck?[]? ForEach(ReadingFormat format, CsvHeader header, IReadOnlyList<int> cells)
+    {
+        if (format.Quality is not { IsForEachChannel: true } quality) return null;
+        return [.. cells.Select(cell => Place(quality, header, cell) is var column and >= 0 ? new QualityCheck(quality, column) : null)];
+    }
+
+    /// <summary>The quality column of a channel's column, or -1.</summary>
+    private static int Place(QualityColumn quality, CsvHeader header, int cell)
+    {
+        string name = quality.Column.Replace("*", header.Names[cell], StringComparison.Ordinal);
+        int found = -1;
+        for (int i = 0; i < header.Count && found < 0; i++)
+            if (i != cell && header.Names[i].Equals(name, StringComparison.OrdinalIgnoreCase)) found = i;
+        return found;
+    }
 
     /// <summary>Whether to read the readings of a line. If not, they have already been rejected or skipped.</summary>
     /// <param name="record">The line.</param>

@@ -17,12 +17,14 @@ internal sealed class ReadingFields
     private readonly ReadingFormat _format;
     private readonly ValueText _values;
     private readonly NullTokens? _nulls;
+    private readonly bool _readsOther;
 
     public ReadingFields(ReadingFormat format)
     {
         _format = format;
         _values = new ValueText(format.DecimalSeparator, format.ThousandsSeparator);
         _nulls = NullTokens.Of(format.NullTokens, _values);
+        _readsOther = format.Words.Count > 0 || format.BeyondLimit != BeyondLimit.Reject || format.ValuesHaveUnits;
     }
 
     public ValueState Read(in CsvRecord record, int column, out double value, out Defect? defect)
@@ -37,7 +39,41 @@ internal sealed class ReadingFields
     {
         problem = _values.Read(text, out value);
         if (problem is null) return _nulls is null || !_nulls.Has(value) ? ValueState.Value : ValueState.Null;
-        return _nulls is not null && _nulls.Has(text) ? ValueState.Null : ValueState.Bad;
+        if (_nulls is not null && _nulls.Has(text)) return ValueState.Null;
+        return _readsOther ? ReadOther(text, out value, ref problem) : ValueState.Bad;
+    }
+
+    /// <summary>Reads a text that is not a plain number: a word, a value beyond the limit, or one with its unit.</summary>
+    private ValueState ReadOther(ReadOnlySpan<byte> text, out double value, ref string? problem)
+    {
+        value = 0;
+        if (_format.Words.Count > 0 && _format.Words.TryGetValue(Encoding.UTF8.GetString(text), out value)) return Good(out problem);
+        if (_format.BeyondLimit != BeyondLimit.Reject && text is [(byte)'<' or (byte)'>', .. var limit])
+        {
+            bool isBelow = text[0] == '<';
+            if (limit is [(byte)'=', .. var after]) limit = after;
+            if (_values.Read(Blanks.Trim(limit), out value) is null)
+            {
+                if (_format.BeyondLimit == BeyondLimit.Skip) return ValueState.Null;
+                if (isBelow && _format.BeyondLimit != BeyondLimit.Limit) value = _format.BeyondLimit == BeyondLimit.Half ? value / 2 : 0;
+                return Good(out problem);
+            }
+        }
+        if (!_format.ValuesHaveUnits) return ValueState.Bad;
+        int end = text.Length;
+        while (end > 0 && !char.IsAsciiDigit((char)text[end - 1])) end--;
+        // A unit may have digits itself: 12.5 m3/h. What is before the blank is the value.
+        int blank = text.IndexOf((byte)' ');
+        ReadOnlySpan<byte> number = text[..end];
+        if (_values.Read(number, out value) is null || (blank > 0 && _values.Read(text[..blank], out value) is null))
+            return Good(out problem);
+        return ValueState.Bad;
+
+        ValueState Good(out string? problem)
+        {
+            problem = null;
+            return ValueState.Value;
+        }
     }
 
     private Defect BadValue(in CsvRecord record, int column, string problem, ReadOnlySpan<byte> text)

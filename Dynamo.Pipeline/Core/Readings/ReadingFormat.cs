@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 /// Columns are found by name or by number, in any order. Case does not matter. In a long file, columns that are not named here
 /// are ignored. A wrong setting is refused when it is set; settings that exclude each other are refused when the format is created.
 /// </remarks>
-public sealed record ReadingFormat : ICsvShape<Reading>
+public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
 {
     /// <summary>A key for <see cref="Channels"/>: all channels that have no entry of their own.</summary>
     public const string AnyChannel = "*";
@@ -39,7 +39,7 @@ public sealed record ReadingFormat : ICsvShape<Reading>
         get;
         init => field = Enum.IsDefined(value)
             ? value
-            : throw new ArgumentOutOfRangeException(nameof(Layout), value, "Layout is Long, WideByChannel or WideByLogger.");
+            : throw new ArgumentOutOfRangeException(nameof(Layout), value, "Layout is Long, WideByChannel, WideByLogger or WideByTime.");
     }
 
     /// <summary>
@@ -51,8 +51,9 @@ public sealed record ReadingFormat : ICsvShape<Reading>
     public FieldSource Logger { get; init => field = Source(value, "logger"); } = FieldSource.Column("logger");
 
     /// <summary>
-    /// Where the channel's name is. Default: column <c>channel</c>. Not used for files
-    /// that are wide by channel: their header names the channels.
+    /// Where the channel's name is. Default: column <c>channel</c>. In files that are wide by channel, the header names the channels, and
+    /// only a <see cref="FieldSource.HeaderPattern"/> is used: it takes a part of a column's name; a name that does not match is the
+    /// channel.
     /// </summary>
     /// <exception cref="ArgumentNullException">The value is <see langword="null"/>.</exception>
     /// <exception cref="ArgumentException">A pattern has several groups and none is called <c>channel</c>.</exception>
@@ -77,7 +78,8 @@ public sealed record ReadingFormat : ICsvShape<Reading>
 
     /// <summary>
     /// Columns of a wide file that are neither channels nor loggers, such as remarks, serial numbers or battery. Default none.
-    /// A file without one of these columns is quarantined.
+    /// A file without one of these columns is quarantined. A name with <c>*</c> (any text) stands for all columns that match, which may
+    /// be none: <c>Host Connected*</c>.
     /// </summary>
     /// <exception cref="ArgumentNullException">The value is <see langword="null"/>.</exception>
     /// <exception cref="ArgumentException">A name is empty.</exception>
@@ -121,14 +123,39 @@ public sealed record ReadingFormat : ICsvShape<Reading>
     } = [];
 
     /// <summary>
+    /// Words that stand for a number, such as <c>ON</c> for 1. Case does not matter. Default none: a word is rejected.
+    /// </summary>
+    /// <exception cref="ArgumentNullException">The value is <see langword="null"/>.</exception>
+    /// <exception cref="ArgumentException">A word is there twice, or its number is not finite.</exception>
+    public IReadOnlyDictionary<string, double> Words
+    {
+        get;
+        init => field = ByWord(value);
+    } = new Dictionary<string, double>();
+
+    /// <summary>
+    /// The meaning of a value with <c>&lt;</c> or <c>&gt;</c> before it: below or above what the device can measure.
+    /// Default <see cref="BeyondLimit.Reject"/>.
+    /// </summary>
+    public BeyondLimit BeyondLimit { get; init; }
+
+    /// <summary>
+    /// Whether a unit may follow a value in its field, such as <c>12.5 l/s</c> or <c>7%</c>. It is dropped, not converted.
+    /// Default <see langword="false"/>: such a value is rejected.
+    /// </summary>
+    public bool ValuesHaveUnits { get; init; }
+
+    /// <summary>
     /// How timestamps are written; the formats are tried in this order. Default none, which is the same as <c>iso</c>.
     /// A timestamp in no format of the list is rejected; the order of day and month is never guessed.
     /// </summary>
     /// <remarks>
     /// A format is a pattern as in <see cref="DateTime.ParseExact(string, string, IFormatProvider)"/> or one of these words:
-    /// <c>iso</c> (ISO 8601 with <c>T</c> or a space; seconds, up to seven decimals and the offset are optional),
-    /// <c>epoch</c>, <c>epochMs</c>, <c>epochUs</c> (seconds, milliseconds, microseconds since 1970, UTC)
+    /// <c>iso</c> (ISO 8601 with <c>T</c> or a space; seconds, up to nine decimals, of which seven count, and the offset are optional),
+    /// <c>epoch</c>, <c>epochMs</c>, <c>epochUs</c>, <c>epochNs</c> (seconds, milliseconds, microseconds, nanoseconds since 1970, UTC)
     /// and <c>excel</c> (a spreadsheet's days since 1899-12-30).
+    /// Besides, <c>D</c> and <c>DDD</c> are the day of the year, and <c>Hmm</c> is hour and minute in one number with or without leading
+    /// zeros (<c>5</c>, <c>815</c>, <c>1815</c>).
     /// Names of months and days are English. Years of two digits are 1950 to 2049. A date without a time is its midnight.
     /// </remarks>
     /// <exception cref="ArgumentNullException">The value is <see langword="null"/>.</exception>
@@ -157,6 +184,38 @@ public sealed record ReadingFormat : ICsvShape<Reading>
             ? value
             : throw UnknownZone(value, nameof(Zone));
     }
+
+    /// <summary>
+    /// Where the offset of timestamps is that have none of their own, if it is one for the whole file: in a line above the table, a
+    /// column's name, the path, or a constant. It is <c>Z</c>, <c>UTC</c>, <c>GMT</c>, <c>+01:00</c>, <c>-5</c>, <c>UTC+1</c> and the
+    /// like. Default <see langword="null"/>. Not with <see cref="Zone"/>.
+    /// </summary>
+    /// <exception cref="ArgumentException">The value is a column, or a pattern has several groups and none is called
+    /// <c>offset</c>.</exception>
+    public FieldSource? Offset
+    {
+        get;
+        init => field = value is null or { Kind: not (FieldSourceKind.Column or FieldSourceKind.Columns or FieldSourceKind.FileName) }
+            ? value?.For("offset")
+            : throw new ArgumentException("Offset is one for the whole file: no column and no file's name.", nameof(Offset));
+    }
+
+    /// <summary>
+    /// Whether <c>24:00</c> is the midnight that ends the day. Default <see langword="false"/>: such a timestamp is rejected.
+    /// </summary>
+    public bool Hour24 { get; init; }
+
+    /// <summary>
+    /// Whether an empty date is that of the line above, for loggers that write the date only where it changes.
+    /// Default <see langword="false"/>: the line is rejected. The date in <see cref="Timestamp"/>, with <see cref="TimeOfDay"/>.
+    /// </summary>
+    public bool RepeatsDate { get; init; }
+
+    /// <summary>
+    /// Which instant counts if a timestamp is an interval: two times with <c>-</c>, <c>–</c>, <c>/</c> or <c>to</c> between them.
+    /// Default <see cref="IntervalTime.None"/>: it is none.
+    /// </summary>
+    public IntervalTime Interval { get; init; }
 
     /// <summary>
     /// The meaning of a local time that does not exist because the clocks were put forward. Default <see cref="ClockChange.Reject"/>.
@@ -201,6 +260,14 @@ public sealed record ReadingFormat : ICsvShape<Reading>
             throw new ArgumentException($"ThousandsSeparator and DecimalSeparator are both '{DecimalSeparator}': they must differ.");
         if (ThousandsSeparator == ' ' && Text.Separator == ' ')
             throw new ArgumentException("ThousandsSeparator and Separator are both a space: they must differ.");
+        if (Zone is not null && Offset is not null)
+            throw new ArgumentException("Zone and Offset are both set: one of them says how far local time is from UTC.");
+        if (Layout == ReadingLayout.WideByTime && (TimeOfDay is not null || Elapsed is not null))
+            throw new ArgumentException("Layout is WideByTime: the times of the day are in the header, so no TimeOfDay and no Elapsed.");
+        foreach ((FieldSource? source, string name) in ((FieldSource?, string)[])
+            [(Logger, "Logger"), (Channel, "Channel"), (Value, "Value"), (TimeOfDay, "TimeOfDay"), (Elapsed?.Start, "Elapsed")])
+            if (source?.Kind == FieldSourceKind.Columns)
+                throw new ArgumentException($"{name} has several columns: only Timestamp can have them.");
         if (Elapsed is not null && TimeOfDay is not null)
             throw new ArgumentException("Elapsed and TimeOfDay are both set: a time either counts from a start or is a time of day.");
         if (Layout == ReadingLayout.Long && IgnoredColumns.Count > 0)
@@ -217,6 +284,12 @@ public sealed record ReadingFormat : ICsvShape<Reading>
         if (twice is not null)
             throw new ArgumentException($"Channels: two channels get the Name '{twice}', and one would overwrite the other.");
     }
+
+    bool IBlockShape.HasBlocks => Logger.Kind is FieldSourceKind.Preamble or FieldSourceKind.PreamblePattern;
+
+    string? IBlockShape.Label => Logger.Kind == FieldSourceKind.Preamble ? Logger.Text : null;
+
+    bool IBlockShape.StartsBlock(string line, char separator) => Logger.IsIn(line, separator, "logger");
 
     /// <summary>The settings of a channel, or null if there are none.</summary>
     internal ChannelFormat? ChannelOf(string channel) =>
@@ -242,6 +315,18 @@ public sealed record ReadingFormat : ICsvShape<Reading>
                 throw new ArgumentException($"Channels: '{name}' is there twice, as names are compared without case.", nameof(channels));
         }
         return byName;
+    }
+
+    private static Dictionary<string, double> ByWord(IReadOnlyDictionary<string, double> words)
+    {
+        ArgumentNullException.ThrowIfNull(words);
+        var byWord = new Dictionary<string, double>(StringComparer.OrdinalIgnoreCase);
+        foreach ((string word, double value) in words)
+        {
+            if (!double.IsFinite(value) || !byWord.TryAdd(word.Trim(), value))
+                throw new ArgumentException($"Words: '{word}' is there twice, or its number is not finite.", nameof(words));
+        }
+        return byWord;
     }
 
     private static ArgumentException UnknownZone(string zone, string name) =>

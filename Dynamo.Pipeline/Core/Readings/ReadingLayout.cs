@@ -14,6 +14,43 @@ public enum ReadingLayout
 
     /// <summary>A line has one timestamp. Every column without another use is a logger, and the header has its name.</summary>
     WideByLogger,
+
+    /// <summary>
+    /// A line has one day. Every column without another use is a time of that day, and the header has it, such as <c>00:15</c>.
+    /// </summary>
+    WideByTime,
+}
+
+/// <summary>The meaning of a value below or above what the device can measure, such as <c>&lt;0.01</c>.</summary>
+public enum BeyondLimit
+{
+    /// <summary>The reading is rejected, as any other text that is not a number.</summary>
+    Reject,
+
+    /// <summary>The reading has the value of the limit.</summary>
+    Limit,
+
+    /// <summary>A value below the limit is half of it; one above is the limit.</summary>
+    Half,
+
+    /// <summary>A value below the limit is 0; one above is the limit.</summary>
+    Zero,
+
+    /// <summary>The reading is not loaded and is counted as skipped.</summary>
+    Skip,
+}
+
+/// <summary>Which instant of an interval such as <c>2026-01-01 00:00 - 2026-01-01 01:00</c> is the timestamp.</summary>
+public enum IntervalTime
+{
+    /// <summary>The field has one timestamp and no interval.</summary>
+    None,
+
+    /// <summary>The start of the interval.</summary>
+    Start,
+
+    /// <summary>The end of the interval.</summary>
+    End,
 }
 
 /// <summary>What happens to a reading that can be read but may be wrong.</summary>
@@ -92,11 +129,14 @@ public sealed record ElapsedTime(ElapsedUnit Unit, FieldSource Start)
 }
 
 /// <summary>A column with the quality of each reading.</summary>
-/// <param name="Column">The column's name, or a number such as <c>#3</c> for the third.</param>
+/// <param name="Column">
+/// The column's name, or a number such as <c>#3</c> for the third. In a wide file, a name with <c>*</c> is one column for each channel,
+/// with the channel's column name in place of the star: <c>*_flag</c>. A channel without such a column is good.
+/// </param>
 /// <param name="Accepted">The codes of good readings. Case does not matter. An empty text is a code too.</param>
 public sealed record QualityColumn(string Column, IReadOnlyList<string> Accepted)
 {
-    /// <summary>The column's name, or a number such as <c>#3</c> for the third.</summary>
+    /// <summary>The column's name, or a number such as <c>#3</c> for the third; with <c>*</c>, a column for each channel.</summary>
     /// <exception cref="ArgumentException">The value is empty.</exception>
     public string Column { get; init => field = Named(value); } = Named(Column);
 
@@ -109,6 +149,9 @@ public sealed record QualityColumn(string Column, IReadOnlyList<string> Accepted
     /// In a wide file, the code is that of the whole line.
     /// </summary>
     public DoubtfulReading Otherwise { get; init; }
+
+    /// <summary>Whether each channel of a wide file has a column of its own.</summary>
+    internal bool IsForEachChannel => Column.Contains('*');
 
     private static string Named(string column) =>
         string.IsNullOrWhiteSpace(column)

@@ -12,12 +12,14 @@ internal sealed class TimeColumns
     public TimeColumns(ReadingFormat format, CsvHeader header, string expected)
     {
         Format = format;
-        Text = new TimestampText(format.TimestampFormats, format.DecimalSeparator);
+        Text = new TimestampText(format.TimestampFormats, format.DecimalSeparator, format.Hour24);
         Clock = format.Zone is null ? null : new LocalClock(TimeZoneInfo.FindSystemTimeZoneById(format.Zone));
-        Date = Column(format.Timestamp);
+        Parts = [.. format.Timestamp.ColumnNames.Select(name => header.Column(name, expected))];
+        Date = Parts.Length > 0 ? Parts[0] : Column(format.Timestamp);
         Time = format.TimeOfDay is { } time ? Column(time) : FileTime.None;
-        bool isWhole = format.Timestamp.ColumnName is not null && format.TimeOfDay is null && format.Elapsed is null;
-        if (isWhole && Clock is null) _forAllFiles = new FileTime(this, null, null, null);
+        IsWhole = format.Timestamp.ColumnName is not null && format.TimeOfDay is null && format.Elapsed is null
+            && format.Interval == IntervalTime.None && !format.RepeatsDate;
+        if (IsWhole && Clock is null && format.Offset is null) _forAllFiles = new FileTime(this, null, null, null);
 
         int Column(FieldSource source) => source.ColumnName is { } name ? header.Column(name, expected) : FileTime.None;
     }
@@ -30,27 +32,46 @@ internal sealed class TimeColumns
 
     public int Date { get; }
 
+    /// <summary>The columns of which a timestamp is put together, if there are several; otherwise empty.</summary>
+    public int[] Parts { get; }
+
+    /// <summary>Whether the field in <see cref="Date"/> is the whole timestamp, as it is written.</summary>
+    public bool IsWhole { get; }
+
     public int Time { get; }
 
     /// <summary>Whether a timestamp depends only on its own text, so that all files can share one <see cref="FileTime"/>.</summary>
     public bool IsForAllFiles => _forAllFiles is not null;
 
-    public bool Uses(int column) => column == Date || column == Time;
+    public bool Uses(int column) => column == Date || column == Time || Parts.Contains(column);
 
     /// <summary>Gets the reader of timestamps for a file.</summary>
     /// <exception cref="BadFileException">The path or the preamble does not have the needed text.</exception>
     public FileTime Open(in CsvFile file)
     {
         if (_forAllFiles is not null) return _forAllFiles;
-        byte[]? date = Format.Timestamp.ColumnName is null ? Bytes(Format.Timestamp.TextOf(file, "timestamp")) : null;
+        byte[]? date = Date == FileTime.None ? Bytes(Format.Timestamp.TextOf(file, "timestamp")) : null;
         byte[]? time = Format.TimeOfDay is { ColumnName: null } source ? Bytes(source.TextOf(file, "timeOfDay")) : null;
-        return new FileTime(this, date, time, Format.Elapsed is { } elapsed ? Start(elapsed, file) : null);
+        long? offset = Format.Offset is { } place ? Offset(place, file) : null;
+        return new FileTime(this, date, time, Format.Elapsed is { } elapsed ? Start(elapsed, offset, file) : null) { Offset = offset };
     }
 
-    private long Start(ElapsedTime elapsed, in CsvFile file)
+    private static long Offset(FieldSource place, in CsvFile file)
+    {
+        string text = place.TextOf(file, "offset");
+        return OffsetText.TryRead(text, out long ticks) ? ticks : throw new BadFileException(new Defect("the offset cannot be read")
+        {
+            Found = text,
+            Expected = "an offset such as +01:00, -5, UTC or UTC+1",
+            Remedy = "Set Offset in the format to another place, or set Zone",
+        });
+    }
+
+    private long Start(ElapsedTime elapsed, long? offset, in CsvFile file)
     {
         string text = elapsed.Start.TextOf(file, "start");
         TimestampProblem problem = Text.Read(Bytes(text), out long ticks);
+        if (problem == TimestampProblem.Local && offset is { } ahead) (problem, ticks) = (TimestampProblem.None, ticks - ahead);
         if (problem == TimestampProblem.Local) problem = ToUtc(ticks, null, out ticks);
         if (problem == TimestampProblem.None) return ticks;
         throw new BadFileException(new Defect($"the start of the times cannot be used: {problem.Text()}")
@@ -103,8 +124,12 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
 
     private readonly int _date = columns.Date;
     private readonly TimestampText _text = columns.Text;
-    private readonly bool _isWhole = date is null && columns.Time == None && time is null && start is null;
+    private readonly bool _isWhole = columns.IsWhole;
+    private byte[]? _lastDate;
     private Dictionary<(string, string), SeriesOrder>? _series;
+
+    /// <summary>The ticks of the file's offset, if it has one.</summary>
+    public long? Offset { get; init; }
 
     /// <summary>Reads the timestamp of a line.</summary>
     /// <param name="record">The line.</param>
@@ -115,6 +140,26 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
     public bool TryRead(in CsvRecord record, string logger, string channel, out DateTime utc, [NotNullWhen(false)] out Defect? defect)
     {
         TimestampProblem problem = _isWhole ? _text.Read(record.Field(_date), out long ticks) : ReadParts(record, out ticks);
+        if (problem != TimestampProblem.None)
+            return TryUtc(problem, ticks, record, _date >= 0 ? _date : Math.Max(0, columns.Time), logger, channel, out utc, out defect);
+        utc = new DateTime(ticks, DateTimeKind.Utc);
+        defect = null;
+        return true;
+    }
+
+    /// <summary>Reads the timestamp of a cell whose column is a time of the line's day.</summary>
+    public bool TryRead(
+        in CsvRecord record, int column, ReadOnlySpan<byte> timeOfDay, string logger, string channel, out DateTime utc,
+        [NotNullWhen(false)] out Defect? defect)
+    {
+        TimestampProblem problem = ReadBoth(date is null ? record.Field(_date) : date, timeOfDay, out long ticks);
+        return TryUtc(problem, ticks, record, column, logger, channel, out utc, out defect);
+    }
+
+    private bool TryUtc(
+        TimestampProblem problem, long ticks, in CsvRecord record, int column, string logger, string channel, out DateTime utc,
+        [NotNullWhen(false)] out Defect? defect)
+    {
         if (problem == TimestampProblem.Local) problem = ToUtc(ticks, logger, channel, out ticks);
         if (problem == TimestampProblem.None)
         {
@@ -125,15 +170,16 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
         utc = default;
         string expected = columns.Format.Elapsed is { } elapsed ? $"a number of {elapsed.Unit.ToString().ToLowerInvariant()}"
             : columns.Clock is null ? _text.Expected.Replace("00:00", "00:00Z", StringComparison.Ordinal) : _text.Expected;
-        defect = record.Defect(_date >= 0 ? _date : Math.Max(0, columns.Time), problem.Text(), expected, problem.Remedy());
+        defect = record.Defect(column, problem.Text(), expected, problem.Remedy());
         return false;
     }
 
     private TimestampProblem ToUtc(long local, string logger, string channel, out long utc)
     {
-        utc = 0;
-        if (columns.Clock is null) return TimestampProblem.NoZone;
-        TimestampProblem problem = columns.Clock.TryQuiet(local, out utc)
+        utc = local - Offset.GetValueOrDefault();
+        if (columns.Clock is null && Offset is null) return TimestampProblem.NoZone;
+        TimestampProblem problem = columns.Clock is null ? TimestampProblem.None
+            : columns.Clock.TryQuiet(local, out utc)
             ? TimestampProblem.None
             : columns.ToUtc(local, Series(logger, channel), out utc);
         if (problem != TimestampProblem.None) return problem;
@@ -151,10 +197,18 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
     private TimestampProblem ReadParts(in CsvRecord record, out long ticks)
     {
         ticks = 0;
+        if (columns.Parts.Length > 0) return ReadColumns(record, out ticks);
         ReadOnlySpan<byte> first = date is null ? record.Field(_date) : date;
+        if (columns.Format.RepeatsDate) first = Repeated(first);
+        if (columns.Format.Interval != IntervalTime.None) first = IntervalText.Part(first, columns.Format.Interval);
         if (start is { } from) return ReadElapsed(first, from, out ticks);
         if (columns.Time == None && time is null) return _text.Read(first, out ticks);
-        ReadOnlySpan<byte> second = columns.Time == None ? time : record.Field(columns.Time);
+        return ReadBoth(first, columns.Time == None ? time : record.Field(columns.Time), out ticks);
+    }
+
+    private TimestampProblem ReadBoth(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, out long ticks)
+    {
+        ticks = 0;
         if (first.IsEmpty || second.IsEmpty) return TimestampProblem.Empty;
         if (first.Length > LongestPart || second.Length > LongestPart) return TimestampProblem.Unreadable;
         Span<byte> both = stackalloc byte[(2 * LongestPart) + 1];
@@ -162,6 +216,30 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
         both[first.Length] = (byte)' ';
         second.CopyTo(both[(first.Length + 1)..]);
         return _text.Read(both[..(first.Length + 1 + second.Length)], out ticks);
+    }
+
+    private TimestampProblem ReadColumns(in CsvRecord record, out long ticks)
+    {
+        ticks = 0;
+        Span<byte> all = stackalloc byte[LongestPart];
+        int length = 0;
+        foreach (int column in columns.Parts)
+        {
+            ReadOnlySpan<byte> part = record.Field(column);
+            if (part.IsEmpty) return TimestampProblem.Empty;
+            if (length + part.Length + 1 > all.Length) return TimestampProblem.Unreadable;
+            if (length > 0) all[length++] = (byte)' ';
+            part.CopyTo(all[length..]);
+            length += part.Length;
+        }
+        return _text.Read(all[..length], out ticks);
+    }
+
+    private ReadOnlySpan<byte> Repeated(ReadOnlySpan<byte> text)
+    {
+        if (text.IsEmpty) return _lastDate;
+        if (!text.SequenceEqual(_lastDate)) _lastDate = text.ToArray();
+        return text;
     }
 
     private TimestampProblem ReadElapsed(ReadOnlySpan<byte> text, long from, out long ticks)

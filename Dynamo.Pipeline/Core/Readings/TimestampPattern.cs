@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using Dynamo.Pipeline.Csv;
@@ -16,6 +17,7 @@ internal abstract class TimestampPattern
         TimestampFormat.Epoch => new EpochPattern(TimeSpan.TicksPerSecond, decimalSeparator),
         "epochms" => new EpochPattern(TimeSpan.TicksPerMillisecond, decimalSeparator),
         "epochus" => new EpochPattern(TimeSpan.TicksPerMicrosecond, decimalSeparator),
+        "epochns" => new EpochNanoseconds(),
         TimestampFormat.Excel => new ExcelPattern(decimalSeparator),
         _ => DigitPattern.TryCompile(format) ?? (TimestampPattern)new PlatformPattern(format),
     };
@@ -70,6 +72,20 @@ internal sealed class EpochPattern(long ticksPerUnit, char decimalSeparator) : T
         if (!TickCount.TryRead(text, ticksPerUnit, (byte)decimalSeparator, out long ticks)) return TimestampProblem.Unreadable;
         if (ticks > DateTime.MaxValue.Ticks || ticks < -DateTime.UnixEpoch.Ticks) return TimestampProblem.OutOfRange;
         clock = DateTime.UnixEpoch.Ticks + ticks;
+        return TimestampProblem.None;
+    }
+}
+
+/// <summary>A whole number of nanoseconds since 1970-01-01T00:00:00Z, cut to the 100 nanoseconds of a tick.</summary>
+internal sealed class EpochNanoseconds : TimestampPattern
+{
+    private const int NanosecondsPerTick = 100;
+
+    public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
+    {
+        (clock, offset) = (0, 0);
+        if (!Utf8Parser.TryParse(text, out long nanoseconds, out int used) || used != text.Length) return TimestampProblem.Unreadable;
+        clock = DateTime.UnixEpoch.Ticks + (long)Math.Floor(nanoseconds / (decimal)NanosecondsPerTick);
         return TimestampProblem.None;
     }
 }
@@ -162,7 +178,9 @@ internal sealed class DigitPattern : TimestampPattern
         ShortYear,
         Month,
         Day,
+        DayOfYear,
         Hour,
+        HourMinute,
         HalfDayHour,
         Minute,
         Second,
@@ -197,6 +215,8 @@ internal sealed class DigitPattern : TimestampPattern
     {
         Part.HalfDayHour => Part.Hour,
         Part.ShortYear => Part.Year,
+        Part.DayOfYear => Part.Day,
+        Part.HourMinute => Part.Hour,
         var part => part,
     };
 
@@ -227,7 +247,14 @@ internal sealed class DigitPattern : TimestampPattern
                 return true;
             case Part.Month: return TryNumber(text, ref at, step, out parts.Month);
             case Part.Day: return TryNumber(text, ref at, step, out parts.Day);
+            case Part.DayOfYear:
+                parts.HasDayOfYear = true;
+                return TryNumber(text, ref at, step, out parts.DayOfYear);
             case Part.Hour: return TryNumber(text, ref at, step, out parts.Hour);
+            case Part.HourMinute:
+                if (!TryNumber(text, ref at, step, out int both)) return false;
+                (parts.Hour, parts.Minute) = Math.DivRem(both, 100);
+                return true;
             case Part.HalfDayHour:
                 parts.IsHalfDay = true;
                 return TryNumber(text, ref at, step, out parts.Hour);
@@ -257,6 +284,7 @@ internal sealed class DigitPattern : TimestampPattern
         if (!TryNumber(text, ref at, step, out int digits)) return false;
         parts.Fraction = digits;
         for (int i = at - start; i < 7; i++) parts.Fraction *= 10;
+        for (int i = at - start; i > 7; i--) parts.Fraction /= 10;
         return true;
     }
 
@@ -284,17 +312,25 @@ internal sealed class DigitPattern : TimestampPattern
     private static Step? Of(string format, int at, ref int run)
     {
         char c = format[at];
+        // Hour and minute in one number, with or without leading zeros: 5, 815, 1815.
+        if (c == 'H' && run == 1 && format.AsSpan(at).StartsWith("Hmm") && !(at + 3 < format.Length && format[at + 3] is 'm' or 's'))
+        {
+            run = 3;
+            return new Step(Part.HourMinute, 1, 4);
+        }
         Step? step = (c, run) switch
         {
             ('y', 4) => new Step(Part.Year, 4, 4),
             ('y', 2) => new Step(Part.ShortYear, 2, 2),
             ('M', 1 or 2) => new Step(Part.Month, run, 2),
             ('d', 1 or 2) => new Step(Part.Day, run, 2),
+            ('D', 1) => new Step(Part.DayOfYear, 1, 3),
+            ('D', 3) => new Step(Part.DayOfYear, 3, 3),
             ('H', 1 or 2) => new Step(Part.Hour, run, 2),
             ('h', 1 or 2) => new Step(Part.HalfDayHour, run, 2),
             ('m', 1 or 2) => new Step(Part.Minute, run, 2),
             ('s', 1 or 2) => new Step(Part.Second, run, 2),
-            ('f', <= 7) => new Step(Part.Fraction, run, run),
+            ('f', <= 9) => new Step(Part.Fraction, run, run),
             ('t', 2) => new Step(Part.HalfDay, 0, 0),
             ('z', <= 3) or ('Z', 1) => new Step(Part.Offset, 0, 0),
             _ => null,
@@ -303,7 +339,7 @@ internal sealed class DigitPattern : TimestampPattern
         if (c == '.' && run == 1 && format.AsSpan(at + 1).StartsWith("F"))
         {
             while (at + run < format.Length && format[at + run] == 'F') run++;
-            return run - 1 <= 7 ? new Step(Part.OptionalFraction, 1, run - 1) : null;
+            return run - 1 <= 9 ? new Step(Part.OptionalFraction, 1, run - 1) : null;
         }
         if (c is '\'' or '"' && run == 1 && at + 2 < format.Length && format[at + 2] == c
             && format[at + 1] is > ' ' and <= '~' and not '\\')
@@ -321,9 +357,9 @@ internal sealed class DigitPattern : TimestampPattern
 
     private struct Parts
     {
-        public int Year, Month, Day, Hour, Minute, Second;
+        public int Year, Month, Day, DayOfYear, Hour, Minute, Second;
         public long Fraction;
-        public bool IsHalfDay, IsAfternoon;
+        public bool IsHalfDay, IsAfternoon, HasDayOfYear;
         public long? Offset;
 
         public TimestampProblem ToTicks(out long ticks)
@@ -334,8 +370,18 @@ internal sealed class DigitPattern : TimestampPattern
                 if (Hour > 12) return TimestampProblem.NoSuchTime;
                 Hour = (Hour % 12) + (IsAfternoon ? 12 : 0);
             }
+            if (HasDayOfYear)
+            {
+                if (Year < 1 || DayOfYear < 1 || DayOfYear > (DateTime.IsLeapYear(Year) ? 366 : 365)) return TimestampProblem.NoSuchDate;
+                DateTime day = new DateTime(Year, 1, 1).AddDays(DayOfYear - 1);
+                (Month, Day) = (day.Month, day.Day);
+            }
             if (Year < 1 || Month is < 1 or > 12 || Day < 1 || Day > DateTime.DaysInMonth(Year, Month)) return TimestampProblem.NoSuchDate;
-            if (Hour == 24) return TimestampProblem.Hour24;
+            if (Hour == 24)
+            {
+                if (Minute == 0 && Second == 0 && Fraction == 0) ticks = new DateTime(Year, Month, Day).Ticks + TimeSpan.TicksPerDay;
+                return TimestampProblem.Hour24;
+            }
             if (Second == 60) return TimestampProblem.LeapSecond;
             if (Hour > 23 || Minute > 59 || Second > 59) return TimestampProblem.NoSuchTime;
             if (Offset is long.MaxValue) return TimestampProblem.NoSuchOffset;

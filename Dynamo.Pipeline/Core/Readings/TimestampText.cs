@@ -10,9 +10,14 @@ internal sealed class TimestampText
 {
     private readonly TimestampPattern[] _patterns;
     private readonly bool _iso;
+    private readonly bool _hour24;
 
-    public TimestampText(IReadOnlyList<string> formats, char decimalSeparator = '.')
+    /// <param name="formats">The formats, tried in this order.</param>
+    /// <param name="decimalSeparator">The decimal separator of numbers such as a spreadsheet's date.</param>
+    /// <param name="hour24">Whether 24:00 is the midnight that ends the day.</param>
+    public TimestampText(IReadOnlyList<string> formats, char decimalSeparator = '.', bool hour24 = false)
     {
+        _hour24 = hour24;
         _iso = formats.Count == 0
             || (formats.Count == 1 && formats[0].Equals(TimestampFormat.Iso, StringComparison.OrdinalIgnoreCase));
         _patterns = _iso ? [] : [.. formats.Select(format => TimestampPattern.Of(format, decimalSeparator))];
@@ -35,6 +40,7 @@ internal sealed class TimestampText
         TimestampProblem problem = _iso
             ? IsoTimestamp.Read(text, out long clock, out long? offset)
             : ReadPatterns(text, out clock, out offset);
+        if (problem == TimestampProblem.Hour24 && _hour24 && clock > 0) problem = TimestampProblem.None;
         if (problem != TimestampProblem.None) return problem;
         ticks = clock - offset.GetValueOrDefault();
         if (offset is null) return TimestampProblem.Local;
@@ -48,7 +54,7 @@ internal sealed class TimestampText
         foreach (TimestampPattern pattern in _patterns)
         {
             TimestampProblem problem = pattern.Read(text, out clock, out offset);
-            if (problem == TimestampProblem.None) return problem;
+            if (problem == TimestampProblem.None || (problem == TimestampProblem.Hour24 && _hour24 && clock > 0)) return problem;
             if (worst == TimestampProblem.Unreadable) worst = problem;
         }
         (clock, offset) = (0, null);
@@ -63,9 +69,10 @@ internal static class TimestampFormat
     public const string Epoch = "epoch";
     public const string EpochMilliseconds = "epochMs";
     public const string EpochMicroseconds = "epochUs";
+    public const string EpochNanoseconds = "epochNs";
     public const string Excel = "excel";
 
-    private static readonly string[] s_words = [Iso, Epoch, EpochMilliseconds, EpochMicroseconds, Excel];
+    private static readonly string[] s_words = [Iso, Epoch, EpochMilliseconds, EpochMicroseconds, EpochNanoseconds, Excel];
 
     public static bool IsWord(string format) => s_words.Contains(format, StringComparer.OrdinalIgnoreCase);
 
@@ -76,11 +83,17 @@ internal static class TimestampFormat
         if (IsWord(format)) return format;
         string bare = WithoutQuoted(format);
         string? problem =
-            !"yMd".All(bare.Contains) ? "needs year, month and day (y, M, d)"
+            !(bare.Contains('y') && (bare.Contains('D') || (bare.Contains('M') && bare.Contains('d'))))
+                ? "needs year, month and day (y, M, d) or year and day of the year (y, D)"
             : bare.Contains('K') ? "must have no K, which stands for the machine's zone; an offset is zzz"
             : bare.Contains('h') && !bare.Contains('t') ? "has a twelve-hour clock (h) and nothing that tells morning from afternoon (tt)"
             : bare.Contains('m') && !bare.Contains('h') && !bare.Contains('H') ? "has minutes (m) and no hour (H); months are M"
             : null;
+        if (problem is null && DigitPattern.TryCompile(format) is null)
+            problem = bare.Contains('D') ? "has a day of the year (D or DDD), which goes with digits and separators only"
+                : bare.Contains("ffffffff", StringComparison.Ordinal) || bare.Contains("FFFFFFFF", StringComparison.Ordinal)
+                    ? "has more than seven decimals, which go with digits and separators only"
+                : null;
         return problem is null
             ? format
             : throw new ArgumentException(
@@ -97,6 +110,7 @@ internal static class TimestampFormat
         Epoch => "seconds since 1970",
         "epochms" => "milliseconds since 1970",
         "epochus" => "microseconds since 1970",
+        "epochns" => "nanoseconds since 1970",
         Excel => "a spreadsheet's date such as 46053.5",
         _ => format,
     };

@@ -1,3 +1,4 @@
+using System.Text;
 using Dynamo.Pipeline.Csv;
 
 namespace Dynamo.Pipeline.Readings;
@@ -20,41 +21,105 @@ internal sealed class WideReadings : ICsvTable<Reading>
     private readonly int _lineColumn;
     private readonly int[] _cells;
     private readonly int[] _nameless;
+    private readonly QualityCheck?[]? _qualities;
+    private readonly int _channelColumn = None;
 
     public WideReadings(ReadingFormat format, CsvHeader header)
     {
         (_format, _fields, _header) = (format, new ReadingFields(format), header);
         _byChannel = format.Layout == ReadingLayout.WideByChannel;
-        _lineSource = _byChannel ? format.Logger : format.Channel;
+        bool byTime = format.Layout == ReadingLayout.WideByTime;
+        _lineSource = _byChannel || byTime ? format.Logger : format.Channel;
         string expected = $"{format.Timestamp.ColumnName} and a column for each {What}";
         _times = new TimeColumns(format, header, expected);
         _lineColumn = _lineSource.ColumnName is { } name ? header.Column(name, expected) : None;
+        if (byTime && format.Channel.ColumnName is { } column) _channelColumn = header.Column(column, expected);
         _quality = QualityCheck.Of(format, header, expected);
-        HashSet<int> ignored = [.. format.IgnoredColumns.Select(column => header.Column(column, expected))];
-        RefuseDoubled(header);
+        HashSet<int> ignored = [.. format.IgnoredColumns.SelectMany(column => Ignored(column, header, expected))];
         int[] open = [.. Enumerable.Range(0, header.Count).Where(i =>
-            !_times.Uses(i) && i != _lineColumn && i != _quality?.Column && !ignored.Contains(i))];
-        _cells = [.. open.Where(i => header.Names[i].Length > 0)];
+            !_times.Uses(i) && i != _lineColumn && i != _channelColumn && i != _quality?.Column && !ignored.Contains(i))];
+        int[] named = [.. open.Where(i => header.Names[i].Length > 0)];
+        HashSet<int> qualities = [
+            .. (QualityCheck.ForEach(format, header, named) ?? []).OfType<QualityCheck>().Select(check => check.Column)];
+        _cells = [.. named.Where(i => !qualities.Contains(i))];
+        _qualities = QualityCheck.ForEach(format, header, _cells);
         _nameless = [.. open.Where(i => header.Names[i].Length == 0)];
+        if (_cells.Length == 0) throw new BadFileException(NoCell(header));
+        RefuseDoubled(header);
     }
 
     private string What => _byChannel ? "channel" : "logger";
+
+    private Defect NoCell(CsvHeader header) => new($"no column is a {What}")
+    {
+        Line = header.Line,
+        Found = header.ToString(),
+        Expected = $"a column for each {What}, besides those of the timestamp and the ignored ones",
+        Remedy = "Is the separator right? Are all columns ignored?",
+    };
+
+    private static IEnumerable<int> Ignored(string column, CsvHeader header, string expected)
+    {
+        if (!column.Contains('*')) return [header.Column(column, expected)];
+        string[] parts = column.Split('*');
+        return Enumerable.Range(0, header.Count).Where(i => IsLike(header.Names[i], parts));
+    }
+
+    /// <summary>Whether a name has the parts in their order, the first at its start and the last at its end.</summary>
+    private static bool IsLike(string name, string[] parts)
+    {
+        const StringComparison Anyhow = StringComparison.OrdinalIgnoreCase;
+        if (!name.StartsWith(parts[0], Anyhow) || !name.AsSpan(Math.Min(name.Length, parts[0].Length)).EndsWith(parts[^1], Anyhow))
+            return false;
+        int at = parts[0].Length, end = name.Length - parts[^1].Length;
+        foreach (string part in parts[1..^1])
+        {
+            int found = at > end ? -1 : name.AsSpan(at, end - at).IndexOf(part, Anyhow);
+            if (found < 0) return false;
+            at += found + part.Length;
+        }
+        return true;
+    }
 
     public ICsvRowParser<Reading> Open(in CsvFile file)
     {
         // Equal names of one format are one string, whichever header they come from.
         CsvNames names = file.Names;
         string[] columns = [.. _cells.Select(column => Name(column, names))];
+        if (_format.Layout == ReadingLayout.WideByTime) return OpenByTime(columns, file);
+        string[]? loggers = _byChannel && _lineSource.Kind == FieldSourceKind.HeaderPattern ? LoggersOf(columns, file) : null;
+        if (_byChannel && _format.Channel.Kind == FieldSourceKind.HeaderPattern)
+            columns = [
+                .. columns.Select(
+                    name => _format.Channel.PartOf(name, "channel") is { Length: > 0 } part ? names.Intern(part, out _) ?? name : name)];
         ChannelRules? rules = ChannelRules.Of(_format, names);
         ChannelRule?[]? rulesByCell = null;
         if (_byChannel && rules is not null)
         {
-            rulesByCell = [.. columns.Select((channel, i) => rules.For(channel, Unit(_cells[i]), _header.Line))];
+            rulesByCell = [.. columns.Select((channel, i) => rules.For(channel, Unit(_cells[i]), _header.Line, _cells[i]))];
             for (int i = 0; i < columns.Length; i++) columns[i] = rulesByCell[i]?.Name ?? columns[i];
-            RefuseDoubled(columns);
         }
+        if (_byChannel) RefuseDoubled(columns, loggers);
         string? lineName = _lineColumn == None ? _lineSource.NameOf(file, _byChannel ? "logger" : "channel") : null;
-        return new Parser(this, columns, rulesByCell, _byChannel ? null : rules, lineName, _times.Open(file));
+        return new Parser(this, columns, rulesByCell, _byChannel ? null : rules, lineName, _times.Open(file)) { Loggers = loggers };
+    }
+
+    /// <summary>The logger of each column, from its own name; null if the file has one logger.</summary>
+    private string[]? LoggersOf(string[] columns, in CsvFile file)
+    {
+        string?[] parts = [.. columns.Select(name => _lineSource.PartOf(name, "logger"))];
+        if (!parts.Any(part => part is { Length: > 0 })) return null;
+        string whole = _lineSource.NameOf(file, "logger");
+        CsvNames names = file.Names;
+        return [.. parts.Select(part => part is { Length: > 0 } ? names.Intern(part, out _) ?? whole : whole)];
+    }
+
+    private DayParser OpenByTime(string[] columns, in CsvFile file)
+    {
+        string? logger = _lineColumn == None ? _lineSource.NameOf(file, "logger") : null;
+        string? channel = _channelColumn == None ? _format.Channel.NameOf(file, "channel") : null;
+        return new DayParser(
+            this, [.. columns.Select(Encoding.UTF8.GetBytes)], logger, channel, ChannelRules.Of(_format, file.Names), _times.Open(file));
     }
 
     private string? Unit(int column) => column < _header.Units.Count ? _header.Units[column] : null;
@@ -68,17 +133,21 @@ internal sealed class WideReadings : ICsvTable<Reading>
             Expected = $"a name of 1 to {CsvNames.LongestName} bytes without control characters",
         });
 
-    private static void RefuseDoubled(CsvHeader header)
+    private void RefuseDoubled(CsvHeader header)
     {
+        // Two columns of one name are fine if the format names them apart by their numbers, or ignores them.
         var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        foreach (string name in header.Names)
-            if (name.Length > 0 && !seen.Add(name)) throw new BadFileException(CsvDefects.DoubledColumn(header, name));
+        foreach (int cell in _cells)
+            if (!_format.Channels.ContainsKey($"#{cell + 1}") && !seen.Add(header.Names[cell]))
+                throw new BadFileException(CsvDefects.DoubledColumn(header, header.Names[cell]));
     }
 
-    private void RefuseDoubled(string[] channels)
+    private void RefuseDoubled(string[] channels, string[]? loggers)
     {
         var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        if (channels.FirstOrDefault(channel => !seen.Add(channel)) is not { } twice) return;
+        if (channels.Where((channel, i) => !seen.Add(loggers is null ? channel
+            : $"{loggers[i]}\n{channel}")).FirstOrDefault() is not { } twice)
+            return;
         throw new BadFileException(new Defect($"two columns would both be the channel '{twice}'")
         {
             Line = _header.Line,
@@ -98,7 +167,12 @@ internal sealed class WideReadings : ICsvTable<Reading>
         FileTime time) : ICsvRowParser<Reading>
     {
         private readonly int[] _cells = table._cells;
+        private readonly QualityCheck?[]? _qualities = table._qualities;
         private readonly bool _byChannel = table._byChannel;
+
+        /// <summary>The logger of each cell, if they differ.</summary>
+        public string[]? Loggers { get; init; }
+
         private readonly ReadingFields _fields = table._fields;
 
         public void Parse(in CsvRecord record, RowBatch<Reading> rows)
@@ -112,10 +186,23 @@ internal sealed class WideReadings : ICsvTable<Reading>
             }
             if (table._quality is not null && !table._quality.Accept(record, _cells.Length, rows)) return;
             ChannelRule? rule = rules?.For(line, null, record.Line);
-            for (int i = 0; i < _cells.Length; i++)
-                Cell(record, i, line, utc, rule ?? rulesByCell?[i], rows);
+            if (_qualities is not null || Loggers is not null)
+                CellsOfTheirOwn(record, line, utc, rule, rows);
+            else
+                for (int i = 0; i < _cells.Length; i++)
+                    Cell(record, i, line, utc, rule ?? rulesByCell?[i], rows);
             foreach (int column in table._nameless)
                 Nameless(record, column, rows);
+        }
+
+        /// <summary>Cells that have a quality or a logger of their own.</summary>
+        private void CellsOfTheirOwn(in CsvRecord record, string line, DateTime utc, ChannelRule? rule, RowBatch<Reading> rows)
+        {
+            for (int i = 0; i < _cells.Length; i++)
+            {
+                if (_qualities?[i] is { } quality && !quality.Accept(record, 1, rows)) continue;
+                Cell(record, i, Loggers?[i] ?? line, utc, rule ?? rulesByCell?[i], rows);
+            }
         }
 
         private void Cell(in CsvRecord record, int cell, string line, DateTime utc, ChannelRule? rule, RowBatch<Reading> rows)
@@ -143,6 +230,38 @@ internal sealed class WideReadings : ICsvTable<Reading>
             if (record.Field(column).IsEmpty) return;
             rows.Reject(record.Defect(
                 column, "there is a value in a column without a name", "an empty field", "Name the column in the header"));
+        }
+    }
+    /// <summary>Reads lines of one day each, whose columns are times of that day.</summary>
+    private sealed class DayParser(
+        WideReadings table, byte[][] times, string? fileLogger, string? fileChannel, ChannelRules? rules, FileTime time)
+            : ICsvRowParser<Reading>
+    {
+        public void Parse(in CsvRecord record, RowBatch<Reading> rows)
+        {
+            string? logger = fileLogger, channel = fileChannel;
+            if ((logger is null && !record.TryName(table._lineColumn, out logger, out Defect? defect))
+                || (channel is null && !record.TryName(table._channelColumn, out channel, out defect)))
+            {
+                rows.Reject(defect);
+                return;
+            }
+            if (table._quality is not null && !table._quality.Accept(record, times.Length, rows)) return;
+            ChannelRule? rule = rules?.For(channel, null, record.Line);
+            for (int i = 0; i < times.Length; i++)
+                Cell(record, i, logger, channel, rule, rows);
+        }
+
+        private void Cell(in CsvRecord record, int cell, string logger, string channel, ChannelRule? rule, RowBatch<Reading> rows)
+        {
+            int column = table._cells[cell];
+            ValueState state = table._fields.Read(record, column, out double value, out Defect? defect);
+            if (state == ValueState.Null)
+                rows.Skip();
+            else if (state == ValueState.Bad || !time.TryRead(record, column, times[cell], logger, channel, out DateTime utc, out defect))
+                rows.Reject(defect!);
+            else if (rule is null || rule.Apply(record, column, ref value, rows))
+                rows.Add(new Reading(logger, rule?.Name ?? channel, utc, value), record.Line);
         }
     }
 }

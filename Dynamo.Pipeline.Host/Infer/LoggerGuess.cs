@@ -1,0 +1,139 @@
+using System.Text.RegularExpressions;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// Finds where the logger's name is: a serial or station number before a model, and never a text that all samples share while something
+/// else tells them apart.
+/// </summary>
+internal static partial class LoggerGuess
+{
+    /// <summary>A place where the name may be, and what it says in each sample.</summary>
+    /// <param name="Source">The place.</param>
+    /// <param name="Names">The name in each sample.</param>
+    /// <param name="Rank">Less is better.</param>
+    /// <param name="Where">The place in words.</param>
+    public sealed record Place(FieldSource Source, IReadOnlyList<string> Names, int Rank, string Where);
+
+    /// <summary>The places that all samples have, the best one first. The last one is the file's name or its folder.</summary>
+    public static IReadOnlyList<Place> Of(
+        IReadOnlyList<Sample> samples, IReadOnlyList<SampleTable> tables, string root, IReadOnlyList<Place> columns)
+    {
+        Place byPath = ByPath(samples, root);
+        Place[] places =
+        [
+            .. InHeader(tables), .. Labels(tables), .. columns, byPath,
+        ];
+        bool Tells(Place place) => samples.Count == 1 || place.Names.Distinct().Count() > 1;
+        return [.. places.OrderByDescending(Tells).ThenBy(place => place.Rank)];
+    }
+
+    private static IEnumerable<Place> InHeader(IReadOnlyList<SampleTable> tables)
+    {
+        foreach ((string pattern, Regex regex) in ((string, Regex)[])
+            [(@"LGR S/N: *(?<logger>[^,)]+)", LoggerSerial()), (@"S/N:? *(?<logger>[A-Za-z0-9-]+)", Serial())])
+        {
+            string?[] names = [
+                .. tables.Select(
+                    table => table.Header?.Select(name => regex.Match(name)).FirstOrDefault(
+                        match => match.Success)?.Groups["logger"].Value)];
+            bool isOne = tables.All(table => table.Header is { } header
+                && header.Select(name => regex.Match(name)).Where(match => match.Success).Select(
+                    match => match.Groups["logger"].Value).Distinct().Count() == 1);
+            if (!isOne) continue;
+            yield return new Place(FieldSource.HeaderPattern(pattern), names!, 0, "in the columns' names, after S/N");
+            yield break;
+        }
+    }
+
+    private static IEnumerable<Place> Labels(IReadOnlyList<SampleTable> tables)
+    {
+        foreach (string line in tables[0].Above)
+        {
+            Match match = Label().Match(line.Trim(' ', '\t', '"', '#', '!', '%', '*'));
+            if (!match.Success) continue;
+            string label = match.Groups["label"].Value.Trim();
+            string?[] names = [.. tables.Select(table => ValueOf(table, label))];
+            if (names.Any(name => name is null || name.Length > 60)) continue;
+            int rank = Rank(label);
+            if (rank >= 0) yield return new Place(FieldSource.Preamble(label), names!, rank, $"in the line '{label}' above the table");
+        }
+        string?[] stations = [
+            .. tables.Select(
+                table => table.Above.Select(
+                    line => ToaStation().Match(line)).FirstOrDefault(match => match.Success)?.Groups["logger"].Value)];
+        if (stations.All(name => name is not null))
+            yield return new Place(FieldSource.PreamblePattern(ToaPattern), stations!, 2, "the station in the first line");
+        string?[] sanr = [
+            .. tables.Select(
+                table => table.Above.Select(line => Zrxp().Match(line)).FirstOrDefault(match => match.Success)?.Groups["logger"].Value)];
+        if (sanr.All(name => name is not null))
+            yield return new Place(FieldSource.PreamblePattern(ZrxpPattern), sanr!, 1, "in the line with SANR above the table");
+    }
+
+    private static string? ValueOf(SampleTable table, string label)
+    {
+        FieldSource source = FieldSource.Preamble(label);
+        var header = table.Above.Select(line => (table.Comment is { } mark ? line.TrimStart(mark) : line).Trim());
+        return header.Select(line => source.LabelledIn(line, table.Separator)).FirstOrDefault(text => text is not null);
+    }
+
+    private static int Rank(string label)
+    {
+        string lower = label.ToLowerInvariant();
+        if (Model().IsMatch(lower)) return -1;
+        if (lower.Contains("serial", StringComparison.Ordinal) || lower.Contains("s/n", StringComparison.Ordinal)
+            || lower.Contains("serien", StringComparison.Ordinal))
+            return 0;
+        if (NumberLabel().IsMatch(lower)) return 1;
+        return lower is "device" or "instrument" or "probe" ? 9 : 3;
+    }
+
+    private static Place ByPath(IReadOnlyList<Sample> samples, string root)
+    {
+        string[] paths = [.. samples.Select(sample => Path.GetRelativePath(root, sample.Path).Replace('\\', '/'))];
+        string[] files = [.. paths.Select(path => path[(path.LastIndexOf('/') + 1)..])];
+        if (files.Distinct().Count() == 1 && paths.Distinct().Count() > 1)
+            return InPath(@"(?<logger>[^/]+)/[^/]+$", paths, 5, "the folder");
+        foreach (string pattern in (string[])[DateLast, DateFirst])
+            if (paths.All(path => Regex.IsMatch(path, pattern, RegexOptions.ExplicitCapture)))
+                return InPath(pattern, paths, 5, "the file's name without its date");
+        return new Place(FieldSource.FileName, [.. files.Select(file => Path.GetFileNameWithoutExtension(file)!)], 5, "the file's name");
+    }
+
+    private static Place InPath(string pattern, string[] paths, int rank, string where) =>
+        new(FieldSource.PathPattern(pattern), [.. paths.Select(path => Regex.Match(path, pattern).Groups["logger"].Value)], rank, where);
+
+    private const string Date = "(19|20)[0-9]{2}[-_.]?(0[1-9]|1[0-2])([-_.]?[0-3][0-9])?";
+    private const string DateLast = "(?<logger>[^/]*[^/_. -])[-_. ]+" + Date + @"([-_T. ]?[0-9]{2}[-_.h]?[0-9]{2}[0-9._-]*)?Z?\.[^./]+$";
+    private const string DateFirst = "(^|/)" + Date + @"([-_T. ]?[0-9]{4,6})?[-_ ]+(?<logger>[^/]*[^/_. 0-9-][^/]*)\.[^./]+$";
+
+    private const string ToaPattern = "^\"?TOA5\"?,\"?(?<logger>[^\",]+)";
+    private const string ZrxpPattern = @"SANR(?<logger>[^|*;]+)";
+
+    [GeneratedRegex(ToaPattern, RegexOptions.CultureInvariant)]
+    private static partial Regex ToaStation();
+
+    [GeneratedRegex(ZrxpPattern, RegexOptions.CultureInvariant)]
+    private static partial Regex Zrxp();
+
+    [GeneratedRegex(@"LGR S/N: *(?<logger>[^,)]+)", RegexOptions.CultureInvariant)]
+    private static partial Regex LoggerSerial();
+
+    [GeneratedRegex(@"S/N:? *(?<logger>[A-Za-z0-9-]+)", RegexOptions.CultureInvariant)]
+    private static partial Regex Serial();
+
+    [GeneratedRegex(@"\b(model|type|version|firmware|software|typ|modell)\b", RegexOptions.CultureInvariant)]
+    private static partial Regex Model();
+
+    [GeneratedRegex(@"\b(id|no\.?|nr\.?|nummer|number|num|code|kode|#)\s*$", RegexOptions.CultureInvariant)]
+    private static partial Regex NumberLabel();
+
+    [GeneratedRegex(
+        @"^(?<label>((data ?)?(logger|datalogger|station|site|device|instrument|probe|serial|rtu|location|gauge|meter|well|"
+        + @"stations?nummer|messstelle|gerät|"
+        + @"seriennummer|s/n|unit|node|sensor serial|instrument serial)|[\p{L} ]*serial)"
+        + @"([ _]?(id|name|code|no\.?|nr\.?|number|serial|serial number|serial no\.?|s/n|num|#))?) *""?( *[:=;,\t]|  +)[""' ]*\S",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Label();
+}

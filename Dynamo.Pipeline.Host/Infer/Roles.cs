@@ -1,0 +1,433 @@
+using System.Text.RegularExpressions;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>What each column is for, by what its values say; names only break ties.</summary>
+internal sealed partial class Draft
+{
+    private const int MostKeys = 6;
+    private const int MostStill = 10;
+
+    private static bool HasUnit(string name) => Regex.IsMatch(name, @"[\[(].+[\])]|, *\S{1,6}$|°|%");
+
+    [GeneratedRegex("^(ms|millis\\w*|millitm|msec|hundredths)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex IsOfSecond();
+
+    private ReadingFormat WithRoles(ReadingFormat format, TimeGuess time, NumberGuess numbers)
+    {
+        int[] open = [.. Enumerable.Range(0, _names.Length).Except(time.Columns)];
+        bool hasUnits = open.Any(i => Share(i, NumberGuess.HasUnit) >= 0.8);
+        ColumnFacts[] facts = [.. open.Select(i => ColumnFacts.Of(i, Hinted()[i], [.. _files.Select(file => file[i])], numbers, hasUnits))];
+        if (hasUnits) format = format with { ValuesHaveUnits = true };
+        if (IsByTime(time, open)) return ByTime(format, [.. facts], numbers);
+
+        var measured = new List<ColumnFacts>();
+        foreach (ColumnFacts column in facts)
+            if (WhyNotMeasured(column, time, facts) is null) measured.Add(column);
+        (ColumnFacts? channel, ColumnFacts? logger) = Keys(time, facts, measured);
+        measured.RemoveAll(column => column == channel || column == logger);
+        if (measured.Count == 0 && facts.FirstOrDefault(column => column.IsNumeric && column != channel && column != logger) is { } only)
+            measured.Add(only);
+
+        if (channel is not null && measured.Count > 0) return Long(format, facts, measured, channel, logger, numbers, time);
+        if (!_hasHeader && measured.Count == 1) return Headerless(format, facts, measured[0], logger, numbers, time);
+        return Wide(format, facts, measured, logger, numbers, time);
+    }
+
+    private double Share(int column, Func<string, bool> isLike)
+    {
+        string[] filled = [.. _files.SelectMany(file => file[column]).Where(text => !NumberGuess.IsNullWord(text))];
+        return filled.Length == 0 ? 0 : (double)filled.Count(isLike) / filled.Length;
+    }
+
+    /// <summary>Why a column is no measurement, in words; <see langword="null"/>: it is one.</summary>
+    private string? WhyNotMeasured(ColumnFacts column, TimeGuess time, ColumnFacts[] all)
+    {
+        if (column.IsEmpty) return "it is empty";
+        if (!column.IsNumeric) return Words(column);
+        bool isLeft = column.Index < time.Columns[0], isBeside = column.Index == time.Columns[^1] + 1;
+        if (column.IsCounted && column.Texts.All(text => text.All(char.IsAsciiDigit)) && (isLeft || (isBeside
+            && ColumnNames.IsCounter(column.Name))))
+            return "it counts the lines";
+        if (column.IsConstant && column.Texts.Length > 1 && IsOfSecond().IsMatch(column.Name))
+            return "it is a part of the time that never changes";
+        if (column.IsConstant && column.Texts.Length > 1 && (ColumnNames.IsId(column.Name) || (ColumnNames.Logger(column.Name) >= 0
+            && !ColumnNames.IsWeakLogger(column.Name))))
+            return $"it is '{column.Texts[0]}' in every line: a name or a place";
+        if (column.IsConstant && !_hasHeader && column.Texts.Length > 1 && column.Texts[0].All(char.IsAsciiDigit)
+            && all.Any(other => other.IsNumeric && !other.IsConstant && other != column))
+            return $"it is '{column.Texts[0]}' in every line";
+        if (IsStrictQuality(column.Name) && column.Distinct <= 6 && column.Texts.All(text => text.Length <= 4
+            && !text.AsSpan().ContainsAny('.', ',')))
+            return Offered(column);
+        if (!column.IsConstant && IsIdName(column.Name) && column.Texts.All(text => text.All(char.IsAsciiDigit)))
+            return "its name says that its numbers are names";
+        if (IsElapsed(column, time)) return "it is the time that has passed, which the timestamp says as well";
+        return IsTimeAgain(column) ? "it is another time" : null;
+    }
+
+    private static bool IsIdName(string name) => ColumnNames.IsId(name) && !Regex.IsMatch(name, "(?i)lat|lon|elev");
+
+    private static bool IsTimeAgain(ColumnFacts column) =>
+        TimePatterns.Of(column.Texts, ColumnNames.IsTime(column.Name)).Any(pattern => pattern.HasTime && pattern.Formats is not ["excel"]);
+
+    private static bool IsStrictQuality(string name) =>
+        Regex.IsMatch(
+            name,
+            @"(?i)(^|[_\s./-])(quality\w*|qual|qc|qa|qn|flags?|status|qflag|qualit\w+|cd|"
+            + @"grade|approval|validity|valid|kvalitet|info|qualifiers?)($|[_\s./\d-])");
+
+    private string Words(ColumnFacts column)
+    {
+        if (TimePatterns.Of(column.Texts, true).Any()) return "it is another time";
+        if (column.IsConstant) return $"it is '{Cut(column.Texts[0])}' in every line";
+        return ColumnNames.IsQuality(column.Name) || column.Distinct <= 5 ? Offered(column) : "it has words and no numbers";
+    }
+
+    private string Offered(ColumnFacts column)
+    {
+        var codes = column.Texts.GroupBy(text => text).OrderByDescending(group => group.Count()).ToArray();
+        string shown = string.Join(", ", codes.Take(4).Select(code => $"'{Cut(code.Key)}' {Shown.Count(code.Count())}"));
+        string good = string.Join(", ", codes.Take(1).Select(code => $"\"{code.Key}\""));
+        return $"it looks like a status or quality ({shown}). To use it: \"quality\": {{ \"column\": \"{Ref(column.Index)}\", "
+            + $"\"accepted\": [{good}] }}";
+    }
+
+    private static bool IsElapsed(ColumnFacts column, TimeGuess time)
+    {
+        if (!Regex.IsMatch(column.Name, @"(?i)elapsed|\b(sec|secs|seconds|sekunden|minutes|hours|days)\b|time")) return false;
+        long[] ticks = [.. time.Times.SelectMany(times => times).Select(one => one ?? 0)];
+        double[] values = [.. column.Texts.Select(Cell.ToDouble)];
+        if (values.Length < 3 || values.Length != ticks.Length || values.Any(double.IsNaN)) return false;
+        double ratio = (values[1] - values[0]) / Math.Max(1, ticks[1] - ticks[0]);
+        int same = Enumerable.Range(1, values.Length - 1)
+            .Count(i => Math.Abs(values[i] - values[i - 1] - (ratio * (ticks[i] - ticks[i - 1]))) < 1e-3 + (1e-6 * Math.Abs(values[i])));
+        return ratio > 0 && same >= 0.9 * (values.Length - 1);
+    }
+
+    /// <summary>
+    /// The columns that tell readings of one time apart, if times repeat. Without repeated times, a column is the channel only if the
+    /// names of it and of the only value say so.
+    /// </summary>
+    private (ColumnFacts? Channel, ColumnFacts? Logger) Keys(TimeGuess time, ColumnFacts[] facts, List<ColumnFacts> measured)
+    {
+        ColumnFacts[] texts = [
+            .. facts.Where(column => !column.IsNumeric && !column.IsEmpty && !TimePatterns.Of(column.Texts, true).Any())];
+        double repeated = Repeated(time, []);
+        if (repeated > 0.001)
+        {
+            ColumnFacts[] keys =
+            [
+                .. texts.Where(column => column.Distinct > 1)
+                    .Concat(facts.Where(column => column.IsNumeric && column.Distinct > 1 && column.IsFew
+                        && (IsIdName(column.Name) || ColumnNames.Logger(column.Name) >= 0 || measured.Count > 1
+                        && column.Texts.All(text => text.All(char.IsAsciiDigit)))))
+                    .OrderByDescending(column => ColumnNames.Channel(column.Name) >= 0 || ColumnNames.Logger(column.Name) >= 0)
+                    .ThenBy(column => column.IsNumeric).ThenBy(column => ColumnNames.IsQuality(column.Name))
+                        .ThenBy(column => column.Distinct).Take(MostKeys),
+            ];
+            double enough = Math.Max(0.001, repeated * 0.02);
+            if (keys.FirstOrDefault(key => Repeated(time, [key]) <= enough) is { } one) return One(one, facts, measured);
+            for (int i = 0; i < keys.Length; i++)
+                for (int j = i + 1; j < keys.Length; j++)
+                    if (Repeated(time, [keys[i], keys[j]]) <= enough) return Two(keys[i], keys[j]);
+        }
+        ColumnFacts? named = measured.Count == 1 && ColumnNames.Value(measured[0].Name) >= 0
+            ? texts.Where(
+                column => ColumnNames.Channel(column.Name) >= 0 && column.IsFew && ColumnNames.Logger(column.Name) != 0
+                    && column.Texts.All(text => text.Length > 0))
+                .OrderBy(column => ColumnNames.Channel(column.Name)).FirstOrDefault(column => !IsStrictQuality(column.Name) && _hasHeader)
+            : null;
+        return (named, null);
+    }
+
+    private (ColumnFacts? Channel, ColumnFacts? Logger) One(ColumnFacts key, ColumnFacts[] facts, List<ColumnFacts> measured)
+    {
+        int asChannel = ColumnNames.Channel(key.Name), asLogger = ColumnNames.Logger(key.Name);
+        int values = measured.Count(column => column != key);
+        if (asLogger >= 0 && (asChannel < 0 || values > 1))
+        {
+            // A channel's name that is the same in every line still is the channel's.
+            ColumnFacts? constant = values == 1
+                ? facts.FirstOrDefault(
+                    column => column != key && !column.IsNumeric && column.IsConstant && ColumnNames.Channel(column.Name) >= 0)
+                : null;
+            return (constant, key);
+        }
+        if (asChannel >= 0 && values >= 1) return (key, null);
+        bool isChannel = values == 1;
+        Ask(isChannel ? "the channel" : "the logger",
+            $"column '{key.Name}' tells readings of one time apart, so it is taken for the {(isChannel ? "channel" : "logger")}.");
+        return isChannel ? (key, null) : (null, key);
+    }
+
+    private (ColumnFacts? Channel, ColumnFacts? Logger) Two(ColumnFacts one, ColumnFacts other)
+    {
+        int Likely(ColumnFacts column) =>
+            (ColumnNames.Logger(column.Name) >= 0 ? 2 : 0) - (
+                ColumnNames.Channel(column.Name) >= 0 ? 1 : 0) - (ColumnNames.IsWeakLogger(column.Name) ? 1 : 0);
+        (ColumnFacts logger, ColumnFacts channel) = Likely(one) > Likely(other) || (Likely(one) == Likely(other) && one.Index < other.Index)
+            ? (one, other)
+            : (other, one);
+        if (Likely(logger) == Likely(channel))
+            Ask("logger and channel", $"columns '{logger.Name}' and '{channel.Name}' tell readings of one time apart. Taken for logger "
+                + $"and channel.");
+        return (channel, logger);
+    }
+
+    /// <summary>The share of lines whose time, together with the keys, is there already.</summary>
+    private static double Repeated(TimeGuess time, ColumnFacts[] keys)
+    {
+        int lines = 0, at = 0, different = 0;
+        foreach (long?[] times in time.Times)
+        {
+            var seen = new HashSet<string>();
+            for (int row = 0; row < times.Length; row++, at++)
+            {
+                if (times[row] is not { } ticks) continue;
+                lines++;
+                if (seen.Add($"{ticks}\n{string.Join('\n', keys.Select(key => key.Texts[at]))}")) different++;
+            }
+        }
+        return lines == 0 ? 0 : 1 - ((double)different / lines);
+    }
+
+    private ReadingFormat Long(
+        ReadingFormat format, ColumnFacts[] facts, List<ColumnFacts> measured, ColumnFacts channel, ColumnFacts? logger,
+            NumberGuess numbers, TimeGuess time)
+    {
+        ColumnFacts value = measured.OrderByDescending(column => ColumnNames.Value(column.Name) >= 0)
+            .ThenByDescending(column => column.Index).First();
+        if (measured.Count > 1)
+            Ask("columns that are left out", $"a line has one channel but several numbers: only '{value.Name}' is taken for the value.");
+        _sure.Add($"a line is a reading: the channel is in column '{channel.Name}', the value in '{value.Name}'");
+        format = format with
+        {
+            Layout = ReadingLayout.Long,
+            Channel = Column(Ref(channel.Index)),
+            Value = Column(Ref(value.Index)),
+            Logger = LoggerOf(facts, logger, [channel, value]),
+        };
+        LeaveOut(format, [.. facts.Where(column => column != channel && column != value)], time, facts);
+        return WithValues(format, [value], numbers);
+    }
+
+    private ReadingFormat Wide(
+        ReadingFormat format, ColumnFacts[] facts, List<ColumnFacts> measured, ColumnFacts? logger, NumberGuess numbers, TimeGuess time)
+    {
+        FieldSource place = LoggerOf(facts, logger, [.. measured]);
+        ColumnFacts[] nameless = [
+            .. measured.Where(column => _hasHeader && column.Name[0] == '#' && column.Name.Length > 1 && IsNameless(column.Index))];
+        if (nameless.Length > 0)
+            Ask("columns without a name",
+                $"{string.Join(", ", nameless.Select(column => column.Name))} {(nameless.Length == 1 ? "has" : "have")} numbers but no "
+                    + $"name, so left out.");
+        measured.RemoveAll(nameless.Contains);
+        ColumnFacts[] still = [
+            .. measured.Where(
+                column => column.IsConstant && column.Texts.Length >= MostStill && column.Texts[0].All(char.IsAsciiDigit)
+                    && !HasUnit(column.Name))];
+        string shown = string.Join(", ", still.Select(column => $"'{column.Name}' ({column.Texts[0]})"));
+        if (still.Length > 0)
+            Ask("columns that never change",
+                $"{shown} {(still.Length == 1 ? "is" : "are")} taken for channels. "
+                + "If they are codes, add them to \"ignoredColumns\".");
+        ColumnFacts? unnamed = measured.Count == 1 && ColumnNames.Value(measured[0].Name) >= 0
+            ? facts.FirstOrDefault(
+                column => !column.IsNumeric && column.IsConstant && !column.IsEmpty && !(
+                    place.Kind == FieldSourceKind.Column && place.Text == Ref(column.Index)) && !IsStrictQuality(column.Name))
+            : null;
+        if (unnamed is not null)
+            Ask("the channel",
+                $"the channel is called '{measured[0].Name}'. If it is '{Cut(unnamed.Texts[0])}', as column '{unnamed.Name}' says, set "
+                    + $"\"shape\": \"long\" and \"channel\" to that column.");
+        string channels = string.Join(", ", measured.Select(column => $"'{column.Name}'"));
+        _sure.Add($"a line is a timestamp: {channels} {(measured.Count == 1 ? "is a channel" : "are channels")}");
+        format = format with { Layout = ReadingLayout.WideByChannel, Logger = place, IgnoredColumns = [] };
+        ColumnFacts[] others = [.. facts.Except(measured)];
+        LeaveOut(format, others, time, facts);
+        ColumnFacts[] ignored = [.. others.Where(column => !IsNameless(column.Index) || (!column.IsEmpty && column.Index < _names.Length))];
+        ignored = [.. ignored.Where(column => !(IsNameless(column.Index) && column.IsEmpty))];
+        format = format with { IgnoredColumns = [.. ignored.Select(column => Ignored(column.Index)).Distinct()] };
+        format = WithChannels(format, measured);
+        if (!_hasHeader && !IsShifted)
+            Ask("the channels' names", "nothing names the channels. Set \"channels\": { \"#2\": { \"name\": \"flow\" } }, or whatever "
+                + "they are.");
+        return WithValues(format, measured, numbers);
+    }
+
+    private bool IsNameless(int column) => _hasHeader && (column >= _table.Header!.Length || _table.Header[column].Length == 0);
+
+    /// <summary>A column to ignore: by a pattern if its name changes from logger to logger, so that it also may be missing.</summary>
+    private string Ignored(int column)
+    {
+        string reference = Ref(column);
+        if (!_hasHeader || reference[0] != '#' || !IsVolatile(_names[column])) return reference;
+        string start = Regex.Match(_names[column], "^[^0-9(\"]*").Value.TrimEnd();
+        bool isOwn = start.Length > 2 && _names.Count(name => name.StartsWith(start, StringComparison.OrdinalIgnoreCase)) == 1;
+        return isOwn ? start + "*" : reference;
+    }
+
+    private ReadingFormat WithChannels(ReadingFormat format, List<ColumnFacts> measured)
+    {
+        if (IsShifted)
+        {
+            var shifted = measured.ToDictionary(column => $"#{column.Index + 1}", column => new ChannelFormat { Name = column.Name });
+            return format with { Channels = shifted };
+        }
+        if (!_hasHeader) return format;
+        // Names that say the logger: the channel is what stands before.
+        if (format.Logger.Kind == FieldSourceKind.HeaderPattern)
+            return format with { Channel = FieldSource.HeaderPattern("^(?<channel>[^,(]+)") };
+        ColumnFacts[] doubled = [
+            .. measured.Where(
+                column => measured.Any(
+                    other => other.Index < column.Index && other.Name.Equals(column.Name, StringComparison.OrdinalIgnoreCase)))];
+        if (doubled.Length == 0) return format;
+        Ask("columns of one name", $"two columns are called '{doubled[0].Name}'. The later ones get a number: see \"channels\".");
+        return format with { Channels = doubled.ToDictionary(
+            column => $"#{column.Index + 1}", column => new ChannelFormat { Name = $"{column.Name} #{column.Index + 1}" }) };
+    }
+
+    private bool IsByTime(TimeGuess time, int[] open)
+    {
+        if (!_hasHeader || time.Pattern.HasTime || time.Columns.Length > 1) return false;
+        int times = open.Count(
+            i => TimePatterns.TimeOfDay([_names[i]], false) is { } pattern && pattern.Contains(':', StringComparison.Ordinal));
+        return times >= 2 && times * 2 >= open.Length;
+    }
+
+    private ReadingFormat ByTime(ReadingFormat format, ColumnFacts[] facts, NumberGuess numbers)
+    {
+        ColumnFacts[] times = [
+            .. facts.Where(column => TimePatterns.TimeOfDay([column.Name], false)?.Contains(':', StringComparison.Ordinal) == true)];
+        ColumnFacts[] others = [.. facts.Except(times)];
+        string time = TimePatterns.TimeOfDay([.. times.Select(column => column.Name)], false)!;
+        string[] dates = format.TimestampFormats.Count == 0
+            ? ["yyyy-MM-dd"]
+            : [.. format.TimestampFormats.Select(date => date == "iso" ? "yyyy-MM-dd" : date).Distinct()];
+        ColumnFacts? channel = others.FirstOrDefault(
+            column => !column.IsNumeric && !column.IsEmpty && ColumnNames.Channel(column.Name) >= 0);
+        _sure.Add($"a line is a day: columns '{times[0].Name}' to '{times[^1].Name}' are its times");
+        if (channel is null)
+            Ask("the channel", "nothing names the channel, so it is called 'value'. Set \"channel\": { \"constant\": \"flow\" }, or "
+                + "whatever it is.");
+        FieldSource logger = LoggerOf([.. others.Where(column => column != channel)], null, []);
+        ColumnFacts[] ignored = [
+            .. others.Where(column => column != channel && !(logger.Kind == FieldSourceKind.Column && logger.Text == Ref(column.Index)))];
+        foreach (ColumnFacts column in ignored) _leftOut.Add($"'{column.Name}': its name is no time of the day");
+        format = format with
+        {
+            Layout = ReadingLayout.WideByTime,
+            TimestampFormats = [.. dates.Select(date => $"{date} {time}")],
+            Hour24 = times.Any(column => column.Name.StartsWith("24", StringComparison.Ordinal)),
+            Logger = logger,
+            Channel = channel is null ? FieldSource.Constant("value") : Column(Ref(channel.Index)),
+            IgnoredColumns = [.. ignored.Where(column => !IsNameless(column.Index)).Select(column => Ignored(column.Index))],
+        };
+        return WithValues(format, times, numbers);
+    }
+
+    private ReadingFormat Headerless(
+        ReadingFormat format, ColumnFacts[] facts, ColumnFacts value, ColumnFacts? logger, NumberGuess numbers, TimeGuess time)
+    {
+        FieldSource place = LoggerOf(facts, logger, [value]), channel = FieldSource.Constant("value");
+        string[] files = [.. Samples.Select(sample => Path.GetFileName(sample.Path)!)];
+        if (place == FieldSource.FileName && files.All(file => NameAndChannel().IsMatch(file)))
+        {
+            place = channel = FieldSource.PathPattern(NamePattern);
+            Match first = NameAndChannel().Match(files[0]);
+            string found = $"logger '{first.Groups["logger"].Value}' and channel '{first.Groups["channel"].Value}'";
+            Ask("logger and channel", $"{found} are taken from the file's name. Set \"logger\" or \"channel\" to a constant if that is "
+                + $"wrong.");
+        }
+        else
+            Ask("the channel", "nothing names the channel, so it is called 'value'. Set \"channel\": { \"constant\": \"flow\" }, or "
+                + "whatever it is.");
+        _sure.Add($"a line is a reading: the value is in column {value.Name}");
+        LeaveOut(format with { Logger = place }, [.. facts.Where(column => column != value)], time, facts);
+        format = format with { Layout = ReadingLayout.Long, Logger = place, Channel = channel, Value = Column(Ref(value.Index)) };
+        return WithValues(format, [value], numbers);
+    }
+
+    private void LeaveOut(ReadingFormat format, ColumnFacts[] others, TimeGuess time, ColumnFacts[] all)
+    {
+        foreach (ColumnFacts column in others)
+        {
+            bool isUsed = format.Logger.Kind == FieldSourceKind.Column && format.Logger.Text == Ref(column.Index);
+            if (isUsed || (column.IsEmpty && IsNameless(column.Index))) continue;
+            _leftOut.Add($"'{column.Name}': {WhyNotMeasured(column, time, all) ?? "a line has one value"}");
+        }
+    }
+
+    private FieldSource LoggerOf(ColumnFacts[] facts, ColumnFacts? key, ColumnFacts[] used)
+    {
+        if (key is not null)
+        {
+            _sure.Add($"the logger is in column '{key.Name}'");
+            return Column(Ref(key.Index));
+        }
+        string[] files = [.. Samples.Select(sample => Path.GetFileNameWithoutExtension(sample.Path))];
+        LoggerGuess.Place[] columns =
+        [
+            .. facts.Except(used).Where(
+                column => ColumnNames.Logger(column.Name) >= 0 && column.Texts.All(text => text.Length > 0) && column.IsFew
+                    && !ColumnNames.IsQuality(column.Name) && !IsModel(column.Name))
+                .Where(column => !column.IsNumeric || column.IsConstant || IsIdName(column.Name))
+                .OrderByDescending(
+                    column => column.Texts.Any(
+                        text => text.Length > 1 && files.Any(file => file.Contains(text, StringComparison.OrdinalIgnoreCase))))
+                .ThenBy(column => ColumnNames.Logger(column.Name))
+                .Select((column, i) => new LoggerGuess.Place(
+                    Column(Ref(column.Index)), [.. _files.Select(file => string.Join(' ', file[column.Index].Distinct()))],
+                    ColumnNames.IsWeakLogger(column.Name) && !(
+                        ColumnNames.IsId(column.Name) && column.Texts[0].Length > 3) ? 6 : 4, $"in column '{column.Name}'")),
+        ];
+        IReadOnlyList<LoggerGuess.Place> places = LoggerGuess.Of(Samples, _tables, _root, columns);
+        LoggerGuess.Place best = places[0];
+        if (Samples.Count > 1 && best.Names.Distinct().Count() == 1 && columns.Length == 0 && best.Source == FieldSource.FileName)
+            Ask("the logger", "nothing tells the samples' loggers apart.");
+        string[] also = [
+            .. places.Skip(1).Where(
+                place => columns.Contains(place) && columns.Contains(best) && place.Rank == best.Rank).Select(
+                    place => $"'{place.Source.Text}'")];
+        if (also.Length > 0)
+            Ask("the logger", $"the logger is taken from column '{best.Source.Text}'; it might be {string.Join(" or ", also)} instead.");
+        else if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern)
+            _sure.Add($"the logger is {best.Where}, for example '{best.Names[0]}'");
+        else _sure.Add($"the logger is {best.Where}: '{best.Names[0]}'");
+        return best.Source;
+    }
+
+    private static bool IsModel(string name) => Regex.IsMatch(name, @"(?i)\b(type|model|version|typ)$");
+
+    private ReadingFormat WithValues(ReadingFormat format, IReadOnlyList<ColumnFacts> values, NumberGuess numbers)
+    {
+        string[] texts = [.. values.SelectMany(column => column.Texts)];
+        string[] words = [.. texts.Where(NumberGuess.IsNullWord).Distinct(StringComparer.OrdinalIgnoreCase)];
+        string[] own = [.. values.SelectMany(column => column.Nulls).Distinct(StringComparer.OrdinalIgnoreCase)];
+        string[] sentinels = [.. values.SelectMany(column => numbers.Sentinels(column.Texts)).Distinct()];
+        string written = string.Join(", ", words.Select(word => word.Length == 0 ? "an empty field" : $"'{word}'"));
+        if (words.Length > 0) _sure.Add($"'no value' is written as {written}: skipped and counted");
+        if (own.Length > 0)
+            Ask("words for 'no value'", $"{string.Join(", ", own.Select(word => $"'{word}'"))} stands between numbers and is taken for "
+                + $"'no value'. "
+                + "If it has a number, use \"words\" instead of \"nulls\".");
+        if (sentinels.Length > 0)
+            Ask("numbers for 'no value'",
+                $"{string.Join(", ", sentinels)} looks like 'no value' and is skipped. Remove it from \"nulls\" if it is measured.");
+        if (texts.FirstOrDefault(NumberGuess.IsBeyond) is { } beyond)
+        {
+            Ask("values beyond a limit",
+                $"'{beyond}' is below or above what was measured: the limit is taken. Set \"beyondLimit\" to half, zero, skip or reject "
+                    + $"instead.");
+            format = format with { BeyondLimit = BeyondLimit.Limit };
+        }
+        return format with { NullTokens = [.. words, .. own, .. sentinels] };
+    }
+
+    private const string NamePattern = @"(?<logger>[^/]+)[-_](?<channel>[^-_/]+)\.[^./]+$";
+
+    [GeneratedRegex("^" + NamePattern, RegexOptions.CultureInvariant)]
+    private static partial Regex NameAndChannel();
+}

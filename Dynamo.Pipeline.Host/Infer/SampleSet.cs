@@ -1,0 +1,122 @@
+using System.Text.RegularExpressions;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>The samples of a proposal: files that were named, or some of every kind of file in a folder or on a server.</summary>
+/// <param name="Samples">The samples.</param>
+/// <param name="Root">The folder in which, or below which, all samples are.</param>
+/// <param name="Source">What to set as source: the root, or the server's address.</param>
+/// <param name="Left">How many files were not looked at.</param>
+internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, string Source, int Left)
+{
+    private const int MostOfAKind = 5, MostOfAFolder = 100, MostBytes = 4 << 20, MostListed = 100_000;
+
+    /// <exception cref="SourceException">A file, folder or server cannot be read, or has no files.</exception>
+    public static async Task<SampleSet> ReadAsync(IReadOnlyList<string> named, CancellationToken cancellationToken)
+    {
+        if (named.FirstOrDefault(IsRemote) is { } address)
+        {
+            return named.Count == 1
+                ? await OnServerAsync(address, cancellationToken)
+                : throw new SettingsException("FILE", "a server's address stands alone: its folder is looked at.");
+        }
+        var paths = new List<string>();
+        int left = 0;
+        foreach (string path in named.Select(Path.GetFullPath).Distinct())
+        {
+            if (!Directory.Exists(path))
+            {
+                paths.Add(path);
+                continue;
+            }
+            string[] all = [.. Files(path).Where(file => !IsOurs(Path.GetRelativePath(path, file))).Order(StringComparer.Ordinal)];
+            string[] some = Some(all, file => file);
+            if (some.Length == 0) throw new SourceException($"The folder {path} has no files.");
+            left += all.Length - some.Length;
+            paths.AddRange(some);
+        }
+        Sample[] samples = Filled([.. paths.Distinct().Select(Sample.Read)]);
+        string[] folders = [.. named.Select(Path.GetFullPath).Where(Directory.Exists)];
+        string root = folders.Length == 1 && named.Count == 1 ? folders[0] : RootOf(samples);
+        return new SampleSet(samples, root, root, left);
+    }
+
+    private static bool IsRemote(string name) => name.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
+
+    private static IEnumerable<string> Files(string folder)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Take(MostListed)];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SourceException($"The folder {folder} cannot be listed: {error.Message}", error);
+        }
+    }
+
+    private static async Task<SampleSet> OnServerAsync(string address, CancellationToken cancellationToken)
+    {
+        var problems = new List<SettingProblem>();
+        HostSettings settings = SettingLayer.FromEnvironment().Apply(HostSettings.Default, problems);
+        if (problems.Count > 0) throw new SettingsException(problems);
+        settings = settings with { Source = address, Folder = settings.Folder with { Pattern = "*", Recursive = true } };
+        await using IFileSource source = Composition.Untouched(settings);
+        var all = new List<SourceFile>();
+        await foreach (SourceFile file in source.ListAsync(cancellationToken))
+        {
+            if (file.DeferReason is null && !IsOurs(file.Path)) all.Add(file);
+            if (all.Count == MostListed) break;
+        }
+        SourceFile[] some = Some([.. all.OrderBy(file => file.Path, StringComparer.Ordinal)], file => file.Path);
+        if (some.Length == 0) throw new SourceException($"{Shown.Name(address)} has no files that are complete.");
+        var samples = new List<Sample>();
+        foreach (SourceFile file in some) samples.Add(await SampleAsync(source, file, cancellationToken));
+        return new SampleSet(Filled([.. samples]), "/", address, all.Count - some.Length);
+    }
+
+    private static async Task<Sample> SampleAsync(IFileSource source, SourceFile file, CancellationToken cancellationToken)
+    {
+        using FileContent content = await source.OpenAsync(file, MostBytes, cancellationToken);
+        if (!content.IsStreamed) return Sample.Of("/" + file.Path, content.Bytes.Span, true);
+        byte[] bytes = new byte[MostBytes];
+        int length = await content.Stream!.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
+        return Sample.Of("/" + file.Path, bytes.AsSpan(0, length), length < bytes.Length);
+    }
+
+    /// <summary>Some files of every kind: names that differ only in numbers are one kind.</summary>
+    private static T[] Some<T>(T[] all, Func<T, string> path) =>
+    [
+        .. all.GroupBy(file => $"{Path.GetExtension(path(file))} {Regex.Replace(Path.GetFileName(path(file)), "[0-9]+", "0")}")
+            .SelectMany(kind => kind.Take(MostOfAKind)).Take(MostOfAFolder),
+    ];
+
+    /// <summary>A file without a byte is an upload that has just begun.</summary>
+    private static Sample[] Filled(Sample[] samples)
+    {
+        Sample[] filled = [.. samples.Where(sample => sample.Bytes.Length > 0)];
+        return filled.Length > 0 ? filled : samples;
+    }
+
+    /// <summary>
+    /// Whether a file is not the logger's but the pipeline's: its archive, its quarantine, its configuration or database.
+    /// </summary>
+    private static bool IsOurs(string path)
+    {
+        string[] parts = path.Split('/', '\\');
+        return parts[..^1].Any(part => part is "archive" or "quarantine") || parts.Any(part => part.StartsWith('.'))
+            || Path.GetExtension(path).ToLowerInvariant() is ".json" or ".db" or ".sqlite" or ".db-wal" or ".db-shm" or ".db-journal";
+    }
+
+    /// <summary>The deepest folder that has all samples in it or below it.</summary>
+    private static string RootOf(Sample[] samples)
+    {
+        string root = Path.GetDirectoryName(samples[0].Path)!;
+        while (!samples.All(sample => IsBelow(sample.Path, root)))
+            root = Path.GetDirectoryName(root) ?? Path.GetPathRoot(root)!;
+        return root;
+    }
+
+    private static bool IsBelow(string path, string folder) =>
+        path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+}

@@ -1,0 +1,183 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Dynamo.Pipeline.Csv;
+using Dynamo.Pipeline.Readings;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>Where a table's times are and how they are written.</summary>
+/// <param name="Columns">The columns that they take, by their 0-based places.</param>
+/// <param name="Pattern">How they are written, as one text with spaces between the columns.</param>
+/// <param name="Hour24">Whether some are 24:00.</param>
+internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24)
+{
+    /// <summary>How the times run on.</summary>
+    public Steps Steps { get; private init; } = null!;
+
+    /// <summary>The times of each file; <see langword="null"/> where one cannot be read.</summary>
+    public IReadOnlyList<long?[]> Times { get; private init; } = [];
+
+    /// <summary>What the samples leave open, in words; <see langword="null"/>: nothing.</summary>
+    public string? Ambiguity { get; private init; }
+
+    /// <summary>Finds the times that run on best; <see langword="null"/>: there are none.</summary>
+    /// <param name="files">The columns of each file.</param>
+    /// <param name="names">The columns' names.</param>
+    /// <param name="hints">Texts that may say how dates are written, such as <c>MM/DD/YYYY</c>.</param>
+    /// <param name="decimalSeparator">The decimal separator of numbers.</param>
+    public static TimeGuess? Of(IReadOnlyList<string[][]> files, string[] names, IReadOnlyList<string> hints, char decimalSeparator)
+    {
+        TimeGuess[] all = [.. Candidates(files, names)
+            .Select(one => one.Judged(files, decimalSeparator))
+            .Where(one => one.Steps.Read >= 0.85)];
+        if (all.Length == 0) return null;
+        double Score(TimeGuess one) => one.Steps.Score
+            + (one.Columns.Any(i => ColumnNames.IsTime(names[i])) ? 0.6 : 0) + (one.Pattern.HasTime ? 0.4 : 0)
+            + (0.1 * one.Columns.Length) + (IsAmerican(one) ? 0.05 : 0) - (0.01 * one.Columns[0]);
+        TimeGuess best = all.OrderByDescending(Score).First();
+        TimeGuess[] others = [
+            .. all.Where(one => one != best && one.Columns.SequenceEqual(best.Columns) && one.Pattern.Order != best.Pattern.Order)];
+        if (best.Pattern.Order.Length == 0 || others.Length == 0) return best;
+        if (Hinted(hints) is { } order && all.FirstOrDefault(one => one.Columns.SequenceEqual(best.Columns)
+            && one.Pattern.Order == order) is { } said)
+            return said;
+        return best.Compared(others, files[0][best.Columns[0]].First(text => text.Length > 0));
+    }
+
+    /// <summary>Twelve hours and slashes go with the month first, if nothing else tells.</summary>
+    private static bool IsAmerican(TimeGuess one) =>
+        one.Pattern.Order == "Mdy" && one.Pattern.Formats.Any(format => format.Contains('t') && format.Contains('/'));
+
+    private TimeGuess Compared(TimeGuess[] others, string shown)
+    {
+        // Ten steps of one length against steps of all lengths: that is no accident.
+        const int EnoughSteps = 8;
+        const double Clearly = 0.3;
+        double Evidence(TimeGuess one) => one.Steps.OneWay + one.Steps.Even - (one.Steps.IsAhead ? 0.5 : 0);
+        TimeGuess[] open = [.. others.Where(one => Steps.Count < EnoughSteps || Evidence(this) - Evidence(one) < Clearly)
+            .Where(one => one.Pattern.Order != "yMd" || Steps.Longest == 0 || one.Steps.Longest < 40 * Steps.Longest)];
+        if (open.Length == 0) return this;
+        bool isTold = open.All(one => Evidence(this) > Evidence(one));
+        string why = isTold ? "only then the lines are in order" : "nothing in the samples tells which";
+        string either = string.Join(
+            " or ", open.Append(this).Select(one => Written(one.Pattern.Order)).OrderBy(text => text, StringComparer.Ordinal));
+        return this with
+        {
+            Ambiguity = $"'{shown}' may be {either}. Taken as {Words(Pattern.Order)}, because {why}. "
+                + "Check it, and change timestampFormats if it is wrong.",
+        };
+    }
+
+    private static string Written(string order) =>
+        order switch { "dMy" => "day/month", "Mdy" => "month/day", "yMd" => "year/month/day", _ => order };
+
+    private static string Words(string order) => order switch
+    {
+        "dMy" => "day before month",
+        "Mdy" => "month before day",
+        "yMd" => "year before month and day",
+        _ => order,
+    };
+
+    private static string? Hinted(IReadOnlyList<string> hints)
+    {
+        foreach (string hint in hints)
+        {
+            string bare = hint.ToUpperInvariant();
+            if (Regex.IsMatch(bare, @"\bMM?[/.-]DD?[/.-]YY")) return "Mdy";
+            if (Regex.IsMatch(bare, @"\bDD?[/.-]MM?[/.-]YY")) return "dMy";
+            if (Regex.IsMatch(bare, @"\bYY(YY)?[/.-]MM?[/.-]DD?")) return "yMd";
+        }
+        return null;
+    }
+
+    private TimeGuess Judged(IReadOnlyList<string[][]> files, char decimalSeparator)
+    {
+        var reader = new TimestampText(Pattern.Formats, decimalSeparator, hour24: true);
+        bool is24 = false;
+        long?[][] times = [.. files.Select(file => Enumerable.Range(0, file[0].Length).Select(row => Read(file, row)).ToArray())];
+        long? Read(string[][] file, int row)
+        {
+            string[] parts = [.. Columns.Select(column => file[column][row])];
+            if (parts.Any(part => part.Length == 0)) return null;
+            string text = string.Join(' ', parts);
+            TimestampProblem problem = reader.Read(Encoding.UTF8.GetBytes(text), out long ticks);
+            if (problem is not (TimestampProblem.None or TimestampProblem.Local)) return null;
+            is24 |= text.Contains("24:", StringComparison.Ordinal) || parts[^1].StartsWith("24", StringComparison.Ordinal);
+            return ticks;
+        }
+        var strict = new TimestampText(Pattern.Formats, decimalSeparator);
+        bool Needs24() => files.Any(file => Enumerable.Range(0, file[0].Length).Any(row =>
+            strict.Read(
+                Encoding.UTF8.GetBytes(string.Join(' ', Columns.Select(column => file[column][row]))), out _) == TimestampProblem.Hour24));
+        return this with { Times = times, Steps = Steps.Of(times), Hour24 = is24 && Needs24() };
+    }
+
+    private static IEnumerable<TimeGuess> Candidates(IReadOnlyList<string[][]> files, string[] names)
+    {
+        string[][] columns = [.. Enumerable.Range(0, names.Length).Select(i => files.SelectMany(file => file[i]).ToArray())];
+        string?[] times = [.. columns.Select((column, i) => TimePatterns.TimeOfDay(column, ColumnNames.IsTime(names[i])))];
+        for (int i = 0; i < columns.Length; i++)
+        {
+            foreach (TimePattern pattern in TimePatterns.Of(columns[i], ColumnNames.IsTime(names[i])))
+            {
+                yield return new TimeGuess([i], pattern, false);
+                if (pattern.HasTime) continue;
+                for (int j = 0; j < columns.Length; j++)
+                {
+                    if (j == i || times[j] is not { } time || (!ColumnNames.IsTime(names[j]) && Math.Abs(i - j) > 1)) continue;
+                    string[] dates = pattern.Formats.Count == 0
+                        ? ["yyyy-MM-dd"]
+                        : [.. pattern.Formats.Select(date => date == "iso" ? "yyyy-MM-dd" : date)];
+                    yield return new TimeGuess(
+                        [i, j], pattern with { Formats = [.. dates.Select(date => $"{date} {time}").Distinct()], HasTime = true }, false);
+                }
+            }
+        }
+        foreach (TimeGuess parts in Parts(columns, names)) yield return parts;
+    }
+
+    /// <summary>Year, month, day, hour, minute and second, or year, day of the year and hour, in columns beside each other.</summary>
+    private static IEnumerable<TimeGuess> Parts(string[][] columns, string[] names)
+    {
+        double[][] numbers = [.. columns.Select(column => column.Where(text => text.Length > 0).Select(Whole).ToArray())];
+        bool In(int i, double least, double most) =>
+            i < numbers.Length && numbers[i].Length > 0 && numbers[i].All(number => number >= least && number <= most);
+        bool Named(int i, string start) =>
+            i < names.Length && names[i].TrimStart('#').Trim().StartsWith(start, StringComparison.OrdinalIgnoreCase);
+        for (int i = 0; i + 1 < columns.Length; i++)
+        {
+            bool isYear = In(i, 1900, 2100), isShort = In(i, 0, 99) && (Named(i, "y") || Named(i, "jahr") || Named(i, "an"));
+            if (!isYear && !isShort) continue;
+            string year = isYear ? "yyyy" : "yy";
+            if (In(i + 1, 1, 12) && In(i + 2, 1, 31))
+            {
+                yield return new TimeGuess([i, i + 1, i + 2], new TimePattern([$"{year} M d"], false, false), false);
+                if (In(i + 3, 0, 2400) && numbers[i + 3].All(number => number % 100 < 60)
+                    && (numbers[i + 3].Any(number => number > 24) || Named(i + 3, "hhmm") || Named(i + 3, "time")))
+                    yield return new TimeGuess([i, i + 1, i + 2, i + 3], new TimePattern([$"{year} M d Hmm"], false, true), false);
+                if (!In(i + 3, 0, 24) || Named(i + 3, "min") || (names[i + 3].StartsWith('#') && Fractions(columns[i + 3]))) continue;
+                yield return new TimeGuess([i, i + 1, i + 2, i + 3], new TimePattern([$"{year} M d H"], false, true), false);
+                if (!In(i + 4, 0, 59) || Fractions(columns[i + 4]) || !(names[i + 4].StartsWith('#') || Named(i + 4, "m"))) continue;
+                yield return new TimeGuess([i, i + 1, i + 2, i + 3, i + 4], new TimePattern([$"{year} M d H m"], false, true), false);
+                if (In(i + 5, 0, 59) && !Fractions(columns[i + 5]) && (Named(i + 5, "s") || Named(i + 5, "s")))
+                    yield return new TimeGuess(
+                        [i, i + 1, i + 2, i + 3, i + 4, i + 5], new TimePattern([$"{year} M d H m s"], false, true), false);
+            }
+            if (In(i + 1, 1, 366))
+            {
+                yield return new TimeGuess([i, i + 1], new TimePattern([$"{year} D"], false, false), false);
+                if (In(i + 2, 0, 2400) && numbers[i + 2].All(number => number % 100 < 60))
+                    yield return new TimeGuess([i, i + 1, i + 2], new TimePattern([$"{year} D Hmm"], false, true), false);
+                if (In(i + 2, 0, 24) && In(i + 3, 0, 59) && (Named(i + 3, "m") || names[i + 3].StartsWith('#')))
+                    yield return new TimeGuess([i, i + 1, i + 2, i + 3], new TimePattern([$"{year} D H m"], false, true), false);
+                else if (In(i + 2, 0, 24) && (Named(i + 2, "h") || Named(i + 2, "hour")))
+                    yield return new TimeGuess([i, i + 1, i + 2], new TimePattern([$"{year} D H"], false, true), false);
+            }
+        }
+    }
+
+    private static bool Fractions(string[] column) => column.Any(text => text.AsSpan().ContainsAny('.', ','));
+
+    private static double Whole(string text) => text.All(char.IsAsciiDigit) ? Cell.ToDouble(text) : double.NaN;
+}

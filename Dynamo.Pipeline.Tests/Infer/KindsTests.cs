@@ -1,0 +1,359 @@
+using System.Globalization;
+using System.Text;
+using Dynamo.Pipeline.Host;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>Generated files of the kinds that once went wrong: each is imported whole, and what cannot be told is said.</summary>
+[TestFixture]
+internal sealed class KindsTests
+{
+    private const int Seeds = 6;
+
+    [Test]
+    public void A_text_column_beside_two_measured_ones_is_no_channel(
+        [Range(1, Seeds)] int seed, [Values("ValueType", "Status", "Tag", "Kind")] string name)
+    {
+        var file = new Lines(seed);
+        file.Add($"timestamp,flow,pressure,{name}");
+        file.Times(
+            40, 15,
+            time => $"{time:yyyy-MM-ddTHH:mm:ss}Z,{file.Value("flow", time)},{file.Value("pressure", time)},"
+                + (file.Chance(3) ? "R" : "C"));
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.LeftOut, Has.Some.StartsWith($"'{name}':"));
+    }
+
+    [Test]
+    public void Date_and_time_without_colons_are_put_together([Range(1, Seeds)] int seed, [Values("HHmm", "HHmmss")] string time)
+    {
+        var file = new Lines(seed);
+        file.Add("date,time,flow");
+        file.Times(96, 15, at => $"{at:yyyyMMdd},{at.ToString(time, CultureInfo.InvariantCulture)},{file.Value("flow", at)}");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void Hour_24_is_the_next_midnight([Range(1, Seeds)] int seed, [Values("dd.MM.yyyy HH:mm", "yyyy-MM-dd HH:mm")] string format)
+    {
+        var file = new Lines(seed);
+        file.Add("Date;q [l/s]");
+        file.Times(72, 60, at => $"{Ending(at, format)};{file.Value("q [l/s]", at)}");
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Format.Hour24);
+    }
+
+    [Test]
+    public void Without_the_setting_hour_24_is_rejected_by_name()
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with { Zone = "UTC" };
+
+        Assert.That(
+            CsvReading.Read("timestamp,q\n2026-03-01 24:00,1\n", format).Rejects.Single().Problem,
+            Is.EqualTo("the timestamp's hour is 24"));
+        Assert.That(
+            CsvReading.Read(
+                "timestamp,q\n2026-03-01 24:00,1\n2026-03-01 24:01,1\n", format with { Hour24 = true }).Rows.Single().TimestampUtc,
+            Is.EqualTo(new DateTime(2026, 3, 2)));
+    }
+
+    [Test]
+    public void Lines_with_and_without_a_remark_at_the_end([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("Date Time,Level,Note");
+        file.Times(60, 15, at => $"{at:yyyy-MM-dd HH:mm:ss},{file.Value("Level", at)}{(at.Minute == 0 ? ",ok" : "")}");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void A_comma_file_with_a_blank_in_its_times_and_one_line_above([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed) { Logger = "4711" };
+        file.Add("Logger: 4711", "Date Time,Level");
+        file.Times(40, 15, at => $"{at:yyyy-MM-dd HH:mm},{file.Value("Level", at)}");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void A_header_with_more_separators_and_an_empty_line_below_it([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("Logger X", "", "Date\tTime\tLevel [m]\tFlow [l/s]\t\t", "");
+        file.Times(60, 15, at =>
+            $"{at:dd.MM.yyyy}\t{at:HH:mm:ss}\t{file.Value("Level [m]", at, ',')}\t"
+                + (at.Minute % 30 == 0 ? "#-1" : file.Value("Flow [l/s]", at, ',')) + "\t");
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Topics, Does.Contain("words for 'no value'"));
+    }
+
+    [Test]
+    public void Files_of_one_name_are_told_apart_by_their_folders([Range(1, Seeds)] int seed)
+    {
+        var north = new Lines(seed) { Logger = "north" };
+        var south = new Lines(seed + 100) { Logger = "south" };
+        foreach (Lines file in (Lines[])[north, south])
+        {
+            file.Add("timestamp,flow");
+            file.Times(10, 15, at => $"{at:yyyy-MM-ddTHH:mm:ss}Z,{file.Value("flow", at)}");
+        }
+
+        (IReadOnlyList<Proposal> proposals, _) = Infer(("/x/north/flow.csv", north.Text), ("/x/south/flow.csv", south.Text));
+
+        Assert.That(Read(proposals.Single(), "north/flow.csv", north.Text), Is.EquivalentTo(north.Readings));
+        Assert.That(Read(proposals.Single(), "south/flow.csv", south.Text), Is.EquivalentTo(south.Readings));
+        Assert.That(proposals.Single().Pattern, Is.EqualTo("*.csv"));
+    }
+
+    [Test]
+    public void Names_of_months_of_any_century([Range(1, Seeds)] int seed, [Values(1905, 1970, 1999)] int year)
+    {
+        var file = new Lines(seed) { Start = new DateTime(year, 7, 1, 1, 0, 0) };
+        file.Add("date;level");
+        file.Times(60, 24 * 60, at => $"{at:dd-MMM-yyyy HH:mm:ss};{file.Value("level", at)}");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void Words_in_names_do_not_make_a_counter([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("Date & Time,Temp,Heat Index,UV Index,NO,NO2");
+        file.Times(
+            60, 15,
+            at =>
+                $"{at:dd/MM/yyyy HH:mm},{file.Value("Temp", at)},{file.Value("Heat Index", at)},"
+                    + $"{file.Value("UV Index", at)},{file.Value("NO", at)},{file.Value("NO2", at)}");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void The_next_logger_of_a_kind_fits([Range(1, Seeds)] int seed)
+    {
+        Lines Of(string serial, int offset, int with)
+        {
+            var file = new Lines(with) { Logger = serial, Offset = offset };
+            file.Add(
+                $"\"Plot Title: {serial}\"",
+                $"\"#\",\"Date Time, GMT-0{-offset}:00\",\"Temp, °C (LGR S/N: {serial}, SEN S/N: {serial})\",\"Host Connected (LGR S/N: "
+                    + $"{serial})\"");
+            int n = 0;
+            file.Times(
+                40, 15, at => $"{++n},{at.ToString("MM/dd/yy hh:mm:ss tt", CultureInfo.InvariantCulture)},{file.Value("Temp", at)},");
+            return file;
+        }
+        Lines one = Of("20001001", -5, seed), next = Of("20001002", -4, seed + 50);
+
+        Proposal proposal = Infer(("/x/a.csv", one.Text)).Proposals.Single();
+
+        Assert.That(Read(proposal, "a.csv", one.Text), Is.EquivalentTo(one.Readings));
+        Assert.That(Read(proposal, "b.csv", next.Text), Is.EquivalentTo(next.Readings));
+    }
+
+    [Test]
+    public void A_date_alone_is_its_midnight([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("timestamp;flow");
+        file.Times(
+            200, 15,
+            at => at.ToString(at.TimeOfDay == TimeSpan.Zero ? "yyyy-MM-dd" : "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture)
+                + $";{file.Value("flow", at)}");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [TestCase("YY MM DD hh mm LEVEL", "yyyy MM dd HH mm")]
+    [TestCase("Year Month Day Hour Minute LEVEL", "yyyy M d H m")]
+    [TestCase("year mon day hour LEVEL", "yyyy M d H")]
+    public void A_date_over_several_columns(string header, string format)
+    {
+        for (int seed = 1; seed <= Seeds; seed++)
+        {
+            var file = new Lines(seed);
+            file.Add(header);
+            file.Times(
+                60, format.Contains('m') ? 10 : 60, at => $"{at.ToString(format, CultureInfo.InvariantCulture)} {file.Value("LEVEL", at)}");
+
+            file.AssertRead(["x.csv"]);
+        }
+    }
+
+    [Test]
+    public void Day_of_the_year_and_hour_with_minute([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Times(80, 30, at =>
+        {
+            DateTime day = at.TimeOfDay == TimeSpan.Zero ? at.AddDays(-1) : at;
+            int clock = at.TimeOfDay == TimeSpan.Zero ? 2400 : (at.Hour * 100) + at.Minute;
+            return $"101,{day.Year},{day.DayOfYear},{clock},{file.Value("value", at)}";
+        });
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void A_day_a_line([Range(1, Seeds)] int seed, [Values(15, 30, 60)] int minutes)
+    {
+        var file = new Lines(seed) { Start = new DateTime(2025, 3, 1) };
+        int[] times = [.. Enumerable.Range(0, 24 * 60 / minutes).Select(i => i * minutes)];
+        file.Add("Date;" + string.Join(';', times.Select(time => $"{time / 60:00}:{time % 60:00}")));
+        file.Times(
+            5, 24 * 60, day => $"{day:dd.MM.yyyy};{string.Join(';', times.Select(time => file.Value("value", day.AddMinutes(time))))}");
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Format.Layout, Is.EqualTo(ReadingLayout.WideByTime));
+    }
+
+    [Test]
+    public void Readings_of_one_key_are_said_in_the_first_words([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("date,flow");
+        file.Times(60, 15, at => $"{at:yyyy-MM-dd},{file.Value("flow", at)}");
+
+        Proposal proposal = Infer(("/x/x.csv", file.Text)).Proposals.Single();
+
+        Assert.That(proposal.Topics[0], Is.EqualTo("readings with one key"));
+        Assert.That(
+            proposal.Decide[0], Does.Contain("of 60 readings share logger, channel and time").And.Contain("lines 2 and 3 of x.csv"));
+    }
+
+    [Test]
+    public void Several_stations_below_each_other_are_told_apart([Values("#", "")] string mark, [Range(1, 3)] int seed)
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with
+        {
+            Text = new CsvText { Separator = ' ', HasHeader = false, Comment = mark == "#" ? '#' : null, PreambleLines = mark == "#"
+                ? 0 : 1 },
+            Logger = mark == "#" ? FieldSource.PreamblePattern("SANR(?<logger>[^|*]+)") : FieldSource.Preamble("Station"),
+            Timestamp = FieldSource.Column(1),
+            TimestampFormats = ["yyyyMMddHHmmss"],
+            Zone = "UTC",
+        };
+        var text = new StringBuilder();
+        var expected = new List<(string, double)>();
+        for (int station = 0; station < 2 + seed; station++)
+        {
+            text.Append(mark == "#" ? $"#SANR{6200 + station}|*|CUNITmm|*|\n" : $"Station: {6200 + station}\n");
+            for (int hour = 0; hour < 3; hour++)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"202601010{hour}0000 {station + (hour / 10.0)}\n");
+                expected.Add(($"{6200 + station}", station + (hour / 10.0)));
+            }
+        }
+
+        Outcome<Reading> read = CsvReading.Read(text.ToString(), format);
+
+        Assert.That(read.Rejects, Is.Empty);
+        Assert.That(read.Rows.Select(row => (row.Logger, row.Value)), Is.EqualTo(expected));
+    }
+
+    [TestCase("Device Properties\nDevice;Level Probe 100\nSerial Number;111222;;\n", "Device", "Level Probe 100")]
+    [TestCase("Device Properties\nDevice;Level Probe 100\nSerial Number;111222;;\n", "Serial Number", "111222")]
+    [TestCase("\"Station\";\"W 7\";\"x\"\n", "Station", "W 7")]
+    [TestCase("Station   W7\n", "Station", "W7")]
+    [TestCase("Station = W7, east\n", "Station", "W7, east")]
+    public void A_label_ends_at_a_separator_and_its_text_with_the_cell(string above, string label, string logger)
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with
+        {
+            Text = new CsvText { Separator = ';', TableStart = "timestamp" }, Logger = FieldSource.Preamble(label), Zone = "UTC",
+        };
+
+        Assert.That(CsvReading.Read(above + "timestamp;a\n2026-01-01 00:00;1\n", format).Rows.Single().Logger, Is.EqualTo(logger));
+    }
+
+    [Test]
+    public void A_wide_file_without_a_channel_is_quarantined() =>
+        Assert.That(
+            CsvReading.Read("timestamp,note\n", ReadingFormat.WideByChannel with { IgnoredColumns = ["note"] }).BadFile?.Problem,
+            Is.EqualTo("no column is a channel"));
+
+    [Test]
+    public void Lines_of_separators_are_empty_lines([Values(',', ';', '\t')] char separator)
+    {
+        string line = new(separator, 2);
+        Outcome<Reading> read = CsvReading.Read(
+            $"{line}\ntimestamp{separator}a{separator}b\n2026-01-01T00:00Z{separator}1{separator}2\n"
+                + string.Concat(Enumerable.Repeat(line + "\n", 300)),
+            ReadingFormat.WideByChannel with { Text = new CsvText { Separator = separator } });
+
+        Assert.That((read.Rows.Count, read.Rejects.Count, read.BadFile), Is.EqualTo((2, 0, (Defect?)null)));
+    }
+
+    private static string Ending(DateTime at, string format) => at.TimeOfDay == TimeSpan.Zero
+        ? at.AddDays(-1).ToString(format, CultureInfo.InvariantCulture).Replace("00:00", "24:00", StringComparison.Ordinal)
+        : at.ToString(format, CultureInfo.InvariantCulture);
+
+    private static (IReadOnlyList<Proposal> Proposals, IReadOnlyList<NoProposal> Others) Infer(params (string Path, string Text)[] files) =>
+        FormatGuess.OfAsync([.. files.Select(file => Sample.Of(file.Path, Encoding.UTF8.GetBytes(file.Text), true))], null, "/x")
+            .GetAwaiter().GetResult();
+
+    private static List<Reading> Read(Proposal proposal, string path, string text)
+    {
+        using var content = new FileContent(Encoding.UTF8.GetBytes(text));
+        using IRowReader<Reading> reader = new CsvFormat<Reading>(proposal.Format)
+            .Open(new SourceFile(path, 0, DateTime.UnixEpoch), content);
+        var rows = new RowBatch<Reading>();
+        while (reader.ReadAsync(rows, int.MaxValue, default).AsTask().GetAwaiter().GetResult()) { }
+        Assert.That(rows.Rejects, Is.Empty);
+        return [.. rows.Rows];
+    }
+
+    /// <summary>A file that is being written, and the readings in it.</summary>
+    private sealed class Lines(int seed)
+    {
+        private readonly Random _random = new(seed);
+        private readonly StringBuilder _text = new();
+
+        public string Logger { get; init; } = "x";
+
+        public int Offset { get; init; }
+
+        public DateTime Start { get; init; } = new DateTime(2025, 1, 1).AddDays(new Random(seed).Next(200));
+
+        public List<Reading> Readings { get; } = [];
+
+        public string Text => _text.ToString();
+
+        public Proposal Proposal { get; private set; } = null!;
+
+        public void Add(params string[] lines)
+        {
+            foreach (string line in lines) _text.Append(line).Append('\n');
+        }
+
+        public void Times(int count, int minutes, Func<DateTime, string> line)
+        {
+            for (int i = 0; i < count; i++) Add(line(Start.AddMinutes((double)i * minutes)));
+        }
+
+        public bool Chance(int of) => _random.Next(of) == 0;
+
+        public string Value(string channel, DateTime time, char point = '.')
+        {
+            double value = _random.Next(0, 10_000) / 100.0;
+            Readings.Add(new Reading(Logger, channel, new DateTime(time.AddHours(-Offset).Ticks, DateTimeKind.Utc), value));
+            return value.ToString("F2", CultureInfo.InvariantCulture).Replace('.', point);
+        }
+
+        public void AssertRead(string[] names)
+        {
+            (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = Infer([.. names.Select(name => ($"/x/{name}", Text))]);
+            Assert.That(others.Select(other => other.Why), Is.Empty, Text[..Math.Min(500, Text.Length)]);
+            Proposal = proposals.Single();
+            Assert.That(
+                Read(Proposal, names[0], Text), Is.EquivalentTo(Readings), string.Join('\n', Proposal.Sure.Concat(Proposal.Decide)));
+        }
+    }
+}
