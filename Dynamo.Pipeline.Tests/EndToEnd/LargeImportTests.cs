@@ -78,14 +78,15 @@ internal sealed class LargeImportTests
     /// Names for one small file, in memory where that is to be had: a million files would take longer to make than to read.
     /// </summary>
     [Test, Soak, CancelAfter(240_000), Platform("Linux")]
-    public async Task A_folder_of_1000000_files_is_read_in_bounded_memory(CancellationToken token)
+    public async Task A_folder_of_very_many_files_is_read_in_bounded_memory(CancellationToken token)
     {
+        int files = SoakAttribute.Rounds(0, 300_000, 1_000_000);
         using var inbox = new ScratchFolder(Directory.Exists("/dev/shm") ? "/dev/shm" : null);
         using var work = new ScratchFolder();
         await File.WriteAllTextAsync(inbox["a.csv"], "logger,channel,timestamp,value\nL1,flow,2026-01-01T00:00:00Z,1\n", token);
         File.SetLastWriteTimeUtc(inbox["a.csv"], new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
         await External.RunAsync(
-            "python3", "-c", $"import os\nfor i in range(999_999): os.link('{inbox["a.csv"]}', f'{inbox.Path}/{{i}}.csv')");
+            "python3", "-c", $"import os\nfor i in range({files - 1}): os.link('{inbox["a.csv"]}', f'{inbox.Path}/{{i}}.csv')");
 
         long peak = 0;
         DynamoResult run = await DynamoProcess.RunAsync(
@@ -94,7 +95,7 @@ internal sealed class LargeImportTests
 
         JsonElement json = DynamoFolder.Json(run);
         AssertBalanced(json);
-        Assert.That(json.GetProperty("files").GetProperty("loaded").GetInt64(), Is.EqualTo(1_000_000));
+        Assert.That(json.GetProperty("files").GetProperty("loaded").GetInt64(), Is.EqualTo(files));
         TestContext.Out.WriteLine($"peak {peak / Mebibyte} MB");
         Assert.That(peak, Is.LessThan(150 * Mebibyte));
     }

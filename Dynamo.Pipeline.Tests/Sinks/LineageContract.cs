@@ -24,7 +24,7 @@ public abstract class LineageContract : NewestReadingContract
             from second in Gen.Choose(0, 8).ArrayOf(2)
             select (d, w, first, second);
         Prop.ForAll(Arb.From(all), x => IsTakenBack(policy, x.Item1, x.Item2, x.Item3, x.Item4))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Math.Min(Cases, 10), Math.Min(2 * Cases, 40), 300)));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Math.Min(Cases, 10), Math.Max(Cases, 12), 300)));
     }
 
     [Test, CancelAfter(60_000)]

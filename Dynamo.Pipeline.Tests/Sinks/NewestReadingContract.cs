@@ -64,7 +64,7 @@ public abstract class NewestReadingContract
     {
         Gen<(Delivery[], Way)> both = from d in Deliveries from w in Ways select (d, w);
         Prop.ForAll(Arb.From(both), x => Agrees(policy, x.Item1, x.Item2))
-            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Cases / 2, 2 * Cases, 400)));
+            .Check(Config.QuickThrowOnFailure.WithMaxTest(SoakAttribute.Rounds(Cases / 2, Math.Max(Cases, 12), 400)));
     }
 
     [Test, CancelAfter(60_000)]
