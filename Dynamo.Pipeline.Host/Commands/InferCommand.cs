@@ -1,5 +1,5 @@
 using System.CommandLine;
-
+using Dynamo.Pipeline.Folder;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary><c>dynamo infer</c>: looks at sample files and proposes settings that import them.</summary>
@@ -15,7 +15,7 @@ internal sealed class InferCommand : Command, IExamples
         "--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC, and the report says so.");
 
     private readonly Option<string?> _out = ValueOption.Named(
-        "--out", "FILE", "Writes the configuration to this file instead of stdout, and only if there is one.");
+        "--out", "FILE", "Writes the configuration to this new file instead of stdout, and only if there is one.");
 
     private readonly Option<bool> _json = new("--json")
     {
@@ -45,6 +45,8 @@ internal sealed class InferCommand : Command, IExamples
         if (zone is not null && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
             throw new SettingsException("--zone", $"found '{zone}', allowed is an IANA zone such as Europe/Brussels or UTC.");
         string? output = parsed.GetValue(_out);
+        if (output is not null && Path.Exists(output))
+            throw new SettingsException("--out", $"'{output}' is there already. Remove it, or name another file.");
         SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], context.Stopping);
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
             await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);
@@ -52,17 +54,17 @@ internal sealed class InferCommand : Command, IExamples
         bool json = parsed.GetValue(_json);
         if (json) context.Out.WriteLine(JsonText.Of(report.WriteAll));
         else if (proposals.Count > 0 && output is null) context.Out.WriteLine(JsonText.ForFile(report.WriteSettings));
-        if (proposals.Count > 0 && output is not null) await WriteAsync(output, JsonText.ForFile(report.WriteSettings), context.Stopping);
+        if (proposals.Count > 0 && output is not null) Write(output, JsonText.ForFile(report.WriteSettings));
         if (!json) report.WriteText(context.Error, output);
         if (set.Left > 0 && !json) context.Error.WriteLine($"{Shown.Count(set.Left, "more file")} there were not looked at.");
         return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 
-    private static async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
+    private static void Write(string path, string text)
     {
         try
         {
-            await File.WriteAllTextAsync(path, text + "\n", cancellationToken);
+            OwnFile.Write(path, text + "\n");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
