@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Dynamo.Pipeline.Folder;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary><c>dynamo infer</c>: looks at sample files and proposes settings that import them.</summary>

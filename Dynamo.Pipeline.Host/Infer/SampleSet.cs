@@ -59,8 +59,9 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
     {
         var problems = new List<SettingProblem>();
         HostSettings settings = SettingLayer.FromEnvironment().Apply(HostSettings.Default, problems);
+        var own = new SettingLayer([("source", address), ("pattern", "*"), ("recursive", "true")], _ => "FILE");
+        settings = own.Apply(settings, problems);
         if (problems.Count > 0) throw new SettingsException(problems);
-        settings = settings with { Source = address, Folder = settings.Folder with { Pattern = "*", Recursive = true } };
         await using IFileSource source = Composition.Untouched(settings);
         var all = new List<SourceFile>();
         await foreach (SourceFile file in source.ListAsync(cancellationToken))

@@ -18,7 +18,7 @@ internal sealed class InferCommandTests
     public async Task A_folder_with_two_kinds_of_file_gets_a_configuration_that_imports_both(CancellationToken token)
     {
         _folder.PutText("flow_1.csv", "time,logger,flow\n" + Rows);
-        _folder.PutText("level_1.txt", "Zeit;Stelle;Pegel\n01.02.2026 00:00;P7;1,25\n01.02.2026 00:15;P7;1,5\n15.02.2026 00:30;P7;1,75\n");
+        _folder.PutText("level_1.txt", "Zeit;Station;Pegel\n01.02.2026 00:00;P7;1,25\n01.02.2026 00:15;P7;1,5\n15.02.2026 00:30;P7;1,75\n");
 
         DynamoResult inferred = await _folder.RunAsync(token, "infer", "inbox", "--zone", "UTC", "--out", "dynamo.json");
         DynamoResult run = await _folder.RunAsync(token, "run", "--config", "dynamo.json", "--sink", "sqlite:r.db");
