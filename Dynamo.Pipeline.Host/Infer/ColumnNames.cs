@@ -64,7 +64,25 @@ internal static partial class ColumnNames
     public static bool IsId(string name) =>
         Words(name) is [.., var last] words && (s_ids.Contains(last) || words[0] == "id" || words.Any(s_places.Contains));
 
+    /// <summary>Whether a name is that of a place on the map.</summary>
+    public static bool IsPlace(string name) => Words(name).Any(word => s_places.Contains(word) || s_coordinates.Contains(word));
+
+    /// <summary>Whether a name is put together with a word for a value, as <c>numeriekewaarde</c>.</summary>
+    public static bool EndsAsValue(string name) =>
+        Words(name).Any(word => s_valueEndings.Any(ending => word.EndsWith(ending, StringComparison.Ordinal)));
+
+    /// <summary>Whether a name says that units, zones or kinds are below it.</summary>
+    public static bool IsUnitOrZone(string name) => Words(name).Any(s_units.Contains);
+
     private static readonly string[] s_places = ["lat", "latitude", "lon", "longitude"];
+
+    private static readonly string[] s_coordinates = ["x", "y", "epsg", "easting", "northing", "elevation", "altitude", "alti", "srid"];
+
+    private static readonly string[] s_valueEndings = ["waarde", "wert", "value", "waarden", "werte", "valeur"];
+
+    private static readonly string[] s_units = [
+        "unit", "units", "uom", "einheit", "eenheid", "unité", "unite", "enhet", "zone", "timezone", "tz", "name", "city", "ort", "place",
+        "region", "county", "country"];
 
     private static int Rank(string name, string[] known)
     {

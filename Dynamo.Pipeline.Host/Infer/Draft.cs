@@ -44,8 +44,9 @@ internal sealed partial class Draft
     /// <summary>Makes the format; <see langword="null"/>: there is none, and <see cref="Why"/> says why.</summary>
     public ReadingFormat? Make()
     {
-        NumberGuess numbers = NumberGuess.Of([.. _files.SelectMany(file => file).SelectMany(column => column).Where(Cell.IsNumber)]);
-        if (numbers.Thousands == _table.Separator) numbers = numbers with { Thousands = null };
+        NumberGuess numbers = NumberGuess.Of([
+            .. Enumerable.Range(0, _names.Length).Select(i => _files.SelectMany(file => file[i]).Where(Cell.IsNumber).ToArray())]);
+        if (numbers.Thousands == _table.Separator && _table.Separator == ' ') numbers = numbers with { Thousands = null };
         string[] hints = [.. _table.Header ?? [], .. _table.Above];
         if (TimeGuess.Of(_files, Hinted(), hints, numbers.Decimal) is not { } time)
         {
@@ -128,39 +129,47 @@ internal sealed partial class Draft
     private ReadingFormat WithZone(ReadingFormat format, TimeGuess time)
     {
         if (time.Pattern.HasOffset) return format;
+        if (Told(format, time) is { } told)
+        {
+            bool isSame = _zone is null || (told.Format.Zone is not null && _zone.ToUpperInvariant() is "UTC" or "ETC/UTC");
+            if (!isSame)
+                Ask("the zone", $"{told.Words}, but {_zone} was said. The file is believed: remove \"zone\" or \"offset\" and set "
+                    + $"\"zone\": \"{_zone}\" if the file is wrong.", first: true);
+            _sure.Add(told.Words);
+            return told.Format;
+        }
         if (_zone is not null)
         {
             _sure.Add($"local times are those of {_zone}, as you said");
             return format with { Zone = _zone };
         }
+        Ask("the zone", "timestamps have no offset: UTC is assumed. Set \"zone\" to the zone of the loggers' clocks, such as "
+            + "Europe/Brussels, "
+            + "or Etc/GMT-1 for clocks that stay on UTC+1 all year; or say --zone.");
+        return format with { Zone = "UTC" };
+    }
+
+    /// <summary>The zone or offset that the files themselves name.</summary>
+    private (ReadingFormat Format, string Words)? Told(ReadingFormat format, TimeGuess time)
+    {
         string?[] named = [
             .. _tables.Select(
                 table => table.Header is { } header ? time.Columns.Select(
                     i => i < header.Length ? header[i] : "").FirstOrDefault(name => Utc().IsMatch(name)) : null)];
         if (named.All(name => name is not null))
         {
-            if (named.All(name => !Utc().Match(name!).Groups["offset"].Success))
-            {
-                _sure.Add("times are UTC, as the header says");
-                return format with { Zone = "UTC" };
-            }
-            _sure.Add("the offset of the times is in the header, after GMT or UTC");
-            return format with { Offset = FieldSource.HeaderPattern(@"(GMT|UTC) ?(?<offset>[+-][0-9:]+)") };
+            return named.All(name => !Utc().Match(name!).Groups["offset"].Success)
+                ? (format with { Zone = "UTC" }, "times are UTC, as the header says")
+                : (format with { Offset = FieldSource.HeaderPattern(@"(GMT|UTC) ?(?<offset>[+-][0-9:]+)") },
+                    "the offset of the times is in the header, after GMT or UTC");
         }
         Match[] above = [
             .. _tables.Select(
                 table => table.Above.Select(line => ZoneLine().Match(line)).FirstOrDefault(match => match.Success) ?? Match.Empty)];
-        if (above.All(match => match.Success))
-        {
-            _sure.Add("the offset of the times is in a line above the table");
-            return above.All(match => match.Groups["offset"].Value.Length == 0)
-                ? format with { Zone = "UTC" }
-                : format with { Offset = FieldSource.PreamblePattern(ZonePattern) };
-        }
-        Ask("the zone", "timestamps have no offset: UTC is assumed. Set \"zone\" to the zone of the loggers' clocks, such as "
-            + "Europe/Brussels, "
-            + "or Etc/GMT-1 for clocks that stay on UTC+1 all year; or say --zone.");
-        return format with { Zone = "UTC" };
+        if (!above.All(match => match.Success)) return null;
+        return (above.All(match => match.Groups["offset"].Value.Length == 0)
+            ? format with { Zone = "UTC" }
+            : format with { Offset = FieldSource.PreamblePattern(ZonePattern) }, "the offset of the times is in a line above the table");
     }
 
     private CsvText Text()

@@ -54,10 +54,11 @@ internal static partial class LoggerGuess
             if (!match.Success) continue;
             string label = match.Groups["label"].Value.Trim();
             string?[] names = [.. tables.Select(table => ValueOf(table, label))];
-            if (names.Any(name => name is null || name.Length > 60)) continue;
+            if (names.Any(name => name is null || name.Length > 60 || KeyWord().IsMatch(name))) continue;
             int rank = Rank(label);
             if (rank >= 0) yield return new Place(FieldSource.Preamble(label), names!, rank, $"in the line '{label}' above the table");
         }
+        foreach (Place place in Keyed(tables)) yield return place;
         string?[] stations = [
             .. tables.Select(
                 table => table.Above.Select(
@@ -70,6 +71,38 @@ internal static partial class LoggerGuess
         if (sanr.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(ZrxpPattern), sanr!, 1, "in the line with SANR above the table");
     }
+
+    /// <summary>
+    /// A name in a line such as <c>station,id,39001</c>, or in a line of values below a line of labels, such as
+    /// <c>Meter ID;Type</c> above <c>4711;A</c>.
+    /// </summary>
+    private static IEnumerable<Place> Keyed(IReadOnlyList<SampleTable> tables)
+    {
+        char separator = tables[0].Separator;
+        if (separator == ' ') yield break;
+        string sign = Regex.Escape($"{separator}");
+        string pattern = $"(?i)^\"?(station|site|logger|device|gauge|well|meter|sensor)\"?{sign}\"?(id|code|number|no|nr|serial|nummer)\"?"
+            + $"{sign} *\"?(?<logger>[^\"{sign}]+)";
+        string?[] names = [.. tables.Select(table => FirstIn(table, pattern))];
+        if (names.All(name => name is not null))
+            yield return new Place(FieldSource.PreamblePattern(pattern), names!, 1, "in a line with its key above the table");
+        for (int i = 0; i + 1 < tables[0].Above.Count; i++)
+        {
+            string[] labels = Cell.Split(tables[0].Above[i], separator), values = Cell.Split(tables[0].Above[i + 1], separator);
+            int at = Array.FindIndex(labels, label => LabelAlone().IsMatch(label));
+            if (at < 0 || labels.Length < 2 || values.Length != labels.Length || !values[at].Any(char.IsAsciiDigit)) continue;
+            if (labels.Any(label => label.Any(char.IsAsciiDigit))) continue;
+            // The value is known by its place and its form: letters stay letters, digits digits.
+            string form = Regex.Replace(Regex.Replace(Regex.Escape(values[at]), "[0-9]+", "[0-9]+"), @"\p{L}{2,}(?![^\[]*\])", @"\p{L}+");
+            string below = $"^{string.Concat(Enumerable.Repeat($"[^{sign}]*{sign}", at))}\"?(?<logger>{form})\"?{sign}";
+            string?[] found = [.. tables.Select(table => FirstIn(table, below))];
+            if (found.Any(name => name is null)) continue;
+            yield return new Place(FieldSource.PreamblePattern(below), found!, 1, $"in the line below '{labels[at]}' above the table");
+        }
+    }
+
+    private static string? FirstIn(SampleTable table, string pattern) => table.Above.Select(line => Regex.Match(line, pattern))
+        .FirstOrDefault(match => match.Success)?.Groups["logger"].Value.Trim();
 
     private static string? ValueOf(SampleTable table, string label)
     {
@@ -85,7 +118,7 @@ internal static partial class LoggerGuess
         if (lower.Contains("serial", StringComparison.Ordinal) || lower.Contains("s/n", StringComparison.Ordinal)
             || lower.Contains("serien", StringComparison.Ordinal))
             return 0;
-        if (NumberLabel().IsMatch(lower)) return 1;
+        if (NumberLabel().IsMatch(lower) || Account().IsMatch(lower)) return 1;
         return lower is "device" or "instrument" or "probe" ? 9 : 3;
     }
 
@@ -95,18 +128,31 @@ internal static partial class LoggerGuess
         string[] files = [.. paths.Select(path => path[(path.LastIndexOf('/') + 1)..])];
         if (files.Distinct().Count() == 1 && paths.Distinct().Count() > 1)
             return InPath(@"(?<logger>[^/]+)/[^/]+$", paths, 5, "the folder");
-        foreach (string pattern in (string[])[DateLast, DateFirst])
-            if (paths.All(path => Regex.IsMatch(path, pattern, RegexOptions.ExplicitCapture)))
-                return InPath(pattern, paths, 5, "the file's name without its date");
+        foreach ((string pattern, string where) in ((string, string)[])
+            [
+                (DateThenNumber, "the number in the file's name"), (DateLast, "the file's name without its date"),
+                (DateFirst, "the file's name without its date"),
+            ])
+        {
+            if (paths.All(path => Regex.IsMatch(path, pattern, RegexOptions.ExplicitCapture))) return InPath(pattern, paths, 5, where);
+        }
         return new Place(FieldSource.FileName, [.. files.Select(file => Path.GetFileNameWithoutExtension(file)!)], 5, "the file's name");
     }
 
     private static Place InPath(string pattern, string[] paths, int rank, string where) =>
         new(FieldSource.PathPattern(pattern), [.. paths.Select(path => Regex.Match(path, pattern).Groups["logger"].Value)], rank, where);
 
-    private const string Date = "(19|20)[0-9]{2}[-_.]?(0[1-9]|1[0-2])([-_.]?[0-3][0-9])?";
-    private const string DateLast = "(?<logger>[^/]*[^/_. -])[-_. ]+" + Date + @"([-_T. ]?[0-9]{2}[-_.h]?[0-9]{2}[0-9._-]*)?Z?\.[^./]+$";
+    private const string Date = "((19|20)[0-9]{2}[-_.]?(0[1-9]|1[0-2])([-_.]?[0-3][0-9])?"
+        + "|[0-3]?[0-9][-.][0-3]?[0-9][-.](20)?[0-9]{2}|1[67][0-9]{8})";
+    // What may stand behind a date: a time, another date, a zone, and words that name no logger.
+    private const string Behind = @"[-_T. ,]+([0-9]{1,4}|" + Date + @"|(?i:[ap]m|to|bis|tot|au|z|utc|gmt|[ecmp][ds]t|cet|cest|days?|"
+        + @"weeks?|months?|hours?|min(utes?)?|average|data|raw|export)|\([^)]*\))";
+    private const string DateLast = "(?<logger>[^/]*?[^/_. -])[-_. ]+" + Date + "([-_T. ]?[0-9]{2}[-_.h]?[0-9]{2}[0-9._-]*)?Z?(" + Behind
+        + @")*\.[^./]+$";
     private const string DateFirst = "(^|/)" + Date + @"([-_T. ]?[0-9]{4,6})?[-_ ]+(?<logger>[^/]*[^/_. 0-9-][^/]*)\.[^./]+$";
+    // Words, dates and the meter's own number.
+    private const string DateThenNumber = "(^|/)[^0-9/]*[-_. ]" + Date + "([-_. ]+(to[-_. ]+)?" + Date
+        + @")?[-_. ]+(?<logger>[0-9]{5,})\.[^./]+$";
 
     private const string ToaPattern = "^\"?TOA5\"?,\"?(?<logger>[^\",]+)";
     private const string ZrxpPattern = @"SANR(?<logger>[^|*;]+)";
@@ -129,10 +175,24 @@ internal static partial class LoggerGuess
     [GeneratedRegex(@"\b(id|no\.?|nr\.?|nummer|number|num|code|kode|#)\s*$", RegexOptions.CultureInvariant)]
     private static partial Regex NumberLabel();
 
+    [GeneratedRegex("^(id|name|code|number|no|nr|serial|nummer|ref|gridreference)$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex KeyWord();
+
+    [GeneratedRegex(@"^(account|customer|contract|service point)\b", RegexOptions.CultureInvariant)]
+    private static partial Regex Account();
+
+    [GeneratedRegex(
+        @"^(identifiant\b.*|((data ?)?logger|station|site|device|meter|gauge|well|account|prm|pdl|ean|mpan|point)s?[ _-]?"
+        + @"(id|code|number|no\.?|nr\.?|nummer|serial)|prm|pdl|ean|mpan|nmi|"
+        + @"serial ?(number|no\.?)|seriennummer|zählernummer|stationsnummer|meetpunt)$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex LabelAlone();
+
     [GeneratedRegex(
         @"^(?<label>((data ?)?(logger|datalogger|station|site|device|instrument|probe|serial|rtu|location|gauge|meter|well|"
         + @"stations?nummer|messstelle|gerät|"
-        + @"seriennummer|s/n|unit|node|sensor serial|instrument serial)|[\p{L} ]*serial)"
+        + @"seriennummer|s/n|unit|node|account|customer|contract|sensor serial|instrument serial)|[\p{L} ]*serial)"
         + @"([ _]?(id|name|code|no\.?|nr\.?|number|serial|serial number|serial no\.?|s/n|num|#))?) *""?( *[:=;,\t]|  +)[""' ]*\S",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Label();

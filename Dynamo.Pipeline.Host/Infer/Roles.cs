@@ -13,6 +13,12 @@ internal sealed partial class Draft
     [GeneratedRegex("^(ms|millis\\w*|millitm|msec|hundredths)$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex IsOfSecond();
 
+    [GeneratedRegex(
+        @"^['""]?([0-9]{1,4}([-./])[0-9]{1,2}\2[0-9]{1,4}([T ,].*)?"
+        + @"|[0-9]{1,2}[:h][0-9]{2}(:[0-9]{2}([.,][0-9]+)?)? ?([ap]\.?(m\.?)?)?)['""]?$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex LikeTime();
+
     private ReadingFormat WithRoles(ReadingFormat format, TimeGuess time, NumberGuess numbers)
     {
         int[] open = [.. Enumerable.Range(0, _names.Length).Except(time.Columns)];
@@ -21,6 +27,7 @@ internal sealed partial class Draft
         if (hasUnits) format = format with { ValuesHaveUnits = true };
         if (IsByTime(time, open)) return ByTime(format, [.. facts], numbers);
 
+        FindMetadata(facts);
         var measured = new List<ColumnFacts>();
         foreach (ColumnFacts column in facts)
             if (WhyNotMeasured(column, time, facts) is null) measured.Add(column);
@@ -44,6 +51,7 @@ internal sealed partial class Draft
     private string? WhyNotMeasured(ColumnFacts column, TimeGuess time, ColumnFacts[] all)
     {
         if (column.IsEmpty) return "it is empty";
+        if (_ofLogger.TryGetValue(column, out string? ofLogger)) return ofLogger;
         if (!column.IsNumeric) return Words(column);
         bool isLeft = column.Index < time.Columns[0], isBeside = column.Index == time.Columns[^1] + 1;
         if (column.IsCounted && column.Texts.All(text => text.All(char.IsAsciiDigit)) && (isLeft || (isBeside
@@ -57,6 +65,8 @@ internal sealed partial class Draft
         if (column.IsConstant && !_hasHeader && column.Texts.Length > 1 && column.Texts[0].All(char.IsAsciiDigit)
             && all.Any(other => other.IsNumeric && !other.IsConstant && other != column))
             return $"it is '{column.Texts[0]}' in every line";
+        if (IsOffset(column))
+            return "it is how far the times are from UTC";
         if (IsStrictQuality(column.Name) && column.Distinct <= 6 && column.Texts.All(text => text.Length <= 4
             && !text.AsSpan().ContainsAny('.', ',')))
             return Offered(column);
@@ -66,7 +76,53 @@ internal sealed partial class Draft
         return IsTimeAgain(column) ? "it is another time" : null;
     }
 
+    private readonly Dictionary<ColumnFacts, string> _ofLogger = [];
+
+    /// <summary>
+    /// Columns that have one text for each of several loggers, and different ones: they say where or what a logger is, and measure nothing.
+    /// </summary>
+    private void FindMetadata(ColumnFacts[] facts)
+    {
+        const int EnoughLines = 4;
+        ColumnFacts[] named = [
+            .. facts.Where(column => ColumnNames.Logger(column.Name) >= 0 && column.Distinct > 1 && column.IsFew && !IsTimeText(column)
+                && (!column.IsNumeric || IsIdName(column.Name)) && !ColumnNames.IsQuality(column.Name))
+                .OrderBy(column => ColumnNames.Logger(column.Name))];
+        int[] fileOf = [.. _files.SelectMany((file, i) => Enumerable.Repeat(i, file.Length == 0 ? 0 : file[0].Length))];
+        if (named.Length == 0 && _files.Length < 2) return;
+        string Logger(int row) => named.Length > 0 ? named[0].Texts[row] : $"{fileOf[row]}";
+        string[] loggers = [.. Enumerable.Range(0, fileOf.Length).Select(Logger)];
+        int several = loggers.Distinct().Count();
+        if (several < 2 || loggers.Length < EnoughLines * several) return;
+        foreach (ColumnFacts column in facts.Except(named.Take(1)))
+        {
+            // Without a column of loggers, only a place is known to be the file's own.
+            if (column.IsConstant || column.IsEmpty || (named.Length == 0 && !ColumnNames.IsPlace(column.Name))) continue;
+            var texts = new Dictionary<string, string>();
+            bool isOne = true;
+            for (int row = 0; row < loggers.Length && isOne; row++)
+                if (!texts.TryAdd(loggers[row], column.Texts[row])) isOne = texts[loggers[row]] == column.Texts[row];
+            if (!isOne) continue;
+            // Several columns may name the logger; a column of the channel's may also follow it.
+            bool isName = !column.IsNumeric && (ColumnNames.Logger(column.Name) >= 0 || ColumnNames.Channel(column.Name) >= 0);
+            if (!isName) _ofLogger[column] = "it never changes for a logger: it says where or what the logger is";
+        }
+        if (facts.All(column => !column.IsNumeric || column.IsConstant || named.Contains(column) || _ofLogger.ContainsKey(column)))
+            _ofLogger.Clear();
+    }
+
     private static bool IsIdName(string name) => ColumnNames.IsId(name) && !Regex.IsMatch(name, "(?i)lat|lon|elev");
+
+    private static bool IsOffset(ColumnFacts column) =>
+        Regex.IsMatch(column.Name, @"(?i)^(utc|gmt|tz|time_?zone|zone)[_ ]?offset([_ ]?(hours?|h|min|minutes))?$")
+            && column.Texts.All(text => text.Length == 0
+                || Regex.IsMatch(text, @"^[+-]?([0-9]{1,2}(:?[0-9]{2})?|[0-9]{1,3})([.,][05]0?)?$"));
+
+    /// <summary>Whether texts look like times of day or dates, also in quotes or with half a day's letter.</summary>
+    private static bool IsTimeText(ColumnFacts column) =>
+        !column.IsEmpty && !column.IsNumeric
+            && (TimePatterns.Of(column.Texts, true).Any() || TimePatterns.TimeOfDay(column.Texts, false) is not null
+                || column.Texts.Count(text => LikeTime().IsMatch(text)) >= 0.8 * column.Texts.Count(text => text.Length > 0));
 
     private static bool IsTimeAgain(ColumnFacts column) =>
         TimePatterns.Of(column.Texts, ColumnNames.IsTime(column.Name)).Any(pattern => pattern.HasTime && pattern.Formats is not ["excel"]);
@@ -81,16 +137,23 @@ internal sealed partial class Draft
     {
         if (TimePatterns.Of(column.Texts, true).Any()) return "it is another time";
         if (column.IsConstant) return $"it is '{Cut(column.Texts[0])}' in every line";
-        return ColumnNames.IsQuality(column.Name) || column.Distinct <= 5 ? Offered(column) : "it has words and no numbers";
+        if (IsTimeText(column)) return "it has times of the day or dates";
+        if (ColumnNames.IsQuality(column.Name) || IsStrictQuality(column.Name)) return Offered(column);
+        string[] filled = [.. column.Texts.Where(text => text.Length > 0).Distinct()];
+        if (filled.Count(Cell.IsUnit) * 2 > filled.Length) return "it has units";
+        bool isName = ColumnNames.Logger(column.Name) >= 0 || ColumnNames.IsUnitOrZone(column.Name);
+        return column.Distinct <= 5 && !isName && filled.All(text => text.Length <= 12) ? Offered(column) : "it has words and no numbers";
     }
 
     private string Offered(ColumnFacts column)
     {
         var codes = column.Texts.GroupBy(text => text).OrderByDescending(group => group.Count()).ToArray();
         string shown = string.Join(", ", codes.Take(4).Select(code => $"'{Cut(code.Key)}' {Shown.Count(code.Count())}"));
-        string good = string.Join(", ", codes.Take(1).Select(code => $"\"{code.Key}\""));
-        return $"it looks like a status or quality ({shown}). To use it: \"quality\": {{ \"column\": \"{Ref(column.Index)}\", "
-            + $"\"accepted\": [{good}] }}";
+        string found = $"it looks like a status or quality ({shown})";
+        string quality = $"\"quality\": {{ \"column\": \"{Ref(column.Index)}\", \"accepted\": [";
+        return codes.Length > 2
+            ? $"{found}. To use it: {quality} … ] }} with those that are good"
+            : $"{found}. To use it: {quality}\"{codes[0].Key}\"] }}";
     }
 
     private static bool IsElapsed(ColumnFacts column, TimeGuess time)
@@ -112,14 +175,14 @@ internal sealed partial class Draft
     private (ColumnFacts? Channel, ColumnFacts? Logger) Keys(TimeGuess time, ColumnFacts[] facts, List<ColumnFacts> measured)
     {
         ColumnFacts[] texts = [
-            .. facts.Where(column => !column.IsNumeric && !column.IsEmpty && !TimePatterns.Of(column.Texts, true).Any())];
+            .. facts.Where(column => !column.IsNumeric && !column.IsEmpty && !IsTimeText(column) && !_ofLogger.ContainsKey(column))];
         double repeated = Repeated(time, []);
         if (repeated > 0.001)
         {
             ColumnFacts[] keys =
             [
                 .. texts.Where(column => column.Distinct > 1)
-                    .Concat(facts.Where(column => column.IsNumeric && column.Distinct > 1 && column.IsFew
+                    .Concat(facts.Where(column => column.IsNumeric && column.Distinct > 1 && column.IsFew && !_ofLogger.ContainsKey(column)
                         && (IsIdName(column.Name) || ColumnNames.Logger(column.Name) >= 0 || measured.Count > 1
                         && column.Texts.All(text => text.All(char.IsAsciiDigit)))))
                     .OrderByDescending(column => ColumnNames.Channel(column.Name) >= 0 || ColumnNames.Logger(column.Name) >= 0)
@@ -197,6 +260,9 @@ internal sealed partial class Draft
             NumberGuess numbers, TimeGuess time)
     {
         ColumnFacts value = measured.OrderByDescending(column => ColumnNames.Value(column.Name) >= 0)
+            .ThenByDescending(column => ColumnNames.EndsAsValue(column.Name))
+            .ThenBy(column => ColumnNames.IsPlace(column.Name) || ColumnNames.IsTime(column.Name))
+            .ThenByDescending(column => column.Distinct).ThenBy(column => ColumnNames.Value(column.Name))
             .ThenByDescending(column => column.Index).First();
         if (measured.Count > 1)
             Ask("columns that are left out", $"a line has one channel but several numbers: only '{value.Name}' is taken for the value.");
@@ -357,6 +423,12 @@ internal sealed partial class Draft
             bool isUsed = format.Logger.Kind == FieldSourceKind.Column && format.Logger.Text == Ref(column.Index);
             if (isUsed || (column.IsEmpty && IsNameless(column.Index))) continue;
             _leftOut.Add($"'{column.Name}': {WhyNotMeasured(column, time, all) ?? "a line has one value"}");
+            if (IsOffset(column) && !time.Pattern.HasOffset && _zone is null)
+                Ask("the offset of the times", $"column '{column.Name}' says how far the times are from UTC ('{column.Texts[0]}'), which a "
+                    + "format cannot use line by line. Set \"zone\" to the zone of the loggers' clocks.");
+            if (!column.IsConstant && !column.IsEmpty && time.IsAnother(column.Index, _files, format.DecimalSeparator))
+                Ask("a second time", $"column '{column.Name}' has times that are not those of '{_names[time.Columns[0]]}': it is left out. "
+                    + "If values beside it are of its time, they get the wrong one.");
         }
     }
 
@@ -372,7 +444,7 @@ internal sealed partial class Draft
         [
             .. facts.Except(used).Where(
                 column => ColumnNames.Logger(column.Name) >= 0 && column.Texts.All(text => text.Length > 0) && column.IsFew
-                    && !ColumnNames.IsQuality(column.Name) && !IsModel(column.Name))
+                    && !IsTimeText(column) && !ColumnNames.IsQuality(column.Name) && !IsModel(column.Name))
                 .Where(column => !column.IsNumeric || column.IsConstant || IsIdName(column.Name))
                 .OrderByDescending(
                     column => column.Texts.Any(

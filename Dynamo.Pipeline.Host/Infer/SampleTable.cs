@@ -173,11 +173,19 @@ internal static class TableSearch
             // A line of loose words is only a header if something says that it has names of columns.
             if (!isLike || (found.Count > 0 && isComment != found[^1].Line.StartsWith(comment ?? '\n'))) break;
             if (names.Count(Cell.IsNumber) * 2 > names.Length && !ColumnNames.IsTime(names[0])) break;
+            if (names.Any(IsDate) || (!names.Any(ColumnNames.IsTime) && (names.Any(Cell.IsNumber) || IsLabel(i, names)))) break;
             found.Add((i, names, sample.Lines[i]));
         }
         if (found.Count == 0) return (-1, null, "");
+        // Lines that begin with one key, such as station,id and station,name, are labels with their values.
+        bool IsLabel(int at, string[] cells) => cells[0].Length > 0 && at > 0
+            && Cell.Split(sample.Lines[at - 1], separator)[0].Equals(cells[0], StringComparison.OrdinalIgnoreCase);
         return found.OrderByDescending(one => HeaderScore(one.Names, usual, data)).ThenByDescending(one => one.At).First();
     }
+
+    /// <summary>Dates are data, not names. Times of the day may be names of columns.</summary>
+    private static bool IsDate(string cell) =>
+        Cell.KindOf(cell) == CellKind.Time && !cell.Contains(':', StringComparison.Ordinal) && cell.Count(c => c is '-' or '/' or '.') == 2;
 
     private static double HeaderScore(string[] names, int usual, string[] data)
     {

@@ -54,7 +54,8 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         const int EnoughSteps = 8;
         const double Clearly = 0.3;
         double Evidence(TimeGuess one) => one.Steps.OneWay + one.Steps.Even - (one.Steps.IsAhead ? 0.5 : 0);
-        TimeGuess[] open = [.. others.Where(one => Steps.Count < EnoughSteps || Evidence(this) - Evidence(one) < Clearly)
+        TimeGuess[] open = [.. others.Where(one => Steps.Count < EnoughSteps || Evidence(this) - Evidence(one) < Clearly
+                || one.AreMonths() || AreMonths())
             .Where(one => one.Pattern.Order != "yMd" || Steps.Longest == 0 || one.Steps.Longest < 40 * Steps.Longest)];
         if (open.Length == 0) return this;
         bool isTold = open.All(one => Evidence(this) > Evidence(one));
@@ -66,6 +67,15 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
             Ambiguity = $"'{shown}' may be {either}. Taken as {Words(Pattern.Order)}, because {why}. "
                 + "Check it, and change timestampFormats if it is wrong.",
         };
+    }
+
+    /// <summary>Whether each time is the first or last day of another month: read in the other order, these are days.</summary>
+    private bool AreMonths()
+    {
+        long[] days = [.. Times.SelectMany(times => times).OfType<long>().Select(ticks => ticks / TimeSpan.TicksPerDay).Distinct().Order()];
+        if (days.Length < 2 || days.Zip(days.Skip(1)).Any(pair => pair.Second - pair.First < 28)) return false;
+        DateTime[] dates = [.. days.Select(day => new DateTime(day * TimeSpan.TicksPerDay))];
+        return dates.All(date => date.Day == dates[0].Day) || dates.All(date => date.AddDays(1).Day == 1);
     }
 
     private static string Written(string order) =>
@@ -113,6 +123,34 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         return this with { Times = times, Steps = Steps.Of(times), Hour24 = is24 && Needs24() };
     }
 
+    /// <summary>
+    /// Whether another column has times of its own: not those of these columns in another zone, nor the ends of their intervals, nor only
+    /// their dates.
+    /// </summary>
+    public bool IsAnother(int column, IReadOnlyList<string[][]> files, char decimalSeparator)
+    {
+        const double Enough = 0.9;
+        string[] texts = [.. files.SelectMany(file => file[column])];
+        if (texts.Count(text => text.Length > 0) < Enough * texts.Length) return false;
+        TimePattern[] patterns = [.. TimePatterns.Of(texts, true).Where(pattern => pattern.HasTime && pattern.Formats is not ["excel"])];
+        if (patterns.Length == 0) return false;
+        // Any order of day and month will do.
+        return patterns.All(pattern => IsOwn(new TimeGuess([column], pattern, false).Judged(files, decimalSeparator).Times));
+
+        bool IsOwn(IReadOnlyList<long?[]> others)
+        {
+            const long Quarter = 15 * TimeSpan.TicksPerMinute;
+            long[] apart = [
+                .. Times.SelectMany(times => times).Zip(others.SelectMany(times => times))
+                    .Where(pair => pair.First is not null && pair.Second is not null)
+                    .Select(pair => pair.Second!.Value - pair.First!.Value).Distinct().Order()];
+            if (apart.Length == 0) return false;
+            // A zone's time, also over a clock change; the end of an interval stands beside its beginning.
+            if (apart.All(ticks => ticks % Quarter == 0) && apart[^1] - apart[0] <= TimeSpan.TicksPerHour) return false;
+            return apart.Length > 1 || Columns.All(own => Math.Abs(own - column) != 1);
+        }
+    }
+
     private static IEnumerable<TimeGuess> Candidates(IReadOnlyList<string[][]> files, string[] names)
     {
         string[][] columns = [.. Enumerable.Range(0, names.Length).Select(i => files.SelectMany(file => file[i]).ToArray())];
@@ -153,6 +191,8 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
             if (In(i + 1, 1, 12) && In(i + 2, 1, 31))
             {
                 yield return new TimeGuess([i, i + 1, i + 2], new TimePattern([$"{year} M d"], false, false), false);
+                if (i + 3 < columns.Length && TimePatterns.TimeOfDay(columns[i + 3], false) is { } clock && clock.Contains(':'))
+                    yield return new TimeGuess([i, i + 1, i + 2, i + 3], new TimePattern([$"{year} M d {clock}"], false, true), false);
                 if (In(i + 3, 0, 2400) && numbers[i + 3].All(number => number % 100 < 60)
                     && (numbers[i + 3].Any(number => number > 24) || Named(i + 3, "hhmm") || Named(i + 3, "time")))
                     yield return new TimeGuess([i, i + 1, i + 2, i + 3], new TimePattern([$"{year} M d Hmm"], false, true), false);

@@ -47,6 +47,220 @@ internal sealed class KindsTests
     }
 
     [Test]
+    public void Thousands_that_begin_within_the_column_are_thousands([Range(1, Seeds)] int seed, [Values('.', ' ')] char separator)
+    {
+        var file = new Lines(seed);
+        file.Add("Zeit;Stand m3");
+        int count = 900 + seed;
+        file.Times(48, 60, at =>
+        {
+            count += 7;
+            file.Readings.Add(new Reading("x", "Stand m3", DateTime.SpecifyKind(at, DateTimeKind.Utc), count));
+            return $"{at:dd.MM.yyyy HH:mm};{(count < 1000 ? $"{count}" : $"{count / 1000}{separator}{count % 1000:000}")}";
+        });
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void Three_digits_behind_every_point_are_asked_about([Range(1, Seeds)] int seed, [Values('.', ',')] char separator)
+    {
+        var file = new Lines(seed);
+        file.Add("Zeit;Stand m3");
+        int count = 1234;
+        file.Times(48, 60, at => $"{at:dd.MM.yyyy HH:mm};{++count / 1000}{separator}{count % 1000:000}");
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Does.Contain("the decimal separator"));
+    }
+
+    [Test]
+    public void A_decimal_comma_makes_points_thousands_in_all_columns([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("Zeit;Stand;q");
+        int count = 912_345;
+        file.Times(48, 60, at =>
+        {
+            file.Readings.Add(new Reading("x", "Stand", DateTime.SpecifyKind(at, DateTimeKind.Utc), ++count));
+            return $"{at:dd.MM.yyyy HH:mm};{count / 1000}.{count % 1000:000};{file.Value("q", at, ',')}";
+        });
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [TestCase("M/d/yyyy", 12)]
+    [TestCase("dd/MM/yyyy", 12)]
+    [TestCase("M/d/yyyy", 24)]
+    [TestCase("dd-MM-yyyy", 9)]
+    public void First_days_of_months_are_asked_about(string format, int months)
+    {
+        var file = new Lines(1);
+        file.Add("Date,Stand");
+        for (int i = 0; i < months; i++)
+            file.Add($"{new DateTime(2024, 1, 1).AddMonths(i).ToString(format, CultureInfo.InvariantCulture)},{i + 0.5}");
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Does.Contain("the order of day, month and year"));
+    }
+
+    [TestCase("M/d/yyyy")]
+    [TestCase("dd/MM/yyyy")]
+    public void A_day_above_12_tells_the_order(string format)
+    {
+        var file = new Lines(1);
+        file.Add("Date,Stand");
+        for (int i = 0; i < 24; i++)
+            file.Add($"{new DateTime(2024, 1, 15).AddMonths(i).ToString(format, CultureInfo.InvariantCulture)},{i + 0.5}");
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Is.EqualTo((string[])["the zone"]));
+    }
+
+    [Test]
+    public void What_never_changes_for_a_logger_is_no_channel([Range(1, Seeds)] int seed, [Values] bool together)
+    {
+        var file = new Lines(seed);
+        file.Add("station_id;sensor_type;location;lat;lon;altitude;station_name;timestamp;P1;P2");
+        string[] loggers = ["ST01", "ST02", "ST03"];
+        file.Times(40, 15, at => string.Join('\n', loggers.Select((logger, k) =>
+        {
+            DateTime time = together ? at : at.AddSeconds(40 * k);
+            return $"{logger};SDS011;{70 + k};48.{800 + k};9.{100 + k};{30 + (10 * k)};Street {k};{time:yyyy-MM-ddTHH:mm:ss}Z;"
+                + $"{file.Of(logger).Value("P1", time)};{file.Of(logger).Value("P2", time)}";
+        })));
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.LeftOut, Has.None.Contains("quality"));
+        Assert.That(file.Proposal.LeftOut, Has.Some.StartsWith("'altitude': it never changes for a logger"));
+    }
+
+    [Test]
+    public void A_second_time_that_differs_is_asked_about([Range(1, Seeds)] int seed, [Values(0, 17)] int apart)
+    {
+        var file = new Lines(seed);
+        file.Add("A Time;A Value;B Time;B Value");
+        file.Times(30, 1, at =>
+            $"{at:dd.MM.yyyy HH:mm:ss};{file.Value("A", at)};{at.AddSeconds(apart == 0 ? at.Minute % 7 : apart):dd.MM.yyyy HH:mm:ss};"
+                + file.Value("B", at));
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Does.Contain("a second time"));
+    }
+
+    [Test]
+    public void Another_zones_time_and_an_intervals_end_are_no_question([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("Start,End,UTC,A");
+        file.Times(60, 15, at => $"{at:yyyy-MM-dd HH:mm:ss},{at.AddMinutes(15):yyyy-MM-dd HH:mm:ss},{at:yyyy-MM-dd HH:mm:ss},"
+            + file.Value("A", at));
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Topics, Does.Not.Contain("a second time"));
+    }
+
+    [TestCase("h:mmt")]
+    [TestCase("'HH:mm'")]
+    public void Times_of_day_are_no_logger_and_no_channel(string clock)
+    {
+        var file = new Lines(1);
+        file.Add("Date;Time;A;B");
+        file.Times(200, 60, at =>
+        {
+            string time = clock == "h:mmt" ? at.ToString("h:mmt", CultureInfo.InvariantCulture).ToLowerInvariant() : $"'{at:HH:mm}'";
+            return $"{at:dd.MM.yyyy};{time};{file.Value("A", at)};{file.Value("B", at)}";
+        });
+
+        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = Infer(("/x/x.csv", file.Text));
+
+        IEnumerable<Reading> first = proposals.SelectMany(one => one.Proof.Files).SelectMany(one => one.First);
+        Assert.That(first.Select(row => row.Logger), Is.All.EqualTo("x"));
+        Assert.That(others.Count + proposals.Sum(one => one.Topics.Count(topic => topic == "readings with one key")), Is.GreaterThan(0));
+    }
+
+    [Test]
+    public void A_zone_against_the_header_is_asked_about([Values("Time (UTC)", "Date Time, GMT+00:00")] string header)
+    {
+        var file = new Lines(1);
+        file.Add($"{header};T");
+        file.Times(30, 60, at => $"{at:yyyy-MM-dd HH:mm:ss};{file.Value("T", at)}");
+
+        Proposal proposal = FormatGuess.OfAsync(
+            [Sample.Of("/x/x.csv", Encoding.UTF8.GetBytes(file.Text), true)], "Europe/Brussels", "/x").GetAwaiter().GetResult()
+            .Proposals.Single();
+
+        Assert.That(proposal.Topics, Does.Contain("the zone"));
+        Assert.That(
+            proposal.Proof.Files[0].First.Select(row => row.TimestampUtc),
+            Is.EqualTo(file.Readings.Take(5).Select(row => row.TimestampUtc)));
+    }
+
+    [Test]
+    public void A_number_far_away_that_comes_again_is_asked_about(
+        [Values("6999", "7999", "9999", "32767", "-9999", "-999.9", "55555")] string odd)
+    {
+        var file = new Lines(1);
+        file.Add("time,a,b");
+        file.Times(60, 10, at => $"{at:yyyy-MM-ddTHH:mm:ss}Z,{(at.Hour == 3 ? odd : $"{at.Hour}.5")},{file.Value("b", at)}");
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Does.Contain("numbers for 'no value'"));
+    }
+
+    [Test]
+    public void Keyed_lines_above_a_table_are_no_header([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed) { Logger = $"{39000 + seed}" };
+        file.Add(
+            $"station,id,{file.Logger}", "station,name,Thames", "dataType,id,gdf", "dataType,units,m3/s", "data,first,2025-01-01",
+            "data,last,2025-03-01");
+        file.Times(60, 24 * 60, at => $"{at:yyyy-MM-dd},{file.Value("value", at)},");
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [TestCase("Identifiant PRM;Type;Unite\n{0};Courbe;W\nHorodate;Valeur", "y.csv")]
+    [TestCase("Account Number;{0}\nName;Jane\nHorodate;Valeur", "y.csv")]
+    [TestCase("Horodate;Valeur", "Enedis_Conso_20260301-20260302_{0}.csv")]
+    [TestCase("Horodate;Valeur", "{0}_2026-03-01_to_2026-03-02.csv")]
+    [TestCase("Horodate;Valeur", "{0} 2025-07-14 14_20_11 EDT (Data EDT).csv")]
+    [TestCase("Horodate;Valeur", "{0}_1-3-2026.csv")]
+    [TestCase("Horodate;Valeur", "{0}_3-1-26_12-00_AM_1_Day.csv")]
+    public void The_loggers_name_is_without_dates_and_words(string head, string name)
+    {
+        const string Logger = "14862012345678";
+        var file = new Lines(1) { Logger = Logger };
+        file.Add(head.Replace("{0}", Logger, StringComparison.Ordinal));
+        file.Times(48, 30, at => $"{at:yyyy-MM-ddTHH:mm:ss}Z;{file.Value("Valeur", at)}");
+
+        file.AssertRead([name.Replace("{0}", Logger, StringComparison.Ordinal)]);
+    }
+
+    [Test]
+    public void Units_and_names_of_stations_do_not_look_like_a_quality([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("timestamp,flow,Unit,Zone,StationName");
+        file.Times(
+            40, 15, at => $"{at:yyyy-MM-ddTHH:mm:ss}Z,{file.Value("flow", at)},{(file.Chance(3) ? "m" : "cm")},"
+                + $"{(file.Chance(3) ? "A" : "B")},{(file.Chance(3) ? "Upper" : "Lower")}");
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().LeftOut, Has.None.Contains("accepted"));
+    }
+
+    [TestCase("Waarde")]
+    [TestCase("NUMERIEKEWAARDE")]
+    [TestCase("q")]
+    public void The_value_of_a_long_file_is_the_one_that_varies(string name)
+    {
+        var file = new Lines(3);
+        file.Add($"tag;datetime;{name};X;method");
+        string[] channels = ["h", "t"];
+        file.Times(40, 10, at => string.Join('\n', channels.Select((channel, k) =>
+            $"{channel};{at:yyyy-MM-ddTHH:mm:ss}Z;{file.Value(channel, at)};{5759136 + k};{(at.Minute == 0 ? 700 : 800)}")));
+
+        (IReadOnlyList<Proposal> proposals, _) = Infer(("/x/x.csv", file.Text));
+
+        Assert.That(Read(proposals.Single(), "x.csv", file.Text), Is.EquivalentTo(file.Readings));
+    }
+
+    [Test]
     public void Without_the_setting_hour_24_is_rejected_by_name()
     {
         ReadingFormat format = ReadingFormat.WideByChannel with { Zone = "UTC" };
@@ -316,7 +530,7 @@ internal sealed class KindsTests
         private readonly Random _random = new(seed);
         private readonly StringBuilder _text = new();
 
-        public string Logger { get; init; } = "x";
+        public string Logger { get; set; } = "x";
 
         public int Offset { get; init; }
 
@@ -336,6 +550,12 @@ internal sealed class KindsTests
         public void Times(int count, int minutes, Func<DateTime, string> line)
         {
             for (int i = 0; i < count; i++) Add(line(Start.AddMinutes((double)i * minutes)));
+        }
+
+        public Lines Of(string logger)
+        {
+            Logger = logger;
+            return this;
         }
 
         public bool Chance(int of) => _random.Next(of) == 0;

@@ -91,7 +91,8 @@ internal sealed class EpochNanoseconds : TimestampPattern
 }
 
 /// <summary>
-/// Days since 1899-12-30, as spreadsheets count them from March 1900 on. They are local time, rounded to milliseconds.
+/// Days since 1899-12-30, as spreadsheets count them from March 1900 on. They are local time, rounded to milliseconds, or to the whole
+/// second (up to four decimals: minute) that lies within their last digit.
 /// </summary>
 internal sealed class ExcelPattern(char decimalSeparator) : TimestampPattern
 {
@@ -105,9 +106,19 @@ internal sealed class ExcelPattern(char decimalSeparator) : TimestampPattern
         (clock, offset) = (0, null);
         if (!TickCount.TryRead(text, TimeSpan.TicksPerDay, (byte)decimalSeparator, out long ticks)) return TimestampProblem.Unreadable;
         if (ticks < FirstDay || ticks > DateTime.MaxValue.Ticks - s_start) return TimestampProblem.OutOfRange;
-        const long ms = TimeSpan.TicksPerMillisecond;
-        clock = s_start + ((ticks + (ms / 2)) / ms * ms);
+        clock = s_start + Rounded(ticks, text.Length - 1 - text.IndexOfAny((byte)decimalSeparator, (byte)'.'));
         return TimestampProblem.None;
+    }
+
+    private static long Rounded(long ticks, int decimals)
+    {
+        // Half of the last digit is what rounding took away. Writers that cut digits off take up to a whole one.
+        long whole = decimals <= 4 ? TimeSpan.TicksPerMinute : TimeSpan.TicksPerSecond, unit = TimeSpan.TicksPerDay;
+        for (int i = 0; i < decimals && unit > 0; i++) unit /= 10;
+        long near = (ticks + (whole / 2)) / whole * whole;
+        if (Math.Abs(near - ticks) <= unit) return near;
+        const long Millisecond = TimeSpan.TicksPerMillisecond;
+        return (ticks + (Millisecond / 2)) / Millisecond * Millisecond;
     }
 }
 
