@@ -9,6 +9,7 @@ internal static partial class ColumnNames
     [
         "serial", "ser", "sernbr", "logger", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
             "point", "gauge", "well", "stn", "sensorid", "code", "cde",
+        "stacja", "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt", "poste", "stationsnummer",
         "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
     ];
 
@@ -26,7 +27,7 @@ internal static partial class ColumnNames
         "timestamp", "datetime", "date", "time", "dte", "datum", "zeit", "fecha", "hora", "heure", "utc", "tijd", "when", "uhrzeit", "tid",
             "tidspunkt", "data",
         "zeitstempel", "messzeit", "zeitpunkt", "tms", "dt", "yyyymmdd", "hhmm", "hour", "stamp", "at", "ora", "dato", "klokkeslett",
-            "epoch", "hh", "datetimeutc",
+            "epoch", "hh", "godzina", "stunde", "uur", "hodina", "timme", "aika", "czas", "tunti", "datetimeutc",
     ];
 
     private static readonly string[] s_qualities =

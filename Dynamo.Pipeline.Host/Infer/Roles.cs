@@ -32,6 +32,11 @@ internal sealed partial class Draft
         foreach (ColumnFacts column in facts)
             if (WhyNotMeasured(column, time, facts) is null) measured.Add(column);
         (ColumnFacts? channel, ColumnFacts? logger) = Keys(time, facts, measured);
+        if (logger is not null)
+        {
+            FindMetadata(facts, logger);
+            measured.RemoveAll(_ofLogger.ContainsKey);
+        }
         measured.RemoveAll(column => column == channel || column == logger);
         if (measured.Count == 0 && facts.FirstOrDefault(column => column.IsNumeric && column != channel && column != logger) is { } only)
             measured.Add(only);
@@ -81,10 +86,10 @@ internal sealed partial class Draft
     /// <summary>
     /// Columns that have one text for each of several loggers, and different ones: they say where or what a logger is, and measure nothing.
     /// </summary>
-    private void FindMetadata(ColumnFacts[] facts)
+    private void FindMetadata(ColumnFacts[] facts, ColumnFacts? logger = null)
     {
         const int EnoughLines = 4;
-        ColumnFacts[] named = [
+        ColumnFacts[] named = logger is not null ? [logger] : [
             .. facts.Where(column => ColumnNames.Logger(column.Name) >= 0 && column.Distinct > 1 && column.IsFew && !IsTimeText(column)
                 && (!column.IsNumeric || IsIdName(column.Name)) && !ColumnNames.IsQuality(column.Name))
                 .OrderBy(column => ColumnNames.Logger(column.Name))];
@@ -104,7 +109,7 @@ internal sealed partial class Draft
                 if (!texts.TryAdd(loggers[row], column.Texts[row])) isOne = texts[loggers[row]] == column.Texts[row];
             if (!isOne) continue;
             // Several columns may name the logger; a column of the channel's may also follow it.
-            bool isName = !column.IsNumeric && (ColumnNames.Logger(column.Name) >= 0 || ColumnNames.Channel(column.Name) >= 0);
+            bool isName = logger is null && !column.IsNumeric && (ColumnNames.Logger(column.Name) >= 0 || ColumnNames.Channel(column.Name) >= 0);
             if (!isName) _ofLogger[column] = "it never changes for a logger: it says where or what the logger is";
         }
         if (facts.All(column => !column.IsNumeric || column.IsConstant || named.Contains(column) || _ofLogger.ContainsKey(column)))
@@ -148,6 +153,9 @@ internal sealed partial class Draft
     private string Offered(ColumnFacts column)
     {
         var codes = column.Texts.GroupBy(text => text).OrderByDescending(group => group.Count()).ToArray();
+        // Qualities of OPC: 192 is good, less than 64 is bad.
+        if (codes.Length > 1 && codes.Any(code => code.Key == "192") && codes.All(code => Regex.IsMatch(code.Key, "^[0-9]{1,3}$")))
+            Ask("the quality", $"column '{column.Name}' has codes other than 192, which is good in OPC. Their values are imported.");
         string shown = string.Join(", ", codes.Take(4).Select(code => $"'{Cut(code.Key)}' {Shown.Count(code.Count())}"));
         string found = $"it looks like a status or quality ({shown})";
         string quality = $"\"quality\": {{ \"column\": \"{Ref(column.Index)}\", \"accepted\": [";

@@ -133,6 +133,29 @@ internal sealed class KindsTests
     }
 
     [Test]
+    public void What_follows_a_logger_without_a_usual_name_is_no_channel([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("NUM;WHERE;LAT;ALTI;datetime;T;U");
+        string[] loggers = ["Paris", "Brest"];
+        file.Times(40, 60, at => string.Join('\n', loggers.Select((logger, k) =>
+            $"{logger};{75000 + k};48.{82 + k};{94 + k};{at:yyyy-MM-ddTHH:mm:ss}Z;{file.Of(logger).Value("T", at)};"
+                + file.Of(logger).Value("U", at))));
+
+        file.AssertRead(["x.csv"]);
+    }
+
+    [Test]
+    public void Codes_of_OPC_beside_192_are_asked_about()
+    {
+        var file = new Lines(1);
+        file.Add("Tag;Quality;Timestamp;Value");
+        file.Times(40, 1, at => $"A;{(at.Minute == 6 ? 24 : 192)};{at:yyyy-MM-ddTHH:mm:ss}Z;{file.Value("A", at)}");
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Does.Contain("the quality"));
+    }
+
+    [Test]
     public void A_second_time_that_differs_is_asked_about([Range(1, Seeds)] int seed, [Values(0, 17)] int apart)
     {
         var file = new Lines(seed);
