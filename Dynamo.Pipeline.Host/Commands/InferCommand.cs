@@ -16,7 +16,7 @@ internal sealed class InferCommand : Command, IExamples
         "--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC, and the report says so.");
 
     private readonly Option<string?> _out = ValueOption.Named(
-        "--out", "FILE", "Writes the configuration to this new file instead of stdout, and only if there is one.");
+        "--out", "FILE", "Writes the configuration to this file instead of stdout, and only if there is one.");
 
     private readonly Option<bool> _json = new("--json")
     {
@@ -46,8 +46,6 @@ internal sealed class InferCommand : Command, IExamples
         if (zone is not null && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
             throw new SettingsException("--zone", $"found '{zone}', allowed is an IANA zone such as Europe/Brussels or UTC.");
         string? output = parsed.GetValue(_out);
-        if (output is not null && Path.Exists(output))
-            throw new SettingsException("--out", $"'{output}' is there already. Remove it, or name another file.");
         SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], context.Stopping);
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
             await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);

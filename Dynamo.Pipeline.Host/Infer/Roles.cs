@@ -109,7 +109,8 @@ internal sealed partial class Draft
                 if (!texts.TryAdd(loggers[row], column.Texts[row])) isOne = texts[loggers[row]] == column.Texts[row];
             if (!isOne) continue;
             // Several columns may name the logger; a column of the channel's may also follow it.
-            bool isName = logger is null && !column.IsNumeric && (ColumnNames.Logger(column.Name) >= 0 || ColumnNames.Channel(column.Name) >= 0);
+            bool isName = logger is null && !column.IsNumeric
+                && (ColumnNames.Logger(column.Name) >= 0 || ColumnNames.Channel(column.Name) >= 0);
             if (!isName) _ofLogger[column] = "it never changes for a logger: it says where or what the logger is";
         }
         if (facts.All(column => !column.IsNumeric || column.IsConstant || named.Contains(column) || _ofLogger.ContainsKey(column)))
