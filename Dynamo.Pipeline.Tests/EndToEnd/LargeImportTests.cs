@@ -12,7 +12,7 @@ internal sealed class LargeImportTests
 {
     private const long Mebibyte = 1 << 20;
 
-    [Test, Soak, CancelAfter(300_000)]
+    [Test, Soak(ByHand = true), CancelAfter(300_000)]
     public async Task Of_27000_files_every_reading_is_there_once_and_a_second_run_loads_nothing(CancellationToken token)
     {
         using var work = new DynamoFolder();

@@ -15,6 +15,7 @@ internal sealed class SftpCrashTests(SshClientKind client)
     [OneTimeSetUp]
     public void StartServer()
     {
+        if (client == SshClientKind.Managed) SoakAttribute.Require(byHand: true);
         _scratch = new ScratchFolder();
         _sshd = new Sshd(_scratch.Path);
     }

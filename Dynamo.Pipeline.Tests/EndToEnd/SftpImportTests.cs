@@ -19,6 +19,7 @@ internal sealed class SftpImportTests(SshClientKind client, int loggers)
     public void Generate()
     {
         Sshd.Require();
+        if (client == SshClientKind.Managed) SoakAttribute.Require(byHand: true);
         _work = new ScratchFolder();
         _sshd = new Sshd(_work.Path);
         _inbox = _work["inbox"];

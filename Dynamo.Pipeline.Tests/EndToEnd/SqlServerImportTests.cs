@@ -4,7 +4,7 @@ using Dynamo.Pipeline.Host;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The main job: files from a real sshd through the real process into SQL Server.</summary>
-[TestFixture, Soak, CancelAfter(400_000), Order(1)]
+[TestFixture, Soak(ByHand = true), CancelAfter(400_000), Order(1)]
 internal sealed class SqlServerImportTests
 {
     private const int Loggers = 500, Steps = 54;

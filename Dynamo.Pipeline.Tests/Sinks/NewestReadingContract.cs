@@ -165,7 +165,7 @@ public sealed class SqlServerNewestReadingTests(bool append) : LineageContract
     [OneTimeSetUp]
     public void OnlyOneWay()
     {
-        if (append) SoakAttribute.Require();
+        if (append) SoakAttribute.Require(byHand: true);
     }
 
     [SetUp]

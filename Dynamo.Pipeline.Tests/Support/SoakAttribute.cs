@@ -13,15 +13,18 @@ internal sealed class SoakAttribute : NUnitAttribute, IApplyToTest
     private const string Reason = "a long round; DYNAMO_TEST_SOAK=1 runs it";
 
     /// <summary>Skips the rest of a test that is a long round with some arguments only.</summary>
-    public static void Require()
+    public static void Require(bool byHand = false)
     {
-        if (!IsWanted) Assert.Ignore(Reason);
+        if (byHand ? !IsAskedFor : !IsWanted) Assert.Ignore(Reason);
     }
+
+    /// <summary>Whether it runs only where somebody asks for the long rounds: others of its kind run in CI.</summary>
+    public bool ByHand { get; set; }
 
     public void ApplyToTest(Test test)
     {
         test.Properties.Add(PropertyNames.Category, "Soak");
-        if (IsWanted || test.RunState != RunState.Runnable) return;
+        if ((ByHand ? IsAskedFor : IsWanted) || test.RunState != RunState.Runnable) return;
         test.RunState = RunState.Ignored;
         test.Properties.Set(PropertyNames.SkipReason, Reason);
     }
