@@ -145,7 +145,9 @@ internal sealed class DeadlineTests
                 return HangAsync();
             },
         };
-        Task<PipelineResult> run = Pipeline(sink).RunAsync(new Progress(progress => last = progress), token);
+        // The last of all is told when the run has ended and waits for nothing.
+        var told = new Progress(progress => last = progress.Waiting is null ? last : progress);
+        Task<PipelineResult> run = Pipeline(sink).RunAsync(told, token);
         await _entered.Task.WaitAsync(token);
 
         for (int steps = 0; steps < 19; steps++) _time.Advance(Options.StallTimeout / 2);
