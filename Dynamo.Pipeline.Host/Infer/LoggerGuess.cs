@@ -24,7 +24,11 @@ internal static partial class LoggerGuess
         [
             .. InHeader(tables), .. Labels(tables), .. columns, byPath,
         ];
-        bool Tells(Place place) => samples.Count == 1 || place.Names.Distinct().Count() > 1;
+        string[] files = [.. samples.Select(sample => Path.GetFileNameWithoutExtension(sample.Path))];
+        // A name that all files have in their own: they are one logger's, one after the other.
+        bool IsInAll(Place place) => place != byPath && place.Names[0].Length > 1
+            && files.All(file => file.Contains(place.Names[0], StringComparison.OrdinalIgnoreCase));
+        bool Tells(Place place) => samples.Count == 1 || place.Names.Distinct().Count() > 1 || IsInAll(place);
         return [.. places.OrderByDescending(Tells).ThenBy(place => place.Rank)];
     }
 

@@ -468,6 +468,10 @@ internal sealed partial class Draft
         LoggerGuess.Place best = places[0];
         if (Samples.Count > 1 && best.Names.Distinct().Count() == 1 && columns.Length == 0 && best.Source == FieldSource.FileName)
             Ask("the logger", "nothing tells the samples' loggers apart.");
+        if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern
+            && columns.FirstOrDefault(column => !ColumnNames.IsWeakLogger(column.Source.Text)) is { } constant)
+            Ask("the logger", $"'{constant.Names[0]}' stands {constant.Where} of all samples, so the name is taken from the files' names. "
+                + $"If they are one logger's, set \"logger\": {{ \"column\": \"{constant.Source.Text}\" }}.");
         string[] also = [
             .. places.Skip(1).Where(
                 place => columns.Contains(place) && columns.Contains(best) && place.Rank == best.Rank).Select(

@@ -26,6 +26,30 @@ internal sealed class KindsTests
     }
 
     [Test]
+    public void Files_that_one_logger_sends_one_after_the_other_are_its_own(
+        [Range(1, Seeds)] int seed, [Values("logger", "station", "device_id")] string name,
+        [Values("L{0}_{1:0000}", "export_{1}")] string file)
+    {
+        Lines[] files = [
+            .. Enumerable.Range(0, 4).Select(i => new Lines(seed) { Logger = $"L{seed}", Start = new DateTime(2025, 1, 1, i, 0, 0) })];
+        foreach (Lines one in files)
+        {
+            one.Add($"{name},channel,timestamp,value");
+            one.Times(3, 15, at => $"{one.Logger},flow,{at:yyyy-MM-ddTHH:mm:ss}Z,{one.Value("flow", at)}");
+        }
+
+        (string Path, string Text)[] samples = [
+            .. files.Select((one, i) => ($"/x/{string.Format(CultureInfo.InvariantCulture, file, seed, i)}.csv", one.Text))];
+        Proposal proposal = Infer(samples).Proposals.Single();
+
+        bool isAsked = proposal.Topics.Contains("the logger");
+        Assert.That(isAsked, Is.EqualTo(file.StartsWith("export", StringComparison.Ordinal)), string.Join('\n', proposal.Sure));
+        if (isAsked) return;
+        for (int i = 0; i < files.Length; i++)
+            Assert.That(Read(proposal, Path.GetFileName(samples[i].Path), samples[i].Text), Is.EquivalentTo(files[i].Readings));
+    }
+
+    [Test]
     public void Date_and_time_without_colons_are_put_together([Range(1, Seeds)] int seed, [Values("HHmm", "HHmmss")] string time)
     {
         var file = new Lines(seed);
