@@ -101,6 +101,18 @@ internal sealed class SamplesTests
         Assert.That(code, Has.Length.LessThanOrEqualTo(most));
     }
 
+    [TestCase(".Transform(", ".WriteTo(")]
+    [TestCase(".AfterCommit(", ".RunAsync(")]
+    public void A_block_of_ones_own_takes_three_lines(string block, string next)
+    {
+        string[] pipeline = [.. Repository.Read("samples/Extending/Program.cs").Split('\n').Select(line => line.Trim())];
+        int from = Array.FindIndex(pipeline, line => line.StartsWith(block, StringComparison.Ordinal));
+
+        int lines = Array.FindIndex(pipeline, from, line => line.StartsWith(next, StringComparison.Ordinal)) - from;
+
+        Assert.That(lines, Is.InRange(1, 3));
+    }
+
     [Test]
     public async Task Serial_against_parallel_measures_a_loop_and_blocks_with_a_cheap_and_an_expensive_function(CancellationToken token)
     {

@@ -47,7 +47,7 @@ internal static class Comparison
         }
         if (peers.Floor is { } floor)
             all.Add(new($"floor.c, {s_threads} threads", async () => OfItsOwn(await Child.RunAsync(floor, folder, s_threads))));
-        await TakeTurnsAsync(all, folder, repeat);
+        await TakeTurnsAsync(all, "read_file step", folder, repeat);
         Print($"read_file step, {s_threads} threads", all);
     }
 
@@ -70,7 +70,7 @@ internal static class Comparison
         }
         if (peers.FloorImport is { } floor)
             all.Add(new($"floor_import.c, {s_threads} threads", () => Fresh(() => Child.RunAsync(floor, folder, database, s_threads))));
-        await TakeTurnsAsync(all, folder, repeat);
+        await TakeTurnsAsync(all, "whole process", folder, repeat);
         Print("whole process, folder to SQLite", all);
     }
 
@@ -90,6 +90,7 @@ internal static class Comparison
             {
                 foreach (string chunk in s_chunks)
                 {
+                    Tell($"{name}: workers and chunk, {cells.Count + 1} of {s_workers.Length * s_chunks.Length}");
                     Child.Figures first = await measure([workers, chunk]), second = await measure([workers, chunk]);
                     cells.Add((Math.Min(first.Seconds, second.Seconds), [workers, chunk]));
                 }
@@ -105,10 +106,11 @@ internal static class Comparison
     }
 
     /// <summary>One round more than is counted: the first loads the programs themselves. Who fails is left out from there on.</summary>
-    private static async Task TakeTurnsAsync(List<Contestant> all, string folder, int repeat)
+    private static async Task TakeTurnsAsync(List<Contestant> all, string what, string folder, int repeat)
     {
         for (int round = 0; round <= repeat; round++)
         {
+            Tell($"{what}: round {round + 1} of {repeat + 1}");
             foreach (Contestant one in all.ToArray())
             {
                 try
@@ -125,6 +127,9 @@ internal static class Comparison
             }
         }
     }
+
+    /// <summary>Who waits some minutes for a table sees that it goes on; what stdout gets is the table alone.</summary>
+    private static void Tell(string step) => Console.Error.WriteLine(step);
 
     /// <summary>Reads every file, so that all are in memory.</summary>
     private static void Warm(string folder)
