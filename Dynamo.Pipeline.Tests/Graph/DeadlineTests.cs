@@ -136,7 +136,7 @@ internal sealed class DeadlineTests
     public async Task A_sink_that_says_that_it_waits_is_not_stalled_until_it_has_waited(CancellationToken token)
     {
         MemorySink<int> sink = null!;
-        PipelineProgress last = default;
+        var waiting = new TaskCompletionSource<string>();
         sink = new MemorySink<int>
         {
             OnWrite = (_, _) =>
@@ -145,17 +145,19 @@ internal sealed class DeadlineTests
                 return HangAsync();
             },
         };
-        // The last of all is told when the run has ended and waits for nothing.
-        var told = new Progress(progress => last = progress.Waiting is null ? last : progress);
+        var told = new Progress(progress =>
+        {
+            if (progress.Waiting is { } what) waiting.TrySetResult(what);
+        });
         Task<PipelineResult> run = Pipeline(sink).RunAsync(told, token);
         await _entered.Task.WaitAsync(token);
 
         for (int steps = 0; steps < 19; steps++) _time.Advance(Options.StallTimeout / 2);
         Assert.That(run.IsCompleted, Is.False);
+        Assert.That(await waiting.Task.WaitAsync(token), Does.Contain("a lock of session 57"));
         await AdvanceAsync(run, 4 * Options.StallTimeout, token);
 
         Assert.That(async () => await run.WaitAsync(token), Throws.TypeOf<PipelineStalledException>());
-        Assert.That(last.Waiting, Does.Contain("a lock of session 57"));
     }
 
     [Test]

@@ -18,15 +18,16 @@ internal sealed class RoomsTests
 
     private static readonly Dictionary<string, string[]> s_mayName = new()
     {
-        [Door] = ["Contracts", "Run", "Live", "Files", "Folder", "Csv", "Readings", "Ledger"],
+        [Door] = ["Contracts", "Run", "Live", "Files", "Folder", "Csv", "Readings", "Ledger", "Telemetry"],
         ["Contracts"] = [],
         ["Files"] = ["Contracts"],
         ["Ledger"] = ["Contracts", "Files"],
         ["Folder"] = ["Contracts", "Files", "Ledger"],
         ["Csv"] = ["Contracts"],
         ["Readings"] = ["Contracts", "Csv"],
-        ["Run"] = ["Contracts", Door],
-        ["Live"] = ["Contracts", "Run", Door],
+        ["Telemetry"] = ["Contracts"],
+        ["Run"] = ["Contracts", "Telemetry", Door],
+        ["Live"] = ["Contracts", "Run", "Telemetry", Door],
     };
 
     private static readonly string s_core = Path.Join(Repository.Root, "Dynamo.Pipeline", "Core");

@@ -1,5 +1,6 @@
 using System.Threading.Tasks.Dataflow;
 using Dynamo.Pipeline.Run;
+using Dynamo.Pipeline.Telemetry;
 
 namespace Dynamo.Pipeline;
 
@@ -17,20 +18,25 @@ public sealed partial class FilePipeline<TRow>
         int chunks = _options.Readers is null ? readers : (int)Math.Min(2L * readers, int.MaxValue);
         var budget = new ByteBudget(_options.BytesInFlight);
         ReaderGate? gate = _options.Readers is null ? ReaderGate.For(_source, _options) : null;
-        var reader = new FileReader<TRow>(_source, _format, run, budget, gate);
+        Step reading = run.AddStep("read_file", () => gate?.Limit ?? readers);
+        var reader = new FileReader<TRow>(_source, _format, run, budget, gate, reading);
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
             run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));
         var through = _through
             .Select((make, i) => Faults.Made(() => make(run.Block(capacity: _options.FilesPerMessage)), "Through", i)).ToArray();
-        RowBatcher<TRow>[] batches =
-            [.. Enumerable.Range(0, writers).Select(_ => new RowBatcher<TRow>(run, _options.BatchRows ?? _sink.BatchRows, writers))];
+        run.AddSteps(through, "through");
+        Step batching = run.AddStep("batch", () => writers), writing = run.AddStep("write", () => writers);
+        RowBatcher<TRow>[] batches = [.. Enumerable.Range(0, writers)
+            .Select(_ => new RowBatcher<TRow>(run, _options.BatchRows ?? _sink.BatchRows, writers, batching))];
         var afterCommit = _afterCommit.Select((make, i) => Faults.Made(() => make(run.BlockAfterCommit(1)), "AfterCommit", i)).ToArray();
+        Step completing = run.AddStep("complete");
+        run.AddSteps(afterCommit, "after commit");
         var complete = new ActionBlock<CommittedBatch<TRow>>(
-            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit).CompleteAsync),
+            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit, completing).CompleteAsync),
             run.BlockAfterCommit(2));
         ActionBlock<FileRows<TRow>[]>[] writes = [.. batches.Select(batch => new ActionBlock<FileRows<TRow>[]>(
-            run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, batch, complete).WriteAsync), run.Block(capacity: 1)))];
+            run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, batch, complete, writing).WriteAsync), run.Block(capacity: 1)))];
 
         var propagate = new DataflowLinkOptions { PropagateCompletion = true };
         ISourceBlock<FileRows<TRow>> rows = read;
@@ -50,11 +56,13 @@ public sealed partial class FilePipeline<TRow>
         foreach (ITargetBlock<CommittedBatch<TRow>> block in afterCommit)
             complete.EndsInto(block);
 
+        reading.Waiting = () => read.InputCount;
+        batching.Waiting = () => read.OutputCount + batches.Sum(batch => batch.Waiting);
+        writing.Waiting = () => batches.Sum(batch => batch.Ready) + writes.Sum(write => write.InputCount);
+        completing.Waiting = () => complete.InputCount;
         run.Watch(ours: [read, .. batches.SelectMany(batch => batch.Blocks), .. writes, complete], through, afterCommit);
-        var dispatch = new FileDispatch<TRow>(_source, _sink, run, budget, read, complete);
-        return new Graph(dispatch, batches, () =>
-            $"{budget}; waiting: {read.InputCount} chunks to read, {read.OutputCount} files read, {string.Join(", ", batches)}, "
-            + $"{writes.Sum(write => write.InputCount)} batches to write, {complete.InputCount} to complete");
+        var dispatch = new FileDispatch<TRow>(_source, _sink, run, budget, read, complete, reading);
+        return new Graph(dispatch, batches, () => $"{budget}; waiting: {run.Queues()}");
     }
 
     private sealed record Graph(FileDispatch<TRow> Dispatch, RowBatcher<TRow>[] Batchers, Func<string> Depths) : IDisposable

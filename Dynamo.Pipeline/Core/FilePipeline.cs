@@ -192,7 +192,7 @@ public sealed partial class FilePipeline<TRow>
         var listing = new StartedListing(_source, run);
         await using ConfiguredAsyncDisposable ending = listing.ConfigureAwait(false);
         if (!await run.PrepareAsync(_sink, _source).ConfigureAwait(false)) return run.Result();
-        return await run.RecordAsync(_sink, () => ImportAsync(run, listing, progress)).ConfigureAwait(false);
+        return await run.RecordAsync(_sink, _source.Name, () => ImportAsync(run, listing, progress)).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -227,14 +227,14 @@ public sealed partial class FilePipeline<TRow>
     {
         watch ??= new WatchOptions();
         PipelineOptions options = _options with { RetryFor = Timeout.InfiniteTimeSpan, WriteRetries = null };
-        using var live = new LiveRun(_source, _sink.Name, options.TimeProvider);
+        using var live = new LiveRun(_source, _sink.Name, options);
         using var run = new PipelineRun(options, cancellationToken) { Watcher = live, LongestPause = watch.LongestPause };
         using var watchdog = new StallWatchdog(run, _source.LongestWait);
         Task telling = live.TellAsync(run, events);
         try
         {
             if (!await live.PrepareAsync(run, () => run.PrepareAsync(_sink, _source)).ConfigureAwait(false)) return run.Result();
-            return await run.RecordAsync(_sink, () => WatchAsync(run, live, watch, progress)).ConfigureAwait(false);
+            return await run.RecordAsync(_sink, _source.Name, () => WatchAsync(run, live, watch, progress)).ConfigureAwait(false);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
 
 namespace Dynamo.Pipeline;
 
@@ -145,6 +146,12 @@ public sealed record PipelineOptions
     /// <summary>The time between two progress reports. Default 200 ms.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is not positive, or 24 days or more.</exception>
     public TimeSpan ProgressInterval { get; init => field = Positive(value); } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>
+    /// Where messages go: what is tried again, left for later or quarantined, outages and their ends, in the category
+    /// <c>Dynamo.Pipeline</c>. Default <see langword="null"/>: nowhere, at no cost. They name files, and no secrets.
+    /// </summary>
+    public ILoggerFactory? LoggerFactory { get; init; }
 
     /// <summary>
     /// Records what readers and writers do, and when. Default <see langword="null"/>: nothing is recorded, at no cost.

@@ -1,3 +1,6 @@
+using Dynamo.Pipeline.Telemetry;
+using Microsoft.Extensions.Logging;
+
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
@@ -6,9 +9,10 @@ namespace Dynamo.Pipeline.Sftp;
 /// <param name="name">The source, for messages.</param>
 /// <param name="reconnects">Replacements in a row without progress before it gives up.</param>
 /// <param name="time">The clock of the back-off.</param>
+/// <param name="log">Where losses are told.</param>
 /// <param name="connect">Makes a connection.</param>
 internal sealed class ReconnectingConnection(
-    string name, int reconnects, TimeProvider time, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
+    string name, int reconnects, TimeProvider time, ILogger? log, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _closing = new();
@@ -67,7 +71,7 @@ internal sealed class ReconnectingConnection(
             _closing.Cancel();
         }
         if (connecting is not null) await connecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (_live is not null) await _live.DisposeAsync().ConfigureAwait(false);
+        if (_live is not null) await CloseAsync(_live).ConfigureAwait(false);
         _closing.Dispose();
     }
 
@@ -84,6 +88,7 @@ internal sealed class ReconnectingConnection(
                 ISftpSession made = await connect(_closing.Token).ConfigureAwait(false);
                 _wasConnected = true;
                 Volatile.Write(ref _live, made);
+                PipelineMeter.Connection("sftp", 1);
                 return made;
             }
             catch (SftpConnectionException e)
@@ -99,8 +104,15 @@ internal sealed class ReconnectingConnection(
         if (_live is not { } lost) return null;
         Volatile.Write(ref _live, null);
         Interlocked.Increment(ref _losses);
-        await lost.DisposeAsync().ConfigureAwait(false);
+        await CloseAsync(lost).ConfigureAwait(false);
+        if (log is not null) PipelineLog.Reconnects(log, name, lost.Cause?.Message ?? "it was closed");
         return lost.Cause;
+    }
+
+    private static async ValueTask CloseAsync(ISftpSession session)
+    {
+        PipelineMeter.Connection("sftp", -1);
+        await session.DisposeAsync().ConfigureAwait(false);
     }
 
     private SourceException GiveUp(Exception cause)

@@ -1,3 +1,6 @@
+using Dynamo.Pipeline.Telemetry;
+using Microsoft.Extensions.Logging;
+
 namespace Dynamo.Pipeline.Sftp;
 
 /// <summary>
@@ -43,7 +46,8 @@ public sealed class SftpSource : IFileSource
         _completion = new SftpCompletion(Name, _place, options);
         _isManaged = new Lazy<bool>(() => SshCommand.ClientOf(options) == SshClientKind.Managed);
         _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
-            Name, options.Reconnects, options.TimeProvider, token => ConnectAsync(connect, token)));
+            Name, options.Reconnects, options.TimeProvider, options.LoggerFactory?.CreateLogger(PipelineLog.Category),
+            token => ConnectAsync(connect, token)));
         Clock = new SftpClock(_place, options);
         _opening = new SftpOpening(_lines, options, Clock);
     }

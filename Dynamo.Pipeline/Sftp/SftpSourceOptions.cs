@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using System.Net;
 using System.Text.RegularExpressions;
 using System.Text;
+using Microsoft.Extensions.Logging;
 
 namespace Dynamo.Pipeline.Sftp;
 
@@ -43,6 +44,11 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">Not a value of the enumeration.</exception>
     public SshClientKind Client { get; init => field = CheckClient(value, nameof(Client)); } = SshClientKind.OpenSsh;
+
+    /// <summary>
+    /// Where a lost connection is told, in the category <c>Dynamo.Pipeline</c>. Default <see langword="null"/>: nowhere.
+    /// </summary>
+    public ILoggerFactory? LoggerFactory { get; init; }
 
     /// <summary>
     /// The password, or the passphrase of the key. Default <see langword="null"/>: keys, agent and certificates only. It reaches ssh

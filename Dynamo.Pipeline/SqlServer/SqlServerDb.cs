@@ -2,6 +2,7 @@ using System.Data;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Dynamo.Pipeline.Telemetry;
 using Microsoft.Data.SqlClient;
 using Polly;
 using Polly.Retry;
@@ -99,6 +100,11 @@ internal sealed class SqlServerDb
     public async Task<SqlConnection> OpenAsync(bool lasting, CancellationToken cancellationToken)
     {
         var connection = new SqlConnection(lasting ? _alone : _connection) { AccessTokenCallback = Options.BoundedCallback };
+        connection.StateChange += static (_, change) =>
+        {
+            if (change.CurrentState == ConnectionState.Open) PipelineMeter.Connection("sqlserver", 1);
+            else if (change.OriginalState == ConnectionState.Open) PipelineMeter.Connection("sqlserver", -1);
+        };
         try
         {
             Waits(TimeSpan.FromSeconds(connection.ConnectionTimeout));

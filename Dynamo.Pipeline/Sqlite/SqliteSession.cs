@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Ledger;
+using Dynamo.Pipeline.Telemetry;
 using SQLitePCL;
 
 namespace Dynamo.Pipeline.Sqlite;
@@ -41,6 +42,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         try
         {
             session = new SqliteSession<TRow>(options, lease, SqliteDb.Open(path, options.CreateTables), run);
+            PipelineMeter.Connection("sqlite", 1);
             await session.PrepareAsync(map, run, cancellationToken).ConfigureAwait(false);
             return session;
         }
@@ -97,6 +99,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         _db.Rollback();
         if (_batch is not null) _db.TryExecute("PRAGMA wal_checkpoint(TRUNCATE)");
         _db.Dispose();
+        PipelineMeter.Connection("sqlite", -1);
         _lease.Dispose();
     }
 

@@ -82,6 +82,9 @@ public sealed class FileRows<TRow>
     /// <summary>The writer that the sink has chosen.</summary>
     internal int? Lane { get; set; }
 
+    /// <summary>The trace of its reading, if somebody traces.</summary>
+    internal System.Diagnostics.Activity? Trace { get; init; }
+
     /// <summary>
     /// Quarantines the whole file: none of its rows are loaded. If it is called again, the first defect stays.
     /// </summary>

@@ -38,6 +38,9 @@ public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed,
     /// </summary>
     public string? Waiting { get; init; }
 
+    /// <summary>The steps of the graph in their order, your own blocks among them.</summary>
+    public IReadOnlyList<StepProgress> Steps { get => field ?? []; init; }
+
     /// <summary>Grows with every step of progress, also within a file.</summary>
     internal long Moves { get; init; }
 

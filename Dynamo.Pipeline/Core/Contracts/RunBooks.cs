@@ -58,23 +58,28 @@ public sealed record RunBooks
     public long Bytes { get; init; }
 
     /// <summary>What was counted since an earlier moment of the same run.</summary>
-    internal RunBooks Since(RunBooks earlier) => new()
+    internal RunBooks Since(RunBooks earlier) => Combine(earlier, static (now, before) => now - before);
+
+    /// <summary>What was counted in two runs.</summary>
+    internal RunBooks Plus(RunBooks other) => Combine(other, static (one, another) => one + another);
+
+    private RunBooks Combine(RunBooks other, Func<long, long, long> of) => new()
     {
-        Listed = Listed - earlier.Listed,
-        Loaded = Loaded - earlier.Loaded,
-        AlreadyLoaded = AlreadyLoaded - earlier.AlreadyLoaded,
-        AlreadyQuarantined = AlreadyQuarantined - earlier.AlreadyQuarantined,
-        Quarantined = Quarantined - earlier.Quarantined,
-        Deferred = Deferred - earlier.Deferred,
-        RowsRead = RowsRead - earlier.RowsRead,
-        RowsInserted = RowsInserted - earlier.RowsInserted,
-        RowsUpdated = RowsUpdated - earlier.RowsUpdated,
-        RowsUnchanged = RowsUnchanged - earlier.RowsUnchanged,
-        RowsRejected = RowsRejected - earlier.RowsRejected,
-        RowsSkipped = RowsSkipped - earlier.RowsSkipped,
-        RowsFlagged = RowsFlagged - earlier.RowsFlagged,
-        RowsCollided = RowsCollided - earlier.RowsCollided,
-        Bytes = Bytes - earlier.Bytes,
+        Listed = of(Listed, other.Listed),
+        Loaded = of(Loaded, other.Loaded),
+        AlreadyLoaded = of(AlreadyLoaded, other.AlreadyLoaded),
+        AlreadyQuarantined = of(AlreadyQuarantined, other.AlreadyQuarantined),
+        Quarantined = of(Quarantined, other.Quarantined),
+        Deferred = of(Deferred, other.Deferred),
+        RowsRead = of(RowsRead, other.RowsRead),
+        RowsInserted = of(RowsInserted, other.RowsInserted),
+        RowsUpdated = of(RowsUpdated, other.RowsUpdated),
+        RowsUnchanged = of(RowsUnchanged, other.RowsUnchanged),
+        RowsRejected = of(RowsRejected, other.RowsRejected),
+        RowsSkipped = of(RowsSkipped, other.RowsSkipped),
+        RowsFlagged = of(RowsFlagged, other.RowsFlagged),
+        RowsCollided = of(RowsCollided, other.RowsCollided),
+        Bytes = of(Bytes, other.Bytes),
     };
 
     /// <summary>How many files have an outcome so far.</summary>

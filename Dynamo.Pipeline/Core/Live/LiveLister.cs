@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Run;
+using Dynamo.Pipeline.Telemetry;
 
 namespace Dynamo.Pipeline.Live;
 
@@ -112,7 +113,9 @@ internal sealed class LiveLister<TRow>
         // Files that were deferred in an earlier wave and have another outcome now.
         if (wave.Deferred < 0) wave = wave with { Listed = wave.Listed - wave.Deferred, Deferred = 0 };
         (TimeSpan lag, DateTime lastCommit) = _live.TakeLag();
-        _waveBegan = atOnce || _live.UnderWay + Waiting == 0 ? null : _time.GetTimestamp();
+        _run.Wave?.SetTag("dynamo.files", wave.FilesDone).Dispose();
+        (_waveBegan, _run.Wave) = (null, null);
+        if (!atOnce && _live.UnderWay + Waiting > 0) BeginWave();
         if (wave.FilesDone == 0) return;
         _before = now;
         DateTime at = _time.GetUtcNow().UtcDateTime;
@@ -184,6 +187,7 @@ internal sealed class LiveLister<TRow>
     {
         long began = _time.GetTimestamp(), settled = long.MaxValue;
         var settling = new Dictionary<ulong, long>();
+        using Step.Span working = _run.Listing.Work();
         bool isNew = false, sawAll = true;
         bool hadFailed = _live.SourceFailures != _sweptFailures;
         int failures = _sweptFailures = _live.SourceFailures;
@@ -292,14 +296,31 @@ internal sealed class LiveLister<TRow>
         for (; offered < Portion && TryNext(out SourceFile? file); offered++)
         {
             _offered = _time.GetTimestamp();
-            _waveBegan ??= _offered;
+            if (_waveBegan is null) BeginWave();
             if (_live.WasDeferred(file)) _run.Counter.OfferedAgain();
             else _run.Counter.Listed();
             _run.Progressed();
-            await _dispatch.OfferAsync(file).ConfigureAwait(false);
+            Task offering = _dispatch.OfferAsync(file);
+            if (!offering.IsCompletedSuccessfully) await ForRoomAsync(offering).ConfigureAwait(false);
         }
-        if (offered < Portion) await _dispatch.FlushAsync().ConfigureAwait(false);
+        if (offered < Portion)
+        {
+            Task flushing = _dispatch.FlushAsync();
+            if (!flushing.IsCompletedSuccessfully) await ForRoomAsync(flushing).ConfigureAwait(false);
+        }
         return offered > 0;
+    }
+
+    private void BeginWave()
+    {
+        _waveBegan = _time.GetTimestamp();
+        _run.Wave = PipelineTraces.Wave();
+    }
+
+    private async Task ForRoomAsync(Task taken)
+    {
+        using Step.Span working = _run.Listing.Work(), waiting = _run.Listing.Wait();
+        await taken.ConfigureAwait(false);
     }
 
     private bool TryNext([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SourceFile? file)

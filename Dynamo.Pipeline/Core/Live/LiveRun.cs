@@ -1,5 +1,7 @@
 using System.Threading.Channels;
 using Dynamo.Pipeline.Run;
+using Dynamo.Pipeline.Telemetry;
+using Microsoft.Extensions.Logging;
 
 namespace Dynamo.Pipeline.Live;
 
@@ -15,10 +17,12 @@ internal sealed class LiveRun : IWatch, IDisposable
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Channel<WatchEvent> _events = Channel.CreateUnbounded<WatchEvent>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly HashSet<ulong> _underWay = [];
+    // With when it was last changed, in ticks.
+    private readonly Dictionary<ulong, long> _underWay = [];
     private readonly IFileSource _source;
     private readonly string _sink;
     private readonly TimeProvider _time;
+    private readonly ILogger? _log;
     private readonly DeferredFiles _deferred;
     private FileKeys _done = new();
     private FileKeys? _seen, _gone;
@@ -31,11 +35,13 @@ internal sealed class LiveRun : IWatch, IDisposable
     private bool _listingFails, _workFails, _isDisposed;
     private volatile bool _sinkFails, _sinkWaits;
 
-    public LiveRun(IFileSource source, string sink, TimeProvider time)
+    public LiveRun(IFileSource source, string sink, PipelineOptions options)
     {
+        TimeProvider time = options.TimeProvider;
         (_source, _sink, _time, _movedAt) = (source, sink, time, time.GetTimestamp());
         _deferred = new DeferredFiles(time);
-        Outages = new Outages(time, Tell);
+        _log = options.LoggerFactory?.CreateLogger(PipelineLog.Category);
+        Outages = new Outages(time, TellOutage);
     }
 
     public Outages Outages { get; }
@@ -49,6 +55,24 @@ internal sealed class LiveRun : IWatch, IDisposable
         }
     }
 
+    public DateTime? OldestWaitingUtc
+    {
+        get
+        {
+            lock (_gate) return _underWay.Count == 0 ? null : new DateTime(_underWay.Values.Min(), DateTimeKind.Utc);
+        }
+    }
+
+    public IEnumerable<string> ActiveOutages
+    {
+        get
+        {
+            bool source;
+            lock (_gate) source = _listingFails || _workFails;
+            return [.. source ? ["source"] : Array.Empty<string>(), .. _sinkFails || _sinkWaits ? ["sink"] : Array.Empty<string>()];
+        }
+    }
+
     /// <summary>Takes a file, unless it is done or under way already.</summary>
     /// <param name="file">The file.</param>
     /// <param name="isTold">Whether it has just landed. A sweep may still give a file that was taken away since it began.</param>
@@ -58,7 +82,7 @@ internal sealed class LiveRun : IWatch, IDisposable
         lock (_gate)
         {
             if (Knows(key) || (!isTold && (_gone?.Contains(key) == true || _deferred.Waits(key)))) return false;
-            return _underWay.Add(key);
+            return _underWay.TryAdd(key, file.ModifiedUtc.Ticks);
         }
     }
 
@@ -66,7 +90,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     public bool Knows(SourceFile file)
     {
         ulong key = FileKeys.Of(file);
-        lock (_gate) return Knows(key) || _underWay.Contains(key) || _deferred.Waits(key);
+        lock (_gate) return Knows(key) || _underWay.ContainsKey(key) || _deferred.Waits(key);
     }
 
     /// <summary>Whether a file was counted as deferred, and is now offered again.</summary>
@@ -87,7 +111,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     public bool IsUnderWay(SourceFile file)
     {
         ulong key = FileKeys.Of(file);
-        lock (_gate) return _underWay.Contains(key);
+        lock (_gate) return _underWay.ContainsKey(key);
     }
 
     /// <summary>Gives a file back that was taken and not offered.</summary>
@@ -246,6 +270,15 @@ internal sealed class LiveRun : IWatch, IDisposable
     }
 
     public void Tell(WatchEvent happened) => _events.Writer.TryWrite(happened);
+
+    private void TellOutage(WatchEvent happened)
+    {
+        Tell(happened);
+        if (happened is OutageBegan began) PipelineMeter.OutageBegan(ofSink: began.Name == _sink);
+        if (_log is null) return;
+        if (happened is OutageBegan fails) PipelineLog.OutageBegan(_log, fails.Name, fails.AtUtc, fails.Reason);
+        else if (happened is OutageEnded works) PipelineLog.OutageEnded(_log, works.Name, works.Lasted.TotalSeconds);
+    }
 
     /// <summary>Nothing more happens.</summary>
     public void EndEvents() => _events.Writer.TryComplete();

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Telemetry;
 using Polly;
 using Polly.Retry;
 
@@ -12,7 +14,8 @@ internal sealed class BatchWriter<TRow>(
     IBatchSink<TRow> sink,
     PipelineRun run,
     RowBatcher<TRow> batcher,
-    ITargetBlock<CommittedBatch<TRow>> complete)
+    ITargetBlock<CommittedBatch<TRow>> complete,
+    Step step)
 {
     /// <summary>When the first attempt failed.</summary>
     private static readonly ResiliencePropertyKey<long> s_failing = new("dynamo.failing");
@@ -25,9 +28,10 @@ internal sealed class BatchWriter<TRow>(
     public async Task WriteAsync(FileRows<TRow>[] files)
     {
         using TraceLane? lane = run.Options.Trace?.Writes(files);
+        using Step.Span working = step.Work();
         batcher.Took(files.Length);
         foreach (FileRows<TRow> file in files) file.Judge(run.Options.MaxBadRows);
-        FileResult[] results = await WriteOrDeferAsync(files).ConfigureAwait(false);
+        FileResult[] results = await WriteTracedAsync(files).ConfigureAwait(false);
         batcher.Wrote();
         for (int i = 0; i < files.Length; i++)
         {
@@ -38,7 +42,34 @@ internal sealed class BatchWriter<TRow>(
         }
         run.Progressed();
         run.WaitIsOver();
+        MeasureArrivals(results);
+        using Step.Span waiting = step.Wait();
         await run.SendAsync(complete, new CommittedBatch<TRow>(files, results), run.Leaving).ConfigureAwait(false);
+    }
+
+    private async Task<FileResult[]> WriteTracedAsync(FileRows<TRow>[] files)
+    {
+        using Activity? trace = PipelineTraces.Write(files, run.Wave);
+        long began = run.Options.TimeProvider.GetTimestamp();
+        try
+        {
+            FileResult[] results = await WriteOrDeferAsync(files).ConfigureAwait(false);
+            PipelineMeter.Wrote(run.Options.TimeProvider.GetElapsedTime(began));
+            return results;
+        }
+        catch (Exception error)
+        {
+            trace?.SetStatus(ActivityStatusCode.Error, error.Message);
+            throw;
+        }
+    }
+
+    private void MeasureArrivals(FileResult[] results)
+    {
+        if (!PipelineMeter.MeasuresFiles) return;
+        DateTime now = run.Options.TimeProvider.GetUtcNow().UtcDateTime;
+        foreach (FileResult result in results)
+            if (result.Outcome == FileOutcome.Loaded) PipelineMeter.Committed(now - result.File.ModifiedUtc);
     }
 
     /// <summary>Writes the batch. A streamed file that the source fails to give again and again is bad, or deferred.</summary>

@@ -1,4 +1,5 @@
 using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Telemetry;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -10,13 +11,15 @@ internal sealed class Completion<TRow>(
     IFileSource source,
     PipelineRun run,
     ByteBudget budget,
-    ITargetBlock<CommittedBatch<TRow>>[] afterCommit)
+    ITargetBlock<CommittedBatch<TRow>>[] afterCommit,
+    Step step)
 {
     private readonly List<ITargetBlock<CommittedBatch<TRow>>> _listening = [.. afterCommit];
     private bool _sourceFailed;
 
     public async Task CompleteAsync(CommittedBatch<TRow> batch)
     {
+        using Step.Span working = step.Work();
         List<CompletedFile> files = [];
         foreach (FileResult result in batch.Results)
         {
@@ -59,6 +62,7 @@ internal sealed class Completion<TRow>(
     {
         try
         {
+            using Step.Span waiting = step.Wait();
             await run.SendAsync(block, batch, run.Leaving).ConfigureAwait(false);
         }
         catch (Exception error) when (!run.Leaving.IsCancellationRequested)

@@ -1,4 +1,5 @@
 using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Telemetry;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -12,7 +13,8 @@ internal sealed class FileDispatch<TRow>(
     PipelineRun run,
     ByteBudget budget,
     ITargetBlock<SourceFile[]> read,
-    ITargetBlock<CommittedBatch<TRow>> complete)
+    ITargetBlock<CommittedBatch<TRow>> complete,
+    Step reading)
 {
     /// <summary>Files per query of the ledger: enough to be worth the call, few enough that reading starts soon.</summary>
     private const int LookUpFiles = 500;
@@ -62,6 +64,7 @@ internal sealed class FileDispatch<TRow>(
     private async Task LookUpAndReadAsync()
     {
         if (_listed.Count == 0) return;
+        using Step.Span working = run.Chunking.Work();
         if (await LookUpAsync().ConfigureAwait(false) is not { } known)
         {
             foreach (SourceFile file in _listed) run.Defer(file, "the sink failed to look it up, and the watch was stopped");
@@ -126,9 +129,24 @@ internal sealed class FileDispatch<TRow>(
         if (_chunk.Count == 0) return;
         await budget.TakeAsync(_chunkWeight, run.Aborting).ConfigureAwait(false);
         run.Unreadable.Reading(_chunk.Count);
-        await run.SendAsync(read, _chunk.ToArray()).ConfigureAwait(false);
+        Task sending = run.SendAsync(read, _chunk.ToArray());
+        if (!sending.IsCompletedSuccessfully) await ForRoomAsync(sending).ConfigureAwait(false);
         _chunk.Clear();
         _chunkWeight = 0;
+    }
+
+    /// <summary>Waits for the readers to take a chunk. Those that have none do not get on either: what they read is not taken.</summary>
+    private async Task ForRoomAsync(Task sending)
+    {
+        reading.HasNoRoom = true;
+        try
+        {
+            await sending.ConfigureAwait(false);
+        }
+        finally
+        {
+            reading.HasNoRoom = false;
+        }
     }
 
     private FileResult Known(SourceFile file, LedgerEntry entry)

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Telemetry;
+
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
@@ -11,6 +13,7 @@ internal sealed class FileLister<TRow>(PipelineRun run, FileDispatch<TRow> dispa
     /// <summary>Lists the source to its end, or until the run is asked to stop, then completes the readers' block.</summary>
     public async Task ListAsync(StartedListing listing)
     {
+        using Step.Span working = run.Listing.Work();
         try
         {
             await foreach (SourceFile file in listing.FilesAsync().ConfigureAwait(false))
@@ -18,17 +21,29 @@ internal sealed class FileLister<TRow>(PipelineRun run, FileDispatch<TRow> dispa
                 run.Counter.Listed();
                 run.Progressed();
                 if ((file.DeferReason ?? dispatch.EmptyReason(file)) is { } reason) run.Defer(file, reason);
-                else await dispatch.OfferAsync(file).ConfigureAwait(false);
+                else await TakenAsync(dispatch.OfferAsync(file)).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (run.Stopping.IsCancellationRequested)
         {
             // The run imports what was listed so far; the next run lists the rest.
         }
-        await dispatch.FlushAsync().ConfigureAwait(false);
+        await TakenAsync(dispatch.FlushAsync()).ConfigureAwait(false);
         await ReadAgainAsync().ConfigureAwait(false);
         run.ListingDone = !run.Stopping.IsCancellationRequested;
         dispatch.Complete();
+    }
+
+    /// <summary>Waits until the next step has taken what it was offered.</summary>
+    private ValueTask TakenAsync(Task offering)
+    {
+        return offering.IsCompletedSuccessfully ? ValueTask.CompletedTask : ForRoomAsync();
+
+        async ValueTask ForRoomAsync()
+        {
+            using Step.Span waiting = run.Listing.Wait();
+            await offering.ConfigureAwait(false);
+        }
     }
 
     private async Task ReadAgainAsync()
@@ -44,7 +59,7 @@ internal sealed class FileLister<TRow>(PipelineRun run, FileDispatch<TRow> dispa
                 if (run.Stopping.IsCancellationRequested) run.Defer(file, "the source failed to give it, and the run was stopped");
                 else await dispatch.ReadAsync(file).ConfigureAwait(false);
             }
-            await dispatch.FlushAsync().ConfigureAwait(false);
+            await TakenAsync(dispatch.FlushAsync()).ConfigureAwait(false);
         }
     }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Dynamo.Pipeline.Telemetry;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -11,7 +13,8 @@ internal sealed class FileReader<TRow>(
     IFileFormat<TRow> format,
     PipelineRun run,
     ByteBudget budget,
-    ReaderGate? gate)
+    ReaderGate? gate,
+    Step step)
 {
     /// <summary>
     /// Rows per read. Of a streamed file, no more than these are in memory at once.
@@ -37,6 +40,7 @@ internal sealed class FileReader<TRow>(
         try
         {
             if (gate is not null) await gate.EnterAsync(run.Aborting).ConfigureAwait(false);
+            using Step.Span working = step.Work();
             return await ReadChunkAsync(chunk).ConfigureAwait(false);
         }
         finally
@@ -106,6 +110,7 @@ internal sealed class FileReader<TRow>(
 
     private async ValueTask<FileRows<TRow>?> ReadWholeAsync(SourceFile file, ValueTask<FileContent> opening)
     {
+        using Activity? trace = PipelineTraces.Read(file);
         var rows = new RowBatch<TRow>((int)(file.Size / BytesOfARow) + 1);
         Defect? defect = null;
         bool isOpen = false;
@@ -160,6 +165,7 @@ internal sealed class FileReader<TRow>(
             HidesText = !_options.KeepRawText,
             HasNewContent = run.Known.HasNewContent(file),
             ContentHash = hash,
+            Trace = trace,
         };
         if (defect is not null) result.Quarantine(defect);
         return result;

@@ -6,6 +6,12 @@ namespace Dynamo.Pipeline.Run;
 /// </summary>
 internal interface IWatch
 {
+    /// <summary>When the oldest file that waits or is under way was last changed, in UTC.</summary>
+    DateTime? OldestWaitingUtc { get; }
+
+    /// <summary>What fails at present: <c>source</c>, <c>sink</c>.</summary>
+    IEnumerable<string> ActiveOutages { get; }
+
     /// <summary>A file was left for later, after it had been offered.</summary>
     void Deferred(SourceFile file);
 

@@ -1,6 +1,9 @@
 using System.Reflection;
 using System.Runtime.ExceptionServices;
 using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Telemetry;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -14,7 +17,7 @@ namespace Dynamo.Pipeline.Run;
 /// <see cref="Aborting"/> ends every step before the commit, <see cref="Leaving"/> every step after it; see <see cref="Ending"/>.
 /// Thread-safe.
 /// </remarks>
-internal sealed class PipelineRun : IDisposable
+internal sealed class PipelineRun : IMeasuredRun, IDisposable
 {
     /// <summary>How many files a result names at most, so that a run over many bad files does not fill the memory.</summary>
     private const int NotableFiles = 200;
@@ -25,6 +28,7 @@ internal sealed class PipelineRun : IDisposable
     private readonly Ending _ending;
     private readonly CancellationTokenRegistration _stop;
     private readonly List<FileResult> _notable = [];
+    private readonly List<Step> _steps = [];
     private readonly DateTimeOffset _started;
     private readonly long _startedAt;
     private ExceptionDispatchInfo? _fault, _declined;
@@ -41,11 +45,22 @@ internal sealed class PipelineRun : IDisposable
         _ending = new Ending(options.StopDeadline, options.TimeProvider);
         _stop = stopping.Register(_ending.Stop);
         Known = new KnownFiles(this);
+        Log = options.LoggerFactory?.CreateLogger(PipelineLog.Category) ?? NullLogger.Instance;
+        (Listing, Chunking) = (AddStep("list"), AddStep("chunk"));
+        PipelineMeter.Began(this);
     }
 
     public PipelineOptions Options { get; }
 
     public RunCounter Counter { get; } = new();
+
+    public ILogger Log { get; }
+
+    /// <summary>The steps before the first block.</summary>
+    public Step Listing { get; }
+
+    /// <inheritdoc cref="Listing"/>
+    public Step Chunking { get; }
 
     public UnreadableFiles Unreadable { get; } = new();
 
@@ -57,8 +72,15 @@ internal sealed class PipelineRun : IDisposable
     /// <summary>The longest pause before something is tried again.</summary>
     public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(30);
 
+    public DateTime? OldestWaitingUtc => Watcher?.OldestWaitingUtc;
+
+    public IEnumerable<string> Outages => Watcher?.ActiveOutages ?? [];
+
     /// <summary>How many files wait that are known; of a watch only.</summary>
     public Func<long> Backlog { get; set; } = static () => 0;
+
+    /// <summary>The trace of the wave that is under way; of a watch that somebody traces only.</summary>
+    public System.Diagnostics.Activity? Wave { get; set; }
 
     public CancellationToken Stopping { get; }
 
@@ -87,7 +109,7 @@ internal sealed class PipelineRun : IDisposable
     public void Progressed() => Interlocked.Increment(ref _moves);
 
     /// <summary>Whether something has said that it waits, and for how long, and that time is not over.</summary>
-    public bool IsPatient => Options.TimeProvider.GetElapsedTime(_startedAt).Ticks < Volatile.Read(ref _patientUntil);
+    public bool IsPatient => Elapsed.Ticks < Volatile.Read(ref _patientUntil);
 
     /// <summary>How often somebody has begun to wait.</summary>
     public long Waits => Volatile.Read(ref _waits);
@@ -100,7 +122,7 @@ internal sealed class PipelineRun : IDisposable
     {
         Interlocked.Increment(ref _waits);
         Volatile.Write(ref _waiting, what);
-        long until = (Options.TimeProvider.GetElapsedTime(_startedAt) + (longest < s_mostPatience ? longest : s_mostPatience)).Ticks;
+        long until = (Elapsed + (longest < s_mostPatience ? longest : s_mostPatience)).Ticks;
         for (long known = Volatile.Read(ref _patientUntil); until > known;)
         {
             long other = Interlocked.CompareExchange(ref _patientUntil, until, known);
@@ -120,6 +142,7 @@ internal sealed class PipelineRun : IDisposable
         Volatile.Write(ref _retrying, why);
         Volatile.Write(ref _lastRetry, why);
         Interlocked.Increment(ref _retries);
+        PipelineLog.Retries(Log, pause.TotalSeconds, why);
         Watcher?.SinkFailed(why);
     }
 
@@ -143,11 +166,18 @@ internal sealed class PipelineRun : IDisposable
         Watcher?.SinkWorks();
     }
 
-    public PipelineProgress Progress() => new(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), ListingDone)
+    private TimeSpan Elapsed => Options.TimeProvider.GetElapsedTime(_startedAt);
+
+    public PipelineProgress Progress() => Progress(static step => step.Progress());
+
+    public PipelineProgress Totals() => Progress(static step => step.Times());
+
+    private PipelineProgress Progress(Func<Step, StepProgress> of) => new(Counter.Books(), Elapsed, ListingDone)
     {
         Waiting = Volatile.Read(ref _retrying) ?? Volatile.Read(ref _waiting),
         Retries = Volatile.Read(ref _retries),
         Backlog = Backlog(),
+        Steps = [.. _steps.Select(of)],
         Moves = Moves,
         IsPatient = IsPatient,
     };
@@ -156,7 +186,7 @@ internal sealed class PipelineRun : IDisposable
     {
         bool cancelled = !IsComplete && Stopping.IsCancellationRequested;
         lock (_notable)
-            return new PipelineResult(Counter.Books(), Options.TimeProvider.GetElapsedTime(_startedAt), cancelled, [.. _notable])
+            return new PipelineResult(Counter.Books(), Elapsed, cancelled, [.. _notable])
             {
                 Retries = Volatile.Read(ref _retries),
                 LastRetry = Volatile.Read(ref _lastRetry),
@@ -174,6 +204,27 @@ internal sealed class PipelineRun : IDisposable
             RetryFor = Options.RetryFor,
         };
     }
+
+    /// <summary>The next step of the graph, in the order of the graph. All are there before anything moves.</summary>
+    /// <param name="name">Its name, as in the description of the graph.</param>
+    /// <param name="workers">How many messages it works on at once, at most. Default one.</param>
+    public Step AddStep(string name, Func<int>? workers = null)
+    {
+        var step = new Step(name, Options.TimeProvider);
+        if (workers is not null) step.Workers = workers;
+        _steps.Add(step);
+        return step;
+    }
+
+    /// <summary>The user's blocks at one place of the graph.</summary>
+    public void AddSteps(IReadOnlyList<IDataflowBlock> blocks, string place)
+    {
+        for (int i = 0; i < blocks.Count; i++)
+            _steps.Add(new Step($"{place} {i + 1}: {NameOf(blocks[i])}", Options.TimeProvider) { IsOwnBlock = true });
+    }
+
+    /// <summary>The queues of all steps.</summary>
+    public string Queues() => string.Join(", ", _steps.Where(step => step.Waiting is not null));
 
     /// <summary>
     /// The options of every block before the commit: bounded, ended by <see cref="Aborting"/>, and
@@ -245,12 +296,14 @@ internal sealed class PipelineRun : IDisposable
     private void CountDeferred(SourceFile file, string reason)
     {
         Counter.Deferred();
+        PipelineLog.Deferred(Log, file.Path, reason);
         Note(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(reason) });
     }
 
     public void Count(FileResult result)
     {
         Counter.Add(result);
+        if (result.Outcome == FileOutcome.Quarantined) PipelineLog.Quarantined(Log, result.File.Path, result.Defect);
         if (result.Outcome is FileOutcome.Quarantined or FileOutcome.Deferred || result.Rejected + result.Flagged + result.Collided > 0)
             Note(result);
     }
@@ -412,11 +465,12 @@ internal sealed class PipelineRun : IDisposable
     /// <summary>
     /// Runs the import, then closes the run's row in the sink, also after an error. A second error never hides the first.
     /// </summary>
-    public async Task<PipelineResult> RecordAsync<TRow>(IBatchSink<TRow> sink, Func<Task> import)
+    public async Task<PipelineResult> RecordAsync<TRow>(IBatchSink<TRow> sink, string source, Func<Task> import)
     {
         RunOutcome outcome = RunOutcome.Failed;
         try
         {
+            PipelineLog.Began(Log, source);
             await import().ConfigureAwait(false);
             if (IsComplete) Counter.Books().Check();
             outcome = IsComplete ? RunOutcome.Completed : RunOutcome.Cancelled;
@@ -424,13 +478,16 @@ internal sealed class PipelineRun : IDisposable
         catch (Exception error)
         {
             Fail(error);
+            PipelineLog.Failed(Log, source, Result().Elapsed.TotalSeconds, error.Message);
             throw WithResult(error);
         }
         finally
         {
             await EndAsync(sink, outcome).ConfigureAwait(false);
         }
-        return Result();
+        PipelineResult result = Result();
+        PipelineLog.Ended(Log, source, result.Elapsed.TotalSeconds, result.Books);
+        return result;
     }
 
     private async Task EndAsync<TRow>(IBatchSink<TRow> sink, RunOutcome outcome)
@@ -462,6 +519,7 @@ internal sealed class PipelineRun : IDisposable
 
     public void Dispose()
     {
+        PipelineMeter.Ended(this, _fault is not null || _declined is not null);
         _stop.Dispose();
         _ending.Dispose();
     }

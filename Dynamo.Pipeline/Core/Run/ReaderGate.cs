@@ -7,6 +7,9 @@ namespace Dynamo.Pipeline.Run;
 /// </summary>
 internal sealed class ReaderGate(ReaderController controller, TimeProvider time)
 {
+    /// <summary>How many readers may work at once at present.</summary>
+    public int Limit => controller.Limit;
+
     /// <summary>
     /// The shortest measurement. It must also contain two chunks for every reader, otherwise it means nothing.
     /// Trying another limit costs a little, so a run shorter than this never tries.

@@ -1,4 +1,5 @@
 using System.Threading.Tasks.Dataflow;
+using Dynamo.Pipeline.Telemetry;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -22,6 +23,7 @@ namespace Dynamo.Pipeline.Run;
 internal sealed class RowBatcher<TRow> : IDisposable
 {
     private readonly PipelineRun _run;
+    private readonly Step _step;
     private readonly BatchBlock<FileRows<TRow>> _batch;
     private readonly ActionBlock<FileRows<TRow>> _gather;
 #pragma warning disable CA2213 // See Dispose.
@@ -42,9 +44,10 @@ internal sealed class RowBatcher<TRow> : IDisposable
     /// <param name="run">The run that this is part of.</param>
     /// <param name="rows">The most rows of a batch.</param>
     /// <param name="lanes">How many batchers the run has. Each has its own writer.</param>
-    public RowBatcher(PipelineRun run, int rows, int lanes)
+    /// <param name="step">The step that all batchers are together.</param>
+    public RowBatcher(PipelineRun run, int rows, int lanes, Step step)
     {
-        (_run, _mostRows, _lanes) = (run, rows, lanes);
+        (_run, _mostRows, _lanes, _step) = (run, rows, lanes, step);
         int files = run.Options.BatchFiles;
         _room = new SemaphoreSlim((int)Math.Min(2L * files, int.MaxValue));
         _batch = new BatchBlock<FileRows<TRow>>(files, new GroupingDataflowBlockOptions { CancellationToken = run.Aborting });
@@ -73,14 +76,19 @@ internal sealed class RowBatcher<TRow> : IDisposable
     /// <summary>Stops the timer. A writer that was given up may still give room back.</summary>
     public void Dispose() => _timer.Dispose();
 
-    public override string ToString() => $"{_gather.InputCount} files to batch, {_batch.OutputCount} batches ready";
+    /// <summary>How many files wait to be put into a batch.</summary>
+    public int Waiting => _gather.InputCount;
+
+    /// <summary>How many batches wait for the writer.</summary>
+    public int Ready => _batch.OutputCount;
 
     /// <summary>Runs for one file at a time. A batch that it triggers contains exactly the files that it sent before.</summary>
     private async Task GatherAsync(FileRows<TRow> file)
     {
         int rows = file.Batch.Count;
         if (_files > 0 && (_streamed || file.IsStreamed || IsFull(rows))) Trigger();
-        await _room.WaitAsync(_run.Aborting).ConfigureAwait(false);
+        Task room = _room.WaitAsync(_run.Aborting);
+        if (!room.IsCompletedSuccessfully) await ForRoomAsync(room).ConfigureAwait(false);
         await _run.SendAsync(_batch, file).ConfigureAwait(false);
         _rows += rows;
         _weight += ByteBudget.Weigh(file.File, _run.Options.StreamAbove);
@@ -90,6 +98,13 @@ internal sealed class RowBatcher<TRow> : IDisposable
         {
             if (_waiting++ == 0) _timer.Change(_run.Options.BatchWait, _run.Options.BatchWait);
         }
+    }
+
+    /// <summary>Waits for the writer. As long as there is room, this step takes no time worth counting.</summary>
+    private async Task ForRoomAsync(Task room)
+    {
+        using Step.Span working = _step.Work(), waiting = _step.Wait();
+        await room.ConfigureAwait(false);
     }
 
     private bool IsFull(int more)
