@@ -48,7 +48,9 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     {
         HostSettings settings = Settings.ReadAll(parsed);
         context.StopWithin(settings.Pipeline.StopDeadline);
-        if (settings.Sources.Count > 0) return (int)await RunEachAsync(settings, parsed, context);
+        await using Observation? observed = await Observation.BeginAsync("run", settings, context.Error);
+        if (observed?.Address is { } address) context.Error.WriteLine($"The status page: {address}");
+        if (settings.Sources.Count > 0) return (int)await RunEachAsync(settings, parsed, observed, context);
         bool isSample = settings.Source is null;
         if (isSample) settings = SampleInbox.Settings(settings);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
@@ -59,7 +61,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         var report = new RunReport(settings, store, isSample, dryRun);
         try
         {
-            PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context);
+            PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context, observed);
             report.InQuarantine = await InQuarantineAsync(settings, result, dryRun, context.Stopping);
             ExitCode code = report.CodeOf(result);
             if (json) context.Out.WriteLine(RunJson.Of(report, result, code, null));
@@ -76,7 +78,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     }
 
     /// <summary>One pass over each of several sources. One that fails leaves the others alone; the worst exit code counts.</summary>
-    private async Task<ExitCode> RunEachAsync(HostSettings settings, ParseResult parsed, CommandContext context)
+    private async Task<ExitCode> RunEachAsync(HostSettings settings, ParseResult parsed, Observation? observed, CommandContext context)
     {
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet), dryRun = parsed.GetValue(_dryRun);
         if (parsed.GetValue(_trace) is not null)
@@ -91,7 +93,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
             ExitCode code;
             try
             {
-                PipelineResult result = await ImportAsync(source, store, dryRun, json || quiet ? null : context, context);
+                PipelineResult result = await ImportAsync(source, store, dryRun, json || quiet ? null : context, context, observed);
                 report.InQuarantine = await InQuarantineAsync(source, result, dryRun, context.Stopping);
                 code = report.CodeOf(result);
                 sources.Add(members => RunJson.Write(members, report, result, code, null));
@@ -134,17 +136,21 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     }
 
     internal static async Task<PipelineResult> ImportAsync(
-        HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context)
+        HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context, Observation? observed = null)
     {
+        SourceBoard? board = observed?.Add(settings);
+        settings = observed?.Logged(settings) ?? settings;
         await using IFileSource origin = dryRun ? Composition.Untouched(settings) : Composition.Source(settings);
         IFileSource source = dryRun ? new ReadOnlySource(origin) : origin;
         await using IBatchSink<Reading> sink = dryRun ? new DryRunSink(store) : store.Sink();
         await using IRunProgress? progress = shown is null ? null : RunProgress.For(shown);
-        PipelineResult result = await FilePipeline
+        FilePipeline<Reading> pipeline = FilePipeline
             .From(source)
             .Read(Composition.Format(settings))
-            .WriteTo(sink, settings.Pipeline with { Settings = settings.Text })
-            .RunAsync(progress, context.Stopping);
+            .WriteTo(sink, settings.Pipeline with { Settings = settings.Text });
+        PipelineResult result = board is null
+            ? await pipeline.RunAsync(progress, context.Stopping)
+            : await board.RunAsync(pipeline, progress, context.Stopping);
         if (origin is SftpSource { ClockOffset: { } offset } server && offset.Duration() > server.Options.ClockSkew)
         {
             context.Error.WriteLine($"dynamo: the server's clock is {Shown.Time(offset.Duration())} "

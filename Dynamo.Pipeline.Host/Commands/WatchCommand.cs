@@ -71,13 +71,15 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(until);
         using ServiceNotice? service = ServiceNotice.Begin(sources.Count, settings.Pipeline.StallTimeout);
         using CancellationTokenRegistration stopping = context.Stopping.Register(() => service?.Stopping());
+        await using Observation? observed = await Observation.BeginAsync(Word, settings, context.Error);
+        if (observed?.Address is { } address) context.Error.WriteLine($"The status page: {address}");
         // A source that fails for good stops the others, so that somebody notices. An outage does not.
         Task<ExitCode>[] watches = [.. sources.Select(source => Task.Run(async () =>
         {
             try
             {
                 IWatchReport report = WatchReport.For(context, source, sources.Count > 1, json, quiet);
-                return await WatchAsync(source, report, service, context, stop.Token);
+                return await WatchAsync(source, report, service, observed, context, stop.Token);
             }
             catch
             {
@@ -91,30 +93,36 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
     }
 
     private static async Task<ExitCode> WatchAsync(
-        HostSettings settings, IWatchReport to, ServiceNotice? service, CommandContext context, CancellationToken stopping)
+        HostSettings settings, IWatchReport to, ServiceNotice? service, Observation? observed, CommandContext context,
+        CancellationToken stopping)
     {
-        var told = new Told(to, service, settings.SourceName);
+        SourceBoard? board = observed?.Add(settings);
+        settings = observed?.Logged(settings) ?? settings;
+        var told = new Told(to, service, settings.SourceName, board);
         await using IWatchReport report = to;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
         await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
         await using HourlyPruning pruning = HourlyPruning.Beside(settings, Console.Error);
         try
         {
-            PipelineResult result = await FilePipeline
+            FilePipeline<Reading> pipeline = FilePipeline
                 .From(source)
                 .Read(Composition.Format(settings))
-                .WriteTo(sink, settings.Pipeline with { Settings = settings.Text })
-                .WatchAsync(settings.Watch, told, told, stopping);
+                .WriteTo(sink, settings.Pipeline with { Settings = settings.Text });
+            if (board is not null) pipeline = pipeline.AfterCommit(board.Committed);
+            PipelineResult result = await pipeline.WatchAsync(settings.Watch, told, told, stopping);
             // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
             bool isLeft = result.WasCancelled && result.Books.Listed > result.Books.FilesDone;
             ExitCode code = isLeft ? ExitCode.Cancelled : ExitCode.Ok;
             report.Stopped(result, code, null);
+            board?.Ended();
             return code;
         }
         catch (PipelineException error) when (error.Result is { } result)
         {
             Failure failure = Failure.Of(error, context.Stopping);
             report.Stopped(result, failure.Code, failure.Message);
+            board?.Failed(error, failure.Message);
             throw new ReportedException(failure);
         }
     }
@@ -201,19 +209,21 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
     }
 
     /// <summary>Whoever watches, and the service manager.</summary>
-    private sealed class Told(IWatchReport report, ServiceNotice? service, string source)
+    private sealed class Told(IWatchReport report, ServiceNotice? service, string source, SourceBoard? board)
         : IProgress<WatchEvent>, IProgress<PipelineProgress>
     {
         public void Report(WatchEvent value)
         {
             report.Report(value);
             service?.Report(source, value);
+            board?.Report(value);
         }
 
         public void Report(PipelineProgress value)
         {
             report.Report(value);
             service?.Report(source, value);
+            board?.Report(value);
         }
     }
 }

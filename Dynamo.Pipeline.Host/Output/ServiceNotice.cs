@@ -6,23 +6,20 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary>
 /// Tells systemd, where it asks (Type=notify, WatchdogSec=), that the watch has begun, what it does, and that it is alive; see
-/// sd_notify(3). The sign of life stops when one source hangs: files wait, nothing moves, nobody waits who ends that by itself, and no
-/// outage of that source explains it. That nobody listens is no error. Safe for concurrent use.
+/// sd_notify(3). The sign of life stops when one source hangs, as its <see cref="Pulse"/> tells. That nobody listens is no error. Safe for
+/// concurrent use.
 /// </summary>
 internal sealed class ServiceNotice : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Action<string> _notify;
-    private readonly Dictionary<string, (PipelineProgress Last, long MovedAt)> _sources = new(StringComparer.Ordinal);
-    private readonly HashSet<(string Source, string Failing)> _outages = [];
-    private readonly TimeProvider _time;
-    private readonly TimeSpan _stall;
+    private readonly Pulse _pulse;
     private readonly ITimer? _timer;
     private int _toStart;
 
     private ServiceNotice(Action<string> notify, int sources, TimeSpan? watchdog, TimeSpan stall, TimeProvider time)
     {
-        (_toStart, _stall, _time) = (sources, stall, time);
+        (_toStart, _pulse) = (sources, new Pulse(stall, time));
         _notify = state => Try(notify, state);
         // systemd(7) recommends half of its time.
         if (watchdog is { } within) _timer = time.CreateTimer(_ => Beat(), null, within / 2, within / 2);
@@ -50,6 +47,7 @@ internal sealed class ServiceNotice : IDisposable
 
     public void Report(string source, WatchEvent happened)
     {
+        _pulse.Report(source, happened);
         lock (_gate)
         {
             switch (happened)
@@ -57,28 +55,16 @@ internal sealed class ServiceNotice : IDisposable
                 case WatchStarted when --_toStart == 0:
                     _notify("READY=1");
                     break;
-                case OutageBegan outage:
-                    _outages.Add((source, outage.Name));
-                    // A sink that is away at the start is no reason to be started again and again.
-                    if (_toStart > 0) _notify("READY=1");
-                    break;
-                case OutageEnded outage:
-                    _outages.Remove((source, outage.Name));
+                // A sink that is away at the start is no reason to be started again and again.
+                case OutageBegan when _toStart > 0:
+                    _notify("READY=1");
                     break;
             }
             _notify("STATUS=" + Secret.Free(WatchReport.Line(happened)).ReplaceLineEndings(" "));
         }
     }
 
-    public void Report(string source, PipelineProgress now)
-    {
-        lock (_gate)
-        {
-            bool moves = !_sources.TryGetValue(source, out (PipelineProgress Last, long MovedAt) known)
-                || known.Last.Moves != now.Moves || now.IsPatient || now.Books.Listed == now.Books.FilesDone;
-            _sources[source] = (now, moves ? _time.GetTimestamp() : known.MovedAt);
-        }
-    }
+    public void Report(string source, PipelineProgress now) => _pulse.Report(source, now);
 
     /// <summary>The end has begun, and may take as long as the deadline.</summary>
     public void Stopping() => _notify("STOPPING=1");
@@ -87,12 +73,7 @@ internal sealed class ServiceNotice : IDisposable
 
     private void Beat()
     {
-        lock (_gate)
-        {
-            bool isWell = _sources.All(source =>
-                _time.GetElapsedTime(source.Value.MovedAt) < _stall || _outages.Any(outage => outage.Source == source.Key));
-            if (isWell) _notify("WATCHDOG=1");
-        }
+        if (_pulse.IsWell) _notify("WATCHDOG=1");
     }
 
     private static void Try(Action<string> notify, string state)

@@ -63,6 +63,8 @@ internal sealed record HostSettings
 
     public Retention Retention { get; init; } = new();
 
+    public ObserveOptions Observe { get; init; } = new();
+
     /// <summary>The options of the server with its address; <see langword="null"/>: the source is a folder.</summary>
     public SftpSourceOptions? Remote =>
         Address is null ? null : Sftp with { Host = Address.Host, User = Address.User, Port = Address.Port, Path = Address.Path };

@@ -15,6 +15,9 @@ internal sealed record Setting(string Key, string Allowed, Func<HostSettings, IR
     /// <summary>What an option's value is called in <c>--help</c>; <see langword="null"/> for a flag.</summary>
     public string? ValueName { get; init; }
 
+    /// <summary>Whether its option is for the commands that import only.</summary>
+    public bool IsForImports { get; init; }
+
     /// <summary>The allowed words, if there are only a few. Used for suggestions.</summary>
     public IReadOnlyList<string> Words { get; init; } = [];
 
@@ -86,6 +89,7 @@ internal static class SettingCatalogue
         .. PipelineSettings.All,
         .. WatchSettings.All,
         .. RetentionSettings.All,
+        .. ObserveSettings.All,
     ];
 
     private static readonly Dictionary<string, Setting> s_byKey =

@@ -1,5 +1,4 @@
 using Dynamo.Pipeline.Telemetry;
-using Microsoft.Extensions.Logging;
 
 namespace Dynamo.Pipeline.Sftp;
 

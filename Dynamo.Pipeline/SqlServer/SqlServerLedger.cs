@@ -8,7 +8,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// Reads the tables that a <see cref="SqlServerSink{TRow}"/> keeps. Every call opens a connection, and is tried again after a transient
 /// error. Safe for concurrent use, also during a run.
 /// </summary>
-public sealed class SqlServerLedger : ILedger, ILineage
+public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
 {
     private readonly SqlServerDb _db;
     private readonly LedgerSql _sql;
@@ -216,6 +216,14 @@ public sealed class SqlServerLedger : ILedger, ILineage
         var prune = new SqlServerPrune(_db, retention, map.Name);
         return ReadAsync(prune.RunAsync, cancellationToken, "removing old records");
     }
+
+    Task IDeliveries.DeliveriesAsync<TRow>(
+        RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
+        ReadAsync(async (connection, token) =>
+        {
+            await new SqlServerDeliveries(_db, connection, token).ReadAsync(map, most, found).ConfigureAwait(false);
+            return true;
+        }, cancellationToken);
 
     private async Task<T> ReadAsync<T>(
         Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken, string doing = "reading its status")

@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline.Sqlite;
 /// created. Safe for concurrent use, while a run writes or not. A call blocks its thread for as long as SQLite works; the token is heard
 /// between statements.
 /// </summary>
-public sealed class SqliteLedger : ILedger, ILineage
+public sealed class SqliteLedger : ILedger, ILineage, IDeliveries
 {
     private readonly string _path;
     private readonly SqliteSinkOptions _options;
@@ -177,14 +177,25 @@ public sealed class SqliteLedger : ILedger, ILineage
     }
 
     /// <summary>Reads one state of the database, keeps no run from writing meanwhile, and leaves nothing beside it.</summary>
-    private Task<T> VisitAsync<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken)
+    Task IDeliveries.DeliveriesAsync<TRow>(
+        RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
+        ReadAsync(db =>
+        {
+            new SqliteDeliveries(db, _options).Read(map, most, found, cancellationToken);
+            return true;
+        }, cancellationToken);
+
+    private Task<T> VisitAsync<T>(Func<SqliteUndo, T> read, CancellationToken cancellationToken) =>
+        ReadAsync(db => read(new SqliteUndo(db, _options)), cancellationToken);
+
+    private Task<T> ReadAsync<T>(Func<SqliteDb, T> read, CancellationToken cancellationToken)
     {
         CheckThere(cancellationToken);
         return SqliteVisit.ReadAsync(_path, uri =>
         {
             using SqliteDb db = SqliteDb.OpenToRead(uri, _path);
             db.Execute($"PRAGMA temp_store=MEMORY; PRAGMA busy_timeout={Wait}; BEGIN", "reading it");
-            return Task.FromResult(read(new SqliteUndo(db, _options)));
+            return Task.FromResult(read(db));
         });
     }
 

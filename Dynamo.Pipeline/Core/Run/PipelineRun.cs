@@ -72,7 +72,7 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
     /// <summary>The longest pause before something is tried again.</summary>
     public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(30);
 
-    public DateTime? OldestWaitingUtc => Watcher?.OldestWaitingUtc;
+    public TimeSpan? OldestWaiting => Options.TimeProvider.GetUtcNow().UtcDateTime - Watcher?.OldestWaitingUtc;
 
     public IEnumerable<string> Outages => Watcher?.ActiveOutages ?? [];
 

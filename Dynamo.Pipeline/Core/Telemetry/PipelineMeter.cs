@@ -11,8 +11,8 @@ internal interface IMeasuredRun
     /// <summary>The same without the queues, which may hang when the run has.</summary>
     PipelineProgress Totals();
 
-    /// <summary>When the oldest file that waits was last changed, in UTC; <see langword="null"/> if none waits.</summary>
-    DateTime? OldestWaitingUtc { get; }
+    /// <summary>How long ago the oldest file that waits was changed; <see langword="null"/> if none waits.</summary>
+    TimeSpan? OldestWaiting { get; }
 
     /// <summary>Which of source and sink fail: <c>source</c>, <c>sink</c>.</summary>
     IEnumerable<string> Outages { get; }
@@ -154,8 +154,7 @@ internal static class PipelineMeter
 
     private static long Waiting() => AllTotals().Sum(one => one.Backlog + Math.Max(0, one.Books.Listed - one.Books.FilesDone));
 
-    private static double OldestAge() => Running().Select(run => run.OldestWaitingUtc).Min() is { } oldest
-        ? Math.Max(0, (DateTime.UtcNow - oldest).TotalSeconds) : 0;
+    private static double OldestAge() => Math.Max(0, Running().Max(run => run.OldestWaiting)?.TotalSeconds ?? 0);
 
     private static IEnumerable<Measurement<double>> StepTimes()
     {

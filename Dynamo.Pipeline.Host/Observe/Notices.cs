@@ -1,0 +1,315 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Threading.Channels;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// Sends word when something is wrong, and when it is right again: a JSON object by HTTP POST, or to a program's stdin. Each notice is put
+/// into a folder first and stays there until it was taken, across restarts, tried again and again with growing pauses. The import never
+/// waits for it. What belongs together is one notice: files in quarantine of ten seconds, loggers that became late in a minute.
+/// </summary>
+internal sealed class Notices : IAsyncDisposable
+{
+    private const int MostWaiting = 1_000, MostNamed = 50, MostTogether = 10_000;
+
+    private static readonly TimeSpan s_together = TimeSpan.FromSeconds(10), s_look = TimeSpan.FromMinutes(1), s_tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(5), s_longestTry = TimeSpan.FromSeconds(30), s_oldest = TimeSpan.FromDays(7);
+
+    private readonly ObserveOptions _options;
+    private readonly StatusBoard _board;
+    private readonly TextWriter _error;
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Channel<(DateTime AtUtc, string Kind, Action<Utf8JsonWriter> Members)> _told =
+        System.Threading.Channels.Channel.CreateBounded<(DateTime, string, Action<Utf8JsonWriter>)>(
+        new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+
+    private readonly Lock _gate = new();
+    private readonly List<(string File, string Problem)> _quarantined = [];
+    private readonly HashSet<string> _late = new(StringComparer.Ordinal);
+    private readonly Task _work;
+    private long _number, _quarantinedMore;
+    private DateTime? _quarantinedSince;
+
+    private Notices(ObserveOptions options, StatusBoard board, TextWriter error)
+    {
+        (_options, _board, _error) = (options, board, error);
+        _work = Task.Run(WorkAsync);
+    }
+
+    /// <summary>For those whom the settings name; <see langword="null"/>: nobody.</summary>
+    /// <exception cref="SettingsException">The folder cannot be had.</exception>
+    public static Notices? Begin(ObserveOptions options, StatusBoard board, TextWriter error)
+    {
+        if (options.NotifyUrl is null && options.NotifyCommand.Count == 0) return null;
+        try
+        {
+            if (OperatingSystem.IsWindows()) Directory.CreateDirectory(options.NotifySpool);
+            else Directory.CreateDirectory(options.NotifySpool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+        catch (Exception failed) when (failed is IOException or UnauthorizedAccessException)
+        {
+            throw new SettingsException("notify:spool", $"the folder '{options.NotifySpool}' cannot be made: {failed.Message}");
+        }
+        return new Notices(options, board, error);
+    }
+
+    public void Tell(SourceBoard source, WatchEvent happened)
+    {
+        if (happened is OutageBegan began) Tell("outage", began.Name, PublicText.Of(began.Reason), null);
+        else if (happened is OutageEnded ended) Tell("recovery", ended.Name, $"It works again, after {Shown.Time(ended.Lasted)}.", ended.Lasted);
+
+        void Tell(string kind, string of, string message, TimeSpan? lasted) => this.Tell(kind, happened.AtUtc, json =>
+        {
+            json.WriteString("source", source.Name);
+            json.WriteString("of", source.IsSource(of) ? source.Name : source.Sink);
+            json.WriteString("message", message);
+            if (lasted is { } time) json.WriteNumber("lastedSeconds", Math.Round(time.TotalSeconds));
+        });
+    }
+
+    public void Tell(CommittedBatch<Reading> batch)
+    {
+        foreach (FileResult result in batch.Results)
+        {
+            if (result.Outcome != FileOutcome.Quarantined) continue;
+            lock (_gate)
+            {
+                _quarantinedSince ??= DateTime.UtcNow;
+                if (_quarantined.Count < MostTogether) _quarantined.Add((result.File.Path, PublicText.Of(result.Defect?.ToString() ?? "")));
+                else _quarantinedMore++;
+            }
+        }
+    }
+
+    public void TellFailed(SourceBoard source, string error, bool unbalanced) => Tell(unbalanced ? "unbalanced" : "failed", DateTime.UtcNow, json =>
+    {
+        json.WriteString("source", source.Name);
+        json.WriteString("message", PublicText.Of(error));
+    });
+
+    /// <summary>What was told is in the folder, and handed over if that is quick. The rest, the next start hands over.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        TellTogether(force: true);
+        _told.Writer.TryComplete();
+        await Task.WhenAny(_work, Task.Delay(TimeSpan.FromSeconds(3)));
+        await _ended.CancelAsync();
+        await Task.WhenAny(_work, Task.Delay(TimeSpan.FromSeconds(2)));
+    }
+
+    private void Tell(string kind, DateTime atUtc, Action<Utf8JsonWriter> members) => _told.Writer.TryWrite((atUtc, kind, members));
+
+    private async Task WorkAsync()
+    {
+        var pauses = new Dictionary<string, (TimeSpan Pause, DateTime NextUtc)>(StringComparer.Ordinal);
+        using HttpClient? client = _options.NotifyUrl is null ? null : new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = s_longestTry };
+        DateTime looked = DateTime.UtcNow;
+        while (!_ended.IsCancellationRequested)
+        {
+            bool isOver = _told.Reader.Completion.IsCompleted;
+            if (!isOver) await Task.WhenAny(_told.Reader.WaitToReadAsync(_ended.Token).AsTask(), Task.Delay(s_tick, _ended.Token));
+            TellTogether(force: false);
+            if (DateTime.UtcNow - looked > s_look)
+            {
+                looked = DateTime.UtcNow;
+                TellLate(looked);
+            }
+            while (_told.Reader.TryRead(out var told)) Spool(told.AtUtc, told.Kind, told.Members);
+            await HandOverAsync("url", pauses, file => PostAsync(client!, file));
+            await HandOverAsync("command", pauses, RunAsync);
+            if (isOver) return;
+        }
+    }
+
+    /// <summary>One notice of all files that were put into quarantine in the last seconds.</summary>
+    private void TellTogether(bool force)
+    {
+        (string File, string Problem)[] files;
+        long more;
+        DateTime since;
+        lock (_gate)
+        {
+            if (_quarantinedSince is not { } began || (!force && DateTime.UtcNow - began < s_together)) return;
+            (files, more, since) = ([.. _quarantined], _quarantinedMore, began);
+            _quarantined.Clear();
+            (_quarantinedSince, _quarantinedMore) = (null, 0);
+        }
+        Tell("quarantine", since, json =>
+        {
+            long count = files.Length + more;
+            json.WriteString("message", $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why, dynamo retry offers {(count == 1 ? "it" : "them")} again.");
+            json.WriteNumber("count", count);
+            json.WriteStartArray("files");
+            foreach ((string file, string problem) in files.Take(MostNamed))
+            {
+                json.WriteStartObject();
+                json.WriteString("file", file);
+                json.WriteString("problem", problem);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        });
+    }
+
+    /// <summary>One notice of all loggers that have become late, and one of those that deliver again.</summary>
+    private void TellLate(DateTime now)
+    {
+        IReadOnlyList<LoggerState> late = _board.Loggers.Late(now);
+        string[] names = [.. late.Select(logger => logger.Name)];
+        LoggerState[] newly = [.. late.Where(logger => !_late.Contains(logger.Name))];
+        string[] again = [.. _late.Except(names)];
+        _late.Clear();
+        _late.UnionWith(names);
+        if (newly.Length > 0) TellLoggers("late", newly, "silent for longer than usual");
+        if (again.Length > 0) TellLoggers("delivers", [.. again.Select(name => new LoggerState(name, now, null))], "delivering again");
+
+        void TellLoggers(string kind, LoggerState[] loggers, string what) => Tell(kind, now, json =>
+        {
+            json.WriteString("message", $"{Shown.Count(loggers.Length, "logger is", "loggers are")} {what}.");
+            json.WriteNumber("count", loggers.Length);
+            json.WriteStartArray("loggers");
+            foreach (LoggerState logger in loggers.Take(MostNamed))
+            {
+                json.WriteStartObject();
+                LateLoggers.Write(json, logger, _options.Late, now);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+        });
+    }
+
+    private void Spool(DateTime atUtc, string kind, Action<Utf8JsonWriter> members)
+    {
+        string text = JsonText.Of(json =>
+        {
+            json.WriteNumber("version", StatusBoard.Version);
+            json.WriteString("id", Guid.NewGuid());
+            json.WriteString("kind", kind);
+            json.WriteString("atUtc", atUtc);
+            json.WriteString("host", Environment.MachineName);
+            members(json);
+        });
+        foreach (string to in To())
+        {
+            string name = string.Create(CultureInfo.InvariantCulture, $"{atUtc:yyyyMMdd'T'HHmmssfff}-{Environment.ProcessId}-{_number++:D6}.{to}.json");
+            string path = Path.Combine(_options.NotifySpool, name), temporary = path + ".tmp";
+            try
+            {
+                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+                if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+                using (var file = new StreamWriter(temporary, options)) file.Write(text);
+                File.Move(temporary, path);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                _error.WriteLine($"dynamo: a notice ({kind}) could not be kept: {error.Message}");
+            }
+        }
+    }
+
+    private IEnumerable<string> To()
+    {
+        if (_options.NotifyUrl is not null) yield return "url";
+        if (_options.NotifyCommand.Count > 0) yield return "command";
+    }
+
+    /// <summary>Hands over what waits, the oldest first. The first that is not taken ends the round.</summary>
+    private async Task HandOverAsync(string to, Dictionary<string, (TimeSpan Pause, DateTime NextUtc)> pauses, Func<string, Task<string?>> handOver)
+    {
+        if (!To().Contains(to)) return;
+        (TimeSpan pause, DateTime next) = pauses.GetValueOrDefault(to);
+        if (DateTime.UtcNow < next) return;
+        string[] waiting;
+        try
+        {
+            waiting = [.. Directory.EnumerateFiles(_options.NotifySpool, $"*.{to}.json").Order(StringComparer.Ordinal)];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            pauses[to] = (s_longestPause, DateTime.UtcNow + s_longestPause);
+            _error.WriteLine($"dynamo: the folder of notices cannot be read: {error.Message}");
+            return;
+        }
+        foreach ((int i, string file) in waiting.Index())
+        {
+            if (_ended.IsCancellationRequested) return;
+            bool isTooMuch = waiting.Length - i > MostWaiting || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > s_oldest;
+            string? problem = isTooMuch ? null : await handOver(await File.ReadAllTextAsync(file));
+            if (isTooMuch) await _error.WriteLineAsync($"dynamo: a notice was given up: {Path.GetFileName(file)}");
+            if (problem is null)
+            {
+                File.Delete(file);
+                pauses.Remove(to);
+                continue;
+            }
+            if (pause == default) await _error.WriteLineAsync($"{Shown.Utc(DateTime.UtcNow)} A notice cannot be handed over, and is tried again: {PublicText.Of(problem)}");
+            pause = pause == default ? TimeSpan.FromSeconds(1) : 2 * pause < s_longestPause ? 2 * pause : s_longestPause;
+            pauses[to] = (pause, DateTime.UtcNow + pause);
+            return;
+        }
+    }
+
+    /// <returns>Why it was not taken.</returns>
+    private async Task<string?> PostAsync(HttpClient client, string text)
+    {
+        try
+        {
+            using var content = new StringContent(text, new MediaTypeHeaderValue("application/json", "utf-8"));
+            using HttpResponseMessage answer = await client.PostAsync(_options.NotifyUrl, content, _ended.Token);
+            return answer.IsSuccessStatusCode ? null : $"the server answers {(int)answer.StatusCode}";
+        }
+        catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
+        {
+            return error.Message;
+        }
+    }
+
+    /// <returns>Why it was not taken.</returns>
+    private async Task<string?> RunAsync(string text)
+    {
+        var start = new ProcessStartInfo(_options.NotifyCommand[0], _options.NotifyCommand.Skip(1))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+            CreateNoWindow = true,
+        };
+        // The program does not get dynamo's own secrets.
+        foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("DYNAMO", StringComparison.OrdinalIgnoreCase)).ToArray())
+            start.Environment.Remove(variable);
+        try
+        {
+            using Process process = Process.Start(start)!;
+            using var late = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
+            late.CancelAfter(s_longestTry);
+            try
+            {
+                Task<string> output = process.StandardOutput.ReadToEndAsync(late.Token), said = process.StandardError.ReadToEndAsync(late.Token);
+                await process.StandardInput.WriteLineAsync(text.AsMemory(), late.Token);
+                process.StandardInput.Close();
+                await Task.WhenAll(output, said, process.WaitForExitAsync(late.Token));
+                return process.ExitCode == 0 ? null : $"{_options.NotifyCommand[0]} ends with {process.ExitCode}: {(await said).Trim()}";
+            }
+            catch (OperationCanceledException)
+            {
+                process.Kill(entireProcessTree: true);
+                return $"{_options.NotifyCommand[0]} does not end";
+            }
+            catch (IOException)
+            {
+                await process.WaitForExitAsync(late.Token);
+                return process.ExitCode == 0 ? null : $"{_options.NotifyCommand[0]} ends with {process.ExitCode}";
+            }
+        }
+        catch (Exception error) when (error is Win32Exception or OperationCanceledException)
+        {
+            return $"{_options.NotifyCommand[0]} cannot be started: {error.Message}";
+        }
+    }
+}

@@ -1,0 +1,197 @@
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// The room Observe shows what a run or a watch does: the page, health, metrics, notices. This type is all that the page shows, of all
+/// sources of this process. It is in memory, bounded, and asks neither source nor sink. Thread-safe.
+/// </summary>
+internal sealed class StatusBoard(string command, ObserveOptions options, TimeSpan stall, TimeProvider time)
+{
+    /// <summary>The version of the JSON: members may be added within one, none is renamed or removed.</summary>
+    public const int Version = 1;
+
+    private const int MostQuarantined = 100, MostReasons = 50, MostLate = 100;
+
+    private readonly Lock _gate = new();
+    private readonly List<SourceBoard> _sources = [];
+    private readonly LinkedList<(string File, DateTime SinceUtc, Defect? Defect)> _quarantined = new();
+    private readonly Dictionary<string, (long Count, DateTime LastUtc, string Example)> _rejects = new(StringComparer.Ordinal);
+    private readonly DateTime _startedUtc = time.GetUtcNow().UtcDateTime;
+    private long _quarantinedCount;
+    private long _changes;
+
+    public Pulse Pulse { get; } = new(stall, time);
+
+    public LoggerBook Loggers { get; } = new(options.Late);
+
+    /// <summary>Who is told of what is wrong; <see langword="null"/>: nobody.</summary>
+    public Notices? Notices { get; set; }
+
+    /// <summary>Grows with everything that changes.</summary>
+    public long Changes => Volatile.Read(ref _changes);
+
+    public void Changed() => Interlocked.Increment(ref _changes);
+
+    public SourceBoard Add(HostSettings source)
+    {
+        var made = new SourceBoard(source, this);
+        lock (_gate) _sources.Add(made);
+        return made;
+    }
+
+    /// <summary>Whether everything is where it should be: sources are looked at, nothing fails, nothing hangs.</summary>
+    public bool IsReady
+    {
+        get
+        {
+            lock (_gate) return _sources.Count > 0 && _sources.All(source => source.IsReady) && Pulse.IsWell;
+        }
+    }
+
+    /// <summary>What the ledger has of former runs.</summary>
+    public void Known(long count, IEnumerable<QuarantinedEntry> quarantined)
+    {
+        lock (_gate)
+        {
+            _quarantinedCount = count;
+            _quarantined.Clear();
+            foreach (QuarantinedEntry entry in quarantined.OrderBy(entry => entry.QuarantinedUtc))
+                Quarantined(entry.File.Path, entry.QuarantinedUtc, entry.Defect);
+        }
+        Changed();
+    }
+
+    public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc)
+    {
+        Loggers.Committed(batch);
+        lock (_gate)
+        {
+            foreach (FileResult result in batch.Results)
+            {
+                if (result.Outcome == FileOutcome.Quarantined)
+                {
+                    _quarantinedCount++;
+                    Quarantined(result.File.Path, nowUtc, result.Defect);
+                }
+                foreach (Defect reject in result.Rejects) Rejected(reject, result.File.Path, nowUtc);
+            }
+        }
+        Changed();
+    }
+
+    private void Quarantined(string file, DateTime sinceUtc, Defect? defect)
+    {
+        _quarantined.AddFirst((file, sinceUtc, defect));
+        if (_quarantined.Count > MostQuarantined) _quarantined.RemoveLast();
+    }
+
+    private void Rejected(Defect defect, string file, DateTime nowUtc)
+    {
+        string reason = defect.Column is null ? defect.Problem : $"{defect.Column}: {defect.Problem}";
+        if (!_rejects.TryGetValue(reason, out (long Count, DateTime LastUtc, string Example) known) && _rejects.Count == MostReasons)
+            (reason, known) = ("other reasons", _rejects.GetValueOrDefault("other reasons"));
+        _rejects[reason] = (known.Count + 1, nowUtc, $"{file}: {defect}");
+    }
+
+    public string Json() => JsonText.Of(json =>
+    {
+        DateTime now = time.GetUtcNow().UtcDateTime;
+        IReadOnlyList<LoggerState> late = Loggers.Late(now);
+        lock (_gate)
+        {
+            (string state, string headline) = Headline(now, late.Count);
+            json.WriteNumber("version", Version);
+            json.WriteString("atUtc", now);
+            json.WriteString("startedUtc", _startedUtc);
+            json.WriteString("command", command);
+            json.WriteString("state", state);
+            json.WriteString("headline", headline);
+            json.WriteStartArray("sources");
+            foreach (SourceBoard source in _sources)
+            {
+                json.WriteStartObject();
+                source.Write(json, now);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            WriteQuarantined(json);
+            WriteRejects(json);
+            json.WriteStartObject("loggers");
+            json.WriteNumber("known", Loggers.Count);
+            json.WriteNumber("late", late.Count);
+            json.WriteNumber("lateAfterIntervals", options.Late.Intervals);
+            Write(json, "latest", late.Take(MostLate), now);
+            json.WriteEndObject();
+        }
+    });
+
+    /// <summary>Loggers whose name contains a text, at most a hundred.</summary>
+    public string LoggersJson(string? text) => JsonText.Of(json =>
+    {
+        json.WriteNumber("version", Version);
+        json.WriteNumber("known", Loggers.Count);
+        Write(json, "loggers", Loggers.Find(text, MostLate), time.GetUtcNow().UtcDateTime);
+    });
+
+    /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>
+    private (string State, string Headline) Headline(DateTime now, int late)
+    {
+        if (!Pulse.IsWell) return ("failing", "Nothing moves although files wait. If it does not go on by itself, it is ended; start it again.");
+        string[] troubles = [.. _sources.SelectMany(source => source.Troubles(now))];
+        if (troubles.Length > 0) return ("failing", troubles[0]);
+        (long files, TimeSpan lag) = _sources.Select(source => source.LastHour(now))
+            .Aggregate((Files: 0L, Lag: TimeSpan.Zero), (sum, one) => (sum.Files + one.Files, sum.Lag > one.Lag ? sum.Lag : one.Lag));
+        string flow = files == 0 ? "No file came in the last hour." : $"{Shown.Count(files, "file")} in the last hour"
+            + (lag > TimeSpan.Zero ? $", readable {Shown.Time(lag)} after they landed at the latest." : ".");
+        var attention = new List<string>();
+        if (_quarantinedCount > 0)
+            attention.Add($"{Shown.Count(_quarantinedCount, "file is", "files are")} in quarantine: see why below, then dynamo retry");
+        if (late > 0) attention.Add($"{Shown.Count(late, "logger is", "loggers are")} late");
+        return attention.Count == 0 ? ("well", $"All is well. {flow}") : ("attention", $"{string.Join("; ", attention)}. {flow}");
+    }
+
+    private void WriteQuarantined(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("quarantine");
+        json.WriteNumber("count", _quarantinedCount);
+        json.WriteStartArray("newest");
+        foreach ((string file, DateTime since, Defect? defect) in _quarantined)
+        {
+            json.WriteStartObject();
+            json.WriteString("file", file);
+            json.WriteString("sinceUtc", since);
+            JsonText.Defect(json, defect is null ? null : defect with { Problem = PublicText.Of(defect.Problem) });
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private void WriteRejects(Utf8JsonWriter json)
+    {
+        json.WriteStartArray("rejects");
+        foreach ((string reason, (long count, DateTime last, string example)) in _rejects.OrderByDescending(one => one.Value.Count))
+        {
+            json.WriteStartObject();
+            json.WriteString("reason", reason);
+            json.WriteNumber("count", count);
+            json.WriteString("lastUtc", last);
+            json.WriteString("example", example);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    private void Write(Utf8JsonWriter json, string name, IEnumerable<LoggerState> loggers, DateTime now)
+    {
+        json.WriteStartArray(name);
+        foreach (LoggerState logger in loggers)
+        {
+            json.WriteStartObject();
+            LateLoggers.Write(json, logger, options.Late, now);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+}

@@ -1,0 +1,200 @@
+using System.Net;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using OpenTelemetry.Metrics;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>
+/// Serves the page, its data, health and metrics by HTTP. It reads the board, and asks neither source nor sink, so that it answers while
+/// they do not. Beyond this machine every answer but those about health needs the token.
+/// </summary>
+internal sealed class StatusServer : IAsyncDisposable
+{
+    private const string Cookie = "dynamo", Html = "text/html; charset=utf-8", JsonType = "application/json; charset=utf-8";
+
+    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestSilence = TimeSpan.FromSeconds(15);
+
+    private readonly StatusBoard _board;
+    private readonly ObserveOptions _options;
+    private readonly WebApplication _app;
+    private readonly CancellationTokenSource _ending = new();
+    private readonly string _page, _policy;
+
+    private StatusServer(StatusBoard board, ObserveOptions options, MeterProvider metrics)
+    {
+        (_board, _options) = (board, options);
+        (_page, _policy) = Page();
+        // Neither appsettings.json nor ASPNETCORE_ variables say what it does.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = 200;
+            kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Listen(options.Listen!);
+        });
+        _app = builder.Build();
+        _app.Use(Checked);
+        _app.UseOpenTelemetryPrometheusScrapingEndpoint(metrics, null, "/metrics", null, null);
+        _app.Run(AnswerAsync);
+    }
+
+    /// <summary>The address that it listens on, with the port that was found if none was given.</summary>
+    public string Address => _app.Urls.First();
+
+    /// <exception cref="SettingsException">The address cannot be had.</exception>
+    public static async Task<StatusServer> StartAsync(StatusBoard board, ObserveOptions options, MeterProvider metrics)
+    {
+        var server = new StatusServer(board, options, metrics);
+        try
+        {
+            await server._app.StartAsync();
+            return server;
+        }
+        catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
+        {
+            await server.DisposeAsync();
+            throw new SettingsException("observe:listen", $"{options.Listen} cannot be listened on: {error.Message} Choose another port.");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ending.CancelAsync();
+        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await _app.StopAsync(soon.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _app.DisposeAsync();
+        _ending.Dispose();
+    }
+
+    /// <summary>Refuses what a stranger, or a page of somebody else in the reader's browser, should not get.</summary>
+    private Task Checked(HttpContext context, RequestDelegate next)
+    {
+        IHeaderDictionary headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = _policy;
+        headers.XContentTypeOptions = "nosniff";
+        headers.CacheControl = "no-store";
+        headers["Referrer-Policy"] = "no-referrer";
+        if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+            return RefuseAsync(context, StatusCodes.Status405MethodNotAllowed, "Only GET is answered.");
+        if (context.Request.Path.StartsWithSegments("/health")) return next(context);
+        if (_options.Token is null)
+        {
+            // A name that somebody else's page has led here (DNS rebinding) is not this machine's.
+            return IsThisMachine(context.Request.Host.Host) ? next(context)
+                : RefuseAsync(context, StatusCodes.Status421MisdirectedRequest, "This page is for localhost.");
+        }
+        if (IsToken(Given(context.Request))) return next(context);
+        headers.WWWAuthenticate = "Bearer";
+        return RefuseAsync(context, StatusCodes.Status401Unauthorized,
+            "A token is needed: open /?token=… once, or send the header Authorization: Bearer …");
+    }
+
+    private Task AnswerAsync(HttpContext context)
+    {
+        HttpRequest request = context.Request;
+        switch (request.Path.Value)
+        {
+            case "/" when _options.Token is not null && request.Query.ContainsKey("token"):
+                // The address bar and the history keep the token no longer than needed.
+                context.Response.Cookies.Append(
+                    Cookie, request.Query["token"]!, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Path = "/" });
+                context.Response.Redirect("/");
+                return Task.CompletedTask;
+            case "/":
+                return WriteAsync(context, Html, _page);
+            case "/api/status":
+                return WriteAsync(context, JsonType, _board.Json());
+            case "/api/loggers":
+                return WriteAsync(context, JsonType, _board.LoggersJson(request.Query["search"]));
+            case "/api/events":
+                return EventsAsync(context);
+            case "/health/live":
+                return HealthAsync(context, _board.Pulse.IsWell, "nothing moves although files wait");
+            case "/health/ready":
+                return HealthAsync(context, _board.IsReady, "source or sink cannot be reached, or it is starting");
+            default:
+                return RefuseAsync(context, StatusCodes.Status404NotFound, "There is no such page.");
+        }
+    }
+
+    /// <summary>Server-sent events (html.spec.whatwg.org, 9.2): the board, at most once a second, whenever it has changed.</summary>
+    private async Task EventsAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/event-stream";
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _ending.Token);
+        long told = -1, at = 0;
+        try
+        {
+            while (true)
+            {
+                long changes = _board.Changes;
+                if (changes != told || TimeProvider.System.GetElapsedTime(at) > s_longestSilence)
+                {
+                    (told, at) = (changes, TimeProvider.System.GetTimestamp());
+                    await context.Response.WriteAsync($"data: {_board.Json()}\n\n", gone.Token);
+                    await context.Response.Body.FlushAsync(gone.Token);
+                }
+                await Task.Delay(s_tick, gone.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The reader has left, or the import ends.
+        }
+    }
+
+    private static Task HealthAsync(HttpContext context, bool isWell, string otherwise)
+    {
+        if (!isWell) context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+        return WriteAsync(context, "text/plain", isWell ? "ok\n" : otherwise + "\n");
+    }
+
+    private static Task RefuseAsync(HttpContext context, int status, string why)
+    {
+        context.Response.StatusCode = status;
+        return WriteAsync(context, "text/plain", why + "\n");
+    }
+
+    private static Task WriteAsync(HttpContext context, string type, string text)
+    {
+        context.Response.ContentType = type;
+        return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.WriteAsync(text, context.RequestAborted);
+    }
+
+    private static bool IsThisMachine(string host) =>
+        host is "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
+
+    private static string? Given(HttpRequest request)
+    {
+        string header = request.Headers.Authorization.ToString();
+        if (header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)) return header["Bearer ".Length..].Trim();
+        return request.Cookies[Cookie] ?? (request.Path == "/" ? request.Query["token"].ToString() : null);
+    }
+
+    /// <summary>How long it takes says nothing about how much of it is right.</summary>
+    private bool IsToken(string? given) => given is not null && CryptographicOperations.FixedTimeEquals(
+        SHA256.HashData(Encoding.UTF8.GetBytes(given)), SHA256.HashData(Encoding.UTF8.GetBytes(_options.Token!)));
+
+    /// <summary>The page, and the policy that lets its own script and style run and nothing else.</summary>
+    private static (string Page, string Policy) Page()
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("page.html")!;
+        string page = new StreamReader(stream).ReadToEnd().ReplaceLineEndings("\n");
+        return (page, "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+            + $"script-src {Hash("script")}; style-src {Hash("style")}");
+
+        string Hash(string element)
+        {
+            int from = page.IndexOf($"<{element}>", StringComparison.Ordinal) + element.Length + 2;
+            int to = page.IndexOf($"</{element}>", StringComparison.Ordinal);
+            return $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(page[from..to])))}'";
+        }
+    }
+}
