@@ -64,6 +64,10 @@ internal static class Shown
         _ => string.Create(CultureInfo.InvariantCulture, $"+{share * 100:0} %"),
     };
 
+    /// <summary>A duration, with milliseconds below a second.</summary>
+    public static string Short(TimeSpan time) =>
+        time < TimeSpan.FromSeconds(1) ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalMilliseconds:0} ms") : Time(time);
+
     /// <summary>A duration: <c>0.3 s</c>, <c>45 s</c>, <c>5 min</c>, <c>3 h</c>.</summary>
     public static string Time(TimeSpan time) => time switch
     {

@@ -25,6 +25,15 @@ internal sealed class LoggerPace(DateTime newest)
 
     public DateTime LastUtc { get; private set; } = newest;
 
+    /// <summary>From the newest readings of the last deliveries, in any order.</summary>
+    public static LoggerPace Of(IEnumerable<DateTime> newest)
+    {
+        DateTime[] times = [.. newest.Order()];
+        var pace = new LoggerPace(times[0]);
+        foreach (DateTime time in times) pace.Delivered(time);
+        return pace;
+    }
+
     public TimeSpan? Interval
     {
         get

@@ -37,13 +37,13 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
     }
 
     /// <summary>What is wrong now, in words; the first one matters most.</summary>
-    public IReadOnlyList<string> Troubles(DateTime nowUtc)
+    public IReadOnlyList<(string What, string Why)> Troubles(DateTime nowUtc)
     {
         lock (_gate)
         {
-            return [.. _outages.Values.Select(outage =>
-                $"{Of(outage)} is away since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}): {PublicText.Of(outage.Reason)} "
-                + "It is tried again until it works; nothing is lost meanwhile.")];
+            return [.. _outages.Values.Select(outage => (
+                $"{Of(outage)} is away since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
+                $"{PublicText.Of(outage.Reason)} It is tried again until it works; nothing is lost meanwhile."))];
         }
     }
 
@@ -212,7 +212,8 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
             double busy = (step.Busy - before.Busy).TotalSeconds, blocked = (step.Blocked - before.Blocked).TotalSeconds;
             double all = busy + blocked + (step.Idle - before.Idle).TotalSeconds;
             json.WriteStartObject();
-            json.WriteString("name", step.Name);
+            // The only block after the commit is this board.
+            json.WriteString("name", step.Name.StartsWith("after commit", StringComparison.Ordinal) ? "loggers" : step.Name);
             json.WriteBoolean("own", step.IsOwnBlock);
             json.WriteNumber("workers", step.Workers);
             if (step.Waiting is { } waiting) json.WriteNumber("waiting", waiting);

@@ -100,13 +100,14 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         IReadOnlyList<LoggerState> late = Loggers.Late(now);
         lock (_gate)
         {
-            (string state, string headline) = Headline(now, late.Count);
+            (string state, string headline, string detail) = Headline(now, late.Count);
             json.WriteNumber("version", Version);
             json.WriteString("atUtc", now);
             json.WriteString("startedUtc", _startedUtc);
             json.WriteString("command", command);
             json.WriteString("state", state);
             json.WriteString("headline", headline);
+            json.WriteString("detail", detail);
             json.WriteStartArray("sources");
             foreach (SourceBoard source in _sources)
             {
@@ -135,20 +136,20 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     });
 
     /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>
-    private (string State, string Headline) Headline(DateTime now, int late)
+    private (string State, string Headline, string Detail) Headline(DateTime now, int late)
     {
-        if (!Pulse.IsWell) return ("failing", "Nothing moves although files wait. If it does not go on by itself, it is ended; start it again.");
-        string[] troubles = [.. _sources.SelectMany(source => source.Troubles(now))];
-        if (troubles.Length > 0) return ("failing", troubles[0]);
+        if (!Pulse.IsWell) return ("failing", "Nothing moves although files wait.", "If it does not go on by itself, it ends; then start it again.");
+        (string What, string Why)[] troubles = [.. _sources.SelectMany(source => source.Troubles(now))];
+        if (troubles.Length > 0) return ("failing", string.Join(" ", troubles.Select(one => one.What)), troubles[0].Why);
         (long files, TimeSpan lag) = _sources.Select(source => source.LastHour(now))
             .Aggregate((Files: 0L, Lag: TimeSpan.Zero), (sum, one) => (sum.Files + one.Files, sum.Lag > one.Lag ? sum.Lag : one.Lag));
         string flow = files == 0 ? "No file came in the last hour." : $"{Shown.Count(files, "file")} in the last hour"
-            + (lag > TimeSpan.Zero ? $", readable {Shown.Time(lag)} after they landed at the latest." : ".");
+            + (lag > TimeSpan.Zero ? $", in the last minutes each in the database {Shown.Short(lag)} after it landed, at the latest." : ".");
         var attention = new List<string>();
         if (_quarantinedCount > 0)
-            attention.Add($"{Shown.Count(_quarantinedCount, "file is", "files are")} in quarantine: see why below, then dynamo retry");
-        if (late > 0) attention.Add($"{Shown.Count(late, "logger is", "loggers are")} late");
-        return attention.Count == 0 ? ("well", $"All is well. {flow}") : ("attention", $"{string.Join("; ", attention)}. {flow}");
+            attention.Add(Shown.Count(_quarantinedCount, "file is in quarantine", "files are in quarantine"));
+        if (late > 0) attention.Add(Shown.Count(late, "logger is late", "loggers are late"));
+        return attention.Count == 0 ? ("well", "All is well.", flow) : ("attention", $"{string.Join(", ", attention)}.", flow);
     }
 
     private void WriteQuarantined(Utf8JsonWriter json)

@@ -53,12 +53,9 @@ internal static class WatchReport
         string speed = books.FilesDone >= 100 ? $", {Shown.Count(rate)} files/s" : "";
         string waiting = wave.Waiting > 0 ? $"; {Shown.Count(wave.Waiting, "file")} waiting" : "";
         string bad = books.RowsRejected > 0 ? $", {Shown.Count(books.RowsRejected)} rejected" : "";
-        string age = books.Loaded > 0 ? $", the oldest file {Age(wave.Lag)} old" : "";
+        string age = books.Loaded > 0 ? $", the oldest file {Shown.Short(wave.Lag)} old" : "";
         return $"{Files(books)}, {Shown.Count(books.RowsRead, "row")} ({Shown.Count(books.RowsInserted)} new{bad}){age}{speed}{waiting}";
     }
-
-    private static string Age(TimeSpan lag) =>
-        lag < TimeSpan.FromSeconds(1) ? string.Create(CultureInfo.InvariantCulture, $"{lag.TotalMilliseconds:0} ms") : Shown.Time(lag);
 
     private static string Files(RunBooks books)
     {

@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text.Json;
+using Dynamo.Pipeline.Ledger;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary>States as monitoring systems know them: the exit codes of the Monitoring Plugins' guidelines (monitoring-plugins.org, 2.4).</summary>
+internal enum HealthState
+{
+    Ok = 0,
+    Warning = 1,
+    Critical = 2,
+    Unknown = 3,
+}
+
+/// <summary>What <c>dynamo status --check</c> says: the worst of all that it looked at, in one line with the figures behind it.</summary>
+internal sealed record Health(HealthState State, string Text, IReadOnlyList<(string Name, string Value)> Figures)
+{
+    /// <summary>The line as the guidelines have it: the state, what is wrong, and the figures behind a bar.</summary>
+    public string Line => $"DYNAMO {State.ToString().ToUpperInvariant()} - {Shown.Name(Text.ReplaceLineEndings(" ")).Replace('|', '/')}"
+        + (Figures.Count == 0 ? "" : $" | {string.Join(' ', Figures.Select(one => $"{one.Name}={one.Value}"))}");
+
+    public void WriteJson(Utf8JsonWriter json)
+    {
+        json.WriteString("state", State.ToString().ToLowerInvariant());
+        json.WriteNumber("exitCode", (int)State);
+        json.WriteString("message", Text);
+        json.WriteStartObject("figures");
+        foreach ((string name, string value) in Figures) json.WriteString(name, value);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Looks at the database. One that cannot be read is no error here: the state is not known, and why is in the line.</summary>
+    public static async Task<Health> ReadAsync(HostSettings settings, TimeSpan maxAge, int? maxLate, CancellationToken cancellationToken)
+    {
+        try
+        {
+            DateTime now = DateTime.UtcNow;
+            ILedger ledger = Composition.Ledger(settings);
+            IReadOnlyList<ImportedRun> runs = await ledger.RunsAsync(1, cancellationToken);
+            long quarantined = await ledger.CountQuarantinedAsync(null, cancellationToken);
+            (int Late, int Known)? loggers = null;
+            if (maxLate is not null)
+            {
+                LoggersReport report = await LoggersReport.ReadAsync(settings, lateOnly: false, cancellationToken);
+                loggers = (report.Late, report.Known);
+            }
+            return Of(runs.Count == 0 ? null : runs[0], quarantined, loggers, maxAge, maxLate, now);
+        }
+        catch (Exception error) when (error is SinkException or SettingsException)
+        {
+            return new Health(HealthState.Unknown, Secret.Free(error.Message), []);
+        }
+    }
+
+    /// <summary>The verdict. Pure.</summary>
+    public static Health Of(ImportedRun? last, long quarantined, (int Late, int Known)? loggers, TimeSpan maxAge, int? maxLate, DateTime nowUtc)
+    {
+        if (last is null) return new Health(HealthState.Critical, "no run yet", []);
+        var said = new List<(HealthState State, string Text)>();
+        TimeSpan age = nowUtc - (last.EndedUtc ?? last.StartedUtc);
+        bool isRunning = last.Outcome == "running";
+        if (last.Outcome is "failed" or "interrupted")
+            said.Add((HealthState.Critical, $"the last run {(last.Outcome == "failed" ? "failed" : "was killed")}{(last.Reason is { } why ? $": {Secret.Free(why)}" : "")}"));
+        string life = isRunning ? $"its last sign of life is {Shown.Time(age)} old" : $"the last run ended {Shown.Time(age)} ago";
+        said.Add((age > maxAge ? HealthState.Critical : HealthState.Ok, life));
+        if (quarantined > 0) said.Add((HealthState.Warning, Shown.Count(quarantined, "file is in quarantine", "files are in quarantine")));
+        if (loggers is { } known)
+            said.Add((known.Late > maxLate ? HealthState.Warning : HealthState.Ok, $"{Shown.Count(known.Late)} of {Shown.Count(known.Known)} loggers late"));
+        List<(string, string)> figures = [("age", Figure($"{age.TotalSeconds:0}s;;{maxAge.TotalSeconds:0}")), ("quarantined", Figure($"{quarantined};0"))];
+        if (loggers is { } all) figures.Add(("late", Figure($"{all.Late};{maxLate}")));
+        // The worst first: it is what a pager shows.
+        return new Health(said.Max(one => one.State), string.Join("; ", said.OrderByDescending(one => one.State).Select(one => one.Text)), figures);
+    }
+
+    private static string Figure(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
