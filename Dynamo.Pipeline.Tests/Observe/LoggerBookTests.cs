@@ -1,0 +1,115 @@
+using Dynamo.Pipeline.Host;
+using FsCheck;
+using FsCheck.Fluent;
+
+namespace Dynamo.Pipeline.Tests;
+
+[TestFixture]
+internal sealed class LoggerBookTests
+{
+    private static readonly DateTime s_start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+
+    [Test]
+    public void The_usual_interval_is_that_of_deliveries_and_not_of_readings()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int delivery = 0; delivery < 5; delivery++)
+            book.Committed(Batch([.. Enumerable.Range(0, 15).Select(minute => Row("L1", (15 * delivery) + minute))]));
+
+        Assert.That(book.Find("l1", 10).Single().Interval, Is.EqualTo(TimeSpan.FromMinutes(15)));
+    }
+
+    [Test]
+    public void Nothing_is_concluded_from_three_deliveries()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int i = 0; i < 3; i++) book.Committed(Batch([Row("L1", 15 * i)]));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(book.Find(null, 10).Single().Interval, Is.Null);
+            Assert.That(book.Late(s_start.AddYears(1)), Is.Empty);
+        });
+    }
+
+    [Test]
+    public void A_logger_is_late_after_twice_its_interval_and_was_due_after_one()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L1", 15 * i), Row("L2", 60 * i)]));
+        DateTime last = s_start.AddMinutes(75);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(book.Late(last.AddMinutes(30)), Is.Empty);
+            Assert.That(book.Late(last.AddMinutes(31)).Select(one => (one.Name, one.DueUtc)), Is.EqualTo(new[] { ("L1", (DateTime?)last.AddMinutes(15)) }));
+        });
+    }
+
+    [Test]
+    public void An_interval_that_is_set_holds_for_all()
+    {
+        var book = new LoggerBook(new LateRule(3, TimeSpan.FromMinutes(10)));
+        book.Committed(Batch([Row("L1", 0)]));
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(book.Late(s_start.AddMinutes(30)), Is.Empty);
+            Assert.That(book.Late(s_start.AddMinutes(31)), Has.Count.EqualTo(1));
+        });
+    }
+
+    [Test]
+    public void Whatever_the_order_of_backlog_repeats_and_one_long_gap_the_interval_is_the_usual_one() =>
+        Prop.ForAll(ArbMap.Default.ArbFor<int>(), seed =>
+        {
+            var random = new Random(seed);
+            int every = random.Next(1, 1_000), gap = random.Next(2, 50);
+            var book = new LoggerBook(new LateRule());
+            int at = 0;
+            for (int i = 0; i < 30; i++)
+            {
+                book.Committed(Batch([Row("L", at)]));
+                // The same again, and an old one from the backlog: neither says anything.
+                if (random.Next(3) == 0) book.Committed(Batch([Row("L", at), Row("L", Math.Max(0, at - random.Next(5 * every)))]));
+                at += i == 10 ? gap * every : every;
+            }
+            return book.Find("L", 1).Single().Interval == TimeSpan.FromMinutes(every);
+        }).Check(Config.QuickThrowOnFailure);
+
+    [Test]
+    public void The_database_and_the_import_tell_the_same_interval()
+    {
+        DateTime[] newest = [.. Enumerable.Range(0, 8).Select(i => s_start.AddMinutes(15 * i))];
+        var imported = new LoggerBook(new LateRule());
+        foreach (DateTime time in newest) imported.Committed(Batch([new Reading("L", "flow", time, 1)]));
+        var known = new LoggerBook(new LateRule());
+
+        known.Known("L", newest.Reverse());
+
+        Assert.That(known.Find("L", 1), Is.EqualTo(imported.Find("L", 1)));
+    }
+
+    [Test]
+    public void A_clock_that_goes_back_and_a_pause_of_days_leave_the_history_in_order()
+    {
+        var history = new History(TimeSpan.FromMinutes(1), 5);
+        history.Add(s_start, 1, 10, TimeSpan.FromSeconds(1));
+        history.Add(s_start.AddMinutes(2), 2, 20, TimeSpan.FromSeconds(3));
+        history.Add(s_start.AddMinutes(1), 4, 40, TimeSpan.FromSeconds(2));
+        long[] before = [.. history.Until(s_start.AddMinutes(2)).Select(step => step.Files)];
+        long[] after = [.. history.Until(s_start.AddDays(3)).Select(step => step.Files)];
+
+        Assert.That((before, after), Is.EqualTo((new long[] { 0, 0, 1, 0, 6 }, new long[] { 0, 0, 0, 0, 0 })));
+    }
+
+    private static Reading Row(string logger, int minute) => new(logger, "flow", s_start.AddMinutes(minute), 1);
+
+    private static CommittedBatch<Reading> Batch(Reading[] readings)
+    {
+        var file = new SourceFile("a.csv", 1, s_start);
+        var rows = new RowBatch<Reading>();
+        foreach (Reading reading in readings) rows.Add(reading, 1);
+        return new CommittedBatch<Reading>([new FileRows<Reading>(file, rows)], [new FileResult(file, FileOutcome.Loaded)]);
+    }
+}

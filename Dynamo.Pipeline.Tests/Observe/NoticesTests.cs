@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>Word that goes out, to a real server that is down at first, and to a program.</summary>
+[TestFixture, CancelAfter(120_000)]
+internal sealed class NoticesTests
+{
+    [Test]
+    public async Task A_server_that_is_down_at_first_gets_each_notice_once_also_those_of_a_process_that_was_killed()
+    {
+        int port = LoopbackPort.Next();
+        await using var watch = new ObservedWatch($$"""
+            , "notify": { "url": "http://127.0.0.1:{{port}}/hook", "spool": "notices" }
+            , "watch": { "sweep": "200ms", "poll": "200ms", "longestPause": "1s" }
+            """);
+        await watch.StartAsync();
+        for (int i = 0; i < 30; i++) watch.Land($"bad{i}.csv", "nothing\n");
+        await ObservedWatch.UntilAsync(() => Task.FromResult(Spooled(watch) == 1));
+        await watch.KillAsync();
+
+        using var server = new Hook(port);
+        await watch.StartAsync();
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 1));
+        Directory.Move(watch.Work["inbox"], watch.Work["away"]);
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 2));
+        Directory.Move(watch.Work["away"], watch.Work["inbox"]);
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 3));
+        await ObservedWatch.UntilAsync(() => Task.FromResult(Spooled(watch) == 0));
+        await watch.StopAsync();
+
+        JsonElement[] got = [.. server.Got.Select(text => JsonDocument.Parse(text).RootElement)];
+        Assert.Multiple(() =>
+        {
+            Assert.That(got.Select(one => one.GetProperty("kind").GetString()), Is.EqualTo(new[] { "quarantine", "outage", "recovery" }));
+            Assert.That(got[0].GetProperty("count").GetInt32(), Is.EqualTo(30), "what belongs together is one notice");
+            Assert.That(got[1].GetProperty("of").GetString(), Is.EqualTo("folder inbox"));
+            Assert.That(got.Select(one => one.GetProperty("id").GetString()), Is.Unique);
+            Assert.That(string.Concat(server.Got), Does.Not.Contain(watch.Work.Path));
+        });
+    }
+
+    [Test]
+    public async Task A_program_gets_the_json_on_stdin_and_is_tried_again_until_it_succeeds()
+    {
+        await using var watch = new ObservedWatch(
+            """
+            , "notify": {
+                "command": ["sh", "-c", "test -e tries || { touch tries; exit 1; }; cat >> got.txt; env >> env.txt"], "spool": "notices"
+            }
+            """,
+            new Dictionary<string, string?> { ["DYNAMO__SFTP__PASSWORD"] = "hunter2" });
+        await watch.StartAsync();
+        watch.Land("bad.csv", "nothing\n");
+
+        await ObservedWatch.UntilAsync(() => Task.FromResult(File.Exists(watch.Work["env.txt"])));
+        await watch.StopAsync();
+
+        JsonElement notice = JsonDocument.Parse(File.ReadAllText(watch.Work["got.txt"])).RootElement;
+        Assert.Multiple(() =>
+        {
+            Assert.That(File.Exists(watch.Work["tries"]));
+            Assert.That(notice.GetProperty("kind").GetString(), Is.EqualTo("quarantine"));
+            Assert.That(notice.GetProperty("files")[0].GetProperty("file").GetString(), Is.EqualTo("bad.csv"));
+            Assert.That(File.ReadAllText(watch.Work["env.txt"]), Does.Not.Contain("hunter2"));
+            Assert.That(Spooled(watch), Is.Zero);
+        });
+    }
+
+    private static int Spooled(ObservedWatch watch) => Directory.GetFiles(watch.Work["notices"], "*.json").Length;
+
+    private sealed class Hook : IDisposable
+    {
+        private readonly HttpListener _listener = new();
+
+        public Hook(int port)
+        {
+            _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
+            _listener.Start();
+            _ = Task.Run(async () =>
+            {
+                while (_listener.IsListening)
+                {
+                    HttpListenerContext context = await _listener.GetContextAsync();
+                    using var text = new StreamReader(context.Request.InputStream);
+                    Got.Enqueue(await text.ReadToEndAsync());
+                    context.Response.Close();
+                }
+            });
+        }
+
+        public ConcurrentQueue<string> Got { get; } = new();
+
+        public void Dispose() => _listener.Close();
+    }
+}
