@@ -3,8 +3,8 @@ using System.CommandLine;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// <c>dynamo status</c>: shows the last runs, the ledger's totals, the age of the newest reading, and what is in quarantine; or the loggers;
-/// or one line for a monitoring system.
+/// <c>dynamo status</c>: shows the last runs, the ledger's totals, the age of the newest reading, and what is in quarantine; or the
+/// loggers; or one line for a monitoring system.
 /// </summary>
 internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
 {
@@ -68,9 +68,11 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
     /// <summary>An option that says nothing without another one is a mistake.</summary>
     private SettingsException? Misplaced(ParseResult parsed)
     {
-        if (parsed.GetValue(_late) && !parsed.GetValue(_loggers)) return new SettingsException("--late", "it is for --loggers. Add --loggers.");
+        if (parsed.GetValue(_late) && !parsed.GetValue(_loggers))
+            return new SettingsException("--late", "it is for --loggers. Add --loggers.");
         foreach (Option<string?> option in (Option<string?>[])[_maxAge, _maxLate])
-            if (parsed.GetValue(option) is not null && !parsed.GetValue(_check)) return new SettingsException(option.Name, "it is for --check. Add --check.");
+            if (parsed.GetValue(option) is not null && !parsed.GetValue(_check))
+                return new SettingsException(option.Name, "it is for --check. Add --check.");
         return null;
     }
 
@@ -85,7 +87,8 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
     private async Task<int> CheckAsync(HostSettings settings, ParseResult parsed, CommandContext context)
     {
         var problems = new List<SettingProblem>();
-        TimeSpan age = ValueOption.Apply(parsed, _maxAge, "a duration such as 90min or 2h", TimeSpan.FromHours(2), (_, text) => SettingText.Duration(text), problems);
+        TimeSpan age = ValueOption.Apply(
+            parsed, _maxAge, "a duration such as 90min or 2h", TimeSpan.FromHours(2), (_, text) => SettingText.Duration(text), problems);
         int? late = ValueOption.Apply(parsed, _maxLate, "a whole number, 0 or more", (int?)null,
             (_, text) => SettingText.Count(text) is >= 0 and var count ? count : throw new FormatException(), problems);
         if (problems.Count > 0) throw new SettingsException(problems);

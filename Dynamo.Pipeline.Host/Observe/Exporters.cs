@@ -29,11 +29,13 @@ internal sealed class Exporters : IDisposable
     /// <param name="isServed">Whether the page serves the measurements.</param>
     public static Exporters? Begin(bool isServed)
     {
-        bool isDisabled = string.Equals(Environment.GetEnvironmentVariable("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase);
+        bool isDisabled = string.Equals(
+            Environment.GetEnvironmentVariable("OTEL_SDK_DISABLED"), "true", StringComparison.OrdinalIgnoreCase);
         bool traces = !isDisabled && IsSent("TRACES"), metrics = !isDisabled && IsSent("METRICS"), logs = !isDisabled && IsSent("LOGS");
         if (!isServed && !traces && !metrics && !logs) return null;
+        string? version = typeof(Exporters).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion;
         ResourceBuilder resource = ResourceBuilder.CreateEmpty()
-            .AddService("dynamo", serviceVersion: typeof(Exporters).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion)
+            .AddService("dynamo", serviceVersion: version)
             .AddTelemetrySdk().AddEnvironmentVariableDetector();
         MeterProvider? meter = null;
         if (isServed || metrics)

@@ -34,7 +34,8 @@ internal sealed class LogLines(TextWriter to, LogFormat format, LogLevel least, 
         return isJournal ? $"<{Priority(level)}>{line}" : $"{Shown.Utc(DateTime.UtcNow)} {Word(level)} {line}";
     }
 
-    private string Json<TState>(LogLevel level, EventId id, TState state, string message) => (isJournal ? $"<{Priority(level)}>" : "") + JsonText.Of(json =>
+    private string Json<TState>(LogLevel level, EventId id, TState state, string message) => (isJournal ? $"<{Priority(level)}>" : "")
+        + JsonText.Of(json =>
     {
         json.WriteString("atUtc", DateTime.UtcNow);
         json.WriteString("level", Word(level).TrimEnd());

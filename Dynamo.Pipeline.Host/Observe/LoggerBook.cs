@@ -58,8 +58,8 @@ internal sealed class LoggerPace(DateTime newest)
 }
 
 /// <summary>
-/// The loggers that this process knows: those in the database when it began, and those it imported since. At most 200,000; of more, the first
-/// that came. Thread-safe.
+/// The loggers that this process knows: those in the database when it began, and those it imported since. At most 200,000; of more, the
+/// first that came. Thread-safe.
 /// </summary>
 /// <param name="rule">Who counts as late.</param>
 internal sealed class LoggerBook(LateRule rule)
@@ -108,7 +108,11 @@ internal sealed class LoggerBook(LateRule rule)
     /// <summary>Those that are late, the latest first.</summary>
     public IReadOnlyList<LoggerState> Late(DateTime nowUtc)
     {
-        lock (_gate) return [.. All().Where(one => rule.IsLate(one, nowUtc)).OrderBy(one => one.DueUtc).ThenBy(one => one.Name, StringComparer.Ordinal)];
+        lock (_gate)
+        {
+            return [.. All().Where(one => rule.IsLate(one, nowUtc))
+                .OrderBy(one => one.DueUtc).ThenBy(one => one.Name, StringComparer.Ordinal)];
+        }
     }
 
     private IEnumerable<LoggerState> All() => _loggers.Select(one => rule.Of(one.Key, one.Value));

@@ -17,8 +17,10 @@ internal sealed class Notices : IAsyncDisposable
 {
     private const int MostWaiting = 1_000, MostNamed = 50, MostTogether = 10_000;
 
-    private static readonly TimeSpan s_together = TimeSpan.FromSeconds(10), s_look = TimeSpan.FromMinutes(1), s_tick = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(5), s_longestTry = TimeSpan.FromSeconds(30), s_oldest = TimeSpan.FromDays(7);
+    private static readonly TimeSpan s_together = TimeSpan.FromSeconds(10), s_look = TimeSpan.FromMinutes(1),
+        s_tick = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(5), s_longestTry = TimeSpan.FromSeconds(30),
+        s_oldest = TimeSpan.FromDays(7);
 
     private readonly ObserveOptions _options;
     private readonly StatusBoard _board;
@@ -61,7 +63,8 @@ internal sealed class Notices : IAsyncDisposable
     public void Tell(SourceBoard source, WatchEvent happened)
     {
         if (happened is OutageBegan began) Tell("outage", began.Name, PublicText.Of(began.Reason), null);
-        else if (happened is OutageEnded ended) Tell("recovery", ended.Name, $"It works again, after {Shown.Time(ended.Lasted)}.", ended.Lasted);
+        else if (happened is OutageEnded ended)
+            Tell("recovery", ended.Name, $"It works again, after {Shown.Time(ended.Lasted)}.", ended.Lasted);
 
         void Tell(string kind, string of, string message, TimeSpan? lasted) => this.Tell(kind, happened.AtUtc, json =>
         {
@@ -86,7 +89,8 @@ internal sealed class Notices : IAsyncDisposable
         }
     }
 
-    public void TellFailed(SourceBoard source, string error, bool unbalanced) => Tell(unbalanced ? "unbalanced" : "failed", DateTime.UtcNow, json =>
+    public void TellFailed(SourceBoard source, string error, bool unbalanced) =>
+        Tell(unbalanced ? "unbalanced" : "failed", DateTime.UtcNow, json =>
     {
         json.WriteString("source", source.Name);
         json.WriteString("message", PublicText.Of(error));
@@ -107,7 +111,8 @@ internal sealed class Notices : IAsyncDisposable
     private async Task WorkAsync()
     {
         var pauses = new Dictionary<string, (TimeSpan Pause, DateTime NextUtc)>(StringComparer.Ordinal);
-        using HttpClient? client = _options.NotifyUrl is null ? null : new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = s_longestTry };
+        using HttpClient? client = _options.NotifyUrl is null ? null
+            : new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = s_longestTry };
         DateTime looked = DateTime.UtcNow;
         while (!_ended.IsCancellationRequested)
         {
@@ -142,7 +147,9 @@ internal sealed class Notices : IAsyncDisposable
         Tell("quarantine", since, json =>
         {
             long count = files.Length + more;
-            json.WriteString("message", $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why, dynamo retry offers {(count == 1 ? "it" : "them")} again.");
+            json.WriteString("message",
+                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why, "
+                    + $"dynamo retry offers {(count == 1 ? "it" : "them")} again.");
             json.WriteNumber("count", count);
             json.WriteStartArray("files");
             foreach ((string file, string problem) in files.Take(MostNamed))
@@ -196,7 +203,8 @@ internal sealed class Notices : IAsyncDisposable
         });
         foreach (string to in To())
         {
-            string name = string.Create(CultureInfo.InvariantCulture, $"{atUtc:yyyyMMdd'T'HHmmssfff}-{Environment.ProcessId}-{_number++:D6}.{to}.json");
+            string name = string.Create(
+                CultureInfo.InvariantCulture, $"{atUtc:yyyyMMdd'T'HHmmssfff}-{Environment.ProcessId}-{_number++:D6}.{to}.json");
             string path = Path.Combine(_options.NotifySpool, name), temporary = path + ".tmp";
             try
             {
@@ -219,7 +227,8 @@ internal sealed class Notices : IAsyncDisposable
     }
 
     /// <summary>Hands over what waits, the oldest first. The first that is not taken ends the round.</summary>
-    private async Task HandOverAsync(string to, Dictionary<string, (TimeSpan Pause, DateTime NextUtc)> pauses, Func<string, Task<string?>> handOver)
+    private async Task HandOverAsync(
+        string to, Dictionary<string, (TimeSpan Pause, DateTime NextUtc)> pauses, Func<string, Task<string?>> handOver)
     {
         if (!To().Contains(to)) return;
         (TimeSpan pause, DateTime next) = pauses.GetValueOrDefault(to);
@@ -247,7 +256,11 @@ internal sealed class Notices : IAsyncDisposable
                 pauses.Remove(to);
                 continue;
             }
-            if (pause == default) await _error.WriteLineAsync($"{Shown.Utc(DateTime.UtcNow)} A notice cannot be handed over, and is tried again: {PublicText.Of(problem)}");
+            if (pause == default)
+            {
+                await _error.WriteLineAsync(
+                    $"{Shown.Utc(DateTime.UtcNow)} A notice cannot be handed over, and is tried again: {PublicText.Of(problem)}");
+            }
             pause = pause == default ? TimeSpan.FromSeconds(1) : 2 * pause < s_longestPause ? 2 * pause : s_longestPause;
             pauses[to] = (pause, DateTime.UtcNow + pause);
             return;
@@ -281,7 +294,8 @@ internal sealed class Notices : IAsyncDisposable
             CreateNoWindow = true,
         };
         // The program does not get dynamo's own secrets.
-        foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("DYNAMO", StringComparison.OrdinalIgnoreCase)).ToArray())
+        foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("DYNAMO", StringComparison.OrdinalIgnoreCase))
+            .ToArray())
             start.Environment.Remove(variable);
         try
         {
@@ -290,7 +304,8 @@ internal sealed class Notices : IAsyncDisposable
             late.CancelAfter(s_longestTry);
             try
             {
-                Task<string> output = process.StandardOutput.ReadToEndAsync(late.Token), said = process.StandardError.ReadToEndAsync(late.Token);
+                Task<string> output = process.StandardOutput.ReadToEndAsync(late.Token),
+                    said = process.StandardError.ReadToEndAsync(late.Token);
                 await process.StandardInput.WriteLineAsync(text.AsMemory(), late.Token);
                 process.StandardInput.Close();
                 await Task.WhenAll(output, said, process.WaitForExitAsync(late.Token));

@@ -27,7 +27,8 @@ internal sealed class Observation : IAsyncDisposable
     public static ValueTask<Observation?> BeginAsync(string command, HostSettings settings, TextWriter error)
     {
         ObserveOptions options = settings.Observe;
-        bool isAsked = options.Listen is not null || options.Log is not null || options.NotifyUrl is not null || options.NotifyCommand.Count > 0
+        bool isAsked = options.Listen is not null || options.Log is not null || options.NotifyUrl is not null
+            || options.NotifyCommand.Count > 0
             || Environment.GetEnvironmentVariables().Keys.OfType<string>().Any(name => name.StartsWith("OTEL_", StringComparison.Ordinal));
         return isAsked ? BeginAskedAsync(command, settings, error) : default;
     }

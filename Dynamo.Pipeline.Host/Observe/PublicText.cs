@@ -3,8 +3,8 @@ using System.Text.RegularExpressions;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Texts for the page and for messages that leave the machine: without secrets, and without the paths of this machine, of which only the last
-/// part is kept.
+/// Texts for the page and for messages that leave the machine: without secrets, and without the paths of this machine, of which only the
+/// last part is kept.
 /// </summary>
 internal static partial class PublicText
 {
@@ -16,7 +16,8 @@ internal static partial class PublicText
     public static string Sink(HostSettings settings) => settings.UsesSqlServer ? "SQL Server" : $"SQLite {Last(settings.Database)}";
 
     /// <summary>An error or another sentence.</summary>
-    public static string Of(string text) => AbsolutePath().Replace(Connection().Replace(Secret.Free(text), "$1=…"), path => "…/" + Last(path.Value));
+    public static string Of(string text) => AbsolutePath()
+        .Replace(Connection().Replace(Secret.Free(text), "$1=…"), path => "…/" + Last(path.Value));
 
     private static string Last(string path)
     {
@@ -25,9 +26,11 @@ internal static partial class PublicText
     }
 
     // An address keeps its server. A path ends where a sentence goes on; what looks like one without being one loses nothing that matters.
-    [GeneratedRegex(@"(?<![\w.:/~-])(?:~?/|[A-Za-z]:\\|\\\\)[^\s'"",;:)<>|]+|(?<=://[^/\s]+)/[^\s'"",;)<>|]+", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?<![\w.:/~-])(?:~?/|[A-Za-z]:\\|\\\\)[^\s'"",;:)<>|]+|(?<=://[^/\s]+)/[^\s'"",;)<>|]+",
+        RegexOptions.CultureInvariant)]
     private static partial Regex AbsolutePath();
 
-    [GeneratedRegex(@"\b(Server|Data Source|User ID|Uid|Initial Catalog|Database)\s*=\s*[^;\r\n]*", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\b(Server|Data Source|User ID|Uid|Initial Catalog|Database)\s*=\s*[^;\r\n]*",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Connection();
 }

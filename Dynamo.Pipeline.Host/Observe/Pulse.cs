@@ -1,8 +1,8 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Whether each source of this process gets on. One hangs when files wait, nothing moves, nobody waits who ends that by itself, and no outage
-/// explains it. Safe for concurrent use.
+/// Whether each source of this process gets on. One hangs when files wait, nothing moves, nobody waits who ends that by itself, and no
+/// outage explains it. Safe for concurrent use.
 /// </summary>
 internal sealed class Pulse(TimeSpan stall, TimeProvider time)
 {

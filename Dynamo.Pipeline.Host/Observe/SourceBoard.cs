@@ -135,9 +135,10 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
         if (isNews) board.Changed();
     }
 
-    public void Committed(CommittedBatch<Reading> batch)
+    public void Committed(CommittedBatch<Reading> batch) => Committed(batch, DateTime.UtcNow);
+
+    internal void Committed(CommittedBatch<Reading> batch, DateTime now)
     {
-        DateTime now = DateTime.UtcNow;
         long files = 0, rows = 0;
         TimeSpan lag = default;
         foreach (FileResult result in batch.Results)
@@ -174,7 +175,8 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
         {
             json.WriteString("name", Name);
             json.WriteString("sink", Sink);
-            json.WriteString("state", _ended is not null ? "ended" : _outages.Count > 0 ? "failing" : _startedUtc is null ? "starting" : "well");
+            json.WriteString("state",
+                _ended is not null ? "ended" : _outages.Count > 0 ? "failing" : _startedUtc is null ? "starting" : "well");
             JsonText.Optional(json, "ended", _ended);
             if (_startedUtc is { } started) json.WriteString("startedUtc", started);
             if (_lastCommit is { } commit) json.WriteString("lastCommitUtc", commit);

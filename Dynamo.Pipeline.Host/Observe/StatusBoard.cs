@@ -138,13 +138,14 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>
     private (string State, string Headline, string Detail) Headline(DateTime now, int late)
     {
-        if (!Pulse.IsWell) return ("failing", "Nothing moves although files wait.", "If it does not go on by itself, it ends; then start it again.");
+        if (!Pulse.IsWell)
+            return ("failing", "Nothing moves although files wait.", "If it does not go on by itself, it ends; then start it again.");
         (string What, string Why)[] troubles = [.. _sources.SelectMany(source => source.Troubles(now))];
         if (troubles.Length > 0) return ("failing", string.Join(" ", troubles.Select(one => one.What)), troubles[0].Why);
         (long files, TimeSpan lag) = _sources.Select(source => source.LastHour(now))
             .Aggregate((Files: 0L, Lag: TimeSpan.Zero), (sum, one) => (sum.Files + one.Files, sum.Lag > one.Lag ? sum.Lag : one.Lag));
         string flow = files == 0 ? "No file came in the last hour." : $"{Shown.Count(files, "file")} in the last hour"
-            + (lag > TimeSpan.Zero ? $", in the last minutes each in the database {Shown.Short(lag)} after it landed, at the latest." : ".");
+            + (lag > TimeSpan.Zero ? $", the last of them in the database {Shown.Short(lag)} after they landed, at most." : ".");
         var attention = new List<string>();
         if (_quarantinedCount > 0)
             attention.Add(Shown.Count(_quarantinedCount, "file is in quarantine", "files are in quarantine"));

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text.Json;
-using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>States as monitoring systems know them: the exit codes of the Monitoring Plugins' guidelines (monitoring-plugins.org, 2.4).</summary>
+/// <summary>
+/// States as monitoring systems know them: the exit codes of the Monitoring Plugins' guidelines (monitoring-plugins.org, 2.4).
+/// </summary>
 internal enum HealthState
 {
     Ok = 0,
@@ -54,23 +55,28 @@ internal sealed record Health(HealthState State, string Text, IReadOnlyList<(str
     }
 
     /// <summary>The verdict. Pure.</summary>
-    public static Health Of(ImportedRun? last, long quarantined, (int Late, int Known)? loggers, TimeSpan maxAge, int? maxLate, DateTime nowUtc)
+    public static Health Of(
+        ImportedRun? last, long quarantined, (int Late, int Known)? loggers, TimeSpan maxAge, int? maxLate, DateTime nowUtc)
     {
         if (last is null) return new Health(HealthState.Critical, "no run yet", []);
         var said = new List<(HealthState State, string Text)>();
         TimeSpan age = nowUtc - (last.EndedUtc ?? last.StartedUtc);
         bool isRunning = last.Outcome == "running";
-        if (last.Outcome is "failed" or "interrupted")
-            said.Add((HealthState.Critical, $"the last run {(last.Outcome == "failed" ? "failed" : "was killed")}{(last.Reason is { } why ? $": {Secret.Free(why)}" : "")}"));
+        string why = last.Reason is { } reason ? $": {Secret.Free(reason)}" : "";
+        if (last.Outcome == "failed") said.Add((HealthState.Critical, $"the last run failed{why}"));
+        if (last.Outcome == "interrupted") said.Add((HealthState.Critical, $"the last run was killed{why}"));
         string life = isRunning ? $"its last sign of life is {Shown.Time(age)} old" : $"the last run ended {Shown.Time(age)} ago";
         said.Add((age > maxAge ? HealthState.Critical : HealthState.Ok, life));
         if (quarantined > 0) said.Add((HealthState.Warning, Shown.Count(quarantined, "file is in quarantine", "files are in quarantine")));
         if (loggers is { } known)
-            said.Add((known.Late > maxLate ? HealthState.Warning : HealthState.Ok, $"{Shown.Count(known.Late)} of {Shown.Count(known.Known)} loggers late"));
-        List<(string, string)> figures = [("age", Figure($"{age.TotalSeconds:0}s;;{maxAge.TotalSeconds:0}")), ("quarantined", Figure($"{quarantined};0"))];
+            said.Add((known.Late > maxLate ? HealthState.Warning : HealthState.Ok,
+                $"{Shown.Count(known.Late)} of {Shown.Count(known.Known)} loggers late"));
+        List<(string, string)> figures =
+            [("age", Figure($"{age.TotalSeconds:0}s;;{maxAge.TotalSeconds:0}")), ("quarantined", Figure($"{quarantined};0"))];
         if (loggers is { } all) figures.Add(("late", Figure($"{all.Late};{maxLate}")));
         // The worst first: it is what a pager shows.
-        return new Health(said.Max(one => one.State), string.Join("; ", said.OrderByDescending(one => one.State).Select(one => one.Text)), figures);
+        return new Health(said.Max(one => one.State), string.Join("; ", said.OrderByDescending(one => one.State).Select(one => one.Text)),
+            figures);
     }
 
     private static string Figure(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

@@ -33,7 +33,8 @@ internal sealed class LoggersReport
             if (isLate || !lateOnly) shown.Add(logger);
         }, cancellationToken);
         return new LoggersReport(
-            lateOnly ? [.. shown.OrderBy(one => one.DueUtc).ThenBy(one => one.Name, StringComparer.Ordinal)] : shown, known, late, rule, now, lateOnly);
+            lateOnly ? [.. shown.OrderBy(one => one.DueUtc).ThenBy(one => one.Name, StringComparer.Ordinal)] : shown,
+            known, late, rule, now, lateOnly);
     }
 
     public void Write(TextWriter to)
@@ -44,9 +45,11 @@ internal sealed class LoggersReport
         foreach (LoggerState logger in _shown)
         {
             string usual = logger.Interval is { } interval ? $"every {Shown.Time(interval)}" : "interval not known yet";
-            string state = _rule.IsLate(logger, _now) ? $"LATE since {Shown.Utc(logger.DueUtc!.Value)}" : logger.Interval is null ? "" : "in time";
+            string state = logger.Interval is null ? "" : "in time";
+            if (_rule.IsLate(logger, _now)) state = $"LATE since {Shown.Utc(logger.DueUtc!.Value)}";
             string time = logger.LastUtc <= _now ? $"{Shown.Time(_now - logger.LastUtc)} ago" : "in the future";
-            to.WriteLine($"  {Shown.Name(logger.Name).PadRight(width)}  {Shown.Utc(logger.LastUtc)}, {time,-13}  {usual,-15}  {state}".TrimEnd());
+            string name = Shown.Name(logger.Name).PadRight(width);
+            to.WriteLine($"  {name}  {Shown.Utc(logger.LastUtc)}, {time,-13}  {usual,-15}  {state}".TrimEnd());
         }
         if (_lateOnly && Late == 0 && Known > 0) to.WriteLine("None is late.");
     }

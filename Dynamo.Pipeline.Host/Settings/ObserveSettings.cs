@@ -50,7 +50,8 @@ internal static class ObserveSettings
 
     public static IReadOnlyList<Setting> All { get; } =
     [
-        One("observe:listen", "a port, or an address and a port, such as 8080, 127.0.0.1:8080 or [::]:8080", (o, text) => o with { Listen = EndPoint(text) }) with
+        One("observe:listen", "a port, or an address and a port, such as 8080, 127.0.0.1:8080 or [::]:8080",
+            (o, text) => o with { Listen = EndPoint(text) }) with
         {
             Option = "--listen",
             ValueName = "[ADDRESS:]PORT",
@@ -68,15 +69,18 @@ internal static class ObserveSettings
             IsForImports = true,
             Help = "Write a log to stderr: text, or a JSON object a line. Default: only what the command itself says.",
         },
-        Setting.Choice("log:level", s_levels, (s, level) => s with { Observe = s.Observe with { LogLevel = level, Log = s.Observe.Log ?? LogFormat.Text } }) with
+        Setting.Choice("log:level", s_levels,
+            (s, level) => s with { Observe = s.Observe with { LogLevel = level, Log = s.Observe.Log ?? LogFormat.Text } }) with
         {
             Option = "--log-level",
             ValueName = "LEVEL",
             IsForImports = true,
             Help = "The least that is logged: debug, information, warning or error. Default: information.",
         },
-        One("loggers:lateAfter", "a number of intervals, 1 to 1000, such as 2", (o, text) => o with { Late = o.Late with { Intervals = Intervals(text) } }),
-        One("loggers:interval", "a duration of a second or more, such as 15min", (o, text) => o with { Late = o.Late with { Interval = Interval(text) } }),
+        One("loggers:lateAfter", "a number of intervals, 1 to 1000, such as 2",
+            (o, text) => o with { Late = o.Late with { Intervals = Intervals(text) } }),
+        One("loggers:interval", "a duration of a second or more, such as 15min",
+            (o, text) => o with { Late = o.Late with { Interval = Interval(text) } }),
         One("notify:url", "an http:// or https:// address without a password", (o, text) => o with { NotifyUrl = Address(text) }),
         Setting.One("notify:command", "a program and its arguments", (s, _) => s) with
         {
@@ -97,7 +101,8 @@ internal static class ObserveSettings
     {
         if (options.Listen is { } listen && !IPAddress.IsLoopback(listen.Address) && options.Token is null)
         {
-            throw new SettingsException("observe:listen", $"found {listen}, which others can reach, and no observe:token that they would have to know. "
+            throw new SettingsException(
+                "observe:listen", $"found {listen}, which others can reach, and no observe:token that they would have to know. "
                 + "Set one in the configuration or in DYNAMO__OBSERVE__TOKEN, or listen on 127.0.0.1.");
         }
     }
@@ -105,20 +110,24 @@ internal static class ObserveSettings
     private static IPEndPoint EndPoint(string text)
     {
         string trimmed = text.Trim();
-        if (ushort.TryParse(trimmed, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port)) return new IPEndPoint(IPAddress.Loopback, port);
+        if (ushort.TryParse(trimmed, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port))
+            return new IPEndPoint(IPAddress.Loopback, port);
         if (trimmed.StartsWith("localhost:", StringComparison.OrdinalIgnoreCase)) return EndPoint(trimmed["localhost:".Length..]);
         bool hasPort = trimmed.StartsWith('[') ? trimmed.Contains("]:", StringComparison.Ordinal) : trimmed.Count(one => one == ':') == 1;
         return hasPort && IPEndPoint.TryParse(trimmed, out IPEndPoint? point) ? point : throw new FormatException();
     }
 
     private static string Token(string text) =>
-        text.Length >= ShortestToken && !text.Any(one => char.IsControl(one) || char.IsWhiteSpace(one)) ? text : throw new FormatException();
+        text.Length >= ShortestToken && !text.Any(one => char.IsControl(one) || char.IsWhiteSpace(one))
+            ? text : throw new FormatException();
 
-    private static double Intervals(string text) => SettingText.Fraction(text) is >= 1 and <= 1000 and var value ? value : throw new FormatException();
+    private static double Intervals(string text) =>
+        SettingText.Fraction(text) is >= 1 and <= 1000 and var value ? value : throw new FormatException();
 
     private static TimeSpan Interval(string text) =>
         SettingText.Duration(text) is var value && value >= TimeSpan.FromSeconds(1) ? value : throw new FormatException();
 
     private static Uri Address(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 ? uri : throw new FormatException();
+        Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri is { Scheme: "http" or "https", UserInfo: "" }
+            ? uri : throw new FormatException();
 }

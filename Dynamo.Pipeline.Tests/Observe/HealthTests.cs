@@ -1,5 +1,4 @@
 using Dynamo.Pipeline.Host;
-using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -15,8 +14,10 @@ internal sealed class HealthTests
     [TestCase("failed", 1, 0, "disk | full\nagain", 2,
         "DYNAMO CRITICAL - the last run failed: disk / full again; the last run ended 60 s ago | age=60s;;7200 quarantined=0;0")]
     [TestCase("interrupted", 1, 3, null, 2,
-        "DYNAMO CRITICAL - the last run was killed; 3 files are in quarantine; the last run ended 60 s ago | age=60s;;7200 quarantined=3;0")]
-    [TestCase("completed", 1, 1, null, 1, "DYNAMO WARNING - 1 file is in quarantine; the last run ended 60 s ago | age=60s;;7200 quarantined=1;0")]
+        "DYNAMO CRITICAL - the last run was killed; 3 files are in quarantine; the last run ended 60 s ago "
+            + "| age=60s;;7200 quarantined=3;0")]
+    [TestCase("completed", 1, 1, null, 1,
+        "DYNAMO WARNING - 1 file is in quarantine; the last run ended 60 s ago | age=60s;;7200 quarantined=1;0")]
     public void The_worst_comes_first_and_the_figures_behind_a_bar(
         string outcome, int minutes, int quarantined, string? reason, int code, string line)
     {

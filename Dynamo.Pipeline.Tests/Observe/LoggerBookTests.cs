@@ -42,7 +42,8 @@ internal sealed class LoggerBookTests
         Assert.Multiple(() =>
         {
             Assert.That(book.Late(last.AddMinutes(30)), Is.Empty);
-            Assert.That(book.Late(last.AddMinutes(31)).Select(one => (one.Name, one.DueUtc)), Is.EqualTo(new[] { ("L1", (DateTime?)last.AddMinutes(15)) }));
+            Assert.That(book.Late(last.AddMinutes(31)).Select(one => (one.Name, one.DueUtc)),
+                Is.EqualTo(new[] { ("L1", (DateTime?)last.AddMinutes(15)) }));
         });
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Dynamo.Pipeline.Host;
 using Microsoft.Data.Sqlite;
 
@@ -53,7 +54,8 @@ internal sealed class StatusServerTests
         JsonElement status = await watch.StatusAsync(now => now.GetProperty("loggers").GetProperty("late").GetInt32() == 3);
 
         JsonElement late = status.GetProperty("loggers").GetProperty("latest")[0];
-        DynamoResult asked = await DynamoProcess.RunAsync(["status", "--config", "dynamo.json", "--loggers", "--late", "--json"], watch.Work.Path);
+        DynamoResult asked = await DynamoProcess.RunAsync(
+            ["status", "--config", "dynamo.json", "--loggers", "--late", "--json"], watch.Work.Path);
         Assert.Multiple(() =>
         {
             Assert.That(status.GetProperty("quarantine").GetProperty("count").GetInt32(), Is.EqualTo(1));
@@ -194,7 +196,8 @@ internal sealed class StatusServerTests
             scrape_configs: [ { job_name: dynamo, static_configs: [ { targets: [ "127.0.0.1:{{watch.Port}}" ] } ] } ]
             """);
         using Process server = Process.Start(new ProcessStartInfo("prometheus",
-            [$"--config.file={watch.Work["prometheus.yml"]}", $"--storage.tsdb.path={watch.Work["tsdb"]}", $"--web.listen-address=127.0.0.1:{port}"])
+            [$"--config.file={watch.Work["prometheus.yml"]}", $"--storage.tsdb.path={watch.Work["tsdb"]}",
+                $"--web.listen-address=127.0.0.1:{port}"])
         { RedirectStandardError = true })!;
         try
         {
@@ -205,7 +208,8 @@ internal sealed class StatusServerTests
             {
                 try
                 {
-                    answer = await client.GetStringAsync($"http://127.0.0.1:{port}/api/v1/query?query=dynamo_files_total{{dynamo_outcome=\"loaded\"}}", token);
+                    answer = await client.GetStringAsync(
+                        $"http://127.0.0.1:{port}/api/v1/query?query=dynamo_files_total{{dynamo_outcome=\"loaded\"}}", token);
                 }
                 catch (HttpRequestException)
                 {
@@ -220,6 +224,30 @@ internal sealed class StatusServerTests
         {
             server.Kill();
         }
+    }
+
+    [Test]
+    public async Task The_documentation_the_alerts_and_the_dashboard_name_the_metrics_that_there_are()
+    {
+        await using var watch = new ObservedWatch();
+        await watch.StartAsync();
+        watch.LandReadings(5);
+        await watch.StatusAsync(now => now.GetProperty("sources")[0].GetProperty("files").GetProperty("loaded").GetInt32() == 5);
+
+        string metrics = (await watch.GetAsync("/metrics")).Text;
+
+        string[] there = [.. Regex.Matches(metrics, @"^# TYPE (dynamo_\w+) ", RegexOptions.Multiline)
+            .Select(match => match.Groups[1].Value)];
+        Assert.Multiple(() =>
+        {
+            Assert.That(Named("docs/observing.md"), Is.EquivalentTo(there));
+            Assert.That(Named("docs/prometheus-alerts.yml").Concat(Named("docs/grafana-dashboard.json")).Except(there), Is.Empty);
+        });
+
+        static IEnumerable<string> Named(string file) => Regex.Matches(Repository.Read(file), @"\bdynamo_\w+")
+            .Select(match => Regex.Replace(match.Value, "_bucket$", ""))
+                .Where(name => name is not ("dynamo_of" or "dynamo_to" or "dynamo_step"
+                or "dynamo_state" or "dynamo_outcome")).Distinct();
     }
 
     [Test]
@@ -270,7 +298,8 @@ internal sealed class StatusServerTests
         Directory.CreateDirectory(folder["inbox"]);
         File.WriteAllText(folder["inbox/a.csv"], "logger,channel,timestamp,value\nL,flow,2026-01-01T00:00:00Z,1\n");
         File.WriteAllText(folder["inbox/b.csv"], "nothing\n");
-        string[] arguments = ["run", "--source", "inbox", "--sink", "sqlite:r.db", "--settle", "0", "--listen", $"{LoopbackPort.Next()}", "--log", "json"];
+        string[] arguments = ["run", "--source", "inbox", "--sink", "sqlite:r.db", "--settle", "0", "--listen", $"{LoopbackPort.Next()}",
+            "--log", "json"];
 
         DynamoResult result = await DynamoProcess.RunAsync(arguments, folder.Path, null, token);
 
@@ -291,7 +320,8 @@ internal sealed class StatusServerTests
         using var folder = new ScratchFolder();
         Directory.CreateDirectory(folder["inbox"]);
         File.WriteAllText(folder["inbox/b.csv"], "nothing\n");
-        string[] arguments = ["run", "--source", "inbox", "--sink", "sqlite:r.db", "--settle", "0", "--log", "text", "--log-level", "warning"];
+        string[] arguments = ["run", "--source", "inbox", "--sink", "sqlite:r.db", "--settle", "0", "--log", "text", "--log-level",
+            "warning"];
 
         DynamoResult result = await DynamoProcess.RunAsync(
             arguments, folder.Path, new Dictionary<string, string?> { ["JOURNAL_STREAM"] = "8:1" }, token);

@@ -22,12 +22,11 @@ internal static class Chromium
     /// <summary>Opens a file; skips the test where there is no browser.</summary>
     public static async Task<BrowserPage> OpenAsync(string file, bool dark, CancellationToken token)
     {
-        string? program = s_names.Select(Find).FirstOrDefault(found => found is not null);
-        if (program is null) External.Missing("chromium is not installed");
+        string program = Program();
         using var profile = new ScratchFolder();
         string scheme = $"--blink-settings=preferredColorScheme={(dark ? 0 : 1)}";
         var start = new ProcessStartInfo(
-            program!,
+            program,
             [.. s_quiet, scheme, $"--user-data-dir={profile.Path}",
                 new Uri(file).AbsoluteUri]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process browser = Process.Start(start)!;
@@ -42,6 +41,14 @@ internal static class Chromium
         {
             if (!browser.HasExited) browser.Kill(entireProcessTree: true);
         }
+    }
+
+    /// <summary>Where it is; skips the test where there is none.</summary>
+    public static string Program()
+    {
+        string? program = s_names.Select(Find).FirstOrDefault(found => found is not null);
+        if (program is null) External.Missing("chromium is not installed");
+        return program!;
     }
 
     private static string? Find(string name) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)

@@ -19,7 +19,8 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
             await SqlServerTable.ColumnsAsync(db, connection, RunObjects.Of(map.Name, db.Options).Rows, cancellation).ConfigureAwait(false);
         bool hasFiles = SqlServerTarget<TRow>.FileColumnOf(map, new SqlServerTable(columns, [], 0), db.Options) is not null;
         string[] series = [.. key.TakeWhile(name => name != time).Select(SqlServerText.Quote)];
-        string rows = $"SELECT TOP ({IDeliveries.MostRows}) {at}, {(hasFiles ? SqlServerText.Quote(db.Options.FileColumn) : "NULL")} FROM {table} "
+        string file = hasFiles ? SqlServerText.Quote(db.Options.FileColumn) : "NULL";
+        string rows = $"SELECT TOP ({IDeliveries.MostRows}) {at}, {file} FROM {table} "
             + $"WHERE {string.Join(" AND ", series.Select((column, i) => $"{column} = @k{i}"))} ORDER BY {at} DESC";
         string[] values = [.. series.Select(_ => "")];
         while (await NextAsync(table, series, values, 0).ConfigureAwait(false))
@@ -51,7 +52,8 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
     {
         string same = string.Concat(series.Take(level).Select((column, i) => $"{column} = @k{i} AND "));
         List<string> found = await db.QueryAsync(
-            connection, null, $"SELECT TOP (1) {series[level]} FROM {table} WHERE {same}{series[level]} > @k{level} ORDER BY {series[level]}",
+            connection, null,
+            $"SELECT TOP (1) {series[level]} FROM {table} WHERE {same}{series[level]} > @k{level} ORDER BY {series[level]}",
             row => row.GetString(0), cancellation, Parameters(values, level + 1)).ConfigureAwait(false);
         if (found.Count > 0) values[level] = found[0];
         return found.Count > 0;

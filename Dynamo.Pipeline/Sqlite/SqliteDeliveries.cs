@@ -4,8 +4,8 @@ using Dynamo.Pipeline.Ledger;
 namespace Dynamo.Pipeline.Sqlite;
 
 /// <summary>
-/// Goes along the primary key from one logger to the next, in each from one series to the next, and in each series back from its newest row.
-/// On a connection of its own; used by one thread.
+/// Goes along the primary key from one logger to the next, in each from one series to the next, and in each series back from its newest
+/// row. On a connection of its own; used by one thread.
 /// </summary>
 internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
 {
@@ -20,7 +20,8 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
             "SELECT count(*) FROM pragma_table_info(?) WHERE lower(name) = lower(?)", map.Name, options.FileColumn) > 0;
         string file = hasFiles ? SqliteSchema.Quote(options.FileColumn) : "NULL";
         SqliteStatement[] next = [.. series.Select((column, level) => db.Prepare(
-            $"SELECT min({column}) FROM {table} WHERE {string.Concat(series.Take(level).Select(above => $"{above} = ? AND "))}{column} > ?"))];
+            $"SELECT min({column}) FROM {table} "
+            + $"WHERE {string.Concat(series.Take(level).Select(above => $"{above} = ? AND "))}{column} > ?"))];
         using SqliteStatement rows = db.Prepare(
             $"SELECT {at}, {file} FROM {table} WHERE {string.Join(" AND ", series.Select(column => $"{column} = ?"))} ORDER BY {at} DESC");
         try

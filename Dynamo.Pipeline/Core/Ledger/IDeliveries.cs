@@ -5,8 +5,8 @@ internal interface IDeliveries
 {
     /// <summary>
     /// The newest times of the last deliveries of each value of the key's first column, the logger. A delivery is a file; where rows do not
-    /// know theirs, each row counts as one. Of several series of a logger, that with the newest time is told. The cost grows with the number
-    /// of series, not of rows: at most <see cref="MostRows"/> rows of each are read.
+    /// know theirs, each row counts as one. Of several series of a logger, that with the newest time is told. The cost grows with the
+    /// number of series, not of rows: at most <see cref="MostRows"/> rows of each are read.
     /// </summary>
     /// <param name="map">The row table. Its key begins with a text and has a time.</param>
     /// <param name="most">How many deliveries of each.</param>
