@@ -110,12 +110,13 @@ internal sealed record PrunedAll(Pruned Archive, PrunedLedger Ledger, string? No
 }
 
 /// <summary>
-/// Removes old records and files beside a watch, an hour after its start and then every hour. An error is a line in the log, and the next
+/// Removes old records and files beside a watch, five minutes after its start, so that one that is started again and again prunes too, and
+/// then every hour. An error is a line in the log, and the next
 /// round tries again. Disposing it waits for a round only shortly: what a round was doing is rolled back or stays done.
 /// </summary>
 internal sealed class HourlyPruning : IAsyncDisposable
 {
-    private static readonly TimeSpan s_hour = TimeSpan.FromHours(1), s_longestEnd = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_first = TimeSpan.FromMinutes(5), s_hour = TimeSpan.FromHours(1), s_longestEnd = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _rounds;
@@ -142,9 +143,9 @@ internal sealed class HourlyPruning : IAsyncDisposable
     {
         try
         {
-            while (true)
+            for (TimeSpan pause = s_first; ; pause = s_hour)
             {
-                await Task.Delay(s_hour, time, _stop.Token);
+                await Task.Delay(pause, time, _stop.Token);
                 string? line = await RoundAsync(source, round, time.GetUtcNow().UtcDateTime);
                 if (line is not null) await log.WriteLineAsync(line);
             }
