@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Tests;
 
 /// <summary>One way in which calls fail, as <c>faults.c</c> reads it.</summary>
 /// <param name="Call">The kind of call, such as <c>read</c>.</param>
-/// <param name="Place">What it is about, such as <c>inbox</c>, or <c>any</c>.</param>
+/// <param name="Place">What it is about, such as <c>inbox</c>, one path, such as <c>inbox/L01.csv</c>, or <c>any</c>.</param>
 /// <param name="Nth">The first of these calls that fails.</param>
 /// <param name="Times">How many fail from there on.</param>
 /// <param name="What">A number of errno.h, the same after <c>late</c>, <c>short</c> or <c>die</c>.</param>
@@ -12,20 +12,26 @@ internal sealed record Fault(string Call, string Place, int Nth, int Times, stri
 {
     public const int ForEver = 1_000_000;
 
-    private const int NoEntry = 2, Interrupted = 4, Io = 5, TryAgain = 11, NoMemory = 12, Denied = 13, Busy = 16, OtherDisk = 18,
+    /// <summary>EACCES.</summary>
+    public const int Denied = 13;
+
+    private const int NoEntry = 2, Interrupted = 4, Io = 5, TryAgain = 11, NoMemory = 12, Busy = 16, OtherDisk = 18,
         Invalid = 22, ManyInSystem = 23, Many = 24, Full = 28, ReadOnly = 30, Broken = 32, NoLocks = 37, Reset = 104, TimedOut = 110,
         Stale = 116, Quota = 122;
 
+    /// <summary>Stands for the path of one of the files.</summary>
+    private const string OneFile = "inbox/*";
+
     /// <summary>
     /// What a kernel or a network share may answer to which call, and how many such calls an import of some twenty files makes, about.
-    /// EACCES is missing where a file is opened or read: that is about the file, which is then bad. EAGAIN is missing for pipes and
-    /// sockets, which are waited for; a system that says so and never calls back does not exist.
+    /// EAGAIN is missing for pipes and sockets, which are waited for; a system that says so and never calls back does not exist.
     /// </summary>
     private static readonly (string Call, string Place, int Most, int[] Errors)[] s_calls =
     [
         ("list", "inbox", 25, [Io, Stale, Many, NoMemory]),
-        ("open", "inbox", 40, [Io, Stale, Many, ManyInSystem, Interrupted, NoMemory, NoEntry, Busy]),
-        ("read", "inbox", 30, [Io, Stale, Interrupted, TryAgain]),
+        ("open", "inbox", 40, [Io, Stale, Many, ManyInSystem, Interrupted, NoMemory, NoEntry, Busy, Denied]),
+        ("open", OneFile, 1, [Denied]),
+        ("read", "inbox", 30, [Io, Stale, Interrupted, TryAgain, Denied]),
         ("stat", "inbox", 80, [Io, Stale, Interrupted, Denied, NoEntry]),
         ("rename", "inbox", 50, [Io, Stale, Denied, Full, Busy, ReadOnly, NoEntry, OtherDisk, Invalid, Quota]),
         ("unlink", "inbox", 25, [Io, Stale, Denied, Busy, ReadOnly, NoEntry]),
@@ -77,8 +83,9 @@ internal sealed record Fault(string Call, string Place, int Nth, int Times, stri
     private static readonly (string Call, string Place, int Most, int[] Errors)[] s_serverCalls =
     [
         ("list", "inbox", 25, [Io, Stale]),
-        ("open", "inbox", 30, [Io, Stale, Many, NoEntry]),
-        ("read", "inbox", 30, [Io, Stale, Interrupted]),
+        ("open", "inbox", 30, [Io, Stale, Many, NoEntry, Denied]),
+        ("open", OneFile, 1, [Denied]),
+        ("read", "inbox", 30, [Io, Stale, Interrupted, Denied]),
         ("stat", "inbox", 80, [Io, Stale, NoEntry]),
         ("rename", "inbox", 50, [Io, Stale, Denied, Full, NoEntry]),
         ("link", "inbox", 50, [Io, Stale, Denied, Full, NoEntry]),
@@ -103,6 +110,12 @@ internal sealed record Fault(string Call, string Place, int Nth, int Times, stri
         ("send", "socket", 100, [Reset, Broken]),
         ("connect", "socket", 1, [Reset, TimedOut, Many]),
     ];
+
+    /// <summary>Whether the right to open or read a file is missing.</summary>
+    public bool IsDenial => Call is "open" or "read" && What == $"{Denied}";
+
+    /// <summary>Whether the right to open files is missing from the first one to the last.</summary>
+    public bool IsDenialOfAll => IsDenial && this is { Call: "open", Place: "inbox", Nth: 1, Times: ForEver };
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Call} {Place} {Nth} {Times} {What}");
 
@@ -133,6 +146,8 @@ internal sealed record Fault(string Call, string Place, int Nth, int Times, stri
         (string call, string place, int most, int[] errors) = calls[random.Next(calls.Length)];
         int nth = 1 + (int)(Math.Pow(random.NextDouble(), 1.5) * most);
         int error = errors[random.Next(errors.Length)];
+        // A file without permission keeps being one.
+        if (place == OneFile) return new Fault(call, FaultInbox.PathOf(random.Next(5)), nth, ForEver, $"{error}");
         bool isChange = call is "rename" or "link" or "unlink" or "mkdir" or "create" or "truncate";
         bool isTransfer = call is "read" or "write" or "send" or "receive";
         string what = random.Next(10) switch

@@ -25,6 +25,11 @@ internal sealed class FaultInbox(Random random, string folder, string after)
 
     public string Database { get; } = System.IO.Path.Combine(folder, "readings.db");
 
+    /// <summary>The path of a file below the folder of the scenario.</summary>
+    public static string PathOf(int number) => "inbox/" + NameOf(number);
+
+    private static string NameOf(int number) => string.Create(CultureInfo.InvariantCulture, $"L{number:00}.csv");
+
     /// <summary>Delivers the first part, which a run without a fault may import.</summary>
     public void DeliverSome()
     {
@@ -51,7 +56,7 @@ internal sealed class FaultInbox(Random random, string folder, string after)
 
     private void Deliver(int number, int version)
     {
-        string name = string.Create(CultureInfo.InvariantCulture, $"L{number:00}.csv");
+        string name = NameOf(number);
         var text = new StringBuilder(Header);
         var rows = new List<(string, string, double)>();
         int count = number == _streamed ? 120 : random.Next(1, 6);
@@ -81,15 +86,18 @@ internal sealed class FaultInbox(Random random, string folder, string after)
         File.Move(hidden, System.IO.Path.Combine(Path, name), overwrite: true);
     }
 
-    /// <summary>What holds at any instant. Returns how many files the ledger has as loaded.</summary>
-    public int CheckNow(List<string> wrong)
+    /// <summary>What the folders and the database have at one instant.</summary>
+    /// <param name="Loaded">How many files the ledger has as loaded.</param>
+    /// <param name="HasBad">Whether it has the bad file as quarantined.</param>
+    /// <param name="Condemned">The good files that are in quarantine, by name.</param>
+    public sealed record State(int Loaded, bool HasBad, HashSet<string> Condemned);
+
+    /// <summary>Adds what must never be.</summary>
+    public State CheckNow(List<string> wrong)
     {
-        HashSet<string> good = [.. _good.Select(version => version.Text)];
+        ILookup<string, string> good = _good.ToLookup(version => version.Text, version => version.Name);
         string quarantine = System.IO.Path.Combine(Path, "quarantine");
-        foreach (string file in Files(quarantine))
-        {
-            if (good.Contains(File.ReadAllText(file))) wrong.Add($"condemned: {System.IO.Path.GetFileName(file)}");
-        }
+        HashSet<string> condemned = [.. Files(quarantine).SelectMany(file => good[File.ReadAllText(file)])];
         using var copy = new ScratchFolder();
         IEnumerable<string> files = Directory.EnumerateFiles(folder, "readings.db*");
         foreach (string file in files.Where(file => !file.EndsWith("-shm", StringComparison.Ordinal)))
@@ -108,7 +116,10 @@ internal sealed class FaultInbox(Random random, string folder, string after)
             if (after != "delete" || !ledger.Any(entry => entry.Is(version.Name, version.Modified)))
                 wrong.Add($"gone: {version.Name} of {version.Modified:HH:mm}");
         }
-        return ledger.Count(entry => entry.Outcome == "loaded");
+        List<Entry> quarantined = ledger.FindAll(entry => entry.Outcome == "quarantined");
+        condemned.UnionWith(_good.Where(version => quarantined.Exists(entry => entry.Is(version.Name, version.Modified)))
+            .Select(version => version.Name));
+        return new State(ledger.Count(entry => entry.Outcome == "loaded"), quarantined.Exists(entry => entry.Path == BadName), condemned);
     }
 
     /// <summary>What holds when <c>retry</c> says that it brought the bad file back.</summary>

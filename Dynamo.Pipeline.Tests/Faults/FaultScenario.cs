@@ -86,13 +86,14 @@ internal sealed class FaultScenario
         if (_wasRunBefore) await CleanRunAsync("run", token);
         _inbox.DeliverAll(_wasRunBefore);
         if (_command == "retry") await CleanRunAsync("run", token);
-        int before = _inbox.CheckNow(_wrong);
+        FaultInbox.State before = _inbox.CheckNow(_wrong);
+        if (before.Condemned.Count > 0) _wrong.Add($"condemned without a fault: {string.Join(", ", before.Condemned)}");
         if (_wrong.Count > 0) return _wrong;
 
-        await FaultyRunAsync(before, token);
+        bool hasRefused = await FaultyRunAsync(before, token);
         if (_wrong.Count > 0) return Told();
 
-        if (_command == "retry") await CleanRunAsync("retry", token);
+        if (hasRefused || _command == "retry") await CleanRunAsync("retry", token);
         // A file that an interrupted run had set aside waits for another of its name.
         if (await CleanRunAsync("run", token) is { } json && Number(json, "files", "deferred") > 0) await CleanRunAsync("run", token);
         _inbox.CheckComplete(_wrong);
@@ -101,7 +102,8 @@ internal sealed class FaultScenario
         return Told();
     }
 
-    private async Task FaultyRunAsync(int before, CancellationToken token)
+    /// <summary>Returns whether files are in quarantine that may not be read.</summary>
+    private async Task<bool> FaultyRunAsync(FaultInbox.State before, CancellationToken token)
     {
         Write(Plan, _faults);
         if (_place.ServerPlan is { } server) Write(server, _serverFaults);
@@ -113,16 +115,49 @@ internal sealed class FaultScenario
         };
         DynamoResult? result = await StartAsync(_command, environment, "with the fault", token);
         if (_place.ServerPlan is { } plan) File.Delete(plan);
-        if (result is null) return;
+        if (result is null) return false;
         _run = result;
-        int loaded = _inbox.CheckNow(_wrong) - before;
+        FaultInbox.State now = _inbox.CheckNow(_wrong);
+        int loaded = now.Loaded - before.Loaded;
+        CheckRefused(result, now, hasGiven: loaded > 0 || (now.HasBad && !before.HasBad));
         bool isHeld = result.ExitCode == 5 && _faults.Exists(fault => fault is { Call: "lock" or "create" or "open" });
         if (result.ExitCode == Killed ? !IsDeadly : result.ExitCode is not (0 or 1 or 3 or 4) && !isHeld)
             _wrong.Add($"exit code {result.ExitCode}");
         if (result.StandardError.Contains("   at ", StringComparison.Ordinal)) _wrong.Add("a stack trace");
         if (result.ExitCode is 0 or 1 && _command == "run") CheckReport(result, loaded);
         if (result.ExitCode == 0 && _command == "retry") _inbox.CheckReturned(_wrong);
+        return now.Condemned.Count > 0;
     }
+
+    /// <summary>
+    /// A good file is in quarantine only if the right to read it was missing, each time it was tried, while others could be read. That
+    /// the right is missing at one file, and at no other, is told: it is there, with exit code 1. If it is missing everywhere, the source
+    /// has failed.
+    /// </summary>
+    private void CheckRefused(DynamoResult result, FaultInbox.State now, bool hasGiven)
+    {
+        Dictionary<string, int> denials = Denials();
+        foreach (string name in now.Condemned.Where(name => denials.GetValueOrDefault(name) < 2)) _wrong.Add($"condemned: {name}");
+        if (now.Condemned.Count > 0 && !hasGiven) hasGiven = result.ExitCode is 0 or 1 && Number(Json(result), "files", "alreadyLoaded") > 0;
+        if (now.Condemned.Count > 0 && !hasGiven) _wrong.Add($"{now.Condemned.Count} files condemned by a source that gave none");
+        if (_command != "run" || _faults.Concat(_serverFaults).ToArray() is not [{ IsDenial: true } only]) return;
+        if (only.IsDenialOfAll && result.ExitCode != 3) _wrong.Add("no file may be opened, and the source has not failed");
+        if (!only.Place.StartsWith("inbox/", StringComparison.Ordinal) || denials.Count == 0) return;
+        if (result.ExitCode != 1 || !now.Condemned.SetEquals(denials.Keys)) _wrong.Add("the file that may not be read is not in quarantine");
+    }
+
+    /// <summary>How often the right to open or read which file was missing.</summary>
+    private Dictionary<string, int> Denials()
+    {
+        string inbox = $" {_inbox.Path}{Path.DirectorySeparatorChar}";
+        return Logs().SelectMany(File.ReadLines)
+            .Where(line => line.StartsWith($"open inbox {Fault.Denied} ", StringComparison.Ordinal)
+                || line.StartsWith($"read inbox {Fault.Denied} ", StringComparison.Ordinal))
+            .Select(line => line.Split(inbox)).Where(parts => parts.Length == 2)
+            .CountBy(parts => parts[1]).ToDictionary();
+    }
+
+    private IEnumerable<string> Logs() => new[] { Plan + ".log", _place.ServerPlan + ".log" }.Where(File.Exists);
 
     /// <summary>What a run says that believes to have done its work.</summary>
     private void CheckReport(DynamoResult result, int loaded)
@@ -189,8 +224,7 @@ internal sealed class FaultScenario
     {
         if (_wrong.Count > 0 && _run is { } run)
         {
-            IEnumerable<string> logs = new[] { Plan + ".log", _place.ServerPlan + ".log" }.Where(File.Exists);
-            string met = string.Join(" | ", logs.SelectMany(log => File.ReadLines(log).Take(3)));
+            string met = string.Join(" | ", Logs().SelectMany(log => File.ReadLines(log).Take(3)));
             _wrong.Add($"the run with the fault ended with {run.ExitCode}: {run.StandardError.Trim()} (met: {met})");
         }
         return _wrong;

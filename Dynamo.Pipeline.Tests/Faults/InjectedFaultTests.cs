@@ -9,16 +9,16 @@ namespace Dynamo.Pipeline.Tests;
 /// <para>At any time, also right after the run with the fault:</para>
 /// <list type="bullet">
 /// <item>the table has all rows of the files that the ledger has as loaded, and no others;</item>
-/// <item>no good file is in quarantine, and none is gone that was not loaded;</item>
+/// <item>no good file is in quarantine, unless the right to read it was missing (EACCES) each time it was tried, and other files could be
+/// read; none is gone that was not loaded;</item>
 /// <item>the run ended within a minute, with 0 or 1 and a report that is true, with 3 or 4, or with 5 where its own lock was refused. A
 /// file that could not be read is deferred or read again; the disk that fails beyond that is a failed source (3), and whatever fails at
 /// the database a failed sink (4). Never 70, never a signal, never a stack trace. Only "die" may end it by SIGKILL.</item>
 /// </list>
-/// <para>After one run in which nothing fails, or a second one if the first deferred a file that had been set aside: all rows of all good
+/// <para>After one run in which nothing fails, with a <c>retry</c> before it for files that could not be read, or a second one if the first deferred a file that had been set aside: all rows of all good
 /// files are there once, the ledger has each file once, each file is kept, archived or deleted as set, the bad one is in quarantine with
 /// its reason, nothing is left over but hidden files that were being written when the process was killed, and a further run loads
 /// nothing.</para>
-/// <para>EACCES for opening or reading a file is not among the faults: it is a fact about the file, which goes into quarantine.</para>
 /// </summary>
 [TestFixture, Platform("Linux"), Order(1)]
 internal sealed class InjectedFaultTests
@@ -59,6 +59,15 @@ internal sealed class InjectedFaultTests
         using var own = new ScratchFolder();
         (string text, _) = await OneAsync(Folder(own.Path), seed: 596, scenario, token);
         Assert.That(text, Is.Empty);
+    }
+
+    [TestCase("run, archive: open inbox/L01.csv 1 1000000 13"), TestCase("run, archive: open inbox 1 1000000 13"), CancelAfter(300_000)]
+    public async Task One_file_without_permission_is_bad_and_a_source_without_it_has_failed(string scenario, CancellationToken token)
+    {
+        using var own = new ScratchFolder();
+        (string text, bool wasMet) = await OneAsync(Folder(own.Path), seed: 1, scenario, token);
+        Assert.That(text, Is.Empty);
+        Assert.That(wasMet);
     }
 
     private FaultPlace Folder(string folder) => new(_library, inbox => ["--source", inbox]);

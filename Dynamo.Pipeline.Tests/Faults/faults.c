@@ -5,10 +5,11 @@
        CALL PLACE NTH TIMES WHAT            up to MOST_RULES of them
        trace                                writes down every call, and not only those that failed
 
-   CALL is a kind of call, such as read; PLACE is what place_of returns, or "any"; the NTH such call fails, and TIMES - 1 after it. WHAT is
-   a number of errno.h; "late" and such a number, for a call that is carried out and fails all the same, as on a network share whose answer
-   was lost; "short", for half of what was asked for; or "die", for a process that ends at this call, as by SIGKILL. Calls are counted by
-   all processes of a plan together, in PLAN.count; what failed is written to PLAN.log. The processes that this one starts are not harmed. */
+   CALL is a kind of call, such as read; PLACE is what place_of returns, a path below root, such as inbox/a.csv, or "any"; the NTH such
+   call fails, and TIMES - 1 after it. WHAT is a number of errno.h; "late" and such a number, for a call that is carried out and fails all
+   the same, as on a network share whose answer was lost; "short", for half of what was asked for; or "die", for a process that ends at this
+   call, as by SIGKILL. Calls are counted by all processes of a plan together, in PLAN.count; what failed is written to PLAN.log. The
+   processes that this one starts are not harmed. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -152,6 +153,12 @@ static const char *path_at(int folder, const char *name, char *path)
     return path;
 }
 
+/* Whether a path is the one that a place names. */
+static bool is_path(const char *place, const char *path)
+{
+    return strchr(place, '/') && begins(path, root) && path[root_length] == '/' && strcmp(path + root_length + 1, place) == 0;
+}
+
 enum what { NOTHING, FAILS, LATE, SHORT };
 
 static __thread bool replaces_nothing;
@@ -178,7 +185,7 @@ static enum what decide(const char *call, const char *path, const char *other, i
             const struct rule *rule = &rules[i];
             if (strcmp(rule->call, call) != 0) continue;
             if (!may_be(rule, place, second)) continue;
-            bool is_any = strcmp(rule->place, "any") == 0;
+            bool is_any = strcmp(rule->place, "any") == 0 || is_path(rule->place, path) || (other && is_path(rule->place, other));
             if (!is_any && !(place && strcmp(rule->place, place) == 0) && !(second && strcmp(rule->place, second) == 0)) continue;
             unsigned now = __sync_add_and_fetch(&counts[i], 1);
             if (now < rule->nth || now - rule->nth >= rule->times) continue;
