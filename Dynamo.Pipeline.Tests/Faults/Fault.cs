@@ -114,8 +114,8 @@ internal sealed record Fault(string Call, string Place, int Nth, int Times, stri
     /// <summary>Whether the right to open or read a file is missing.</summary>
     public bool IsDenial => Call is "open" or "read" && What == $"{Denied}";
 
-    /// <summary>Whether the right to open files is missing from the first one to the last.</summary>
-    public bool IsDenialOfAll => IsDenial && this is { Call: "open", Place: "inbox", Nth: 1, Times: ForEver };
+    /// <summary>Whether it is missing from the first file to the last.</summary>
+    public bool IsDenialOfAll => IsDenial && this is { Place: "inbox", Nth: 1, Times: ForEver };
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Call} {Place} {Nth} {Times} {What}");
 

@@ -61,7 +61,9 @@ internal sealed class InjectedFaultTests
         Assert.That(text, Is.Empty);
     }
 
-    [TestCase("run, archive: open inbox/L01.csv 1 1000000 13"), TestCase("run, archive: open inbox 1 1000000 13"), CancelAfter(300_000)]
+    [Soak]
+    [TestCase("run, archive: open inbox/L01.csv 1 1000000 13"), TestCase("run, archive: read inbox/L04.csv 1 1000000 13")]
+    [TestCase("run, archive: open inbox 1 1000000 13"), TestCase("run, archive: read inbox 1 1000000 13"), CancelAfter(300_000)]
     public async Task One_file_without_permission_is_bad_and_a_source_without_it_has_failed(string scenario, CancellationToken token)
     {
         using var own = new ScratchFolder();

@@ -105,7 +105,9 @@ internal struct ContentHash
 }
 
 /// <summary>Passes a stream on and takes the hash of what is read, from its first byte to its last. Not thread-safe.</summary>
-internal sealed class HashedStream(Stream content) : ForwardStream
+/// <param name="content">The stream.</param>
+/// <param name="began">Called when a first part was read: a stream that was opened need not be one that can be read.</param>
+internal sealed class HashedStream(Stream content, Action? began = null) : ForwardStream
 {
     private ContentHash _hash = new();
     private bool _ended;
@@ -129,6 +131,8 @@ internal sealed class HashedStream(Stream content) : ForwardStream
 
     private void Take(ReadOnlySpan<byte> buffer, int read)
     {
+        began?.Invoke();
+        began = null;
         if (read > 0) _hash.Append(buffer[..read]);
         else if (buffer.Length > 0) _ended = true;
     }

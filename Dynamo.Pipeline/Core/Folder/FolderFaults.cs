@@ -35,15 +35,19 @@ internal static class FolderFaults
             case FileNotFoundException or DirectoryNotFoundException:
                 return Listing(place.Root, new DirectoryNotFoundException());
             case UnauthorizedAccessException:
-                return UnreadableFileException.NoPermission("Let the user who runs the import read the file, then retry it", error);
+                return Denied(error);
             default:
                 return Unreadable($"The file {file.Path} in {place.Root} cannot be read", error);
         }
     }
 
-    /// <summary>Why a file that was opened cannot be read to its end.</summary>
-    public static Exception ReadingOn(SourceFile file, IOException error) =>
-        Unreadable($"The file {file.Path} cannot be read to its end", error);
+    /// <summary>Why a file that was opened cannot be read to its end. A network share may look at the rights only then.</summary>
+    public static Exception ReadingOn(SourceFile file, Exception error) => error is UnauthorizedAccessException
+        ? Denied(error)
+        : Unreadable($"The file {file.Path} cannot be read to its end", error);
+
+    private static UnreadableFileException Denied(Exception error) =>
+        UnreadableFileException.NoPermission("Let the user who runs the import read the file, then retry it", error);
 
     public static SourceException Completing(string what, string path, Exception error) => error is UnauthorizedAccessException
         ? new SourceException(

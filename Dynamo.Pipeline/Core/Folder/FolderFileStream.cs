@@ -27,7 +27,7 @@ internal sealed class FolderFileStream(SafeFileHandle handle, SourceFile listed,
         {
             return Count(_file.Read(buffer), buffer.Length);
         }
-        catch (IOException error)
+        catch (Exception error) when (FolderFaults.IsDisk(error))
         {
             throw FolderFaults.ReadingOn(listed, error);
         }
@@ -39,7 +39,7 @@ internal sealed class FolderFileStream(SafeFileHandle handle, SourceFile listed,
         {
             return Count(await _file.ReadAsync(buffer, cancellationToken).ConfigureAwait(false), buffer.Length);
         }
-        catch (IOException error)
+        catch (Exception error) when (FolderFaults.IsDisk(error))
         {
             throw FolderFaults.ReadingOn(listed, error);
         }

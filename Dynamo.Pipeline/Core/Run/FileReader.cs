@@ -119,10 +119,14 @@ internal sealed class FileReader<TRow>(
         {
             using FileContent content = await opening.ConfigureAwait(false);
             isOpen = true;
-            run.Unreadable.Gave();
             // A source may stream what it was asked for as a whole. Then nobody knows the hash, and the file is told by its key alone.
-            if (!content.IsStreamed) hash = ContentHash.Of(content.Bytes.Span);
-            using IRowReader<TRow> reader = format.Open(file, content);
+            if (!content.IsStreamed)
+            {
+                run.Unreadable.Gave();
+                hash = ContentHash.Of(content.Bytes.Span);
+            }
+            using FileContent given = content.Stream is { } stream ? new(new HashedStream(stream, run.Unreadable.Gave)) : content;
+            using IRowReader<TRow> reader = format.Open(file, given);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && rows.Rejects.Count <= _options.MaxBadRows) { }
         }
@@ -177,7 +181,7 @@ internal sealed class FileReader<TRow>(
         SourceFile file = to.File;
         to.ContentHash = null;
         using FileContent opened = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
-        var hashed = new HashedStream(opened.AsStream());
+        var hashed = new HashedStream(opened.AsStream(), run.Unreadable.Gave);
         using var content = new FileContent(hashed);
         using IRowReader<TRow> reader = format.Open(file, content);
         var rows = new RowBatch<TRow>(Portion);
@@ -197,9 +201,7 @@ internal sealed class FileReader<TRow>(
     {
         try
         {
-            FileContent content = await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
-            run.Unreadable.Gave();
-            return content;
+            return await source.OpenAsync(file, wholeUpTo: 0, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception error) when (Faults.IsForeign(error))
         {

@@ -58,8 +58,8 @@ internal sealed class KnownFiles(PipelineRun run)
         try
         {
             using FileContent content = await source.OpenAsync(file, WholeUpTo, run.Aborting).ConfigureAwait(false);
-            run.Unreadable.Gave();
             bool isNew = await HashAsync(content).ConfigureAwait(false) != entry.ContentHash;
+            run.Unreadable.Gave();
             if (isNew) _new[file] = true;
             return isNew;
         }
