@@ -90,7 +90,8 @@ internal sealed class FaultInbox(Random random, string folder, string after)
     /// <param name="Loaded">How many files the ledger has as loaded.</param>
     /// <param name="HasBad">Whether it has the bad file as quarantined.</param>
     /// <param name="Condemned">The good files that are in quarantine, by name.</param>
-    public sealed record State(int Loaded, bool HasBad, HashSet<string> Condemned);
+    /// <param name="Known">The newest of the good files that the ledger has as loaded, by name.</param>
+    public sealed record State(int Loaded, bool HasBad, HashSet<string> Condemned, HashSet<string> Known);
 
     /// <summary>Adds what must never be.</summary>
     public State CheckNow(List<string> wrong)
@@ -119,7 +120,11 @@ internal sealed class FaultInbox(Random random, string folder, string after)
         List<Entry> quarantined = ledger.FindAll(entry => entry.Outcome == "quarantined");
         condemned.UnionWith(_good.Where(version => quarantined.Exists(entry => entry.Is(version.Name, version.Modified)))
             .Select(version => version.Name));
-        return new State(ledger.Count(entry => entry.Outcome == "loaded"), quarantined.Exists(entry => entry.Path == BadName), condemned);
+        IEnumerable<Version> known = Latest().Where(
+            version => ledger.Exists(entry => entry.Outcome == "loaded" && entry.Is(version.Name, version.Modified)));
+        return new State(
+            ledger.Count(entry => entry.Outcome == "loaded"), quarantined.Exists(entry => entry.Path == BadName), condemned,
+            [.. known.Select(version => version.Name)]);
     }
 
     /// <summary>What holds when <c>retry</c> says that it brought the bad file back.</summary>

@@ -205,13 +205,22 @@ static enum what decide(const char *call, const char *path, const char *other, i
     return what;
 }
 
+/* Whether a pipe is a standard stream: a runtime writes through copies of them. */
+static bool is_standard(const char *pipe)
+{
+    char path[PATH_MAX];
+    for (int file = 0; file <= STDERR_FILENO; file++)
+        if (strcmp(path_of(file, path), pipe) == 0) return true;
+    return false;
+}
+
 /* The standard streams of dynamo are those of whoever started it. Its runtime tells itself single numbers through pipes. */
 static enum what decide_file(const char *call, int file, size_t size, int *error)
 {
     char path[PATH_MAX];
     if (file < 0 || (!rule_count && !traces) || (is_dynamo && file <= STDERR_FILENO)) return NOTHING;
     path_of(file, path);
-    if (begins(path, "pipe:") && (size < 9 || !is_dynamo)) return NOTHING;
+    if (begins(path, "pipe:") && (size < 9 || !is_dynamo || is_standard(path))) return NOTHING;
     if (begins(path, "socket:") && !is_dynamo) return NOTHING;
     return decide(call, path, NULL, error);
 }

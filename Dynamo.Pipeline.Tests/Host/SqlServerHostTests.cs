@@ -76,12 +76,12 @@ internal sealed class SqlServerHostTests
         await _folder.RunAsync(database.Variables, token, "run", "--source", "inbox", "--sink", "sqlserver");
         string rejects = $"[dbo].[{database.Options.RejectTable}]", overlaps = $"[dbo].[{database.Options.OverlapTable}]";
 
-        database.Endpoint!.Store.Denied[$"INSERT {rejects}"] = database.Endpoint.Store.Denied[$"INSERT {overlaps}"] = true;
+        database.Endpoint!.Store.Rights.Denied[$"INSERT {rejects}"] = database.Endpoint.Store.Rights.Denied[$"INSERT {overlaps}"] = true;
         DynamoResult denied = await _folder.RunAsync(database.Variables, token, check);
-        database.Endpoint.Store.Denied.Clear();
+        database.Endpoint.Store.Rights.Denied.Clear();
         database.Execute($"DROP TABLE {database.Options.RejectTable}");
         DynamoResult creates = await _folder.RunAsync(database.Variables, token, check);
-        database.Endpoint.Store.Denied["CREATE TABLE test"] = true;
+        database.Endpoint.Store.Rights.Denied["CREATE TABLE test"] = true;
         DynamoResult cannot = await _folder.RunAsync(database.Variables, token, check);
 
         Assert.Multiple(() =>

@@ -333,7 +333,7 @@ internal sealed class SftpConnection : ISftpSession
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
         {
-            // The reader sees the end of the transport and knows better why; if it sees nothing, the deadline does.
+            Broke(e);
         }
         finally
         {
@@ -382,7 +382,7 @@ internal sealed class SftpConnection : ISftpSession
         }
         catch (Exception e)
         {
-            End(_transport.Explain() ?? new SftpConnectionException($"the SFTP session broke: {e.Message}", mayRecover: true, e));
+            Broke(e);
         }
         finally
         {
@@ -495,6 +495,10 @@ internal sealed class SftpConnection : ISftpSession
             if ((int)(id - oldest) < 0) oldest = id;
         return oldest;
     }
+
+    /// <summary>The transport failed. Its own words, if it has some, know better why, whichever thread has noticed it.</summary>
+    private void Broke(Exception error) =>
+        End(_transport.Explain() ?? new SftpConnectionException($"the SFTP session broke: {error.Message}", mayRecover: true, error));
 
     private void End(Exception cause)
     {

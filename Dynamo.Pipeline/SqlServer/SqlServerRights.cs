@@ -18,10 +18,10 @@ internal static class SqlServerRights
         return
         [
             .. rows.Select(right => (objects.Rows, right)),
-            (objects.Ledger, "SELECT"), (objects.Ledger, "INSERT"),
+            (objects.Ledger, "SELECT"), (objects.Ledger, "INSERT"), (objects.Ledger, "DELETE"),
             (objects.Rejects, "SELECT"), (objects.Rejects, "INSERT"),
             (objects.Runs, "SELECT"), (objects.Runs, "INSERT"), (objects.Runs, "UPDATE"),
-            .. options.Procedure is null ? [(objects.Overlaps, "SELECT"), (objects.Overlaps, "INSERT")] : Array.Empty<(string, string)>(),
+            .. options is { Procedure: null, Append: false } ? [(objects.Overlaps, "SELECT"), (objects.Overlaps, "INSERT")] : Array.Empty<(string, string)>(),
             (objects.Versions, "SELECT"), (objects.Versions, "UPDATE"),
         ];
     }

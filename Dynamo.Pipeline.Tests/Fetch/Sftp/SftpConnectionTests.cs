@@ -95,6 +95,20 @@ public sealed class SftpConnectionTests
     }
 
     [Test]
+    public async Task A_transport_that_takes_no_more_requests_ends_the_session_at_once(CancellationToken cancellationToken)
+    {
+        var clock = new WatchedTime(DateTimeOffset.UnixEpoch);
+        var transport = new DeafTransport();
+        await using SftpConnection connection = await SftpConnection.StartAsync(transport, Timing, clock, cancellationToken)
+            .WaitAsync(cancellationToken);
+        transport.IsDeaf = true;
+
+        var error = Assert.ThrowsAsync<SftpConnectionException>(() => connection.LstatAsync("a"u8.ToArray()).WaitAsync(cancellationToken));
+
+        Assert.That(error!.MayRecover);
+    }
+
+    [Test]
     public async Task Answers_may_come_in_any_order(CancellationToken cancellationToken)
     {
         await using SftpConnection connection = await StartAsync(server =>
@@ -185,5 +199,30 @@ public sealed class SftpConnectionTests
             cancellationToken);
         return (await Task.WhenAny(starting).WaitAsync(cancellationToken)).Exception?.InnerException as SftpConnectionException
             ?? throw new AssertionException("it started");
+    }
+
+    /// <summary>A server that is silent and stays, and a pipe to it that breaks.</summary>
+    private sealed class DeafTransport : SftpTransport
+    {
+        private readonly ScriptedTransport _inner = new(server =>
+        {
+            server.Greet();
+            while (true) server.Read();
+        });
+        private readonly MemoryStream _broken = new();
+
+        public DeafTransport() => _broken.Dispose();
+
+        public bool IsDeaf { get; set; }
+
+        public override Stream Input => _inner.Input;
+
+        public override Stream Output => IsDeaf ? _broken : _inner.Output;
+
+        public override void Abort() => _inner.Abort();
+
+        public override SftpConnectionException? Explain() => null;
+
+        public override void Dispose() => _inner.Dispose();
     }
 }

@@ -23,6 +23,7 @@ internal sealed partial class SqlSession
         tokens = SqlTokenizer.Cut(tokens[tokens.FindIndex(t => t.Is("OBJECT_ID")) + 2].Value);
         int at = 0;
         string table = SqlNames.Read(tokens, ref at);
+        if (!SqlNames.IsTemporary(table) && _shared.Rights.Refuse("SELECT", table) is { } refused) throw refused;
         output.Columns([new TdsColumn("", TdsType.Int, Nullable: false)]);
         output.Row([(long)TransactionDepth]);
         output.StatementDone(SqlCommandKind.Select, 1);
@@ -66,7 +67,9 @@ internal sealed partial class SqlSession
     private void PrepareBulk(List<SqlToken> tokens, Scope scope)
     {
         int at = 2;
-        Described(SqlNames.Read(tokens, ref at));
+        string table = SqlNames.Read(tokens, ref at);
+        if (!SqlNames.IsTemporary(table) && _shared.Rights.Refuse("INSERT", table) is { } refused) throw refused;
+        Described(table);
         _bulk = tokens;
         Done(scope);
     }

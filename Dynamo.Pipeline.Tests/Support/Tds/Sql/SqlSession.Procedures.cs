@@ -94,11 +94,20 @@ internal sealed partial class SqlSession
     {
         if (!_shared.Procedures.TryGetValue(name, out SqlProcedure? procedure))
             throw new ServerError(2812, $"Could not find stored procedure '{name}'.", 16, 62);
+        if (_shared.Rights.Refuse("EXECUTE", name) is { } refused) throw refused;
         var variables = new Dictionary<string, SqlVariable>(StringComparer.OrdinalIgnoreCase);
         foreach ((string parameter, TdsType type) in procedure.Parameters) variables[parameter] = new SqlVariable(type);
         for (int i = 0; i < arguments.Count; i++)
             variables[arguments[i].Name.Length > 0 ? arguments[i].Name : procedure.Parameters[i].Name].Value = arguments[i].Value;
-        Run(SqlScript.Parse(procedure.Body), new Scope(variables, scope.Output) { Catching = scope.Catching });
+        try
+        {
+            _store.ActsForOwner = true;
+            Run(SqlScript.Parse(procedure.Body), new Scope(variables, scope.Output) { Catching = scope.Catching });
+        }
+        finally
+        {
+            _store.ActsForOwner = false;
+        }
         foreach (SqlArgument argument in arguments.Where(a => a.Output && a.Name.Length > 0))
             argument.Result = variables[argument.Name].Value;
         return 0;

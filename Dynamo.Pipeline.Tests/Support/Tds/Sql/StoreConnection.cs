@@ -19,22 +19,24 @@ internal sealed class StoreConnection : IDisposable
     private readonly SqliteConnection _connection;
     // The delegate is kept here, since only native code refers to it.
     private readonly strdelegate_authorizer _authorizer;
+    private readonly StoreRights _rights;
     private bool _touchesBase;
     private bool _writes;
+    private ServerError? _refused;
 
     /// <param name="path">The store.</param>
     /// <param name="babelfish">Whether the catalogue has names in lower case.</param>
-    /// <param name="denied">The rights that a user does not have.</param>
-    public StoreConnection(string path, bool babelfish, IReadOnlyDictionary<string, bool> denied)
+    /// <param name="rights">What the user may do.</param>
+    public StoreConnection(string path, bool babelfish, StoreRights rights)
     {
-        IsBabelfish = babelfish;
+        (IsBabelfish, _rights) = (babelfish, rights);
         _connection = new SqliteConnection(
             new SqliteConnectionStringBuilder { DataSource = path, Pooling = false, DefaultTimeout = 30 }.ConnectionString);
         _connection.Open();
         Handle = _connection.Handle!;
         StoreFunctions.Register(_connection, babelfish);
         _connection.CreateFunction(
-            "HAS_PERMS_BY_NAME", (string name, string kind, string right) => denied.ContainsKey($"{right} {name}") ? 0 : 1);
+            "HAS_PERMS_BY_NAME", (string name, string kind, string right) => rights.Has(right, name) ? 1 : 0);
         _connection.CreateFunction("tds_triggers", () => FiresTriggers);
         raw.sqlite3_busy_timeout(Handle, 10_000);
         // SQL Server finds columns only; SQLite would read an unknown quoted name as a text.
@@ -55,14 +57,22 @@ internal sealed class StoreConnection : IDisposable
     /// <summary>A bulk load fires triggers on request only.</summary>
     public bool FiresTriggers { get; set; } = true;
 
+    /// <summary>Whether what runs acts for the owner of the tables, as a procedure does.</summary>
+    public bool ActsForOwner { get; set; }
+
     public SqliteConnection Connection => _connection;
 
     public bool InTransaction => raw.sqlite3_get_autocommit(Handle) == 0;
 
     public StoreStatement Prepare(string sql)
     {
-        (_touchesBase, _writes) = (false, false);
+        (_touchesBase, _writes, _refused) = (false, false, null);
         int code = raw.sqlite3_prepare_v2(Handle, sql, out sqlite3_stmt statement);
+        if (_refused is not null)
+        {
+            raw.sqlite3_finalize(statement);
+            throw _refused;
+        }
         if (code != raw.SQLITE_OK) throw StoreErrors.Translate(this, code, sql);
         return new StoreStatement(statement, _touchesBase, _writes);
     }
@@ -127,11 +137,13 @@ internal sealed class StoreConnection : IDisposable
     public void Dispose() => _connection.Dispose();
 
     /// <summary>
-    /// Notes, while a statement is compiled, whether it needs anything but temporary tables: those are no other session's business.
+    /// Notes, while a statement is compiled, whether it needs anything but temporary tables, which are no other session's business; and
+    /// whether the user may do that.
     /// </summary>
     private int Authorize(object userData, int action, string first, string second, string database, string inner)
     {
         if (database == "main" && action != raw.SQLITE_SELECT) _touchesBase = true;
+        if (database == "main" && !ActsForOwner) _refused ??= _rights.Refuse(action, first, inner);
         if (action is raw.SQLITE_INSERT or raw.SQLITE_UPDATE or raw.SQLITE_DELETE) _writes = true;
         return raw.SQLITE_OK;
     }

@@ -23,10 +23,8 @@ internal sealed class TdsStore : IDisposable
 
     public bool IsBabelfish { get; }
 
-    /// <summary>
-    /// The rights that a user does not have, as <c>HAS_PERMS_BY_NAME</c> tells them, such as <c>INSERT [dbo].[Reading]</c>.
-    /// </summary>
-    public ConcurrentDictionary<string, bool> Denied { get; } = new(StringComparer.OrdinalIgnoreCase);
+    /// <summary>What the user may do: everything, until a test says otherwise.</summary>
+    public StoreRights Rights { get; } = new();
 
     public SemaphoreSlim Writer { get; } = new(1, 1);
 
@@ -37,7 +35,7 @@ internal sealed class TdsStore : IDisposable
 
     public long NextTransaction() => Interlocked.Increment(ref _transactions);
 
-    public StoreConnection Open() => new(Path.Combine(_folder, "store.db"), IsBabelfish, Denied);
+    public StoreConnection Open() => new(Path.Combine(_folder, "store.db"), IsBabelfish, Rights);
 
     public void Dispose()
     {
