@@ -10,7 +10,8 @@ namespace Dynamo.Pipeline.Tests;
 [CancelAfter(300_000), Order(1), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class SqlServerGrantsTests
 {
-    private const string Run = "`run`, `watch`", Append = Run + " with `sqlserver:append`", Procedure = Run + " with `sqlserver:procedure`";
+    private const string Run = "`run`, `watch`", Append = Run + " with `sqlserver:append`", Procedure = Run + " with `sqlserver:procedure`",
+        Restore = "`undo` with `--restore` or `--reimport`";
 
     private DynamoFolder _folder = new();
     private TdsEndpoint _endpoint = new();
@@ -33,10 +34,27 @@ internal sealed class SqlServerGrantsTests
     {
         await PrepareAsync(way, token);
 
+        DynamoResult? check = IsRun(way) ? await DoAsync("`check`", Rights[way], token) : null;
         DynamoResult result = await DoAsync(way, Rights[way], token);
 
-        Assert.That(result.ExitCode, Is.EqualTo(IsRun(way) ? 1 : 0), result.StandardError + result.StandardOutput);
+        Assert.That(check?.StandardOutput ?? "its tables fit", Does.Contain("its tables fit"), check?.StandardError);
+        Assert.That(result.ExitCode, Is.EqualTo(IsRun(way) || way == Restore ? 1 : 0), result.StandardError + result.StandardOutput);
         Assert.That(_endpoint.Store.Rights.Used.Keys.Order(), Is.EqualTo(Rights[way].Order()).AsCollection);
+    }
+
+    [Test]
+    public async Task The_statements_to_copy_are_enough_for_a_run_and_for_the_tables_it_creates(CancellationToken token)
+    {
+        string[] blocks = [.. Repository.Blocks("docs/sqlserver.md").Select(block => block.Text).Where(text => text.Contains("GRANT"))];
+        string[] tables = [.. Rights[Run].Select(right => right.Split(' ')[1])];
+        HashSet<string> toCreate = [.. blocks[1].Split('\n').SelectMany(line => Granted(line, tables))];
+
+        await ConfigureAsync("", token);
+        _folder.Put("a.csv", "L1,flow,2025-01-01T00:00Z,1");
+        DynamoResult first = await DoAsync(Run, toCreate, token);
+
+        Assert.That(first.ExitCode, Is.Zero, first.StandardError);
+        Assert.That(blocks[0].Split('\n').SelectMany(line => Granted(line, [])), Is.EquivalentTo(Rights[Run]));
     }
 
     [Test, Soak]
@@ -48,7 +66,6 @@ internal sealed class SqlServerGrantsTests
             await Remove();
             (_endpoint, _folder) = (new TdsEndpoint(), new DynamoFolder());
             await PrepareAsync(way, token);
-            TestContext.Progress.WriteLine($"{way} {missing}");
             HashSet<string> others = [.. Rights[way].Except([missing])];
             if (IsRun(way)) AssertNamed(missing, await DoAsync("`check`", others, token));
 
@@ -69,17 +86,15 @@ internal sealed class SqlServerGrantsTests
     /// <summary>Files that have been imported, some long ago, and in a run those that are to be.</summary>
     private async Task PrepareAsync(string way, CancellationToken token)
     {
-        string table = way == Procedure ? """, "sqlserver": { "procedure": "TakeReadings" }""" : way == Append
-            ? """, "sqlserver": { "append": true }""" : "";
-        await File.WriteAllTextAsync(_folder["dynamo.json"], $$"""
-            { "source": "inbox", "sink": "sqlserver", "after": "archive", "maxBadRows": 5,
-              "retention": { "ledger": "10d", "rejects": "10d", "runs": "10d" }{{table}} }
-            """, token);
+        await ConfigureAsync(
+            way == Procedure ? """, "sqlserver": { "procedure": "TakeReadings" }""" : way == Append
+            ? """, "sqlserver": { "append": true }""" : "", token);
         if (way == Procedure)
         {
             Execute("CREATE TABLE dbo.Measurement (Sensor nvarchar(200), At datetime2(7), Value float)");
-            Execute("CREATE PROCEDURE dbo.TakeReadings AS INSERT INTO dbo.Measurement (Sensor, At, Value) SELECT Logger, TimestampUtc, Value "
-                + "FROM #StagedRow; SELECT StagedFile, COUNT(*) AS Inserted, 0 AS Updated, 0 AS Unchanged FROM #StagedRow GROUP BY StagedFile");
+            Execute("CREATE PROCEDURE dbo.TakeReadings AS INSERT INTO dbo.Measurement (Sensor, At, Value) "
+                + "SELECT Logger, TimestampUtc, Value FROM #StagedRow; "
+                + "SELECT StagedFile, COUNT(*) AS Inserted, 0 AS Updated, 0 AS Unchanged FROM #StagedRow GROUP BY StagedFile");
         }
         _folder.Put("a.csv", "L1,flow,2025-01-01T00:00Z,1", "L1,flow,2025-01-01T00:15Z,2", "L1,flow,2025-01-01T00:30Z,x");
         _folder.PutText("bad.csv", "no,such,header\n1,2,3\n");
@@ -100,6 +115,14 @@ internal sealed class SqlServerGrantsTests
         Deliver("b.csv", 1, $"L1,flow,2025-01-{at}T00:20Z,6");
         _folder.PutText("bad2.csv", "no,such,header\n1,2,3\n");
     }
+
+    private Task ConfigureAsync(string more, CancellationToken token) => File.WriteAllTextAsync(
+        _folder["dynamo.json"],
+        $$"""
+        { "source": "inbox", "sink": "sqlserver", "after": "archive", "maxBadRows": 5,
+          "retention": { "ledger": "10d", "rejects": "10d", "runs": "10d" }{{more}} }
+        """,
+        token);
 
     private void Deliver(string name, int hours, params string[] rows)
     {
@@ -122,6 +145,7 @@ internal sealed class SqlServerGrantsTests
             {
                 "`lineage`" => await DynamoAsync(token, "lineage", "L1"),
                 "`undo`" => await DynamoAsync(token, "undo", "b.csv"),
+                Restore => await DynamoAsync(token, "undo", "b.csv", "--restore"),
                 _ => await DynamoAsync(token, IsRun(way) ? "run" : way.Trim('`')),
             };
         }
@@ -147,6 +171,17 @@ internal sealed class SqlServerGrantsTests
     }
 
     private static bool IsRun(string way) => way.StartsWith(Run, StringComparison.Ordinal);
+
+    /// <summary>The rights of a statement; those to the schema are rights to each of its tables.</summary>
+    private static IEnumerable<string> Granted(string statement, string[] tables)
+    {
+        string[] words = statement.Replace(",", "", StringComparison.Ordinal).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (words is ["GRANT", "CREATE", "TABLE", ..]) return ["CREATE TABLE test"];
+        int on = Array.IndexOf(words, "ON");
+        if (on < 0) return [];
+        string[] names = words[on + 1] == "SCHEMA::dbo" ? [.. tables, "[dbo]"] : [$"[dbo].[{words[on + 1].Split('.')[1]}]"];
+        return words[1..on].SelectMany(right => names.Select(name => $"{right} {name}"));
+    }
 
     /// <summary>The table whose first row has our tables' names.</summary>
     private static Dictionary<string, HashSet<string>> Documented()

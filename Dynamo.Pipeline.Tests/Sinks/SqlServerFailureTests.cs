@@ -164,6 +164,19 @@ public sealed class SqlServerFailureTests
     }
 
     [Test, CancelAfter(60_000)]
+    public async Task A_table_that_may_not_be_read_ends_the_batch_at_once([Values] bool append, CancellationToken token)
+    {
+        await using SqlServerSink<Reading> sink = await PreparedAsync(append: append);
+        Endpoint.FailNext(TdsMoment.Request, TdsFault.Error(229), $"OBJECT_ID('[dbo].[{_database.Options.LedgerTable}]')", times: 100);
+
+        SinkException error = Assert.ThrowsAsync<SinkException>(
+            async () => await sink.WriteAsync([File("a.csv"), File("b.csv")], token).AsTask().WaitAsync(token))!;
+
+        Assert.That((error.IsTransient, _database.Ledger()), Is.EqualTo((false, Array.Empty<(string, string)>())), error.ToString());
+        Assert.That(error.Message, Does.Contain("Grant this user the right").And.Not.Contain("broke"));
+    }
+
+    [Test, CancelAfter(60_000)]
     public async Task A_missing_right_on_a_server_that_has_no_number_for_it_ends_the_run_and_refuses_no_row(
         [Values] bool append, CancellationToken token)
     {

@@ -190,6 +190,8 @@ internal sealed class SqlServerDb
             when cancellationToken.IsCancellationRequested =>
             new OperationCanceledException(error.Message, error, cancellationToken),
         SqlException sql => SqlServerFault.Of(sql, Name, doing, wasOpen: _wasOpen),
+        // SqlBulkCopy hides the server's error behind "Cannot access destination table".
+        InvalidOperationException { InnerException: SqlException sql } => SqlServerFault.Of(sql, Name, doing, wasOpen: _wasOpen),
         OperationCanceledException or TimeoutException =>
             new SinkException($"{Name} made no progress while {doing}. The same batch can be written again.", error) { IsTransient = true },
         // A closed connection, an exhausted pool, or, sometimes when a connection broke, a null reference inside SqlClient.

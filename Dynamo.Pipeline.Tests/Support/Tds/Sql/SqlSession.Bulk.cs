@@ -23,10 +23,10 @@ internal sealed partial class SqlSession
         tokens = SqlTokenizer.Cut(tokens[tokens.FindIndex(t => t.Is("OBJECT_ID")) + 2].Value);
         int at = 0;
         string table = SqlNames.Read(tokens, ref at);
-        if (!SqlNames.IsTemporary(table) && _shared.Rights.Refuse("SELECT", table) is { } refused) throw refused;
         output.Columns([new TdsColumn("", TdsType.Int, Nullable: false)]);
         output.Row([(long)TransactionDepth]);
         output.StatementDone(SqlCommandKind.Select, 1);
+        if (!SqlNames.IsTemporary(table) && _shared.Rights.Refuse("SELECT", table) is { } refused) throw refused;
         List<SqlTableColumn> described = Described(table);
         // The statement collects the columns' names in a variable. In Babelfish, the last one is all that remains in it.
         if (_shared.IsBabelfish && !SqlNames.IsTemporary(table)) described = described[^1..];
