@@ -94,6 +94,34 @@ internal sealed class SqlServerHostTests
         });
     }
 
+    [TestCase("ops", 4), TestCase("dbo", 0)]
+    public async Task Check_names_a_sequence_of_another_owner_behind_a_default_that_may_not_be_used(
+        string schema, int exitCode, CancellationToken token)
+    {
+        await using var database = new SqlServerTestDatabase(endpointOnly: true);
+        string[] place = ["--source", "inbox", "--sink", "sqlserver"];
+        _folder.Put("a.csv", Good);
+        database.Execute($"CREATE SEQUENCE {schema}.Numbers AS bigint START WITH 1");
+        database.Execute($"""
+            CREATE TABLE {database.Map.Name} (Logger nvarchar(50) NOT NULL, Channel nvarchar(50) NOT NULL,
+              TimestampUtc datetime2(7) NOT NULL, Value float NOT NULL, FileId int NULL,
+              Number bigint NOT NULL DEFAULT (NEXT VALUE FOR {schema}.Numbers), PRIMARY KEY (Logger, Channel, TimestampUtc))
+            """);
+
+        database.Endpoint!.Store.Rights.Denied[$"UPDATE [{schema}].[Numbers]"] = true;
+        DynamoResult check = await _folder.RunAsync(database.Variables, token, ["check", .. place]);
+        DynamoResult denied = await _folder.RunAsync(database.Variables, token, ["run", .. place]);
+        database.Endpoint.Store.Rights.Denied.Clear();
+        DynamoResult allowed = await _folder.RunAsync(database.Variables, token, ["check", .. place]);
+        DynamoResult run = await _folder.RunAsync(database.Variables, token, ["run", .. place]);
+
+        Assert.That((check.ExitCode, denied.ExitCode, allowed.ExitCode, run.ExitCode), Is.EqualTo((exitCode, exitCode, 0, 0)),
+            check.StandardError + denied.StandardError + allowed.StandardError + run.StandardError);
+        if (exitCode == 0) return;
+        Assert.That(check.StandardError, Does.Contain("this user lacks UPDATE on [ops].[Numbers]"));
+        Assert.That(denied.StandardError, Does.Contain("The UPDATE permission was denied on the object 'Numbers'"));
+    }
+
     [Test]
     public async Task Status_says_that_it_does_not_know_the_newest_reading_where_a_procedure_takes_them(CancellationToken token)
     {

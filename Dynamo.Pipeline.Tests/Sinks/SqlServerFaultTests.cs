@@ -70,4 +70,11 @@ public sealed class SqlServerFaultTests
         await connection.OpenAsync();
         return Assert.ThrowsAsync<SqlException>(() => connection.ExecuteAsync("SELECT 1", commandTimeout: seconds))!;
     }
+
+    [TestCase("(NEXT VALUE FOR [ops].[Numbers])", "[ops].[Numbers]")]
+    [TestCase("(N'A'+CONVERT([nvarchar],NEXT VALUE FOR [dbo].[A]]b]))", "[dbo].[A]]b]")]
+    [TestCase("(NEXT VALUE FOR [A]+NEXT VALUE FOR [B])", "[A] [B]")]
+    [TestCase("(getdate())", ""), TestCase("NEXT VALUE FOR ", ""), TestCase("NEXT VALUE FOR [open", "[open")]
+    public void The_sequences_of_a_default_are_found(string definition, string sequences) =>
+        Assert.That(string.Join(' ', SqlServerRights.SequencesIn(definition)), Is.EqualTo(sequences));
 }

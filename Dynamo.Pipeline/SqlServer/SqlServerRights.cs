@@ -39,6 +39,74 @@ internal static class SqlServerRights
         return db.QueryAsync(connection, null, string.Join(" UNION ALL ", questions), row => row.GetString(0), cancellationToken);
     }
 
+    /// <summary>
+    /// The sequences behind defaults of columns that a run does not fill. A right to one is needed unless it has the owner of the table
+    /// (NEXT VALUE FOR, "Ownership chains"). The server shows a default only to who has VIEW DEFINITION on the table; others are told by
+    /// the first batch.
+    /// </summary>
+    /// <param name="db">The database.</param>
+    /// <param name="connection">An open connection.</param>
+    /// <param name="table">The quoted name of the row table.</param>
+    /// <param name="filled">The columns that a run fills.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>The rights that this user lacks, such as <c>UPDATE on [ops].[Numbers]</c>.</returns>
+    public static async Task<List<string>> LackingToNumberAsync(
+        SqlServerDb db, SqlConnection connection, string table, IReadOnlyCollection<string> filled, CancellationToken cancellationToken)
+    {
+        const string Defaults = """
+            SELECT c.name, d.definition FROM sys.default_constraints AS d
+            INNER JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
+            WHERE d.parent_object_id = OBJECT_ID(@table)
+            """;
+        List<(string Column, string? Definition)> defaults = await db.QueryAsync(
+            connection, null, Defaults, row => (row.GetString(0), row.IsDBNull(1) ? null : row.GetString(1)), cancellationToken,
+            ("@table", table)).ConfigureAwait(false);
+        string[] sequences = [.. defaults.Where(d => !filled.Contains(d.Column, StringComparer.OrdinalIgnoreCase))
+            .SelectMany(d => SequencesIn(d.Definition ?? "")).Distinct(StringComparer.OrdinalIgnoreCase)];
+        if (sequences.Length == 0) return [];
+        string owner = Owner(SqlServerText.Literal(table), SqlServerText.Literal(db.Options.Schema));
+        IEnumerable<string> questions = sequences.Select(sequence =>
+        {
+            string name = SqlServerText.Literal(sequence), what = SqlServerText.Literal($"UPDATE on {sequence}");
+            string schema = sequence.Contains("].[", StringComparison.Ordinal)
+                ? SqlServerText.Literal(sequence[1..sequence.IndexOf("].[", StringComparison.Ordinal)])
+                : SqlServerText.Literal(db.Options.Schema);
+            return $"SELECT {what} AS Lacking WHERE COALESCE(HAS_PERMS_BY_NAME({name}, N'OBJECT', N'UPDATE'), 0) = 0 "
+                + $"AND {Owner(name, schema)} <> {owner}";
+        });
+        return await db.QueryAsync(
+            connection, null, string.Join(" UNION ALL ", questions), row => row.GetString(0), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The sequences that a default takes from, as the server writes them: <c>(NEXT VALUE FOR [ops].[Numbers])</c>.</summary>
+    public static IEnumerable<string> SequencesIn(string definition)
+    {
+        const string Next = "NEXT VALUE FOR ";
+        for (int at = 0; (at = definition.IndexOf(Next, at, StringComparison.OrdinalIgnoreCase)) >= 0;)
+        {
+            int start = at += Next.Length;
+            while (at < definition.Length && definition[at] is ('[' or '.')) at = definition[at] == '.' ? at + 1 : EndOfName(definition, at);
+            if (at > start) yield return definition[start..at];
+        }
+    }
+
+    /// <summary>The place behind a name in brackets. A bracket in the name is doubled.</summary>
+    private static int EndOfName(string text, int at)
+    {
+        for (at++; at < text.Length; at++)
+        {
+            if (text[at] != ']') continue;
+            if (at + 1 == text.Length || text[at + 1] != ']') return at + 1;
+            at++;
+        }
+        return at;
+    }
+
+    /// <summary>Whoever owns an object, or the schema of one that this user may not see.</summary>
+    private static string Owner(string name, string schema) =>
+        $"COALESCE((SELECT o.principal_id FROM sys.objects AS o WHERE o.object_id = OBJECT_ID({name})), "
+        + $"(SELECT s.principal_id FROM sys.schemas AS s WHERE s.name = {schema}))";
+
     /// <returns>The rights to create tables which this user lacks.</returns>
     public static Task<List<string>> LackingToCreateAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken)
     {

@@ -57,6 +57,10 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         string[] missing = MissingIn(found);
         List<string> lacking =
             await SqlServerRights.LackingAsync(db, connection, _objects, cancellationToken).ConfigureAwait(false);
+        if (_options.Procedure is null)
+            lacking.AddRange(await SqlServerRights.LackingToNumberAsync(
+                db, connection, _objects.Rows, [.. map.Columns.Select(c => c.Name), .. _options.Constants.Keys, _options.FileColumn],
+                cancellationToken).ConfigureAwait(false));
         if (lacking.Count > 0)
             throw Misfit($"this user lacks {string.Join(", ", lacking)}. Grant it; the documentation of the sink lists all that is needed");
         if (missing.Length == 0) return;

@@ -15,7 +15,7 @@ internal static class SqlCatalogue
     [
         ("sys.objects",
             $"object_id int PRIMARY KEY, name {Text}, schema_id int, parent_object_id int, type char(2), type_desc {Text}, "
-                + "is_ms_shipped bit"),
+                + "is_ms_shipped bit, principal_id int"),
         ("sys.columns",
             $"object_id int, column_id int, name {Text}, system_type_id tinyint, user_type_id int, max_length smallint, "
                 + $"precision tinyint, scale tinyint, collation_name {Text}, is_nullable bit, is_identity bit, is_computed bit, "
@@ -52,8 +52,8 @@ internal static class SqlCatalogue
         foreach ((string name, string columns) in Tables) store.Run($"CREATE TABLE main.\"{name}\" ({columns})");
         store.Run($"CREATE TABLE main.\"sys.types\" (name {Text}, system_type_id tinyint, user_type_id int, schema_id int)");
         foreach ((string name, TdsKind _, int id) in Types) store.Run($"INSERT INTO main.\"sys.types\" VALUES ('{name}', {id}, {id}, 4)");
-        store.Run($"CREATE TABLE main.\"sys.schemas\" (name {Text}, schema_id int)");
-        store.Run("INSERT INTO main.\"sys.schemas\" VALUES ('dbo', 1), ('ops', 5), ('staging', 6)");
+        store.Run($"CREATE TABLE main.\"sys.schemas\" (name {Text}, schema_id int, principal_id int)");
+        store.Run("INSERT INTO main.\"sys.schemas\" VALUES ('dbo', 1, 1), ('ops', 5, 7), ('staging', 6, 1)");
         store.Run("CREATE VIEW main.\"sys.tables\" AS SELECT * FROM \"sys.objects\" WHERE type = 'U '");
         store.Run("CREATE VIEW main.\"sys.all_columns\" AS SELECT * FROM \"sys.columns\"");
         store.Run(
@@ -107,13 +107,22 @@ internal static class SqlCatalogue
         (string schema, string name) = SqlNames.Split(table.Name);
         int id = NewId(store, sys, table.Temporary);
         store.Run(
-            $"INSERT INTO \"{sys}objects\" VALUES (@id, @name, @schema, 0, 'U ', 'USER_TABLE', 0)", ("@id", (long)id), ("@name", name),
+            $"INSERT INTO \"{sys}objects\" VALUES (@id, @name, @schema, 0, 'U ', 'USER_TABLE', 0, NULL)", ("@id", (long)id), ("@name", name),
             ("@schema", (long)SchemaId(schema)));
         for (int i = 0; i < table.Columns.Count; i++) AddColumn(store, sys, id, i + 1, table.Columns[i]);
         if (!table.Keys.Any(k => k.Clustered))
             store.Run($"INSERT INTO \"{sys}indexes\" VALUES ({id}, 0, NULL, 0, 'HEAP', 0, 0, 0, 0, 0, 0, NULL)");
         foreach (SqlTableKey key in table.Keys) AddKey(store, table, key, id);
         foreach (SqlTableCheck check in table.Checks) AddCheck(store, table.Name, check);
+    }
+
+    public static void AddSequence(StoreConnection store, string flat)
+    {
+        (string schema, string name) = SqlNames.Split(flat);
+        store.Run(
+            $"INSERT INTO \"sys.objects\" VALUES ({NewId(store, "sys.", temporary: false)}, @name, @schema, 0, 'SO', 'SEQUENCE_OBJECT', 0, "
+                + "NULL)",
+            ("@name", name), ("@schema", (long)SchemaId(schema)));
     }
 
     public static void AddCheck(StoreConnection store, string flat, SqlTableCheck check)
@@ -195,6 +204,10 @@ internal static class SqlCatalogue
             ("@name", store.IsBabelfish ? column.Name.ToLowerInvariant() : column.Name), ("@collation", collation),
             ("@declared", type.Declared), ("@spelled", column.Name));
         if (column.Identity) store.Run($"INSERT INTO \"{sys}identity_columns\" VALUES ({id}, {ordinal}, @name)", ("@name", column.Name));
+        if (column.Default is not null)
+            store.Run(
+                $"INSERT INTO \"{sys}default_constraints\" VALUES ({-id - 100_000 - ordinal}, @name, {id}, {ordinal}, @text)",
+                ("@name", "DF_" + column.Name), ("@text", column.Sequence is { } from ? $"(NEXT VALUE FOR {from})" : column.Default));
         if (column.Computed is not null)
             store.Run(
                 $"INSERT INTO \"{sys}computed_columns\" VALUES ({id}, {ordinal}, @name, @text, 0)", ("@name", column.Name),

@@ -14,6 +14,12 @@ internal sealed partial class SqlSession
             CreateIndex(tokens);
         else if (statement.First.Is("CREATE") && kind.Is("TRIGGER")) CreateTrigger(tokens);
         else if (statement.First.Is("CREATE") && kind.Is("PROCEDURE")) CreateProcedure(tokens);
+        else if (statement.First.Is("CREATE") && kind.Is("SEQUENCE"))
+        {
+            int at = 2;
+            string name = SqlNames.Read(tokens, ref at);
+            Guarded(temporary: false, () => SqlCatalogue.AddSequence(_store, name));
+        }
         else if (statement.First.Is("CREATE") && kind.Is("SCHEMA")) SqlCatalogue.SchemaId(statement.At(2).Value);
         else if (statement.First.Is("DROP") && kind.Is("TABLE")) DropTables(tokens);
         else if (statement.First.Is("DROP") && kind.Is("PROCEDURE")) _shared.Procedures.TryRemove(SqlNames.Flat(tokens[^1].Value), out _);

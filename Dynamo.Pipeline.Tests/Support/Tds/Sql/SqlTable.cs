@@ -8,6 +8,9 @@ internal sealed record SqlTableColumn(string Name, TdsType Type)
 
     public string? Default { get; set; }
 
+    /// <summary>The sequence that the default takes from, with its schema.</summary>
+    public string? Sequence { get; set; }
+
     /// <summary>The name after COLLATE, or null for the database's.</summary>
     public string? Collation { get; set; }
 
@@ -132,7 +135,17 @@ internal sealed class SqlTableParser(IReadOnlyList<SqlToken> tokens)
     private void Default(SqlTableColumn column)
     {
         _at++;
-        if (Current.Is("(")) column.Default = Parenthesised();
+        int next = Current.Is("(") ? _at + 1 : _at;
+        if (tokens[next].Is("NEXT"))
+        {
+            // NEXT VALUE FOR name
+            int at = next + 3;
+            string name = SqlNames.Read(tokens, ref at);
+            _at = next > _at ? at + 1 : at;
+            (string schema, string bare) = SqlNames.Split(name);
+            (column.Sequence, column.Default) = ($"[{schema}].[{bare}]", $"tds_next('{name}')");
+        }
+        else if (Current.Is("(")) column.Default = Parenthesised();
         else
         {
             int start = _at++;

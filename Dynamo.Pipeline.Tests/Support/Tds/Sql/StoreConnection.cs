@@ -37,6 +37,7 @@ internal sealed class StoreConnection : IDisposable
         StoreFunctions.Register(_connection, babelfish);
         _connection.CreateFunction(
             "HAS_PERMS_BY_NAME", (string name, string kind, string right) => rights.Has(right, name) ? 1 : 0);
+        _connection.CreateFunction("tds_next", (string sequence) => rights.Next(sequence));
         _connection.CreateFunction("tds_triggers", () => FiresTriggers);
         raw.sqlite3_busy_timeout(Handle, 10_000);
         // SQL Server finds columns only; SQLite would read an unknown quoted name as a text.

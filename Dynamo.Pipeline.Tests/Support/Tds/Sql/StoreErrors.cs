@@ -11,6 +11,9 @@ internal static class StoreErrors
     /// <summary>The prefix of the checks that stand for a column's type.</summary>
     public const string TypeCheck = "$type:";
 
+    /// <summary>Before the words about a right that a function lacks.</summary>
+    public const string Refused = "$refused:";
+
     public static Exception Translate(StoreConnection store, int code, string sql)
     {
         string message = raw.sqlite3_errmsg(store.Handle).utf8_to_string();
@@ -26,6 +29,7 @@ internal static class StoreErrors
                 2705, $"Column names in each table must be unique. Column name '{twice}' is specified more than once.", 16, 4);
         if (message.StartsWith("index ", StringComparison.Ordinal) && message.EndsWith(" already exists", StringComparison.Ordinal))
             return new ServerError(1913, $"The operation failed because an {message}.");
+        if (Behind(message, Refused) is string denied) return new ServerError(229, denied, 14, 5);
         if (Behind(message, "trigger:") is string raised) return new ServerError(50001, raised);
         return new ServerError(50000, $"The store of the test's endpoint: {message} ({code}) in: {sql}");
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
 namespace Dynamo.Pipeline.Tests;
@@ -11,6 +12,8 @@ namespace Dynamo.Pipeline.Tests;
 /// </summary>
 internal sealed class StoreRights
 {
+    private long _lastNumber;
+
     /// <summary>The rights that a user does not have.</summary>
     public ConcurrentDictionary<string, bool> Denied { get; } = new(StringComparer.OrdinalIgnoreCase);
 
@@ -53,6 +56,14 @@ internal sealed class StoreRights
         if (Granted is not null) Used[$"{right} [{schema}].[{name}]"] = true;
         return Has(right, $"[{schema}].[{name}]") ? null : new ServerError(
             229, $"The {right} permission was denied on the object '{name}', database 'test', schema '{schema}'.", 14, 5);
+    }
+
+    /// <summary>The next number of a sequence. Only one of another owner than the tables' needs a right.</summary>
+    public long Next(string sequence)
+    {
+        if (SqlNames.Split(sequence).Schema == "ops" && Refuse("UPDATE", sequence) is { } refused)
+            throw new SqliteException(StoreErrors.Refused + refused.Message, raw.SQLITE_ERROR);
+        return Interlocked.Increment(ref _lastNumber);
     }
 
     private static bool IsOpen(string table) => table.StartsWith("sys.", StringComparison.OrdinalIgnoreCase)
