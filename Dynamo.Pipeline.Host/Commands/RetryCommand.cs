@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -36,12 +37,33 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         await using IFileSource source = Composition.Source(settings);
         IStore store = Composition.Store(settings);
         await using IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping);
-        IReadOnlyList<Retried> retried = await Retries.RunAsync(
-            source.Name, Composition.Quarantine(source), Composition.Ledger(settings), parsed.GetValue(_files) ?? [], context.Stopping);
+        string[] names = parsed.GetValue(_files) ?? [];
+        IReadOnlyList<Retried> retried = await Returning.RetryAsync(
+            source.Name, Composition.Quarantine(source), Composition.Ledger(settings), all => names.Length == 0 ? [.. all] : Choose(all, names),
+            context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
+
+    /// <exception cref="SettingsException">A name is not in quarantine.</exception>
+    private static HashSet<string> Choose(string[] all, string[] names)
+    {
+        var chosen = new HashSet<string>(StringComparer.Ordinal);
+        var problems = new List<SettingProblem>();
+        foreach (string name in names)
+        {
+            string[] found = [.. all.Where(path => IsMeant(path, name))];
+            chosen.UnionWith(found);
+            if (found.Length > 0) continue;
+            string problem = "no such file of this source is in quarantine.";
+            problems.Add(new SettingProblem(Shown.Name(name), problem, Suggestion.For(name, all)));
+        }
+        return problems.Count == 0 ? chosen : throw new SettingsException(problems);
+    }
+
+    private static bool IsMeant(string path, string name) =>
+        path == name || path.EndsWith('/' + name, StringComparison.Ordinal) || path == Path.GetFileName(name);
 
     private static void Write(TextWriter to, IReadOnlyList<Retried> retried)
     {

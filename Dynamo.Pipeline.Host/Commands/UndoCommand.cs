@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Dynamo.Pipeline.Ledger;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -7,9 +8,6 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
 {
     private const int Listed = 20;
-
-    /// <summary>A server far away answers many in the time of one.</summary>
-    private const int BroughtBackAtOnce = 64;
 
     private readonly Argument<string[]> _files = new("FILE")
     {
@@ -68,23 +66,21 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
             if (!json) Write(context.Out, undone, dryRun, reimport);
             if (!dryRun && undone.Files.Count > 0)
             {
-                // Files go back to the source first. Until the commit they count as imported, and after it the next run imports them:
-                // a kill in between loses nothing.
-                if (reimport) returned = await ReturnAsync(source, undone, again, context.Stopping);
-                long[] others = [.. returned.Where(file => file.Obstacle is null).Select(file => file.File.FileId)];
-                undone = await ledger.UndoAsync(table, chosen, others, context.Stopping);
+                IEnumerable<DeliveredFile> imported = again ? undone.Files.Concat(undone.Others) : restore ? undone.Others : [];
+                (undone, returned) = await Returning.UndoAsync(
+                    ledger, table, chosen, imported, Composition.BringBack(source), context.Stopping);
             }
         }
-        PipelineResult? imported = returned.Any(file => file.Obstacle is null)
+        PipelineResult? result = returned.Any(file => file.Obstacle is null)
             ? await RunCommand.ImportAsync(settings, store, dryRun: false, shown: null, context)
             : null;
-        if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, undone, dryRun, returned, imported)));
+        if (json) context.Out.WriteLine(JsonText.Of(output => WriteJson(output, undone, dryRun, returned, result)));
         else if (!dryRun && undone.Files.Count > 0)
-            Write(context.Out, returned, imported, mayComeAgain: !again && settings.Folder.AfterCommit == AfterCommit.Keep);
+            Write(context.Out, returned, result, mayComeAgain: !again && settings.Folder.AfterCommit == AfterCommit.Keep);
         // A file that was named and is not there: somebody should look at the name.
         bool isNamed = undone.Files.Count > 0 || chosen.Paths is null;
         bool isWell = isNamed && returned.All(file => file.Obstacle is null)
-            && (imported is null || RunReport.Code(imported) == ExitCode.Ok);
+            && undone.Unrecorded.Count == 0 && (result is null || RunReport.Code(result) == ExitCode.Ok);
         return (int)(isWell ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 
@@ -103,24 +99,18 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         };
     }
 
-    /// <summary>Brings files back to the source, where they are imported again.</summary>
-    private static async Task<IReadOnlyList<Returned>> ReturnAsync(
-        IFileSource source, Undone undone, bool again, CancellationToken cancellationToken)
-    {
-        Func<DeliveredFile, CancellationToken, ValueTask<string?>> bringBack = Composition.BringBack(source);
-        var returned = new List<Returned>();
-        foreach (DeliveredFile[] some in (again ? undone.Files.Concat(undone.Others) : undone.Others).Chunk(BroughtBackAtOnce))
-            returned.AddRange(await Task.WhenAll(some.Select(async file => new Returned(file, file.Source == source.Name
-                ? await bringBack(file, cancellationToken) : $"it is of another source, {file.Source}"))));
-        return returned;
-    }
-
     private static void Write(TextWriter to, Undone undone, bool dryRun, bool reimport)
     {
+        if (undone.Unrecorded.Count > 0)
+        {
+            to.WriteLine($"{Shown.Count(undone.Unrecorded.Count, "file")} that a version imported which did not record whose readings they "
+                + "replaced cannot be taken back and stay. To repair what they brought, deliver the files again, corrected and with a new "
+                + "time of last change: the newer file wins.");
+            Write(to, undone.Unrecorded);
+        }
         if (undone.Files.Count == 0)
         {
-            to.WriteLine("Nothing that was imported from this source is meant. Files that were imported before readings kept their file "
-                + "cannot be taken back.");
+            if (undone.Unrecorded.Count == 0) to.WriteLine("Nothing that was imported from this source is meant.");
             return;
         }
         string would = dryRun ? "Would take back" : "Takes back";
@@ -160,7 +150,7 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         json.WriteNumber("readings", undone.Rows);
         json.WriteNumber("rejects", undone.Rejects);
         foreach ((string name, IReadOnlyList<DeliveredFile> files) in ((string, IReadOnlyList<DeliveredFile>)[])
-            [("files", undone.Files), ("replaced", undone.Others)])
+            [("files", undone.Files), ("replaced", undone.Others), ("unrecorded", undone.Unrecorded)])
         {
             json.WriteStartArray(name);
             foreach (DeliveredFile file in files) json.WriteStringValue(file.File.Path);
@@ -177,7 +167,4 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         json.WriteEndArray();
         if (imported is not null) json.WriteNumber("importedAgain", imported.Books.Loaded);
     }
-
-    /// <summary>A file that was to be imported again, and why it cannot be.</summary>
-    private sealed record Returned(DeliveredFile File, string? Obstacle);
 }

@@ -93,6 +93,27 @@ public sealed class LineageTests
     }
 
     [Test, CancelAfter(120_000)]
+    public async Task Files_of_a_version_that_did_not_record_what_they_replaced_are_named_by_undo_with_the_remedy(CancellationToken token)
+    {
+        string[] place = ["--source", "inbox", "--sink", "sqlite:readings.db"];
+        _folder.Put("a.csv", "L1,flow,2026-01-01T00:00Z,1");
+        await _folder.ImportAsync(token);
+        OlderDatabase.ToOne(_folder["readings.db"]);
+        _folder.Put("b.csv", "L1,flow,2026-01-01T00:15Z,2");
+        await _folder.ImportAsync(token);
+
+        DynamoResult one = await _folder.RunAsync(token, ["undo", "a.csv", .. place]);
+        DynamoResult both = await _folder.RunAsync(token, ["undo", "--since", "1d", "--json", .. place]);
+
+        Assert.That((one.ExitCode, both.ExitCode), Is.EqualTo((1, 1)), one.StandardError + both.StandardError);
+        Assert.That(one.StandardOutput, Does.Contain("1 file that a version imported which did not record").And.Contains("  a.csv  imported")
+            .And.Contains("corrected and with a new time"));
+        Assert.That(DynamoFolder.Json(both).GetProperty("unrecorded")[0].GetString(), Is.EqualTo("a.csv"));
+        Assert.That(DynamoFolder.Json(both).GetProperty("files")[0].GetString(), Is.EqualTo("b.csv"));
+        Assert.That(Sql.Rows(_folder["readings.db"], "select Path from ImportedFile"), Is.EqualTo(new[] { "a.csv" }));
+    }
+
+    [Test, CancelAfter(120_000)]
     public async Task A_database_of_the_fourth_schema_is_brought_up_to_date_and_keeps_its_ledger(CancellationToken token)
     {
         string database = _folder["readings.db"], inbox = _folder["inbox"];

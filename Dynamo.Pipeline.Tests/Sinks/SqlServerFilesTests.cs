@@ -271,6 +271,7 @@ public sealed class SqlServerFilesTests
         {
             Assert.That(older.Message, Does.Contain("is of an older version. The next run brings it up to date"));
             Assert.That(undone.Files.Select(f => f.File.Path), Is.EquivalentTo(new[] { "c.csv", "d.csv" }));
+            Assert.That(undone.Unrecorded.Select(f => f.File.Path), Is.EqualTo(new[] { "a.csv", "b.csv" }));
             Assert.That(undone.Others.Select(f => f.File.Path), Is.EqualTo(new[] { "b.csv" }));
             Assert.That(Stored(), Is.EqualTo(new[] { "L2 5 e.csv" }));
             Assert.That(_database.Query<int>($"SELECT FileId FROM {Ledger} ORDER BY FileId"), Is.EqualTo(new[] { 1, 2, 5 }));

@@ -78,7 +78,7 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
     public async Task<Undone> PlanAsync<TRow>(RowMap<TRow> map, UndoneFiles files)
     {
         await CheckAsync(map).ConfigureAwait(false);
-        await ChooseAsync(files).ConfigureAwait(false);
+        List<DeliveredFile> unrecorded = await ChooseAsync(files).ConfigureAwait(false);
         (string winner, string loser) = Roles;
         List<DeliveredFile> chosen = await FilesAsync($"f.FileId IN {Chosen}").ConfigureAwait(false);
         List<DeliveredFile> others = await FilesAsync(
@@ -88,7 +88,10 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
             [.. chosen.OrderBy(f => f.ImportedUtc).ThenBy(f => f.File.Path, StringComparer.Ordinal)],
             await CountAsync($"{Quoted(db, map.Name)} WHERE {_fileId} IN {Chosen}").ConfigureAwait(false),
             await CountAsync($"({Rejected}) AS r").ConfigureAwait(false),
-            [.. others.OrderBy(f => f.File.ModifiedUtc).ThenBy(f => f.File.Path, StringComparer.Ordinal)]);
+            [.. others.OrderBy(f => f.File.ModifiedUtc).ThenBy(f => f.File.Path, StringComparer.Ordinal)])
+        {
+            Unrecorded = [.. unrecorded.OrderBy(f => f.ImportedUtc).ThenBy(f => f.File.Path, StringComparer.Ordinal)],
+        };
     }
 
     /// <summary>In a transaction, which the caller commits.</summary>
@@ -159,26 +162,38 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
     }
 
     /// <summary>Names the files in a temporary table. The ledger is read from end to end, for some paths at once.</summary>
-    private async Task ChooseAsync(UndoneFiles files)
+    /// <returns>The files that are meant, but of which it is not known which others they met.</returns>
+    private async Task<List<DeliveredFile>> ChooseAsync(UndoneFiles files)
     {
         await ExecuteAsync(MakeChosen).ConfigureAwait(false);
         var values = new List<(string, object?)> { ("@Source", files.Source) };
-        string which = $"l.Source = @Source {Exactly} AND l.FileId >= "
-            + $"(SELECT MIN(v.{SqlServerSchema.OverlapsFrom}) FROM {Quoted(db, _options.SchemaTable)} AS v)";
-        if (files.RunId is { } run) Add(" AND l.RunId = @Run", "@Run", run);
-        if (files.SinceUtc is { } since) Add(" AND l.ImportedUtc >= @Since", "@Since", since);
-        string insert = $"INSERT INTO #Undone (FileId) SELECT l.FileId FROM {_ledger} AS l WHERE {which}";
-        if (files.Paths is null) await ExecuteAsync(insert, [.. values]).ConfigureAwait(false);
+        string which = $"f.Source = @Source {Exactly}";
+        if (files.RunId is { } run) Add(" AND f.RunId = @Run", "@Run", run);
+        if (files.SinceUtc is { } since) Add(" AND f.ImportedUtc >= @Since", "@Since", since);
+        string from = $"(SELECT MIN(v.{SqlServerSchema.OverlapsFrom}) FROM {Quoted(db, _options.SchemaTable)} AS v)";
+        var unrecorded = new Dictionary<SourceFile, DeliveredFile>();
+        if (files.Paths is null) await AddAsync(which, values).ConfigureAwait(false);
         foreach (string[] some in (files.Paths ?? []).Chunk(MostPaths))
         {
             // The end of the path after a '/', which may be the whole path. With something behind it, blanks at the end count.
             string[] ends = [.. some.Select(path => $"/{path}|")];
             IEnumerable<string> ofPath = ends.Select((end, i) => string.Create(
-                CultureInfo.InvariantCulture, $"RIGHT(N'/' + l.Path + N'|', {end.Length}) = @p{i} {Exactly}"));
-            await ExecuteAsync(
-                $"{insert} AND l.FileId NOT IN {Chosen} AND ({string.Join(" OR ", ofPath)})",
+                CultureInfo.InvariantCulture, $"RIGHT(N'/' + f.Path + N'|', {end.Length}) = @p{i} {Exactly}"));
+            await AddAsync(
+                $"{which} AND ({string.Join(" OR ", ofPath)})",
                 [.. values, .. ends.Select((end, i) => (string.Create(CultureInfo.InvariantCulture, $"@p{i}"), (object?)end))])
                 .ConfigureAwait(false);
+        }
+        return [.. unrecorded.Values];
+
+        async Task AddAsync(string where, List<(string, object?)> parameters)
+        {
+            await ExecuteAsync(
+                $"INSERT INTO #Undone (FileId) SELECT f.FileId FROM {_ledger} AS f WHERE {where} AND f.FileId >= {from} "
+                + $"AND f.FileId NOT IN {Chosen}", [.. parameters]).ConfigureAwait(false);
+            foreach (DeliveredFile file in await FilesAsync(
+                $"{where} AND (f.FileId IS NULL OR f.FileId < {from})", [.. parameters]).ConfigureAwait(false))
+                unrecorded[file.File] = file;
         }
 
         void Add(string condition, string name, object value)
@@ -188,7 +203,8 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
         }
     }
 
-    private async Task<List<DeliveredFile>> FilesAsync(string where) => await QueryAsync($"""
+    private async Task<List<DeliveredFile>> FilesAsync(
+        string where, params (string Name, object? Value)[] values) => await QueryAsync($"""
         SELECT f.FileId, f.Source, f.Path, f.Size, f.ModifiedUtc, f.Outcome, f.Rows, f.ImportedUtc, f.RunId, r.Host, r.Version, r.Settings,
           f.FileKey
         FROM {_ledger} AS f LEFT JOIN {_runs} AS r ON r.RunId = f.RunId WHERE {where}
@@ -196,12 +212,13 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
         {
             var kept = new SourceFile(row.GetString(2), row.GetInt64(3), LedgerTime.Utc(row.GetDateTime(4)));
             return new DeliveredFile(
-                Whole(row, 0), row.GetString(1), SqlServerText.ExactFile(row.GetString(1), kept, (byte[])row.GetValue(12)),
+                row.IsDBNull(0) ? 0 : Whole(row, 0), row.GetString(1),
+                SqlServerText.ExactFile(row.GetString(1), kept, (byte[])row.GetValue(12)),
                 row.GetString(5), row.GetInt64(6), LedgerTime.Utc(row.GetDateTime(7)), row.GetInt64(8), Text(row, 9), Text(row, 10))
             {
                 Settings = Text(row, 11),
             };
-        }).ConfigureAwait(false);
+        }, values).ConfigureAwait(false);
 
     /// <summary>Refuses what does not say of which file a row is.</summary>
     /// <returns>The columns of the row table.</returns>

@@ -57,13 +57,18 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
     {
         RefuseWithoutFiles(table);
         Choose(files);
+        List<DeliveredFile> unrecorded = Files($"f.FileId IN {Chosen} AND f.FileId <= 0 ORDER BY f.ImportedUtc, f.Path");
+        if (unrecorded.Count > 0) db.Execute("DELETE FROM temp.Undone WHERE FileId <= 0", "choosing files");
         (string winner, string loser) = Roles;
         return new Undone(
             Files($"f.FileId IN {Chosen} ORDER BY f.ImportedUtc, f.Path"),
             db.Number($"SELECT count(*) FROM {SqliteSchema.Quote(table)} WHERE {_fileId} IN {Chosen}") ?? 0,
             db.Number($"SELECT count(*) FROM {_rejects} WHERE {Rejected}") ?? 0,
             Files($"f.FileId IN (SELECT o.{loser} FROM {_overlaps} o WHERE o.{winner} IN {Chosen}) AND f.FileId NOT IN {Chosen} "
-                + "ORDER BY f.ModifiedUtc, f.Path"));
+                + "ORDER BY f.ModifiedUtc, f.Path"))
+        {
+            Unrecorded = unrecorded,
+        };
     }
 
     /// <summary>In a transaction, which the caller commits.</summary>
@@ -119,7 +124,7 @@ internal sealed class SqliteUndo(SqliteDb db, SqliteSinkOptions options)
         string path = files.Paths is null ? "" : " AND (Path = ?4 OR substr(Path, -length(?4) - 1) = '/' || ?4)";
         // Read from end to end ("+"): by the index of the source, each entry would be a page of its own.
         using SqliteStatement choose = db.Prepare(
-            $"INSERT OR IGNORE INTO temp.Undone SELECT FileId FROM {_ledger} WHERE +Source = ?1 AND FileId > 0{run}{since}{path}");
+            $"INSERT OR IGNORE INTO temp.Undone SELECT FileId FROM {_ledger} WHERE +Source = ?1{run}{since}{path}");
         choose.Text(1, files.Source);
         if (files.RunId is { } id) choose.Int64(2, id);
         if (files.SinceUtc is { } time) choose.Time(3, time);

@@ -113,4 +113,11 @@ public sealed record UndoneFiles(string Source)
 /// The files that brought some of the same keys and lost to these: to be imported again, so that their rows come back.
 /// </param>
 public sealed record Undone(
-    IReadOnlyList<DeliveredFile> Files, long Rows, long Rejects, IReadOnlyList<DeliveredFile> Others);
+    IReadOnlyList<DeliveredFile> Files, long Rows, long Rejects, IReadOnlyList<DeliveredFile> Others)
+{
+    /// <summary>
+    /// The files that are meant and stay: a version imported them which did not record whose readings they replaced, so that nobody could
+    /// say what to bring back. The number of such a file may be 0 or less. Default: none.
+    /// </summary>
+    public IReadOnlyList<DeliveredFile> Unrecorded { get; init; } = [];
+}
