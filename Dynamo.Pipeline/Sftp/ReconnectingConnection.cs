@@ -155,9 +155,5 @@ internal static class SftpBackOff
 {
     public static TimeSpan Longest { get; } = TimeSpan.FromSeconds(30);
 
-    public static TimeSpan Delay(int losses)
-    {
-        var delay = TimeSpan.FromSeconds(0.5 * Math.Pow(2, Math.Min(losses, 10) - 1));
-        return delay < Longest ? delay : Longest;
-    }
+    public static TimeSpan Delay(int losses) => BackOff.Pause(losses, TimeSpan.FromSeconds(0.5), Longest);
 }

@@ -416,9 +416,8 @@ internal sealed class SftpSeenNames
 
     public bool Add(ReadOnlySpan<byte> name)
     {
-        // FNV-1a with a final mix.
-        ulong hash = 14695981039346656037 ^ _seed;
-        foreach (byte b in name) hash = (hash ^ b) * 1099511628211;
+        ulong hash = StableHash.Of(name, _seed);
+        // A final mix.
         hash ^= hash >> 32;
         return _hashes.Add(hash * 0x9E3779B97F4A7C15);
     }

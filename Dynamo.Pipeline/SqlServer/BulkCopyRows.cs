@@ -78,7 +78,7 @@ internal sealed class BulkCopyRows<TRow>(SqlServerWriting<TRow> writing, SqlServ
         bool isRead = false;
         try
         {
-            while (work.Rejected <= writing.MaxBadRows && await NextAsync(work, portions).ConfigureAwait(false))
+            while (!BadRows.AreOverLimit(work.Rejected, writing.MaxBadRows) && await NextAsync(work, portions).ConfigureAwait(false))
             {
                 RowBatch<TRow> portion = portions.Current;
                 Count(work, portion);

@@ -13,9 +13,6 @@ internal sealed class SqlServerKeyParts<TRow>
     /// <summary>A set of parts has a bit for each. This one has all.</summary>
     public const int All = (1 << Count) - 1;
 
-    /// <summary>The hash is FNV-1a (Fowler, Noll, Vo), which gives the same result on every machine.</summary>
-    private const uint Basis = 2166136261, Prime = 16777619;
-
     private readonly Func<TRow, string?>? _text;
     private readonly Func<TRow, long>? _number;
     private readonly Func<TRow, Guid>? _id;
@@ -59,7 +56,7 @@ internal sealed class SqlServerKeyParts<TRow>
     /// <param name="exact">Whether the table distinguishes all letters.</param>
     public static int Of(string text, bool exact)
     {
-        uint hash = Basis;
+        uint hash = StableHash.Nothing;
         // SQL Server ignores blanks at the end of a text.
         foreach (char letter in text.AsSpan().TrimEnd(' '))
         {
@@ -72,7 +69,7 @@ internal sealed class SqlServerKeyParts<TRow>
                 if (letter is '-' or '\'') continue;
                 same = char.ToUpperInvariant(letter);
             }
-            hash = (hash ^ same) * Prime;
+            hash = StableHash.Next(hash, same);
         }
         return Part(hash);
     }
@@ -82,9 +79,9 @@ internal sealed class SqlServerKeyParts<TRow>
     {
         Span<byte> bytes = stackalloc byte[16];
         _ = id.TryWriteBytes(bytes);
-        uint hash = Basis;
+        uint hash = StableHash.Nothing;
         foreach (byte one in bytes)
-            hash = (hash ^ one) * Prime;
+            hash = StableHash.Next(hash, one);
         return Part(hash);
     }
 

@@ -218,7 +218,7 @@ internal sealed class SqlServerBisection<TRow>(SqlServerMerge<TRow> merge, SqlSe
     /// <summary>Whether all rows are of one file that already has more refused rows than it may have.</summary>
     private bool IsLost(IReadOnlyList<long> rows) =>
         StagedPlace.FileOf(rows[0]) == StagedPlace.FileOf(rows[^1])
-            && _foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])) > writing.MaxBadRows;
+            && BadRows.AreOverLimit(_foundBy.GetValueOrDefault(StagedPlace.FileOf(rows[0])), writing.MaxBadRows);
 
     private void Add(long row, SqlException error)
     {

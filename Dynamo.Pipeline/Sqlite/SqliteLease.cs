@@ -17,7 +17,7 @@ internal sealed class SqliteLease : IDisposable
 
     public static SqliteLease Take(string database, string source)
     {
-        string path = string.Create(CultureInfo.InvariantCulture, $"{database}.{Hash(source):x16}.lock");
+        string path = string.Create(CultureInfo.InvariantCulture, $"{database}.{StableHash.Of(Encoding.UTF8.GetBytes(source)):x16}.lock");
         try
         {
             return new SqliteLease(OwnFile.Lock(path, database));
@@ -51,18 +51,6 @@ internal sealed class SqliteLease : IDisposable
     }
 
     public void Dispose() => _file.Dispose();
-
-    /// <summary>
-    /// FNV-1a, 64 bits (draft-eastlake-fnv). It only keeps the sources of one database apart. .NET's cryptographic hashes load a library,
-    /// which takes a tenth of the time of an empty run.
-    /// </summary>
-    private static ulong Hash(string source)
-    {
-        ulong hash = 14695981039346656037;
-        foreach (byte b in Encoding.UTF8.GetBytes(source))
-            hash = unchecked((hash ^ b) * 1099511628211);
-        return hash;
-    }
 
     /// <summary>EWOULDBLOCK of Linux (11) and macOS (35), ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION of Windows.</summary>
     private static bool IsHeldByAnother(IOException e) =>

@@ -14,7 +14,7 @@ internal sealed class SqliteRejectWriter(SqliteDb db, SqliteSinkOptions options,
     public void Add<TRow>(FileWork<TRow> work, Defect defect)
     {
         work.Count(defect);
-        if (work.Rejected <= run.MaxBadRows) Write(work.File, work.Rows.Shown(defect));
+        if (!BadRows.AreOverLimit(work.Rejected, run.MaxBadRows)) Write(work.File, work.Rows.Shown(defect));
     }
 
     /// <summary>The rejects of a quarantined file.</summary>

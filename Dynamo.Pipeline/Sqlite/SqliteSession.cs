@@ -15,6 +15,8 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
 
     private const int CacheKibibytes = 16 * 1024;
 
+    private static readonly TimeSpan s_firstPause = TimeSpan.FromMilliseconds(1), s_longestPause = TimeSpan.FromMilliseconds(16);
+
     private readonly SqliteSinkOptions _options;
     private readonly SqliteLease _lease;
     private readonly SqliteDb _db;
@@ -140,15 +142,16 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
     private async ValueTask TryUntilFreeAsync(string sql, string doing, CancellationToken cancellationToken)
     {
         long start = _options.TimeProvider.GetTimestamp();
-        for (int wait = 1; ; wait = Math.Min(wait * 2, 16))
+        for (int attempt = 1; ; attempt++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             int code = _db.TryExecute(sql) & 0xFF;
             if (code == raw.SQLITE_OK) return;
             bool isBusy = code is raw.SQLITE_BUSY or raw.SQLITE_LOCKED;
             if (!isBusy || _options.TimeProvider.GetElapsedTime(start) >= _options.BusyTimeout) throw _db.Fault(doing);
-            if (wait == 1) _run.Waits($"another writer of {_db.Path}", _options.BusyTimeout);
-            await Task.Delay(TimeSpan.FromMilliseconds(wait), _options.TimeProvider, cancellationToken).ConfigureAwait(false);
+            if (attempt == 1) _run.Waits($"another writer of {_db.Path}", _options.BusyTimeout);
+            await Task.Delay(BackOff.Pause(attempt, s_firstPause, s_longestPause), _options.TimeProvider, cancellationToken)
+                .ConfigureAwait(false);
         }
     }
 }

@@ -9,7 +9,11 @@ namespace Dynamo.Pipeline;
 /// </summary>
 internal static class BadRows
 {
-    public static bool AreTooMany(long good, long rejected, int maxBadRows) => rejected > maxBadRows || (rejected > 0 && good == 0);
+    /// <summary>Whether these are too many, however many good ones there are: no more rows need be looked at.</summary>
+    public static bool AreOverLimit(long rejected, int maxBadRows) => rejected > maxBadRows;
+
+    public static bool AreTooMany(long good, long rejected, int maxBadRows) =>
+        AreOverLimit(rejected, maxBadRows) || (rejected > 0 && good == 0);
 
     /// <summary>Why to quarantine the file, or null if it can be loaded.</summary>
     /// <param name="good">How many rows are loaded, or would be.</param>
@@ -19,7 +23,7 @@ internal static class BadRows
     public static Defect? Verdict(long good, long rejected, int maxBadRows, Defect? first)
     {
         if (!AreTooMany(good, rejected, maxBadRows) || first is null) return null;
-        string problem = rejected > maxBadRows
+        string problem = AreOverLimit(rejected, maxBadRows)
             ? string.Create(CultureInfo.InvariantCulture, $"more than {maxBadRows} rows were rejected, the first: {first.Problem}")
             : $"no row could be loaded, the first: {first.Problem}";
         return first with { Problem = problem };

@@ -64,7 +64,7 @@ internal sealed class FileWork<TRow>(FileRows<TRow> rows)
         foreach (Defect reject in Rows.Batch.Rejects)
             Count(reject);
         if (Rows.Defect is { } defect) Quarantine(defect);
-        else if (Rows.Batch.Rows.Count == 0 || Rejected > maxBadRows) JudgeLate(maxBadRows);
+        else if (Rows.Batch.Rows.Count == 0 || BadRows.AreOverLimit(Rejected, maxBadRows)) JudgeLate(maxBadRows);
         Restart();
     }
 

@@ -128,7 +128,7 @@ internal sealed class FileReader<TRow>(
             using FileContent given = content.Stream is { } stream ? new(new HashedStream(stream, run.Unreadable.Gave)) : content;
             using IRowReader<TRow> reader = format.Open(file, given);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
-                && rows.Rejects.Count <= _options.MaxBadRows) { }
+                && !BadRows.AreOverLimit(rows.Rejects.Count, _options.MaxBadRows)) { }
         }
         catch (BadFileException bad)
         {
