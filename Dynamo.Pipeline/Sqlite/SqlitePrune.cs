@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Dynamo.Pipeline.Ledger;
 
@@ -56,7 +55,7 @@ internal sealed class SqlitePrune(SqliteDb db, SqliteSinkOptions options, Ledger
         for (bool more = count > 0; more;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            long began = Stopwatch.GetTimestamp();
+            long began = options.TimeProvider.GetTimestamp();
             db.Execute("BEGIN IMMEDIATE", Doing);
             try
             {
@@ -70,8 +69,8 @@ internal sealed class SqlitePrune(SqliteDb db, SqliteSinkOptions options, Ledger
                 db.Rollback();
             }
             more = db.Number($"SELECT 1 FROM temp.{chosen}") is not null;
-            TimeSpan took = Stopwatch.GetElapsedTime(began);
-            if (more) await Task.Delay(took > s_pause ? took : s_pause, cancellationToken).ConfigureAwait(false);
+            TimeSpan took = options.TimeProvider.GetElapsedTime(began);
+            if (more) await Task.Delay(took > s_pause ? took : s_pause, options.TimeProvider, cancellationToken).ConfigureAwait(false);
         }
         return new Pruned(removed, removed == 0 ? null : oldest);
     }

@@ -4,6 +4,8 @@ namespace Dynamo.Pipeline.Tests;
 [Platform("Linux"), CancelAfter(60_000)]
 internal sealed class SftpClockTests
 {
+    private static readonly TimeSpan s_settle = TimeSpan.FromSeconds(1);
+
     private ScratchFolder _inbox = null!;
 
     [SetUp]
@@ -23,27 +25,21 @@ internal sealed class SftpClockTests
     public async Task A_file_that_is_still_written_is_not_taken_for_an_old_one_when_the_server_is_behind(
         [Values(AfterCommit.Archive, AfterCommit.Delete)] AfterCommit after, CancellationToken token)
     {
-        await using SftpSource source = Source(after, TimeSpan.FromHours(1));
+        var clock = new WatchedTime(DateTimeOffset.UtcNow + TimeSpan.FromHours(1));
+        await using SftpSource source = Source(after, clock);
         File.WriteAllText(_inbox["a.csv"], "begun");
-        using var stop = new CancellationTokenSource();
-        Task writing = Task.Run(async () =>
-        {
-            while (!stop.IsCancellationRequested)
-            {
-                await File.AppendAllTextAsync(_inbox["a.csv"], "more", CancellationToken.None);
-                await Task.Delay(1, CancellationToken.None);
-            }
-        }, CancellationToken.None);
 
-        var files = new List<SourceFile>();
-        await foreach (SourceFile file in source.ListAsync(token)) files.Add(file);
-        await stop.CancelAsync();
-        await writing;
+        Task<List<SourceFile>> listing = ListAsync(source, token);
+        // Between the first look at the file and the second one.
+        TimeSpan wait = await clock.SomebodyWaitsAsync(s_settle, token);
+        File.AppendAllText(_inbox["a.csv"], "more");
+        clock.Advance(wait);
+        List<SourceFile> files = await listing;
 
         Assert.Multiple(() =>
         {
             Assert.That(files.Single().DeferReason, Is.EqualTo("still changing"));
-            Assert.That(source.ClockOffset, Is.EqualTo(TimeSpan.FromHours(-1)).Within(TimeSpan.FromSeconds(20)));
+            Assert.That(source.ClockOffset, Is.EqualTo(TimeSpan.FromHours(-1)).Within(TimeSpan.FromMinutes(2)));
             Assert.That(Directory.GetFileSystemEntries(_inbox.Path), Has.Length.EqualTo(1), "nothing of ours is left");
         });
     }
@@ -51,7 +47,7 @@ internal sealed class SftpClockTests
     [Test]
     public async Task The_clock_is_not_asked_where_files_stay(CancellationToken token)
     {
-        await using SftpSource source = Source(AfterCommit.Keep, TimeSpan.Zero);
+        await using SftpSource source = Source(AfterCommit.Keep, TimeProvider.System);
         await foreach (SourceFile _ in source.ListAsync(token)) { }
         Assert.That(source.ClockOffset, Is.Null);
     }
@@ -60,7 +56,7 @@ internal sealed class SftpClockTests
     [Test]
     public async Task Without_an_answer_the_listing_goes_on(CancellationToken token)
     {
-        await using SftpSource source = Source(AfterCommit.Archive, TimeSpan.Zero, "nowhere");
+        await using SftpSource source = Source(AfterCommit.Archive, TimeProvider.System, "nowhere");
         SourceException? error = Assert.ThrowsAsync<SourceException>(async () =>
         {
             await foreach (SourceFile _ in source.ListAsync(token)) { }
@@ -69,18 +65,20 @@ internal sealed class SftpClockTests
         Assert.That(error.Message, Does.Contain("nowhere"));
     }
 
-    private SftpSource Source(AfterCommit after, TimeSpan ahead, string below = "") => new(
+    private static async Task<List<SourceFile>> ListAsync(SftpSource source, CancellationToken token)
+    {
+        var files = new List<SourceFile>();
+        await foreach (SourceFile file in source.ListAsync(token)) files.Add(file);
+        return files;
+    }
+
+    private SftpSource Source(AfterCommit after, TimeProvider clock, string below = "") => new(
         new SftpSourceOptions
         {
             Host = "pipe",
             Path = _inbox[below],
             AfterCommit = after,
-            SettleTime = TimeSpan.FromSeconds(1),
-            TimeProvider = new ShiftedTime(ahead),
+            SettleTime = s_settle,
+            TimeProvider = clock,
         }, () => new SftpServerTransport());
-
-    private sealed class ShiftedTime(TimeSpan ahead) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + ahead;
-    }
 }
