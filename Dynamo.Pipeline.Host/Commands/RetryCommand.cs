@@ -39,8 +39,8 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         await using IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping);
         string[] names = parsed.GetValue(_files) ?? [];
         IReadOnlyList<Retried> retried = await Returning.RetryAsync(
-            source.Name, Composition.Quarantine(source), Composition.Ledger(settings), all => names.Length == 0 ? [.. all] : Choose(all, names),
-            context.Stopping);
+            source.Name, Composition.Quarantine(source), Composition.Ledger(settings),
+            all => names.Length == 0 ? [.. all] : Choose(all, names), context.Stopping);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, retried)));
         else Write(context.Out, retried);
         return (int)(retried.All(file => file.Obstacle is null) ? ExitCode.Ok : ExitCode.DoneWithBadData);
