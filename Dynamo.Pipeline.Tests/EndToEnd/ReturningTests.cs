@@ -37,7 +37,8 @@ internal sealed class ReturningTests
         File.SetLastWriteTimeUtc(folder["inbox/bad.csv"], s_time);
         var source = new FolderSource(folder["inbox"], new FolderSourceOptions { AfterCommit = AfterCommit.Archive });
         await using (var sink = new SqliteSink<Reading>(folder["readings.db"], ReadingTable.Default))
-            await FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink).RunAsync(cancellationToken: token);
+            await FilePipeline.From(source).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink)
+                .RunAsync(cancellationToken: token);
         var ledger = new SqliteLedger(folder["readings.db"]);
         var entries = new List<long>();
         var quarantine = new WatchedQuarantine(

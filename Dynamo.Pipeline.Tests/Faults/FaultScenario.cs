@@ -139,7 +139,8 @@ internal sealed class FaultScenario
         Dictionary<string, int> denials = Denials();
         bool hasGiven = now.Loaded > before.Loaded || (now.HasBad && !before.HasBad);
         foreach (string name in now.Condemned.Where(name => denials.GetValueOrDefault(name) < 2)) _wrong.Add($"condemned: {name}");
-        if (now.Condemned.Count > 0 && !hasGiven) hasGiven = result.ExitCode is 0 or 1 && Number(Json(result), "files", "alreadyLoaded") > 0;
+        if (now.Condemned.Count > 0 && !hasGiven)
+            hasGiven = result.ExitCode is 0 or 1 && Number(Json(result), "files", "alreadyLoaded") > 0;
         if (now.Condemned.Count > 0 && !hasGiven) _wrong.Add($"{now.Condemned.Count} files condemned by a source that gave none");
         if (_command != "run" || _faults.Concat(_serverFaults).ToArray() is not [{ IsDenial: true } only]) return;
         if (only.IsDenialOfAll && result.ExitCode != 3) _wrong.Add("no file may be opened, and the source has not failed");

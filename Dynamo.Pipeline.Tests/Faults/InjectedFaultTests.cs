@@ -15,7 +15,8 @@ namespace Dynamo.Pipeline.Tests;
 /// file that could not be read is deferred or read again; the disk that fails beyond that is a failed source (3), and whatever fails at
 /// the database a failed sink (4). Never 70, never a signal, never a stack trace. Only "die" may end it by SIGKILL.</item>
 /// </list>
-/// <para>After one run in which nothing fails, with a <c>retry</c> before it for files that could not be read, or a second one if the first deferred a file that had been set aside: all rows of all good
+/// <para>After one run in which nothing fails, with a <c>retry</c> before it for files that could not be read,
+/// or a second one if the first deferred a file that had been set aside: all rows of all good
 /// files are there once, the ledger has each file once, each file is kept, archived or deleted as set, the bad one is in quarantine with
 /// its reason, nothing is left over but hidden files that were being written when the process was killed, and a further run loads
 /// nothing.</para>

@@ -106,8 +106,8 @@ public sealed class LineageTests
         DynamoResult both = await _folder.RunAsync(token, ["undo", "--since", "1d", "--json", .. place]);
 
         Assert.That((one.ExitCode, both.ExitCode), Is.EqualTo((1, 1)), one.StandardError + both.StandardError);
-        Assert.That(one.StandardOutput, Does.Contain("1 file that a version imported which did not record").And.Contains("  a.csv  imported")
-            .And.Contains("corrected and with a new time"));
+        Assert.That(one.StandardOutput, Does.Contain("1 file that a version imported which did not record")
+            .And.Contains("  a.csv  imported").And.Contains("corrected and with a new time"));
         Assert.That(DynamoFolder.Json(both).GetProperty("unrecorded")[0].GetString(), Is.EqualTo("a.csv"));
         Assert.That(DynamoFolder.Json(both).GetProperty("files")[0].GetString(), Is.EqualTo("b.csv"));
         Assert.That(Sql.Rows(_folder["readings.db"], "select Path from ImportedFile"), Is.EqualTo(new[] { "a.csv" }));

@@ -21,7 +21,8 @@ internal static class SqlServerRights
             (objects.Ledger, "SELECT"), (objects.Ledger, "INSERT"), (objects.Ledger, "DELETE"),
             (objects.Rejects, "SELECT"), (objects.Rejects, "INSERT"),
             (objects.Runs, "SELECT"), (objects.Runs, "INSERT"), (objects.Runs, "UPDATE"),
-            .. options is { Procedure: null, Append: false } ? [(objects.Overlaps, "SELECT"), (objects.Overlaps, "INSERT")] : Array.Empty<(string, string)>(),
+            .. options is { Procedure: null, Append: false }
+                ? [(objects.Overlaps, "SELECT"), (objects.Overlaps, "INSERT")] : Array.Empty<(string, string)>(),
             (objects.Versions, "SELECT"), (objects.Versions, "UPDATE"),
         ];
     }
@@ -85,7 +86,8 @@ internal static class SqlServerRights
         for (int at = 0; (at = definition.IndexOf(Next, at, StringComparison.OrdinalIgnoreCase)) >= 0;)
         {
             int start = at += Next.Length;
-            while (at < definition.Length && definition[at] is ('[' or '.')) at = definition[at] == '.' ? at + 1 : EndOfName(definition, at);
+            while (at < definition.Length && definition[at] is ('[' or '.'))
+                at = definition[at] == '.' ? at + 1 : EndOfName(definition, at);
             if (at > start) yield return definition[start..at];
         }
     }

@@ -9,7 +9,7 @@ internal static class Returning
     /// <summary>A server far away answers many in the time of one.</summary>
     private const int AtOnce = 64;
 
-    /// <summary>Takes files back: those that are to be imported again go to the source, then the ledger forgets what is taken back.</summary>
+    /// <summary>Takes files back: those to be imported again go to the source, then the ledger forgets what is taken back.</summary>
     /// <param name="ledger">The ledger.</param>
     /// <param name="map">The table.</param>
     /// <param name="files">What is taken back.</param>

@@ -107,7 +107,8 @@ internal static class SqlCatalogue
         (string schema, string name) = SqlNames.Split(table.Name);
         int id = NewId(store, sys, table.Temporary);
         store.Run(
-            $"INSERT INTO \"{sys}objects\" VALUES (@id, @name, @schema, 0, 'U ', 'USER_TABLE', 0, NULL)", ("@id", (long)id), ("@name", name),
+            $"INSERT INTO \"{sys}objects\" VALUES (@id, @name, @schema, 0, 'U ', 'USER_TABLE', 0, NULL)", ("@id", (long)id),
+            ("@name", name),
             ("@schema", (long)SchemaId(schema)));
         for (int i = 0; i < table.Columns.Count; i++) AddColumn(store, sys, id, i + 1, table.Columns[i]);
         if (!table.Keys.Any(k => k.Clustered))
