@@ -67,7 +67,7 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
         IStore store = Composition.Store(settings);
         StoreTrial database = await store.CheckAsync(stopping);
         ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, stopping) : null;
-        FirstFiles files = await FirstFiles.ReadAsync(source, Composition.Format(settings), stopping);
+        FirstFiles files = await FirstFiles.ReadAsync(source, Composition.UnpackingFormat(settings), stopping);
         IReadOnlyList<string> open = Rights.Open(settings);
         if (to is not null) CheckReport.Write(to, settings, store, database, trial, files, open);
         bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0 && file.Collided == 0);

@@ -49,7 +49,7 @@ internal sealed class InferCommand : Command, IExamples
         SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], context.Stopping);
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
             await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);
-        var report = new InferReport(set.Source, set.Root, proposals, others);
+        var report = new InferReport(set, proposals, [.. others, .. set.Bad]);
         bool json = parsed.GetValue(_json);
         if (json) context.Out.WriteLine(JsonText.Of(report.WriteAll));
         else if (proposals.Count > 0 && output is null) context.Out.WriteLine(JsonText.ForFile(report.WriteSettings));

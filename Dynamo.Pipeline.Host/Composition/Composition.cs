@@ -62,6 +62,10 @@ internal static class Composition
         static IFileFormat<Reading> FormatOf(FormatChoice choice) => new CsvFormat<Reading>(choice.Format);
     }
 
+    /// <summary>The format for reading a file outside a run, which unpacks by itself what is compressed.</summary>
+    public static IFileFormat<Reading> UnpackingFormat(HostSettings settings) =>
+        new UnpackingFormat<Reading>(Format(settings), settings.Pipeline.MaxUnpacked, settings.Pipeline.EntryPattern);
+
     /// <exception cref="SettingsException">The settings of the database exclude each other.</exception>
     public static IStore Store(HostSettings settings) => settings.UsesSqlServer
         ? new SqlServerStore(settings, Table(settings))

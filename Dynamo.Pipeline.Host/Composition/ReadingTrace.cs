@@ -54,7 +54,7 @@ internal sealed class ReadingLines(HostSettings settings)
     private const string FolderName = "folder:";
     private const long LongestFile = 64 << 20;
 
-    private readonly IFileFormat<Reading> _format = Composition.Format(settings);
+    private readonly IFileFormat<Reading> _format = Composition.UnpackingFormat(settings);
 
     public bool CanRead(DeliveredFile file) => Find(file) is not null;
 

@@ -11,7 +11,7 @@ internal static partial class FilePatternGuess
     {
         string[] names = [.. files.Select(file => Path.GetFileName(file)!).Distinct()];
         string[] foreign = [.. others.Select(file => Path.GetFileName(file)!)];
-        string[] extensions = [.. names.Select(name => Path.GetExtension(name)).Distinct()];
+        string[] extensions = [.. names.Select(Extension).Distinct()];
         foreach (string pattern in (string[])
             [string.Join(';', extensions.Select(extension => "*" + extension)), string.Join(';', names.Select(Start).Distinct()),
                 string.Join(';', names.Select(name => Digits().Replace(name, "*")).Distinct())])
@@ -20,6 +20,9 @@ internal static partial class FilePatternGuess
         }
         return string.Join(';', names);
     }
+
+    /// <summary>The last part of a name: <c>.csv</c>, or <c>.csv.gz</c>.</summary>
+    private static string Extension(string name) => Path.GetExtension(Packed.Inside(name)) + name[Packed.Inside(name).Length..];
 
     /// <summary>Whether a pattern matches a name, as a source would say.</summary>
     public static bool IsLike(string name, string pattern) => pattern.Split(';').Any(one =>
@@ -31,7 +34,7 @@ internal static partial class FilePatternGuess
     private static string Start(string name)
     {
         Match match = Letters().Match(name);
-        return match.Length > 0 ? match.Value + "*" + Path.GetExtension(name) : name;
+        return match.Length > 0 ? match.Value + "*" + Extension(name) : name;
     }
 
     [GeneratedRegex(@"^[^0-9_.\-]{2,}[_-]?", RegexOptions.CultureInvariant)]

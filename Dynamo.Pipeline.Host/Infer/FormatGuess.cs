@@ -42,11 +42,39 @@ internal static partial class FormatGuess
             if (proof.Files.All(file => file.Defect is not null || file.Read == 0)) continue;
             string[] files = [.. draft.Samples.Select(sample => sample.Path)];
             string[] foreign = [.. found.Select(one => one.Sample.Path).Concat(others.Select(other => other.File)).Except(files)];
-            proposals.Add(
-                draft.Proposed(format, proof) with { Files = files, Pattern = FilePatternGuess.Of(
-                    files, groups.Length > 1 ? foreign : []) });
+            string pattern = FilePatternGuess.Of(files, groups.Length > 1 ? foreign : []);
+            string[] delivered = [.. draft.Samples.Select(sample => sample.Delivered).Distinct()];
+            proposals.Add(draft.Proposed(format, proof) with
+            {
+                Files = files,
+                Pattern = pattern,
+                Delivered = delivered.SequenceEqual(files) ? pattern : FilePatternGuess.Of(delivered, []),
+            });
         }
-        return (proposals, others);
+        return (WithEntries(proposals, others, samples), others);
+    }
+
+    /// <summary>
+    /// Entries of archives that are not understood stand beside others that are: readme files and the like. They are left out, and said.
+    /// </summary>
+    private static List<Proposal> WithEntries(List<Proposal> proposals, List<NoProposal> others, IReadOnlyList<Sample> samples)
+    {
+        Sample[] entries = [.. samples.Where(sample => sample.Delivered != sample.Path && !Packed.IsGzip(sample.Delivered))];
+        string[] read = [.. entries.Select(entry => entry.Path).Intersect(proposals.SelectMany(proposal => proposal.Files))];
+        string[] archives = [.. entries.Where(entry => read.Contains(entry.Path)).Select(entry => entry.Delivered).Distinct()];
+        string[] left = [.. entries.Where(entry => archives.Contains(entry.Delivered)).Select(entry => entry.Path).Except(read)];
+        if (left.Length == 0) return proposals;
+        others.RemoveAll(other => left.Contains(other.File));
+        string pattern = FilePatternGuess.Of(read, left), shown = string.Join(", ", left.Select(path => $"'{Path.GetFileName(path)}'").Distinct());
+        string text = $"{shown} in the archives {(left.Length == 1 ? "is no table" : "are no tables")} of readings: \"entries\" leaves out what is not "
+            + $"like {pattern}.";
+        return [
+            .. proposals.Select(proposal => !proposal.Files.Any(read.Contains) ? proposal : proposal with
+            {
+                Entries = pattern,
+                Decide = [.. proposal.Decide, text],
+                Topics = [.. proposal.Topics, "entries that are left out"],
+            })];
     }
 
     /// <summary>The way to see a sample as a table by which most is read and least is lost.</summary>

@@ -6,8 +6,7 @@ namespace Dynamo.Pipeline.Host;
 /// What <c>dynamo infer</c> prints: on stdout the configuration, ready to save; on stderr what a person should know about it, first of
 /// all what the samples leave open.
 /// </summary>
-internal sealed class InferReport(
-    string source, string root, IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others)
+internal sealed class InferReport(SampleSet set, IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others)
 {
     /// <summary>The database of the proposal, beside the configuration.</summary>
     public const string Sink = "sqlite:readings.db";
@@ -17,10 +16,11 @@ internal sealed class InferReport(
     /// <summary>The settings that import the samples.</summary>
     public void WriteSettings(Utf8JsonWriter json)
     {
-        json.WriteString("source", source);
-        json.WriteString("pattern", string.Join(';', proposals.SelectMany(proposal => proposal.Pattern.Split(';')).Distinct()));
-        if (proposals.SelectMany(proposal => proposal.Files).Any(file => Path.GetDirectoryName(file) != root))
-            json.WriteBoolean("recursive", true);
+        json.WriteString("source", set.Source);
+        json.WriteString("pattern", string.Join(';', proposals.SelectMany(proposal => proposal.Delivered.Split(';')).Distinct()));
+        if (set.Samples.Any(sample => Path.GetDirectoryName(sample.Delivered) != set.Root)) json.WriteBoolean("recursive", true);
+        string[] entries = [.. proposals.Select(proposal => proposal.Entries).OfType<string>().Distinct()];
+        if (entries.Length > 0) json.WriteString("entries", string.Join(';', entries));
         json.WriteString("sink", Sink);
         if (proposals.Count == 1)
         {
@@ -53,7 +53,7 @@ internal sealed class InferReport(
         JsonText.List(json, "decide", proposals.SelectMany(proposal => proposal.Decide).Distinct());
         JsonText.List(json, "leftOut", proposals.SelectMany(proposal => proposal.LeftOut).Distinct());
         json.WriteNumber("collided", proposals.Sum(proposal => proposal.Proof.Collided));
-        JsonText.List(json, "notUnderstood", others.Select(other => $"{Path.GetRelativePath(root, other.File)}: {other.Why}"));
+        JsonText.List(json, "notUnderstood", others.Select(other => $"{Path.GetRelativePath(set.Root, other.File)}: {other.Why}"));
     }
 
     /// <param name="to">Where to write.</param>
@@ -72,7 +72,7 @@ internal sealed class InferReport(
         }
         to.WriteLine();
         foreach (NoProposal other in others)
-            to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, other.File))}: {Shown.Name(other.Why)}");
+            to.WriteLine($"{Shown.Name(Path.GetRelativePath(set.Root, other.File))}: {Shown.Name(other.Why)}");
         if (proposals.Count == 0) return;
         string config = saved ?? "dynamo.json";
         to.WriteLine(saved is null
@@ -109,7 +109,7 @@ internal sealed class InferReport(
         to.WriteLine();
         string counts =
             $"{Shown.Count(file.Read, "reading")}, {Shown.Count(file.Skipped)} without a value, {Shown.Count(file.Rejected)} rejected";
-        to.WriteLine($"{Shown.Name(Path.GetRelativePath(root, file.Path))}: {counts}");
+        to.WriteLine($"{Shown.Name(Path.GetRelativePath(set.Root, file.Path))}: {counts}");
         foreach (Reading row in file.First)
             to.WriteLine($"    {Shown.Row(row)}");
         if (file.Defect is not null) to.WriteLine($"    would be quarantined: {file.Defect}");
@@ -119,7 +119,7 @@ internal sealed class InferReport(
     private void WriteFile(Utf8JsonWriter json, ProposedFile file)
     {
         json.WriteStartObject();
-        json.WriteString("file", Path.GetRelativePath(root, file.Path));
+        json.WriteString("file", Path.GetRelativePath(set.Root, file.Path));
         json.WriteNumber("readings", file.Read);
         json.WriteNumber("skipped", file.Skipped);
         json.WriteNumber("rejected", file.Rejected);

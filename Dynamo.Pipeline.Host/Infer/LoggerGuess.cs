@@ -131,7 +131,11 @@ internal static partial class LoggerGuess
         string[] paths = [.. samples.Select(sample => Path.GetRelativePath(root, sample.Path).Replace('\\', '/'))];
         string[] files = [.. paths.Select(path => path[(path.LastIndexOf('/') + 1)..])];
         if (files.Distinct().Count() == 1 && paths.Distinct().Count() > 1)
-            return InPath(@"(?<logger>[^/]+)/[^/]+$", paths, 5, "the folder");
+        {
+            return paths.All(path => path.Contains(".zip/", StringComparison.OrdinalIgnoreCase))
+                ? InPath(@"(?<logger>[^/]+)\.(?i:zip)/[^/]+$", paths, 5, "the archive's name")
+                : InPath(@"(?<logger>[^/]+)/[^/]+$", paths, 5, "the folder");
+        }
         foreach ((string pattern, string where) in ((string, string)[])
             [
                 (DateThenNumber, "the number in the file's name"), (DateLast, "the file's name without its date"),

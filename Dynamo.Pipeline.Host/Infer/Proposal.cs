@@ -16,8 +16,14 @@ internal sealed record Proposal(IReadOnlyList<string> Files, ReadingFormat Forma
     /// <summary>What the format reads from the samples.</summary>
     public Proof Proof { get; init; } = new([], 0, null, 0);
 
-    /// <summary>The pattern of the names of its files.</summary>
+    /// <summary>The pattern of the names of its files, or of the entries of its archives.</summary>
     public string Pattern { get; init; } = "*";
+
+    /// <summary>The pattern of the names of its files as they are delivered.</summary>
+    public string Delivered { get; init; } = "*";
+
+    /// <summary>The pattern of the entries to read, if archives have others as well.</summary>
+    public string? Entries { get; init; }
 }
 
 /// <summary>A file for which nothing could be proposed.</summary>

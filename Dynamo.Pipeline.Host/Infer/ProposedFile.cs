@@ -18,7 +18,8 @@ internal sealed record ProposedFile(
         Sample sample, string root, ReadingFormat format, Action<Reading, long> look, CancellationToken cancellationToken)
     {
         string below = System.IO.Path.GetRelativePath(root, sample.Path).Replace('\\', '/');
-        var file = new SourceFile(below, sample.Bytes.Length, DateTime.UnixEpoch);
+        string delivered = System.IO.Path.GetRelativePath(root, sample.Delivered).Replace('\\', '/');
+        var file = new SourceFile(below, sample.Bytes.Length, DateTime.UnixEpoch) { Delivered = delivered == below ? null : delivered };
         using FileContent content = sample.Open();
         var rows = new RowBatch<Reading>();
         var first = new List<Reading>();

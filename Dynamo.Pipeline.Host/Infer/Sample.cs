@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -12,6 +13,9 @@ internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<strin
     /// <summary>The content that is in memory: all of it if <see cref="IsWhole"/>.</summary>
     public ReadOnlyMemory<byte> Bytes { get; private init; }
 
+    /// <summary>The file as it was delivered: another one than <see cref="Path"/> if it is compressed.</summary>
+    public string Delivered { get; private init; } = Path;
+
     /// <summary>The whole content, from memory or from the disk.</summary>
     public FileContent Open() => IsWhole || !File.Exists(Path) ? new FileContent(Bytes) : new FileContent(File.OpenRead(Path));
 
@@ -24,24 +28,62 @@ internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<strin
         return this with { Lines = [.. Lines.Take(lines)], Bytes = bytes, IsWhole = true };
     }
 
-    private const int MostBytes = 4 << 20;
+    /// <summary>How much of a file is looked at.</summary>
+    public const int MostBytes = 4 << 20;
 
+    private const int MostEntriesOfAKind = 5, MostEntries = 20;
+
+    /// <summary>The samples in a file of this machine: one, or some entries of every kind in an archive.</summary>
     /// <exception cref="SourceException">The file cannot be read.</exception>
-    public static Sample Read(string path)
+    /// <exception cref="BadFileException">The file is compressed and cannot be unpacked.</exception>
+    public static async Task<IReadOnlyList<Sample>> ReadAsync(string path, CancellationToken cancellationToken)
     {
         string full = System.IO.Path.GetFullPath(path);
         try
         {
-            using FileStream file = File.OpenRead(full);
+            await using FileStream file = File.OpenRead(full);
+            if (Packed.Is(full))
+            {
+                using var content = new FileContent(file);
+                return await UnpackedAsync(full, file.Length, content, cancellationToken);
+            }
             byte[] bytes = new byte[(int)Math.Min(MostBytes, file.Length)];
             int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            return Of(full, bytes.AsSpan(0, length), file.Length <= length);
+            return [Of(full, bytes.AsSpan(0, length), file.Length <= length)];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             throw new SourceException($"The file {full} cannot be read: {error.Message}", error);
         }
     }
+
+    /// <summary>The samples in a compressed file. Names that differ only in numbers are one kind.</summary>
+    /// <exception cref="BadFileException">The file cannot be unpacked.</exception>
+    public static async Task<IReadOnlyList<Sample>> UnpackedAsync(
+        string path, long size, FileContent content, CancellationToken cancellationToken)
+    {
+        using IPackedTexts texts = Packed.Open(new SourceFile(path, size, DateTime.UnixEpoch), PipelineOptions.DefaultMaxUnpacked, null);
+        var samples = new List<Sample>();
+        var kinds = new Dictionary<string, int>();
+        while (samples.Count < MostEntries && await texts.NextAsync(content, cancellationToken) is { } text)
+        {
+            await using Stream opened = text.Text;
+            string kind = KindOf(text.File.Path);
+            kinds[kind] = kinds.GetValueOrDefault(kind) + 1;
+            if (kinds[kind] > MostEntriesOfAKind) continue;
+            byte[] bytes = new byte[(int)Math.Min(MostBytes, text.Entry is null ? MostBytes : text.File.Size + 1)];
+            int length = await opened.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
+            bool isWhole = length < bytes.Length;
+            // What is cut off is a part of a line, and the rest cannot be read later.
+            if (!isWhole) length = bytes.AsSpan(0, length).LastIndexOf((byte)'\n') + 1;
+            samples.Add(Of(text.File.Path, bytes.AsSpan(0, length), isWhole) with { Delivered = path });
+        }
+        return samples;
+    }
+
+    /// <summary>What a name has in common with the others of its kind.</summary>
+    public static string KindOf(string path) => $"{System.IO.Path.GetExtension(path)} "
+        + Regex.Replace(System.IO.Path.GetFileName(path), "[0-9]+", "0");
 
     public static Sample Of(string path, ReadOnlySpan<byte> bytes, bool isWhole)
     {

@@ -1,5 +1,3 @@
-using System.Text.RegularExpressions;
-
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>The samples of a proposal: files that were named, or some of every kind of file in a folder or on a server.</summary>
@@ -9,7 +7,10 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Left">How many files were not looked at.</param>
 internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, string Source, int Left)
 {
-    private const int MostOfAKind = 5, MostOfAFolder = 100, MostBytes = 4 << 20, MostListed = 100_000;
+    private const int MostOfAKind = 5, MostOfAFolder = 100, MostListed = 100_000;
+
+    /// <summary>Compressed files that cannot be unpacked.</summary>
+    public IReadOnlyList<NoProposal> Bad { get; private init; } = [];
 
     /// <exception cref="SourceException">A file, folder or server cannot be read, or has no files.</exception>
     public static async Task<SampleSet> ReadAsync(IReadOnlyList<string> named, CancellationToken cancellationToken)
@@ -29,16 +30,32 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
                 paths.Add(path);
                 continue;
             }
-            string[] all = [.. Files(path).Where(file => !IsOurs(Path.GetRelativePath(path, file))).Order(StringComparer.Ordinal)];
-            string[] some = Some(all, file => file);
+            string[] listed = [.. Files(path).Where(file => !IsOurs(Path.GetRelativePath(path, file))).Order(StringComparer.Ordinal)];
+            string[] some = Some(listed, file => file);
             if (some.Length == 0) throw new SourceException($"The folder {path} has no files.");
-            left += all.Length - some.Length;
+            left += listed.Length - some.Length;
             paths.AddRange(some);
         }
-        Sample[] samples = Filled([.. paths.Distinct().Select(Sample.Read)]);
+        var all = new List<Sample>();
+        var bad = new List<NoProposal>();
+        foreach (string path in paths.Distinct())
+            await AddAsync(path, () => Sample.ReadAsync(path, cancellationToken), all, bad);
+        Sample[] samples = Filled([.. all]);
         string[] folders = [.. named.Select(Path.GetFullPath).Where(Directory.Exists)];
-        string root = folders.Length == 1 && named.Count == 1 ? folders[0] : RootOf(samples);
-        return new SampleSet(samples, root, root, left);
+        string root = folders.Length == 1 && named.Count == 1 ? folders[0] : RootOf([.. paths]);
+        return new SampleSet(samples, root, root, left) { Bad = bad };
+    }
+
+    private static async Task AddAsync(string path, Func<Task<IReadOnlyList<Sample>>> read, List<Sample> samples, List<NoProposal> bad)
+    {
+        try
+        {
+            samples.AddRange(await read());
+        }
+        catch (BadFileException error)
+        {
+            bad.Add(new NoProposal(path, error.Defect.ToString()));
+        }
     }
 
     private static bool IsRemote(string name) => name.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
@@ -72,23 +89,27 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
         SourceFile[] some = Some([.. all.OrderBy(file => file.Path, StringComparer.Ordinal)], file => file.Path);
         if (some.Length == 0) throw new SourceException($"{Shown.Name(address)} has no files that are complete.");
         var samples = new List<Sample>();
-        foreach (SourceFile file in some) samples.Add(await SampleAsync(source, file, cancellationToken));
-        return new SampleSet(Filled([.. samples]), "/", address, all.Count - some.Length);
+        var bad = new List<NoProposal>();
+        foreach (SourceFile file in some)
+            await AddAsync("/" + file.Path, () => OnServerAsync(source, file, cancellationToken), samples, bad);
+        return new SampleSet(Filled([.. samples]), "/", address, all.Count - some.Length) { Bad = bad };
     }
 
-    private static async Task<Sample> SampleAsync(IFileSource source, SourceFile file, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<Sample>> OnServerAsync(IFileSource source, SourceFile file, CancellationToken cancellationToken)
     {
+        const int MostBytes = Sample.MostBytes;
         using FileContent content = await source.OpenAsync(file, MostBytes, cancellationToken);
-        if (!content.IsStreamed) return Sample.Of("/" + file.Path, content.Bytes.Span, true);
+        if (Packed.Is(file.Path)) return await Sample.UnpackedAsync("/" + file.Path, file.Size, content, cancellationToken);
+        if (!content.IsStreamed) return [Sample.Of("/" + file.Path, content.Bytes.Span, true)];
         byte[] bytes = new byte[MostBytes];
         int length = await content.Stream!.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken);
-        return Sample.Of("/" + file.Path, bytes.AsSpan(0, length), length < bytes.Length);
+        return [Sample.Of("/" + file.Path, bytes.AsSpan(0, length), length < bytes.Length)];
     }
 
     /// <summary>Some files of every kind: names that differ only in numbers are one kind.</summary>
     private static T[] Some<T>(T[] all, Func<T, string> path) =>
     [
-        .. all.GroupBy(file => $"{Path.GetExtension(path(file))} {Regex.Replace(Path.GetFileName(path(file)), "[0-9]+", "0")}")
+        .. all.GroupBy(file => Sample.KindOf(path(file)))
             .SelectMany(kind => kind.Take(MostOfAKind)).Take(MostOfAFolder),
     ];
 
@@ -110,10 +131,10 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
     }
 
     /// <summary>The deepest folder that has all samples in it or below it.</summary>
-    private static string RootOf(Sample[] samples)
+    private static string RootOf(string[] files)
     {
-        string root = Path.GetDirectoryName(samples[0].Path)!;
-        while (!samples.All(sample => IsBelow(sample.Path, root)))
+        string root = Path.GetDirectoryName(files[0])!;
+        while (!files.All(file => IsBelow(file, root)))
             root = Path.GetDirectoryName(root) ?? Path.GetPathRoot(root)!;
         return root;
     }

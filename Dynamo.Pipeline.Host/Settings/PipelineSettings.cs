@@ -49,6 +49,9 @@ internal static class PipelineSettings
         },
         One("streamAbove", SizeAllowed, (p, text) => p with { StreamAbove = SettingText.Size(text) }),
         One("bytesInFlight", SizeAllowed, (p, text) => p with { BytesInFlight = SettingText.Size(text) }),
+        One("maxUnpacked", "a number of bytes, such as 512MiB or 4GiB, or 0",
+            (p, text) => p with { MaxUnpacked = SettingText.Size(text) }),
+        One("entries", "a pattern of entries' names, such as data_*.csv", (p, text) => p with { Entries = text }),
         One("emptyFileWait", "a duration, 0 or more", (p, text) => p with { EmptyFileWait = SettingText.Duration(text) }),
         One("retryFor", "a duration, 0 or more, such as 5min, or forever", (p, text) => p with { RetryFor = Forever(text) }) with
         {

@@ -26,7 +26,8 @@ internal sealed class RoomsTests
         ["Csv"] = ["Contracts"],
         ["Readings"] = ["Contracts", "Csv"],
         ["Telemetry"] = ["Contracts"],
-        ["Run"] = ["Contracts", "Telemetry", Door],
+        ["Unpack"] = ["Contracts", "Files"],
+        ["Run"] = ["Contracts", "Telemetry", "Unpack", Door],
         ["Live"] = ["Contracts", "Run", "Telemetry", Door],
     };
 

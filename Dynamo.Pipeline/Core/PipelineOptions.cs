@@ -71,6 +71,28 @@ public sealed record PipelineOptions
     public long BytesInFlight { get; init => field = AtLeast(1L, value); } = 16 << 20;
 
     /// <summary>
+    /// How many bytes a compressed file (<c>.gz</c>, <c>.zip</c>) may unpack to, all entries together. Default 1 GiB: a file with more is
+    /// quarantined, because a small one can be made to unpack to any size. With 0, no file is unpacked, and the format gets it as it is.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public long MaxUnpacked { get; init => field = AtLeast(0L, value); } = DefaultMaxUnpacked;
+
+    internal const long DefaultMaxUnpacked = 1 << 30;
+
+    /// <summary>
+    /// Which entries of an archive are read, as a pattern of their names or paths like those of <see cref="FormatByPattern{TRow}"/>:
+    /// <c>data_*.csv</c>. Default <see langword="null"/>: all but hidden ones.
+    /// </summary>
+    /// <exception cref="ArgumentException">The pattern is empty.</exception>
+    public string? Entries
+    {
+        get;
+        init => EntryPattern = (field = value) is null ? null : new FilePattern(value!);
+    }
+
+    internal FilePattern? EntryPattern { get; private init; }
+
+    /// <summary>
     /// How many bad rows a file may have and still be loaded without them. Default 100: the 101st bad row quarantines the whole file.
     /// With 0, one bad row is enough. A file that has only bad rows is always quarantined.
     /// </summary>

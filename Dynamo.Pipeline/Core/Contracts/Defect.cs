@@ -53,6 +53,12 @@ public sealed record Defect(string Problem)
         return text.ToString();
     }
 
+    /// <summary>This defect as one of an entry of an archive, such as <c>week.zip!L1.csv</c>.</summary>
+    internal Defect Of(string entry) => this with { Problem = $"{entry}: {Problem}" };
+
+    /// <summary>A text that anybody may have written, as it may be shown.</summary>
+    internal static string Shown(string text) => Show(text)!;
+
     /// <summary>This defect without what was in the file, for imports that must not keep it elsewhere.</summary>
     internal Defect WithoutText() => Found is null && RawText is null ? this : this with { Found = null, RawText = null };
 

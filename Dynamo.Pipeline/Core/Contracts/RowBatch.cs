@@ -52,6 +52,9 @@ public sealed class RowBatch<TRow>
     /// <summary>Why rows were flagged, for the first ten of them.</summary>
     public IReadOnlyList<Defect> Flags => _flags ?? (IReadOnlyList<Defect>)[];
 
+    /// <summary>The entry of an archive that rows and rejects are read from now, for messages; <see langword="null"/>: none.</summary>
+    internal string? Entry { get; set; }
+
     /// <summary>Adds a row.</summary>
     /// <param name="row">The row.</param>
     /// <param name="line">The 1-based line of the row.</param>
@@ -63,7 +66,7 @@ public sealed class RowBatch<TRow>
 
     /// <summary>Adds a row that is rejected.</summary>
     /// <param name="defect">What is wrong with the row, and its line.</param>
-    public void Reject(Defect defect) => (_rejects ??= []).Add(defect);
+    public void Reject(Defect defect) => (_rejects ??= []).Add(Entry is null ? defect : defect.Of(Entry));
 
     /// <summary>Counts readings that have no value.</summary>
     /// <param name="readings">How many readings. Default 1.</param>
@@ -75,7 +78,7 @@ public sealed class RowBatch<TRow>
     {
         Flagged++;
         _flags ??= [];
-        if (_flags.Count < KeptFlags) _flags.Add(defect);
+        if (_flags.Count < KeptFlags) _flags.Add(Entry is null ? defect : defect.Of(Entry));
     }
 
     /// <summary>Empties the batch and keeps its memory, so that a streamed file needs only one batch.</summary>

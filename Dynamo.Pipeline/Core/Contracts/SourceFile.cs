@@ -21,4 +21,7 @@ public sealed record SourceFile(string Path, long Size, DateTime ModifiedUtc)
     /// It has a <see cref="DeferReason"/> as well. Default <see langword="null"/>.
     /// </summary>
     public TimeSpan? SettlesIn { get; init; }
+
+    /// <summary>The path of the compressed file that this is a text of; <see langword="null"/>: it is no part of another file.</summary>
+    internal string? Delivered { get; init; }
 }

@@ -34,7 +34,8 @@ public sealed class FormatByPattern<TRow> : IFileFormat<TRow>
     {
         ArgumentNullException.ThrowIfNull(file);
         foreach ((FilePattern pattern, IFileFormat<TRow> format) in _formats)
-            if (pattern.Matches(file.Path)) return format.Open(file, content);
+            if (pattern.Matches(file.Path) || (file.Delivered is { } delivered && pattern.Matches(delivered)))
+                return format.Open(file, content);
         throw new BadFileException(new Defect("no format is for this file")
         {
             Found = file.Path,

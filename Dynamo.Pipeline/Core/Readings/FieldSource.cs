@@ -203,7 +203,8 @@ public sealed record FieldSource
     {
         FieldSourceKind.Constant => Text,
         FieldSourceKind.FileName => Path.GetFileNameWithoutExtension(file.Source.Path[(file.Source.Path.LastIndexOf('/') + 1)..]),
-        FieldSourceKind.PathPattern => Matched(file.Source.Path, field),
+        FieldSourceKind.PathPattern => Matched(file.Source.Path, field)
+            ?? (file.Source.Delivered is { } delivered ? Matched(delivered, field) : null),
         FieldSourceKind.PreamblePattern => file.Preamble.Select(line => Matched(line, field)).FirstOrDefault(text => text is not null),
         FieldSourceKind.HeaderPattern => file.Header?.Names.Select(name => Matched(name, field)).FirstOrDefault(text => text is not null),
         _ => Labelled(file),

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Unpack;
+
 namespace Dynamo.Pipeline.Run;
 
 /// <summary>
@@ -16,10 +18,11 @@ internal sealed class ByteBudget(long total)
 
     /// <summary>
     /// Bytes that a file counts for. A streamed file is never in memory as a
-    /// whole, so it counts for a quarter of the threshold.
+    /// whole, so it counts for a quarter of the threshold. A compressed one counts for the text that may be held of it.
     /// </summary>
     public static long Weigh(SourceFile file, long streamAbove) =>
-        ObjectsOfAFile + (file.Size > streamAbove ? streamAbove / 4 : file.Size);
+        ObjectsOfAFile + (file.Size > streamAbove ? streamAbove / 4
+            : Packed.Is(file.Path) ? Packed.WholeUpTo(file.Size, streamAbove) : file.Size);
 
     /// <summary>Waits until the bytes fit into the budget, then takes them.</summary>
     public Task TakeAsync(long bytes, CancellationToken cancellationToken)

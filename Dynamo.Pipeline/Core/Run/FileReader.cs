@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Dynamo.Pipeline.Telemetry;
+using Dynamo.Pipeline.Unpack;
 
 namespace Dynamo.Pipeline.Run;
 
@@ -29,6 +30,9 @@ internal sealed class FileReader<TRow>(
     private const int BytesOfARow = 40;
 
     private readonly PipelineOptions _options = run.Options;
+    private readonly UnpackingFormat<TRow> _format = new(
+        format, run.Options.MaxUnpacked, run.Options.EntryPattern, size => Packed.WholeUpTo(size, run.Options.StreamAbove));
+
     private readonly int _opensInFlight = source.OpensInFlight >= 1
         ? source.OpensInFlight
         : throw new SourceException($"The source {source.Name} opens no file ahead: its OpensInFlight is {source.OpensInFlight} and must "
@@ -126,9 +130,10 @@ internal sealed class FileReader<TRow>(
                 hash = ContentHash.Of(content.Bytes.Span);
             }
             using FileContent given = content.Stream is { } stream ? new(new HashedStream(stream, run.Unreadable.Gave)) : content;
-            using IRowReader<TRow> reader = format.Open(file, given);
+            using IRowReader<TRow> reader = _format.Open(file, given);
             while (await reader.ReadAsync(rows, rows.Count + Portion, run.Aborting).ConfigureAwait(false)
                 && !BadRows.AreOverLimit(rows.Rejects.Count, _options.MaxBadRows)) { }
+            if (reader is UnpackingReader<TRow> { IsTooLarge: true }) return Streamed(file);
         }
         catch (BadFileException bad)
         {
@@ -183,7 +188,7 @@ internal sealed class FileReader<TRow>(
         using FileContent opened = await OpenStreamAsync(file, cancellationToken).ConfigureAwait(false);
         var hashed = new HashedStream(opened.AsStream(), run.Unreadable.Gave);
         using var content = new FileContent(hashed);
-        using IRowReader<TRow> reader = format.Open(file, content);
+        using IRowReader<TRow> reader = _format.Open(file, content);
         var rows = new RowBatch<TRow>(Portion);
         bool more;
         do
