@@ -102,6 +102,8 @@ internal sealed partial class Draft
     private ReadingFormat WithTime(ReadingFormat format, TimeGuess time)
     {
         string[] columns = [.. time.Columns.Select(Ref)];
+        if (time.IsInterval) format = format with { Interval = IntervalTime.Start };
+        if (time.RepeatsDate) format = format with { RepeatsDate = true };
         // Two columns are a date and a time; more are parts.
         return columns.Length switch
         {
@@ -119,6 +121,16 @@ internal sealed partial class Draft
         string column = time.Columns.Length == 1 ? "column" : "columns";
         _sure.Add(
             $"timestamps are in {column} {where}, written as {how}{(time.Pattern.HasOffset ? ", which has the offset or is UTC" : "")}");
+        if (time.IsInterval)
+            Ask("the start or end of intervals", $"'{_files[0][time.Columns[^1]][0]}' is an interval, and its start is taken. Set "
+                + "\"interval\": \"end\" if a value counts for its end.");
+        if (time.RepeatsDate)
+        {
+            _sure.Add($"an empty field in '{_names[time.Columns[0]]}' is the date of the line above");
+            if (time.GoesBackInADay())
+                Ask("dates that are left out", $"the date in '{_names[time.Columns[0]]}' is not written in every line, and the times go back while it "
+                    + "stays the same. After midnight they would get the wrong day: have the logger write the date where it changes.");
+        }
         if (time.Hour24) _sure.Add("24:00 is the midnight that ends the day");
         if (time.Ambiguity is { } ambiguity) Ask("the order of day, month and year", ambiguity);
         if (time.Steps.OneWay < 0.9 && time.Steps.Distinct > 0.98 && time.Steps.Count > 20)

@@ -54,7 +54,9 @@ internal static partial class LoggerGuess
     {
         foreach (string line in tables[0].Above)
         {
-            Match match = Label().Match(line.Trim(' ', '\t', '"', '#', '!', '%', '*'));
+            string bare = line.Trim(' ', '\t', '"', '#', '!', '%', '*');
+            Match match = Label().Match(bare);
+            if (!match.Success) match = AloneLabel().Match(bare.TrimEnd(tables[0].Separator, ' '));
             if (!match.Success) continue;
             string label = match.Groups["label"].Value.Trim();
             string?[] names = [.. tables.Select(table => ValueOf(table, label))];
@@ -111,8 +113,8 @@ internal static partial class LoggerGuess
     private static string? ValueOf(SampleTable table, string label)
     {
         FieldSource source = FieldSource.Preamble(label);
-        var header = table.Above.Select(line => (table.Comment is { } mark ? line.TrimStart(mark) : line).Trim());
-        return header.Select(line => source.LabelledIn(line, table.Separator)).FirstOrDefault(text => text is not null);
+        string[] above = [.. table.Above.Select(line => (table.Comment is { } mark ? line.TrimStart(mark) : line).Trim())];
+        return source.LabelledIn(above, table.Separator);
     }
 
     private static int Rank(string label)
@@ -196,6 +198,12 @@ internal static partial class LoggerGuess
         + @"serial ?(number|no\.?)|seriennummer|zählernummer|stationsnummer|meetpunt)$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LabelAlone();
+
+    [GeneratedRegex(
+        @"^(?<label>(((data ?)?(logger|station|site|device|meter|gauge|well|instrument|sensor|probe|rtu)[ _]?(id|code|no\.?|nr\.?|number|serial"
+        + @"( number| no\.?)?)|serial[ _]?(number|no\.?|nr\.?)?|seriennummer|s/n|(logger|station|stations?nummer|messstelle)))) *[:=]?$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex AloneLabel();
 
     [GeneratedRegex(
         @"^(?<label>((data ?)?(logger|datalogger|station|site|device|instrument|probe|serial|rtu|location|gauge|meter|well|"

@@ -11,6 +11,12 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Hour24">Whether some are 24:00.</param>
 internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24)
 {
+    /// <summary>Whether the last column has intervals, of which the start is read.</summary>
+    public bool IsInterval { get; private init; }
+
+    /// <summary>Whether the date is written only where it changes.</summary>
+    public bool RepeatsDate { get; private init; }
+
     /// <summary>How the times run on.</summary>
     public Steps Steps { get; private init; } = null!;
 
@@ -78,6 +84,15 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         return dates.All(date => date.Day == dates[0].Day) || dates.All(date => date.AddDays(1).Day == 1);
     }
 
+    /// <summary>Whether times go back in lines whose date is left out.</summary>
+    public bool GoesBackInADay() => Times.Any(times =>
+    {
+        long[] known = [.. times.OfType<long>()];
+        bool isBackward = known.Length > 1 && known[^1] < known[0];
+        return known.Zip(known.Skip(1)).Any(pair =>
+            pair.First / TimeSpan.TicksPerDay == pair.Second / TimeSpan.TicksPerDay && (isBackward ? pair.Second > pair.First : pair.Second < pair.First));
+    });
+
     private static string Written(string order) =>
         order switch { "dMy" => "day/month", "Mdy" => "month/day", "yMd" => "year/month/day", _ => order };
 
@@ -101,6 +116,30 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         return null;
     }
 
+    /// <summary>The texts of which a line's time is put together, as a run reads them.</summary>
+    private string[] Parts(string[][] file, int row)
+    {
+        string[] parts = [.. Columns.Select(column => file[column][row])];
+        for (int above = row; RepeatsDate && parts[0].Length == 0 && above > 0; above--) parts[0] = file[Columns[0]][above - 1];
+        if (IsInterval) parts[^1] = StartOf(parts[^1]);
+        return parts;
+    }
+
+    private static string StartOf(string text) =>
+        Encoding.UTF8.GetString(IntervalText.Part(Encoding.UTF8.GetBytes(text), IntervalTime.Start));
+
+    /// <summary>The starts of a column's intervals; <see langword="null"/> if it has none.</summary>
+    private static string[]? Starts(string[] column)
+    {
+        const double Nearly = 0.9;
+        // A dash or a slash inside a date is none between two times.
+        string[] starts = [.. column.Select(text => text.Length < 10 ? text : StartOf(text))];
+        int filled = column.Count(text => text.Length > 0), split = 0;
+        for (int i = 0; i < column.Length; i++)
+            if (starts[i].Length < column[i].Length && starts[i].Any(c => c is ':' or 'T')) split++;
+        return filled > 0 && split >= Nearly * filled ? starts : null;
+    }
+
     private TimeGuess Judged(IReadOnlyList<string[][]> files, char decimalSeparator)
     {
         var reader = new TimestampText(Pattern.Formats, decimalSeparator, hour24: true);
@@ -108,7 +147,7 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         long?[][] times = [.. files.Select(file => Enumerable.Range(0, file[0].Length).Select(row => Read(file, row)).ToArray())];
         long? Read(string[][] file, int row)
         {
-            string[] parts = [.. Columns.Select(column => file[column][row])];
+            string[] parts = Parts(file, row);
             if (parts.Any(part => part.Length == 0)) return null;
             string text = string.Join(' ', parts);
             TimestampProblem problem = reader.Read(Encoding.UTF8.GetBytes(text), out long ticks);
@@ -118,8 +157,7 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         }
         var strict = new TimestampText(Pattern.Formats, decimalSeparator);
         bool Needs24() => files.Any(file => Enumerable.Range(0, file[0].Length).Any(row =>
-            strict.Read(
-                Encoding.UTF8.GetBytes(string.Join(' ', Columns.Select(column => file[column][row]))), out _) == TimestampProblem.Hour24));
+            strict.Read(Encoding.UTF8.GetBytes(string.Join(' ', Parts(file, row))), out _) == TimestampProblem.Hour24));
         return this with { Times = times, Steps = Steps.Of(times), Hour24 = is24 && Needs24() };
     }
 
@@ -155,12 +193,17 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
     {
         string[][] columns = [.. Enumerable.Range(0, names.Length).Select(i => files.SelectMany(file => file[i]).ToArray())];
         string?[] times = [.. columns.Select((column, i) => TimePatterns.TimeOfDay(column, ColumnNames.IsTime(names[i])))];
+        string[]?[] starts = [.. columns.Select(Starts)];
+        for (int i = 0; i < columns.Length; i++)
+            if (starts[i] is not null) times[i] = TimePatterns.TimeOfDay(starts[i]!, ColumnNames.IsTime(names[i]));
         for (int i = 0; i < columns.Length; i++)
         {
-            foreach (TimePattern pattern in TimePatterns.Of(columns[i], ColumnNames.IsTime(names[i])))
+            foreach (TimePattern pattern in TimePatterns.Of(starts[i] ?? columns[i], ColumnNames.IsTime(names[i])))
             {
-                yield return new TimeGuess([i], pattern, false);
+                yield return new TimeGuess([i], pattern, false) { IsInterval = starts[i] is not null };
                 if (pattern.HasTime) continue;
+                // A date that is written only where it changes: most of its fields are empty, the first one is not.
+                bool repeats = columns[i].Any(text => text.Length == 0) && files.All(file => file[i].Length > 0 && file[i][0].Length > 0);
                 for (int j = 0; j < columns.Length; j++)
                 {
                     if (j == i || times[j] is not { } time || (!ColumnNames.IsTime(names[j]) && Math.Abs(i - j) > 1)) continue;
@@ -168,7 +211,11 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
                         ? ["yyyy-MM-dd"]
                         : [.. pattern.Formats.Select(date => date == "iso" ? "yyyy-MM-dd" : date)];
                     yield return new TimeGuess(
-                        [i, j], pattern with { Formats = [.. dates.Select(date => $"{date} {time}").Distinct()], HasTime = true }, false);
+                        [i, j], pattern with { Formats = [.. dates.Select(date => $"{date} {time}").Distinct()], HasTime = true }, false)
+                    {
+                        IsInterval = starts[j] is not null,
+                        RepeatsDate = repeats && columns[j].All(text => text.Length > 0),
+                    };
                 }
             }
         }

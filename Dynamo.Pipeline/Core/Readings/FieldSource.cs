@@ -108,8 +108,8 @@ public sealed record FieldSource
     /// </summary>
     /// <param name="label">
     /// The beginning of the line, up to a separator: a colon, an equals sign, a semicolon, a comma, a tab or two blanks. Case does not
-    /// matter. The text goes to the next separator of the file, or to the end of the line. A file without such a line is quarantined.
-    /// <see cref="CsvText"/> sets which lines are above the table.
+    /// matter. The text goes to the next separator of the file, or to the end of the line. If the label stands alone, its text is the line
+    /// below. A file without such a line is quarantined. <see cref="CsvText"/> sets which lines are above the table.
     /// </param>
     /// <returns>The source.</returns>
     /// <exception cref="ArgumentException">The label is empty.</exception>
@@ -207,7 +207,7 @@ public sealed record FieldSource
             ?? (file.Source.Delivered is { } delivered ? Matched(delivered, field) : null),
         FieldSourceKind.PreamblePattern => file.Preamble.Select(line => Matched(line, field)).FirstOrDefault(text => text is not null),
         FieldSourceKind.HeaderPattern => file.Header?.Names.Select(name => Matched(name, field)).FirstOrDefault(text => text is not null),
-        _ => Labelled(file),
+        _ => LabelledIn(file.Preamble, file.Header?.Text.Separator ?? ','),
     };
 
     /// <summary>Whether a line has the text that is looked for above the table.</summary>
@@ -221,15 +221,26 @@ public sealed record FieldSource
     /// <summary>The part of a text that the pattern matches, or null.</summary>
     internal string? PartOf(string text, string field) => _pattern is null ? null : Matched(text, field);
 
-    /// <summary>The text after the label in a line; null if it is another line.</summary>
-    internal string? LabelledIn(string line, char separator) => Labelled(line, separator);
-
-    private string? Labelled(in CsvFile file)
+    /// <summary>The text that the label in one of the lines is for; null if it is in none.</summary>
+    internal string? LabelledIn(IReadOnlyList<string> lines, char separator)
     {
-        char separator = file.Header?.Text.Separator ?? ',';
-        return file.Preamble.Select(line => Labelled(line, separator)).FirstOrDefault(text => text is not null);
+        for (int i = 0; i < lines.Count; i++)
+        {
+            if (Labelled(lines[i], separator) is { } text) return text;
+            // A label that stands alone is for the line below.
+            if (i + 1 < lines.Count && IsAlone(lines[i], separator) && Below(lines[i + 1], separator) is { } below) return below;
+        }
+        return null;
     }
 
+    private bool IsAlone(string line, char separator) =>
+        line.Trim([' ', '\t', '"', '\'', ':', '=', separator]).Equals(Text.TrimEnd(':', '=', ' '), StringComparison.OrdinalIgnoreCase);
+
+    private static string? Below(string line, char separator)
+    {
+        string cell = line.Trim([' ', '\t', '"', separator]);
+        return cell.Length > 0 && !cell.Contains(separator) && cell[^1] is not (':' or '=') ? cell : null;
+    }
 
     private string? Matched(string text, string field)
     {

@@ -3,7 +3,10 @@ namespace Dynamo.Pipeline.Readings;
 /// <summary>Splits an interval in one field into its start and its end.</summary>
 internal static class IntervalText
 {
-    /// <summary>The start or the end of an interval. A text that is no interval stays as it is, so that it is rejected.</summary>
+    /// <summary>
+    /// The start or the end of an interval. A text that is no interval stays as it is, so that it is rejected, and so does one whose end
+    /// is wanted and has no date of its own.
+    /// </summary>
     public static ReadOnlySpan<byte> Part(ReadOnlySpan<byte> text, IntervalTime which)
     {
         foreach (ReadOnlySpan<byte> between in (ReadOnlySpan<byte[]>)[s_dash, s_long, s_to, s_slash])
@@ -14,7 +17,9 @@ internal static class IntervalText
             {
                 at += 1 + next;
                 ReadOnlySpan<byte> start = text[..at].Trim((byte)' '), end = text[(at + between.Length)..].Trim((byte)' ');
-                if (start.Length > 0 && Math.Abs(start.Length - end.Length) <= MostApart) return which == IntervalTime.Start ? start : end;
+                bool areAlike = Math.Abs(start.Length - end.Length) <= MostApart;
+                bool isShortEnd = which == IntervalTime.Start && end.Length > 0 && between.Length > 1 && end.Length < start.Length;
+                if (start.Length > 0 && (areAlike || isShortEnd)) return which == IntervalTime.Start ? start : end;
             }
         }
         return text;

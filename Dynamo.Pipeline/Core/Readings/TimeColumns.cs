@@ -200,10 +200,14 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
         if (columns.Parts.Length > 0) return ReadColumns(record, out ticks);
         ReadOnlySpan<byte> first = date is null ? record.Field(_date) : date;
         if (columns.Format.RepeatsDate) first = Repeated(first);
-        if (columns.Format.Interval != IntervalTime.None) first = IntervalText.Part(first, columns.Format.Interval);
+        IntervalTime interval = columns.Format.Interval;
+        bool isApart = columns.Time != None || time is not null;
+        // A date that stands alone is no interval; its times are.
+        if (interval != IntervalTime.None && !isApart) first = IntervalText.Part(first, interval);
         if (start is { } from) return ReadElapsed(first, from, out ticks);
-        if (columns.Time == None && time is null) return _text.Read(first, out ticks);
-        return ReadBoth(first, columns.Time == None ? time : record.Field(columns.Time), out ticks);
+        if (!isApart) return _text.Read(first, out ticks);
+        ReadOnlySpan<byte> second = columns.Time == None ? time : record.Field(columns.Time);
+        return ReadBoth(first, interval == IntervalTime.None ? second : IntervalText.Part(second, interval), out ticks);
     }
 
     private TimestampProblem ReadBoth(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, out long ticks)
