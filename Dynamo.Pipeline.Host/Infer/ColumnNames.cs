@@ -51,9 +51,14 @@ internal static partial class ColumnNames
     /// <summary>Whether a logger's name may be there, but often something else is.</summary>
     public static bool IsWeakLogger(string name) => Logger(name) > Array.IndexOf(s_loggers, "cde");
 
+    /// <summary>Whether a name only says that numbers are codes of something.</summary>
+    public static bool IsVague(string name) => Words(name) is [.., "code" or "cde" or "codes" or "id" or "ids" or "nr" or "no" or "number"] words
+        && !words.Any(word => word != "name" && Array.IndexOf(s_loggers, word) is >= 0 and var rank && rank < Array.IndexOf(s_loggers, "code"));
+
     public static int Channel(string name) => Rank(name, s_channels);
 
-    public static int Value(string name) => Rank(name, s_values);
+    // "valid" is not the id of a "val".
+    public static int Value(string name) => string.Concat(Words(name)) == "valid" ? -1 : Rank(name, s_values);
 
     public static bool IsTime(string name) => Rank(name, s_times) >= 0 || TimeInside().IsMatch(name);
 

@@ -92,6 +92,16 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
     /// <summary>Whether a text is a value beyond a limit, such as <c>&lt;0.01</c>.</summary>
     public static bool IsBeyond(string text) => Beyond().IsMatch(text);
 
+    /// <summary>The number of a state that a word names, such as 1 of <c>ON</c>; <see langword="null"/>: it names none.</summary>
+    public static double? StateOf(string text) => s_states.TryGetValue(text, out double state) ? state : null;
+
+    private static readonly Dictionary<string, double> s_states = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["on"] = 1, ["off"] = 0, ["true"] = 1, ["false"] = 0, ["yes"] = 1, ["no"] = 0, ["open"] = 1, ["opened"] = 1, ["closed"] = 0,
+        ["running"] = 1, ["stopped"] = 0, ["active"] = 1, ["inactive"] = 0, ["ein"] = 1, ["aus"] = 0, ["marche"] = 1, ["arrêt"] = 0,
+        ["aan"] = 1, ["uit"] = 0, ["wet"] = 1, ["dry"] = 0, ["high"] = 1, ["low"] = 0,
+    };
+
     public static bool IsNullWord(string text) => s_nullWords.Contains(text.ToLowerInvariant());
 
     /// <summary>The texts of a column that most likely mean "no value": a number such as -9999, far from all others.</summary>

@@ -217,6 +217,13 @@ internal sealed partial class Draft
     {
         int asChannel = ColumnNames.Channel(key.Name), asLogger = ColumnNames.Logger(key.Name);
         int values = measured.Count(column => column != key);
+        if (key.IsNumeric && ColumnNames.IsVague(key.Name) && values >= 1)
+        {
+            bool isOne = values == 1;
+            Ask("logger or channel", $"column '{key.Name}' has numbers that tell readings of one time apart. They are taken for the "
+                + $"{(isOne ? "channel" : "logger")}; they may be codes of the {(isOne ? "logger" : "channel")} as well.");
+            return isOne ? (key, null) : (null, key);
+        }
         if (asLogger >= 0 && (asChannel < 0 || values > 1))
         {
             // A channel's name that is the same in every line still is the channel's.
@@ -476,6 +483,12 @@ internal sealed partial class Draft
             .. places.Skip(1).Where(
                 place => columns.Contains(place) && columns.Contains(best) && place.Rank == best.Rank).Select(
                     place => $"'{place.Source.Text}'")];
+        if (facts.FirstOrDefault(column => columns.Contains(best) && best.Source.Text == Ref(column.Index)) is { } found
+            && found.IsNumeric && !found.IsConstant && ColumnNames.IsVague(found.Name))
+            Ask("the logger", $"column '{found.Name}' has numbers that change. They are taken for the loggers; if they are not, set \"logger\".");
+        if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern && best.Names.All(IsGeneric))
+            Ask("the logger", $"nothing names the logger, so it would be '{best.Names[0]}', as the file. Set \"logger\": {{ \"constant\": \"…\" }}, or "
+                + "name files by their loggers.");
         if (also.Length > 0)
             Ask("the logger", $"the logger is taken from column '{best.Source.Text}'; it might be {string.Join(" or ", also)} instead.");
         else if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern)
@@ -483,6 +496,23 @@ internal sealed partial class Draft
         else _sure.Add($"the logger is {best.Where}: '{best.Names[0]}'");
         return best.Source;
     }
+
+    /// <summary>Whether a file's name says what a file is, and not whose.</summary>
+    private static bool IsGeneric(string name)
+    {
+        string[] words = [.. Regex.Matches(name, @"\p{L}+").Select(match => match.Value.ToLowerInvariant())];
+        return name.Length > 0 && words.All(s_generic.Contains) && Regex.Matches(name, "[0-9]+").All(digits => words.Length > 0
+            && (digits.Length <= 2 || Regex.IsMatch(digits.Value, "^(19|20)[0-9]{2}([01][0-9]([0-3][0-9])?)?$")));
+    }
+
+    private static readonly HashSet<string> s_generic =
+    [
+        "reading", "readings", "data", "export", "exported", "log", "logs", "measurement", "measurements", "value", "values", "output", "out",
+        "result", "results", "download", "file", "report", "test", "sample", "samples", "history", "feed", "feeds", "timeseries", "series",
+        "table", "csv", "untitled", "new", "copy", "of", "book", "sheet", "tabelle", "mappe", "messwerte", "daten", "werte", "mesures", "datos",
+        "dati", "donnees", "données", "raw", "all", "query", "trend", "trends", "records", "record", "hourly", "daily", "monthly", "average",
+        "latest", "input", "temp", "tmp", "the", "from", "to", "my", "time", "date",
+    ];
 
     private static bool IsModel(string name) => Regex.IsMatch(name, @"(?i)\b(type|model|version|typ)$");
 
@@ -501,6 +531,13 @@ internal sealed partial class Draft
         if (sentinels.Length > 0)
             Ask("numbers for 'no value'",
                 $"{string.Join(", ", sentinels)} looks like 'no value' and is skipped. Remove it from \"nulls\" if it is measured.");
+        string[] states = [.. values.SelectMany(column => column.States).Distinct(StringComparer.OrdinalIgnoreCase)];
+        if (states.Length > 0)
+        {
+            Ask("words for numbers", $"{string.Join(", ", states.Select(word => $"'{word}' is {NumberGuess.StateOf(word)}"))}. Change \"words\" if that is "
+                + "wrong, or leave the column out.");
+            format = format with { Words = states.ToDictionary(word => word, word => NumberGuess.StateOf(word)!.Value) };
+        }
         if (texts.FirstOrDefault(NumberGuess.IsBeyond) is { } beyond)
         {
             Ask("values beyond a limit",

@@ -552,6 +552,125 @@ internal sealed class KindsTests
         Assert.That((read.Rows.Count, read.Rejects.Count, read.BadFile), Is.EqualTo((2, 0, (Defect?)null)));
     }
 
+    [Test]
+    public void An_interval_in_one_field_is_read_by_its_start_and_asked_about(
+        [Range(1, Seeds)] int seed, [Values("{0:dd.MM.yyyy HH:mm} - {1:dd.MM.yyyy HH:mm}", "{0:yyyy-MM-ddTHH:mm}/{1:yyyy-MM-ddTHH:mm}",
+            "{0:dd.MM.yyyy HH:mm} - {1:HH:mm}", "{0:yyyy-MM-dd};{0:HH:mm} - {1:HH:mm}", "{0:yyyy-MM-dd};{0:HH:mm}–{1:HH:mm}")] string interval)
+    {
+        var file = new Lines(seed);
+        file.Add(interval.Contains(';') ? "date;time;kWh" : "period;kWh");
+        file.Times(
+            60, 30, at => string.Format(CultureInfo.InvariantCulture, interval, at, at.AddMinutes(30)) + $";{file.Value("kWh", at)}");
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Format.Interval, Is.EqualTo(IntervalTime.Start));
+        Assert.That(file.Proposal.Topics, Has.Some.EqualTo("the start or end of intervals"));
+    }
+
+    [Test]
+    public void A_date_that_is_written_where_it_changes_is_that_of_the_lines_below([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("Date,Time,Flow,Pressure");
+        DateTime last = default;
+        file.Times(150, 15, at =>
+        {
+            string date = at.Date == last ? "" : $"{at:yyyy-MM-dd}";
+            last = at.Date;
+            return $"{date},{at:HH:mm},{file.Value("Flow", at)},{file.Value("Pressure", at)}";
+        });
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Topics, Is.EqualTo((string[])["the zone"]));
+    }
+
+    [Test]
+    public void A_date_that_is_written_once_is_asked_about_where_midnight_comes([Values(20, 150)] int lines)
+    {
+        var file = new Lines(1);
+        file.Add("Date,Time,Flow,Pressure");
+        file.Times(lines, 15, at => $"{(at == file.Start ? $"{at:yyyy-MM-dd}" : "")},{at:HH:mm},{file.Value("Flow", at)},{file.Value("Pressure", at)}");
+
+        Assert.That(
+            Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics.Contains("dates that are left out"), Is.EqualTo(lines > 96));
+    }
+
+    [TestCase("ON", "OFF")]
+    [TestCase("true", "false")]
+    [TestCase("Open", "Closed")]
+    public void States_get_their_numbers_and_are_asked_about(string one, string zero)
+    {
+        var file = new Lines(3);
+        file.Add("timestamp,flow,pump");
+        file.Times(40, 15, at =>
+        {
+            bool isOn = file.Chance(3);
+            file.Readings.Add(new Reading("x", "pump", DateTime.SpecifyKind(at, DateTimeKind.Utc), isOn ? 1 : 0));
+            return $"{at:yyyy-MM-ddTHH:mm}Z,{file.Value("flow", at)},{(isOn ? one : zero)}";
+        });
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Topics, Is.EqualTo((string[])["words for numbers"]));
+    }
+
+    [TestCase("status")]
+    [TestCase("valid")]
+    public void Words_of_a_quality_are_no_numbers(string name)
+    {
+        var file = new Lines(3);
+        file.Add($"timestamp,flow,{name}");
+        file.Times(40, 15, at => $"{at:yyyy-MM-ddTHH:mm}Z,{file.Value("flow", at)},{(file.Chance(3) ? "true" : "false")}");
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.LeftOut.Single(), Does.Contain("looks like a status or quality"));
+    }
+
+    [TestCase("readings.csv", true)]
+    [TestCase("data_2026-03-14.csv", true)]
+    [TestCase("export (1).csv", true)]
+    [TestCase("log.txt", true)]
+    [TestCase("Messwerte.csv", true)]
+    [TestCase("L7.csv", false)]
+    [TestCase("well-data.csv", false)]
+    [TestCase("export_4711203.csv", false)]
+    public void A_name_that_only_says_what_a_file_is_is_no_loggers_in_silence(string name, bool isAsked)
+    {
+        var file = new Lines(1);
+        file.Add("timestamp,flow");
+        file.Times(40, 15, at => $"{at:yyyy-MM-ddTHH:mm}Z,{file.Value("flow", at)}");
+
+        Assert.That(Infer(($"/x/{name}", file.Text)).Proposals.Single().Topics, Is.EqualTo(isAsked ? (string[])["the logger"] : []));
+    }
+
+    [Test]
+    public void Numbers_in_a_column_of_codes_are_no_loggers_in_silence([Values("code", "cde", "id", "param_code")] string name)
+    {
+        var file = new Lines(1);
+        file.Add($"timestamp,{name},flow");
+        file.Times(40, 15, at => string.Join('\n', ((int[])[17, 18]).Select(code => $"{at:yyyy-MM-ddTHH:mm}Z,{code},{file.Value($"{code}", at)}")));
+
+        Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Has.Some.Contains("logger"));
+    }
+
+    [TestCase("Serial_number:\n{0}\nProject ID:\n\nLocation:\nWell 7\n")]
+    [TestCase("Logger ID\n{0}\nModel\nX200\n")]
+    [TestCase("\"Serial Number\",\n\"{0}\",\n")]
+    public void A_serial_number_below_its_label_is_found(string above)
+    {
+        Lines[] files = [new Lines(1) { Logger = "1062553" }, new Lines(2) { Logger = "1062554" }];
+        foreach (Lines file in files)
+        {
+            file.Add(string.Format(CultureInfo.InvariantCulture, above, file.Logger).TrimEnd('\n').Split('\n'));
+            file.Add("Date,Time,LEVEL,TEMP");
+            file.Times(40, 15, at => $"{at:yyyy-MM-dd},{at:HH:mm:ss},{file.Value("LEVEL", at)},{file.Value("TEMP", at)}");
+        }
+
+        Proposal proposal = Infer([.. files.Select((file, i) => ($"/x/{i}.csv", file.Text))]).Proposals.Single();
+
+        Assert.That(Read(proposal, "0.csv", files[0].Text), Is.EquivalentTo(files[0].Readings), string.Join('\n', proposal.Sure));
+        Assert.That(Read(proposal, "1.csv", files[1].Text), Is.EquivalentTo(files[1].Readings));
+    }
+
     private static string Ending(DateTime at, string format) => at.TimeOfDay == TimeSpan.Zero
         ? at.AddDays(-1).ToString(format, CultureInfo.InvariantCulture).Replace("00:00", "24:00", StringComparison.Ordinal)
         : at.ToString(format, CultureInfo.InvariantCulture);
