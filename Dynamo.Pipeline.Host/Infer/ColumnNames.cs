@@ -8,8 +8,8 @@ internal static partial class ColumnNames
     private static readonly string[] s_loggers =
     [
         "serial", "ser", "sernbr", "logger", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
-            "point", "gauge", "well", "stn", "sensorid", "code", "cde",
-        "stacja", "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt", "poste", "stationsnummer",
+            "point", "gauge", "well", "stn", "sensorid", "stacja", "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt",
+            "poste", "stationsnummer", "code", "cde",
         "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
     ];
 

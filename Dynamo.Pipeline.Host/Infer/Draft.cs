@@ -6,6 +6,7 @@ namespace Dynamo.Pipeline.Host;
 internal sealed partial class Draft
 {
     private const int MostRows = 5000;
+    private const string OddLines = "lines that are not like the others";
 
     private readonly IReadOnlyList<SampleTable> _tables;
     private readonly SampleTable _table;
@@ -161,6 +162,11 @@ internal sealed partial class Draft
         return format with { Zone = "UTC" };
     }
 
+    /// <summary>A column that says UTC in every line; -1: there is none.</summary>
+    private int UtcColumn() => Enumerable.Range(0, _names.Length)
+        .Where(i => _files.All(file => file[i].Length > 0 && file[i].All(text => text is "UTC" or "GMT")))
+        .DefaultIfEmpty(-1).First();
+
     /// <summary>The zone or offset that the files themselves name.</summary>
     private (ReadingFormat Format, string Words)? Told(ReadingFormat format, TimeGuess time)
     {
@@ -178,7 +184,8 @@ internal sealed partial class Draft
         Match[] above = [
             .. _tables.Select(
                 table => table.Above.Select(line => ZoneLine().Match(line)).FirstOrDefault(match => match.Success) ?? Match.Empty)];
-        if (!above.All(match => match.Success)) return null;
+        if (!above.All(match => match.Success))
+            return UtcColumn() is var column and >= 0 ? (format with { Zone = "UTC" }, $"times are UTC, as column '{_names[column]}' says") : null;
         return (above.All(match => match.Groups["offset"].Value.Length == 0)
             ? format with { Zone = "UTC" }
             : format with { Offset = FieldSource.PreamblePattern(ZonePattern) }, "the offset of the times is in a line above the table");
@@ -206,7 +213,11 @@ internal sealed partial class Draft
         bool isShort = _hasHeader && _tables.Any(table => table.HasShortRows);
         if (isShort) _sure.Add("some lines end early: their last fields are empty");
         string? encoding = Samples.Select(sample => sample.Encoding).FirstOrDefault(name => name is not null);
-        if (encoding == "windows-1252")
+        if (encoding == "shift_jis") _sure.Add("the text is Japanese, in Shift-JIS");
+        if (Samples.FirstOrDefault(sample => sample.LooksForeign) is { } foreign)
+            Ask("the encoding", $"some bytes are not UTF-8 and make no western text: '{Cut(foreign.Foreign)}'. Set \"encoding\", such as windows-1251, "
+                + "gb18030, euc-kr or iso-8859-7.");
+        else if (encoding == "windows-1252")
             _sure.Add("some bytes are not UTF-8. They are taken for windows-1252, which western loggers and spreadsheets write. "
                 + "Set \"encoding\" if names look wrong.");
         return new CsvText
@@ -250,7 +261,7 @@ internal sealed partial class Draft
     {
         string[] odd = [.. _tables.SelectMany(table => table.Odd)];
         if (odd.Length > 0)
-            Ask("lines that are not like the others", $"{Shown.Count(odd.Length, "line")} inside the table, such as '{Cut(odd[0])}', "
+            Ask(OddLines, $"{Shown.Count(odd.Length, "line")} inside the table, such as '{Cut(odd[0])}', "
                 + "are not like the others.");
         SampleTable[] with = [.. _tables.Where(table => table.Below.Count > 0)];
         if (with.Length == 0) return null;

@@ -71,12 +71,19 @@ internal static partial class LoggerGuess
                     line => ToaStation().Match(line)).FirstOrDefault(match => match.Success)?.Groups["logger"].Value)];
         if (stations.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(ToaPattern), stations!, 2, "the station in the first line");
+        string?[] tagged = [.. tables.Select(table => FirstIn(table, StationPattern))];
+        if (tagged.All(name => name is not null))
+            yield return new Place(FieldSource.PreamblePattern(StationPattern), tagged!, 1, "between <STATION> and </STATION>");
         string?[] sanr = [
             .. tables.Select(
                 table => table.Above.Select(line => Zrxp().Match(line)).FirstOrDefault(match => match.Success)?.Groups["logger"].Value)];
         if (sanr.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(ZrxpPattern), sanr!, 1, "in the line with SANR above the table");
     }
+
+    /// <summary>A channel in a line above the table, in the manner of some maker; <see langword="null"/>: none is known.</summary>
+    public static FieldSource? ChannelAbove(IReadOnlyList<SampleTable> tables) =>
+        tables.All(table => FirstIn(table, SensorPattern) is not null) ? FieldSource.PreamblePattern(SensorPattern) : null;
 
     /// <summary>
     /// A name in a line such as <c>station,id,39001</c>, or in a line of values below a line of labels, such as
@@ -108,7 +115,7 @@ internal static partial class LoggerGuess
     }
 
     private static string? FirstIn(SampleTable table, string pattern) => table.Above.Select(line => Regex.Match(line, pattern))
-        .FirstOrDefault(match => match.Success)?.Groups["logger"].Value.Trim();
+        .FirstOrDefault(match => match.Success)?.Groups.Values.Last().Value.Trim();
 
     private static string? ValueOf(SampleTable table, string label)
     {
@@ -164,6 +171,7 @@ internal static partial class LoggerGuess
     private const string DateThenNumber = "(^|/)[^0-9/]*[-_. ]" + Date + "([-_. ]+(to[-_. ]+)?" + Date
         + @")?[-_. ]+(?<logger>[0-9]{5,})\.[^./]+$";
 
+    private const string StationPattern = "<STATION>(?<logger>[^<]+)", SensorPattern = "<SENSOR>(?<channel>[^<]+)";
     private const string ToaPattern = "^\"?TOA5\"?,\"?(?<logger>[^\",]+)";
     private const string ZrxpPattern = @"SANR(?<logger>[^|*;]+)";
 

@@ -423,6 +423,11 @@ internal sealed partial class Draft
             Ask("logger and channel", $"{found} are taken from the file's name. Set \"logger\" or \"channel\" to a constant if that is "
                 + $"wrong.");
         }
+        else if (LoggerGuess.ChannelAbove(_tables) is { } above)
+        {
+            channel = above;
+            _sure.Add("the channel is in a line above the rows");
+        }
         else
             Ask("the channel", "nothing names the channel, so it is called 'value'. Set \"channel\": { \"constant\": \"flow\" }, or "
                 + "whatever it is.");
@@ -473,6 +478,10 @@ internal sealed partial class Draft
         ];
         IReadOnlyList<LoggerGuess.Place> places = LoggerGuess.Of(Samples, _tables, _root, columns);
         LoggerGuess.Place best = places[0];
+        // Lines of a pattern that names the logger begin another one's rows.
+        if (best.Source.Kind == FieldSourceKind.PreamblePattern
+            && _tables.All(table => table.Odd.All(line => best.Source.IsIn(line, table.Separator, "logger"))))
+            _decide.RemoveAll(one => one.Topic == OddLines);
         if (Samples.Count > 1 && best.Names.Distinct().Count() == 1 && columns.Length == 0 && best.Source == FieldSource.FileName)
             Ask("the logger", "nothing tells the samples' loggers apart.");
         if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern

@@ -8,7 +8,7 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Encoding">The encoding to declare; <see langword="null"/>: none is needed (UTF-8, or a byte order mark).</param>
 /// <param name="Lines">Its lines, without a last line that is cut off.</param>
 /// <param name="IsWhole">Whether these are all lines of the file.</param>
-internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<string> Lines, bool IsWhole)
+internal sealed partial record Sample(string Path, string? Encoding, IReadOnlyList<string> Lines, bool IsWhole)
 {
     /// <summary>The content that is in memory: all of it if <see cref="IsWhole"/>.</summary>
     public ReadOnlyMemory<byte> Bytes { get; private init; }
@@ -104,10 +104,49 @@ internal sealed record Sample(string Path, string? Encoding, IReadOnlyList<strin
         if (IsZeroEverySecond(head, 0)) return ("utf-16BE", System.Text.Encoding.BigEndianUnicode, 0);
         // If the sample is cut off, the last character may be cut as well.
         ReadOnlySpan<byte> checkedBytes = isWhole || bytes.Length < 4 ? bytes : bytes[..(bytes.LastIndexOf((byte)'\n') + 1)];
-        return System.Text.Unicode.Utf8.IsValid(checkedBytes)
-            ? (null, System.Text.Encoding.UTF8, 0)
+        if (System.Text.Unicode.Utf8.IsValid(checkedBytes)) return (null, System.Text.Encoding.UTF8, 0);
+        return IsShiftJis(checkedBytes)
+            ? ("shift_jis", CodePagesEncodingProvider.Instance.GetEncoding(932)!, 0)
             : ("windows-1252", CodePagesEncodingProvider.Instance.GetEncoding(1252)!, 0);
     }
+
+    /// <summary>
+    /// Whether bytes beyond ASCII are pairs as Japanese text has them. Most of its pairs begin with bytes that western text has only for
+    /// quotes and dashes.
+    /// </summary>
+    private static bool IsShiftJis(ReadOnlySpan<byte> bytes)
+    {
+        int typical = 0, others = 0;
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            byte one = bytes[i];
+            if (one < 0x80) continue;
+            if (one is >= 0xA1 and <= 0xDF)
+            {
+                others++;
+                continue;
+            }
+            bool isPair = one is (>= 0x81 and <= 0x9F) or (>= 0xE0 and <= 0xFC) && i + 1 < bytes.Length
+                && bytes[i + 1] is (>= 0x40 and <= 0x7E) or (>= 0x80 and <= 0xFC);
+            if (!isPair) return false;
+            _ = one <= 0x9F ? typical++ : others++;
+            i++;
+        }
+        return typical >= 3 && typical >= others;
+    }
+
+    /// <summary>
+    /// Whether bytes that were taken for windows-1252 make no western text: letters that stand together by threes, or signs that no
+    /// logger writes. A text in Greek, Cyrillic, Chinese looks so.
+    /// </summary>
+    public bool LooksForeign => Encoding == "windows-1252" && Lines.Any(line => ForeignText().IsMatch(line));
+
+    /// <summary>The first line that makes no western text.</summary>
+    public string Foreign => Lines.First(line => ForeignText().IsMatch(line));
+
+    [GeneratedRegex("[\u00C0-\u00FF]{3}|[\u0081\u008D\u008F\u0090\u009D]|[¡-¯´-º¼-¿×÷]{2}|[\u0080-\u009F\u0192\u02C6\u0160\u0161\u0152\u0153\u017D\u017E]{2}",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex ForeignText();
 
     private static bool IsZeroEverySecond(ReadOnlySpan<byte> bytes, int from)
     {

@@ -81,6 +81,11 @@ internal static class TableSearch
         bool Fits(string[] row) => FitsIn(row, usual, strong);
         int first = Array.Find(like, i => Fits(split[i]) && like.Count(j => j >= i && Fits(split[j])) * 2 > like.Count(j => j >= i));
         if (!Fits(split[first])) return null;
+        // Values of the device above the table may look like a row. What is below them is the table's header then.
+        const int MostAbove = 2;
+        for (int seen = 0, at = Array.IndexOf(like, first); at + 1 < like.Length && seen < MostAbove; at++, seen++)
+            if (plain.Any(i => i > like[at] && i < like[at + 1] && IsHeaderLike(split[i])) && Fits(split[like[at + 1]])) first = like[at + 1];
+        bool IsHeaderLike(string[] row) => row.Length >= usual - 1 && row.Any(ColumnNames.IsTime) && !row.Any(Cell.IsNumber) && !row.Any(IsDate);
 
         (int headerAt, string[]? header, string headerLine) = HeaderOf(
             sample, separator, comment, first, usual, split.GetValueOrDefault(first)!, IsEmpty);

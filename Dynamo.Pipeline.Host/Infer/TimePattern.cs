@@ -159,7 +159,8 @@ internal static partial class TimePatterns
         string hour = half ? (shortHour ? "h" : "hh") : shortHour ? "H" : "HH";
         string second = match.Groups["sec"].Success ? ":ss" : "";
         string fraction = uneven ? ".FFFFFFF" : match.Groups["f"].Success ? "." + new string('f', match.Groups["f"].Length) : "";
-        string ending = !half ? "" : match.Groups["halfgap"].Length > 0 ? " tt" : "tt";
+        string letters = match.Groups["half"].Length == 1 ? "t" : "tt";
+        string ending = !half ? "" : match.Groups["halfgap"].Length > 0 ? $" {letters}" : letters;
         return $"{between}{hour}:mm{second}{(second.Length > 0 ? fraction : "")}{ending}";
     }
 
@@ -175,7 +176,7 @@ internal static partial class TimePatterns
     private static int Int(Match match, string group) => int.Parse(match.Groups[group].Value, CultureInfo.InvariantCulture);
 
     private const string TimeOfDayPattern =
-        @"(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,9}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]))?";
+        @"(?<h>[0-9]{1,2}):(?<m>[0-9][0-9])(:(?<sec>[0-9][0-9])(\.(?<f>[0-9]{1,9}))?)?((?<halfgap> ?)(?<half>[AaPp][Mm]?))?";
 
     [GeneratedRegex(
         @"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9](:[0-9][0-9](\.[0-9]{1,9})?)?"

@@ -44,6 +44,7 @@ internal static class FormatJson
         if (text.TableStart is { } start) json.WriteString("tableStart", start);
         if (text.Comment is { } comment) json.WriteString("comment", comment.ToString());
         if (text.Footer is { } footer) json.WriteString("footer", footer);
+        if (text.DataStart is { } dataStart) json.WriteString("dataStart", dataStart);
         if (text.LinesBelowHeader != 0) json.WriteNumber("linesBelowHeader", text.LinesBelowHeader);
         if (text.HasShortLines) json.WriteBoolean("shortLines", true);
         if (text.LongestLine != usual.LongestLine) json.WriteNumber("longestLine", text.LongestLine);
@@ -57,6 +58,7 @@ internal static class FormatJson
         if (format.Hour24) json.WriteBoolean("hour24", true);
         if (format.RepeatsDate) json.WriteBoolean("repeatDate", true);
         if (format.Interval != IntervalTime.None) json.WriteString("interval", FormatWords.Of(format.Interval, FormatWords.Intervals));
+        if (format.DayStep is { } step) json.WriteString("dayStep", $"{(int)step.TotalMinutes}min");
         if (format.Gap != s_default.Gap) json.WriteString("gap", FormatWords.Of(format.Gap, FormatWords.ClockChanges));
         if (format.Fold != s_default.Fold) json.WriteString("fold", FormatWords.Of(format.Fold, FormatWords.ClockChanges));
         if (format.Elapsed is not { } elapsed) return;

@@ -23,7 +23,7 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
         ReadOnlySpan<byte> head = utf8.Length > Longest ? utf8[..Longest] : utf8;
         int at = CsvEncoding.IsUtf8(head) ? 3 : 0, lines = 0;
         var preamble = new List<string>();
-        byte[]? start = text.TableStart is { } wanted ? Encoding.UTF8.GetBytes(wanted) : null;
+        byte[]? start = text.FirstLineStart is { } wanted ? Encoding.UTF8.GetBytes(wanted) : null;
         while (true)
         {
             ReadOnlySpan<byte> line = Line(head[at..], out int width);
@@ -73,7 +73,7 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
     private static BadFileException NotFound(CsvText text, int lines) => new(new Defect("the table was not found")
     {
         Line = Math.Max(1, lines),
-        Expected = text.TableStart is { } start
+        Expected = text.FirstLineStart is { } start
             ? $"a line that begins with '{start}' in the first {Longest} bytes"
             : $"{text.PreambleLines} lines above the table, within {Longest} bytes",
         Remedy = "Cut off, or written by another logger? Set TableStart or PreambleLines in the format",

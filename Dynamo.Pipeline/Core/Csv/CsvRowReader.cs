@@ -16,7 +16,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private readonly CsvFormat<TRow> _format;
     private readonly SourceFile _file;
     private readonly FileContent _content;
-    private readonly byte[]? _footer;
+    private readonly byte[]? _footer, _dataStart;
     private CsvVariant _variant;
     private CsvReader? _csv;
     private HeadStream? _stream;
@@ -45,6 +45,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         if (format.Blocks?.Label is { } label) _blockLabel = Encoding.UTF8.GetBytes(label);
         _separator = (byte)format.Text.Separator;
         if (format.Text.Footer is { } footer) _footer = Encoding.UTF8.GetBytes(footer);
+        if (format.Text.DataStart is { } dataStart) _dataStart = Encoding.UTF8.GetBytes(dataStart);
     }
 
     // Content in memory is parsed synchronously; only a stream is awaited.
@@ -206,8 +207,10 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         (_header, _bound) = (bound.Header, bound);
         _fewest = _header.Count;
         _linesBelow = _variant.Text.LinesBelowHeader;
-        _looksAtLines = _linesBelow > 0 || _format.Blocks is not null;
+        _looksAtLines = LooksAtLines;
     }
+
+    private bool LooksAtLines => _linesBelow > 0 || _format.Blocks is not null || _dataStart is not null;
 
     /// <summary>Whether a line may have so few fields: those that are missing have no name, or lines may end early.</summary>
     private bool MayBeShort(CsvReader csv, int fields)
@@ -229,9 +232,15 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     /// <summary>Whether a line is not data: one between header and data, or one of the head of a block.</summary>
     private bool IsNoData(ReadOnlySpan<byte> raw, int fields, long record)
     {
-        if (_linesBelow == 0) return _format.Blocks is not null && IsOfBlock(raw, fields, record);
-        _linesBelow--;
-        _looksAtLines = _linesBelow > 0 || _format.Blocks is not null;
+        if (_linesBelow > 0)
+        {
+            _linesBelow--;
+            _looksAtLines = LooksAtLines;
+            return true;
+        }
+        if (_dataStart is null || LineStart.Is(raw, _dataStart)) return _format.Blocks is not null && IsOfBlock(raw, fields, record);
+        if (_format.Blocks is { } blocks && CsvDefects.Text(raw).Trim() is var line && blocks.StartsBlock(line, _variant.Text.Separator))
+            (_block ??= []).Add(line);
         return true;
     }
 

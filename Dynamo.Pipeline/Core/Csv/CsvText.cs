@@ -93,6 +93,14 @@ public sealed record CsvText
     public bool HasUnits { get; init; }
 
     /// <summary>
+    /// The text with which lines of data begin. All others in the table are not data; a line that names the logger
+    /// (<see cref="FieldSource.PreamblePattern"/>) begins another one's rows. For files with several kinds of lines, told apart by their
+    /// first field. Without a header, the table begins with the first such line. Default <see langword="null"/>: all lines are data.
+    /// </summary>
+    /// <exception cref="ArgumentException">The value is empty.</exception>
+    public string? DataStart { get; init => field = NotEmpty(value, nameof(DataStart)); }
+
+    /// <summary>
     /// How many lines between the header (and its units) and the data are not data, at most 100. Default 0. Blank lines do not count.
     /// Loggers write there how each column was measured.
     /// </summary>
@@ -125,7 +133,10 @@ public sealed record CsvText
     } = 1 << 20;
 
     /// <summary>Whether a file's first bytes must be searched for the start of the table or for the separator.</summary>
-    internal bool HasHead => PreambleLines > 0 || TableStart is not null || Comment is not null || Separator == Detected;
+    internal bool HasHead => PreambleLines > 0 || FirstLineStart is not null || Comment is not null || Separator == Detected;
+
+    /// <summary>The text with which the table's first line begins, or null if nothing says so.</summary>
+    internal string? FirstLineStart => TableStart ?? (HasHeader || PreambleLines > 0 ? null : DataStart);
 
     /// <summary>The encoding, or null if it is UTF-8.</summary>
     internal Encoding? Declared => Find(Encoding) is { CodePage: not 65001 } other ? other : null;

@@ -218,6 +218,22 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
     public IntervalTime Interval { get; init; }
 
     /// <summary>
+    /// For <see cref="ReadingLayout.WideByTime"/> without names of columns that say the times: how far they are apart, in whole minutes that
+    /// divide a day. The first column is 00:00, or one step later if <see cref="Interval"/> is <see cref="IntervalTime.End"/>; a line must
+    /// have columns for the whole day. <see cref="TimestampFormats"/> are then a date and <c>HH:mm</c>. Default <see langword="null"/>:
+    /// the columns' names are the times.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is no part of a day in whole minutes.</exception>
+    public TimeSpan? DayStep
+    {
+        get;
+        init => field = value is null || (value > TimeSpan.Zero && value.Value.Ticks % TimeSpan.TicksPerMinute == 0
+            && TimeSpan.TicksPerDay % value.Value.Ticks == 0)
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(DayStep), value, "DayStep is whole minutes that divide a day, such as 30 min.");
+    }
+
+    /// <summary>
     /// The meaning of a local time that does not exist because the clocks were put forward. Default <see cref="ClockChange.Reject"/>.
     /// </summary>
     public ClockChange Gap { get; init; } = ClockChange.Reject;
@@ -264,6 +280,8 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
             throw new ArgumentException("Zone and Offset are both set: one of them says how far local time is from UTC.");
         if (Layout == ReadingLayout.WideByTime && (TimeOfDay is not null || Elapsed is not null))
             throw new ArgumentException("Layout is WideByTime: the times of the day are in the header, so no TimeOfDay and no Elapsed.");
+        if (DayStep is not null && Layout != ReadingLayout.WideByTime)
+            throw new ArgumentException("DayStep is for files with a day in each line: Layout must be WideByTime.");
         foreach ((FieldSource? source, string name) in ((FieldSource?, string)[])
             [(Logger, "Logger"), (Channel, "Channel"), (Value, "Value"), (TimeOfDay, "TimeOfDay"), (Elapsed?.Start, "Elapsed")])
             if (source?.Kind == FieldSourceKind.Columns)

@@ -12,7 +12,7 @@ internal sealed class TimeColumns
     public TimeColumns(ReadingFormat format, CsvHeader header, string expected)
     {
         Format = format;
-        Text = new TimestampText(format.TimestampFormats, format.DecimalSeparator, format.Hour24);
+        Text = new TimestampText(format.TimestampFormats, format.DecimalSeparator, format.Hour24 || format.DayStep is not null);
         Clock = format.Zone is null ? null : new LocalClock(TimeZoneInfo.FindSystemTimeZoneById(format.Zone));
         Parts = [.. format.Timestamp.ColumnNames.Select(name => header.Column(name, expected))];
         Date = Parts.Length > 0 ? Parts[0] : Column(format.Timestamp);

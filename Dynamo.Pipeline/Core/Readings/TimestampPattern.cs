@@ -42,11 +42,21 @@ internal abstract class TimestampPattern
 
         private readonly bool _hasOffset = TimestampFormat.HasOffset(format);
 
+        // One letter for morning and afternoon, which .NET knows in capitals only.
+        private readonly bool _hasHalfLetter = format.Contains('t') && !format.Contains("tt", StringComparison.Ordinal);
+
+        private static void Raise(Span<char> text)
+        {
+            foreach (ref char c in text)
+                if (c is 'a' or 'p') c = char.ToUpperInvariant(c);
+        }
+
         public override TimestampProblem Read(ReadOnlySpan<byte> text, out long clock, out long? offset)
         {
             (clock, offset) = (0, null);
             Span<char> buffer = stackalloc char[Longest];
             if (text.Length > Longest || !Encoding.UTF8.TryGetChars(text, buffer, out int length)) return TimestampProblem.Unreadable;
+            if (_hasHalfLetter) Raise(buffer[..length]);
             if (!_hasOffset)
             {
                 bool read = DateTime.TryParseExact(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Dynamo.Pipeline.Csv;
 
@@ -85,7 +86,7 @@ internal sealed class WideReadings : ICsvTable<Reading>
     {
         // Equal names of one format are one string, whichever header they come from.
         CsvNames names = file.Names;
-        string[] columns = [.. _cells.Select(column => Name(column, names))];
+        string[] columns = _format.DayStep is { } step ? TimesOf(step) : [.. _cells.Select(column => Name(column, names))];
         if (_format.Layout == ReadingLayout.WideByTime) return OpenByTime(columns, file);
         string[]? loggers = _byChannel && _lineSource.Kind == FieldSourceKind.HeaderPattern ? LoggersOf(columns, file) : null;
         if (_byChannel && _format.Channel.Kind == FieldSourceKind.HeaderPattern)
@@ -112,6 +113,25 @@ internal sealed class WideReadings : ICsvTable<Reading>
         string whole = _lineSource.NameOf(file, "logger");
         CsvNames names = file.Names;
         return [.. parts.Select(part => part is { Length: > 0 } ? names.Intern(part, out _) ?? whole : whole)];
+    }
+
+    /// <summary>The times of a day's columns, which have no names that say them.</summary>
+    private string[] TimesOf(TimeSpan step)
+    {
+        int count = (int)(TimeSpan.TicksPerDay / step.Ticks), first = _format.Interval == IntervalTime.End ? 1 : 0;
+        if (_cells.Length == count)
+        {
+            return [
+                .. Enumerable.Range(first, count).Select(i => i * step)
+                    .Select(time => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours:00}:{time.Minutes:00}"))];
+        }
+        throw new BadFileException(new Defect("a line has not as many values as a day has times")
+        {
+            Line = _header.Line,
+            Found = $"{_cells.Length} columns that are not used otherwise",
+            Expected = $"{count}, one for every {step.TotalMinutes.ToString(CultureInfo.InvariantCulture)} minutes",
+            Remedy = "Set DayStep to the file's interval, or name the other columns in IgnoredColumns",
+        });
     }
 
     private DayParser OpenByTime(string[] columns, in CsvFile file)
