@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Host;
 internal sealed partial class Draft
 {
     private const int MostRows = 5000;
-    private const string OddLines = "lines that are not like the others";
+    private const string OddLines = "lines that are not like the others", LastLine = "the last line";
 
     private readonly IReadOnlyList<SampleTable> _tables;
     private readonly SampleTable _table;
@@ -270,7 +270,7 @@ internal sealed partial class Draft
             || _tables.Any(table => table.Rows.Any(row => row[0].StartsWith(first, StringComparison.OrdinalIgnoreCase)));
         if (isData || (_hasHeader && Begins(_table.HeaderLine, first)))
         {
-            Ask("the last line", $"the last line, '{Cut(with[0].Below[^1])}', is not like the others and is rejected. "
+            Ask(LastLine, $"the last line, '{Cut(with[0].Below[^1])}', is not like the others and is rejected. "
                 + "Set \"footer\" to the text with which such lines begin.");
             return null;
         }

@@ -71,6 +71,9 @@ internal static partial class LoggerGuess
                     line => ToaStation().Match(line)).FirstOrDefault(match => match.Success)?.Groups["logger"].Value)];
         if (stations.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(ToaPattern), stations!, 2, "the station in the first line");
+        string?[] nmis = [.. tables.Select(table => IsNem12(table) ? FirstIn(table, NemPattern) : null)];
+        if (nmis.All(name => name is not null))
+            yield return new Place(FieldSource.PreamblePattern(NemPattern), nmis!, 0, "the NMI in lines of 200");
         string?[] tagged = [.. tables.Select(table => FirstIn(table, StationPattern))];
         if (tagged.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(StationPattern), tagged!, 1, "between <STATION> and </STATION>");
@@ -83,7 +86,11 @@ internal static partial class LoggerGuess
 
     /// <summary>A channel in a line above the table, in the manner of some maker; <see langword="null"/>: none is known.</summary>
     public static FieldSource? ChannelAbove(IReadOnlyList<SampleTable> tables) =>
-        tables.All(table => FirstIn(table, SensorPattern) is not null) ? FieldSource.PreamblePattern(SensorPattern) : null;
+        tables.All(table => FirstIn(table, SensorPattern) is not null) ? FieldSource.PreamblePattern(SensorPattern)
+        : tables.All(IsNem12) ? FieldSource.PreamblePattern(NemChannel)
+        : null;
+
+    private static bool IsNem12(SampleTable table) => table.Above.Any(line => line.StartsWith("100,NEM12", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>
     /// A name in a line such as <c>station,id,39001</c>, or in a line of values below a line of labels, such as
@@ -171,6 +178,7 @@ internal static partial class LoggerGuess
     private const string DateThenNumber = "(^|/)[^0-9/]*[-_. ]" + Date + "([-_. ]+(to[-_. ]+)?" + Date
         + @")?[-_. ]+(?<logger>[0-9]{5,})\.[^./]+$";
 
+    private const string NemPattern = "^200,(?<logger>[^,]+)", NemChannel = "^200,([^,]*,){3}(?<channel>[^,]+)";
     private const string StationPattern = "<STATION>(?<logger>[^<]+)", SensorPattern = "<SENSOR>(?<channel>[^<]+)";
     private const string ToaPattern = "^\"?TOA5\"?,\"?(?<logger>[^\",]+)";
     private const string ZrxpPattern = @"SANR(?<logger>[^|*;]+)";

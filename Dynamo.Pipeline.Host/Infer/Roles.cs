@@ -27,6 +27,7 @@ internal sealed partial class Draft
         if (hasUnits) format = format with { ValuesHaveUnits = true };
         if (IsByTime(time, open)) return ByTime(format, [.. facts], numbers);
 
+        if (ByDay(format, time, facts, numbers) is { } days) return days;
         FindMetadata(facts);
         var measured = new List<ColumnFacts>();
         foreach (ColumnFacts column in facts)
@@ -408,6 +409,50 @@ internal sealed partial class Draft
             IgnoredColumns = [.. ignored.Where(column => !IsNameless(column.Index)).Select(column => Ignored(column.Index))],
         };
         return WithValues(format, times, numbers);
+    }
+
+    /// <summary>Lines of a day each, whose values have no names that say the times; <see langword="null"/>: it is none of these.</summary>
+    private ReadingFormat? ByDay(ReadingFormat format, TimeGuess time, ColumnFacts[] facts, NumberGuess numbers)
+    {
+        if (_hasHeader || IsShifted || time.Pattern.HasTime || time.Columns.Length != 1) return null;
+        ColumnFacts[] cells = [.. facts.Where(column => column.Index > time.Columns[0]).TakeWhile(column => column.IsNumeric)];
+        if (cells.Length is not (24 or 48 or 96 or 144 or 288)) return null;
+        TimeSpan step = TimeSpan.FromDays(1) / cells.Length;
+        ColumnFacts[] others = [.. facts.Except(cells)];
+        // A first field that is the same in all lines of data, and in no other, tells what kind of line it is.
+        string? start = others.FirstOrDefault(column => column.Index == 0 && column.IsConstant && !column.IsEmpty) is { } kind
+            ? $"{kind.Texts[0]}{_table.Separator}" : null;
+        bool isTold = start is not null && _table.Separator != ' '
+            && _tables.All(table => table.Odd.Concat(table.Below).Concat(table.Above).All(line => !Begins(line, start)));
+        if (isTold)
+        {
+            format = format with { Text = format.Text with { DataStart = start, PreambleLines = 0, TableStart = null, Footer = null } };
+            _decide.RemoveAll(one => one.Topic is OddLines or LastLine);
+            _sure.Add($"lines of data begin with '{start}'");
+        }
+        Ask("the start or end of intervals", $"a line is a day of {cells.Length} values, and each counts for the end of its interval. Set "
+            + "\"interval\": \"start\" if the first one is that of 00:00.");
+        FieldSource logger = LoggerOf([.. others.Where(column => column.Index != 0 || !isTold)], null, []);
+        FieldSource channel = LoggerGuess.ChannelAbove(_tables) ?? FieldSource.Constant("value");
+        if (channel.Kind == FieldSourceKind.Constant)
+            Ask("the channel", "nothing names the channel, so it is called 'value'. Set \"channel\": { \"constant\": \"flow\" }, or whatever it is.");
+        else _sure.Add("the channel is in the lines that name the logger");
+        ColumnFacts[] ignored = [.. others.Where(column => !(logger.Kind == FieldSourceKind.Column && logger.Text == Ref(column.Index)))];
+        foreach (ColumnFacts column in ignored.Where(column => column.Index != 0 || !isTold))
+            _leftOut.Add($"'{column.Name}': {WhyNotMeasured(column, time, facts) ?? "it is none of the day's values"}");
+        string[] dates = format.TimestampFormats.Count == 0
+            ? ["yyyy-MM-dd"]
+            : [.. format.TimestampFormats.Select(date => date == "iso" ? "yyyy-MM-dd" : date).Distinct()];
+        return WithValues(format with
+        {
+            Layout = ReadingLayout.WideByTime,
+            TimestampFormats = [.. dates.Select(date => $"{date} HH:mm")],
+            DayStep = step,
+            Interval = IntervalTime.End,
+            Logger = logger,
+            Channel = channel,
+            IgnoredColumns = [.. ignored.Select(column => Ref(column.Index))],
+        }, cells, numbers);
     }
 
     private ReadingFormat Headerless(

@@ -671,6 +671,66 @@ internal sealed class KindsTests
         Assert.That(Read(proposal, "1.csv", files[1].Text), Is.EquivalentTo(files[1].Readings));
     }
 
+    [Test]
+    public void A_day_a_line_of_lines_of_several_kinds_is_read_by_its_steps([Range(1, Seeds)] int seed, [Values(30, 15, 5)] int minutes)
+    {
+        var file = new Lines(seed) { Offset = 0 };
+        file.Add("100,NEM12,202603150900,MDP,RETAILER");
+        foreach (string channel in (string[])["E1", "B1"])
+        {
+            file.Of("6123456789").Add($"200,6123456789,E1B1,,{channel},N1,METER1,kWh,{minutes},");
+            for (int day = 0; day < 9; day++)
+            {
+                DateTime date = file.Start.AddDays(day);
+                IEnumerable<string> values = Enumerable.Range(1, 1440 / minutes).Select(i => file.Value(channel, date.AddMinutes(i * minutes)));
+                file.Add($"300,{date:yyyyMMdd},{string.Join(',', values)},A,,,20260315090000,");
+            }
+        }
+        file.Add("900");
+
+        file.AssertRead(["nem12.csv"]);
+        Assert.That(file.Proposal.Topics, Is.EqualTo((string[])["the zone", "the start or end of intervals"]));
+    }
+
+    [Test]
+    public void Lines_of_another_kind_are_not_data_and_another_interval_is_quarantined()
+    {
+        ReadingFormat format = ReadingFormat.Default with
+        {
+            Layout = ReadingLayout.WideByTime, Text = new CsvText { HasHeader = false, DataStart = "300," }, Timestamp = FieldSource.Column(2),
+            TimestampFormats = ["yyyyMMdd HH:mm"], DayStep = TimeSpan.FromHours(12), Zone = "UTC", IgnoredColumns = ["#1"],
+            Logger = FieldSource.PreamblePattern("^200,(?<logger>.+)"), Channel = FieldSource.Constant("kWh"),
+        };
+        const string Text = "100,x\n200,A\n300,20260301,1,2\n400,1,2,3\n500\n200,B\n400,7\n300,20260301,3,4\n300,20260302,5,6\n900\n";
+
+        Assert.That(
+            CsvReading.Read(Text, format).Rows.Select(row => $"{row.Logger} {row.TimestampUtc:dd HH} {row.Value}"),
+            Is.EqualTo(new[] { "A 01 00 1", "A 01 12 2", "B 01 00 3", "B 01 12 4", "B 02 00 5", "B 02 12 6" }));
+        Assert.That(
+            CsvReading.Read(Text, format with { DayStep = TimeSpan.FromHours(6) }).BadFile?.Problem,
+            Is.EqualTo("a line has not as many values as a day has times"));
+    }
+
+    [TestCase("shift_jis", "日時,流量(m3/h),圧力(kPa)", "流量(m3/h)", "圧力(kPa)", false)]
+    [TestCase("windows-1252", "Date,Débit (m³/h),Température (°C)", "Débit (m³/h)", "Température (°C)", false)]
+    [TestCase("windows-1251", "Дата,Расход,Давление", "Ðàñõîä", "Äàâëåíèå", true)]
+    [TestCase("gb18030", "时间,流量,压力", "Á÷Á¿", "Ñ¹Á¦", true)]
+    [TestCase("iso-8859-7", "Ημερομηνία,Ροή,Πίεση", "Ñïπ", "", true)]
+    public void A_text_that_is_not_western_is_told_or_asked_about(string encoding, string header, string one, string two, bool isAsked)
+    {
+        var file = new Lines(1);
+        file.Add(header);
+        file.Times(40, 15, at => $"{at:yyyy/MM/dd HH:mm},{file.Value(one, at)},{file.Value(two, at)}");
+        byte[] bytes = CodePagesEncodingProvider.Instance.GetEncoding(encoding)!.GetBytes(file.Text);
+
+        Proposal proposal = FormatGuess.OfAsync([Sample.Of("/x/x.csv", bytes, true)], null, "/x").GetAwaiter().GetResult().Proposals.Single();
+
+        Assert.That(proposal.Topics.Contains("the encoding"), Is.EqualTo(isAsked));
+        if (isAsked) return;
+        Assert.That(proposal.Format.Text.Encoding, Is.EqualTo(encoding));
+        Assert.That(CsvReading.Read(bytes, proposal.Format).Rows.Select(row => row.Channel).Distinct(), Is.EqualTo(new[] { one, two }));
+    }
+
     private static string Ending(DateTime at, string format) => at.TimeOfDay == TimeSpan.Zero
         ? at.AddDays(-1).ToString(format, CultureInfo.InvariantCulture).Replace("00:00", "24:00", StringComparison.Ordinal)
         : at.ToString(format, CultureInfo.InvariantCulture);
