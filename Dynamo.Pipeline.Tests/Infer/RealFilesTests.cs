@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -63,6 +64,53 @@ internal sealed class RealFilesTests
 
         Assert.That(Count(run, "files", "loaded"), Is.EqualTo(3), inferred.StandardError);
         Assert.That(Count(run, "rows", "read"), Is.EqualTo(105_120 + 9 + 18_895));
+    }
+
+    /// <summary>
+    /// Real files, damaged as editors, uploads and loggers do: what is proposed imports the file whole and without two readings of one key,
+    /// or its first line says what it could not tell.
+    /// </summary>
+    [Test]
+    public async Task A_damaged_real_file_imports_whole_or_says_what_it_could_not_tell([Range(1, 24)] int seed, CancellationToken token)
+    {
+        string[] files = [.. SharedData.Find("*.csv").Order(StringComparer.Ordinal)];
+        if (files.Length == 0) Assert.Ignore("No real files are beside this repository.");
+        var random = new Random(seed);
+        string path = files[seed % files.Length];
+        List<string> lines = [.. File.ReadLines(path).Take(random.Next(40, 400))];
+        for (int times = random.Next(1, 4); times > 0; times--) Damage(lines, random);
+        string text = string.Join('\n', lines) + (random.Next(4) == 0 ? "" : "\n");
+        Sample sample = Sample.Of($"/x/{Path.GetFileName(path)}", System.Text.Encoding.UTF8.GetBytes(text), true);
+
+        (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = await FormatGuess.OfAsync([sample], null, "/x", token);
+
+        bool isSaid = others.Count > 0 || proposals.Any(proposal => proposal.Topics.Any(topic => topic != "the zone"));
+        if (isSaid) return;
+        Proof proof = proposals.Single().Proof;
+        Assert.That((proof.Rejected, proof.Collided, proof.Files[0].Defect), Is.EqualTo((0, 0, (Defect?)null)), text[..Math.Min(600, text.Length)]);
+        // Each line that is left but the header is read: none is taken for something else.
+        int data = lines.Count(line => line.Any(char.IsAsciiDigit) && line.Count(char.IsLetter) <= 40 && line.Length > 8);
+        long read = proof.Read + proof.Files[0].Skipped;
+        Assert.That(read, Is.GreaterThanOrEqualTo(data - 3), text[..Math.Min(600, text.Length)]);
+    }
+
+    private static void Damage(List<string> lines, Random random)
+    {
+        int place = random.Next(1, lines.Count), other = random.Next(1, lines.Count);
+        switch (random.Next(11))
+        {
+            case 0: lines.RemoveAt(place); break;
+            case 1: lines.Insert(place, ""); break;
+            case 2: lines[place] = lines[place][..(lines[place].Length / 2)]; break;
+            case 3: lines.Insert(place, lines[place]); break;
+            case 4: (lines[place], lines[other]) = (lines[other], lines[place]); break;
+            case 5: lines.Insert(0, "Exported by a program"); break;
+            case 6: lines.Insert(place, lines[0]); break;
+            case 7: lines.Add("End of file"); break;
+            case 8: lines.RemoveAt(0); break;
+            case 9: lines[place] = lines[place].Replace('1', 'x'); break;
+            default: lines[place] += ",7"; break;
+        }
     }
 
     private async Task ImportAsync(
