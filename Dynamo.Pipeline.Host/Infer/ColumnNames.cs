@@ -8,7 +8,7 @@ internal static partial class ColumnNames
     private static readonly string[] s_loggers =
     [
         "serial", "ser", "sernbr", "logger", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
-            "point", "gauge", "well", "stn", "sensorid", "stacja", "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt",
+            "point", "gauge", "well", "stn", "sensorid", "stasjon", "estacao", "estação", "indicativo", "pegel", "posto", "stacja", "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt",
             "poste", "stationsnummer", "code", "cde",
         "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
     ];

@@ -19,6 +19,13 @@ internal sealed partial class Draft
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LikeTime();
 
+    [GeneratedRegex(@"^(period|interval|duration|freq|frequency|time_?step|resolution)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex IsPeriod();
+
+    /// <summary>A text such as <c>AB1234</c>: letters and digits, as numbers of stations are written.</summary>
+    [GeneratedRegex("^(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_-]{4,24}$", RegexOptions.CultureInvariant)]
+    private static partial Regex LikeSerial();
+
     private ReadingFormat WithRoles(ReadingFormat format, TimeGuess time, NumberGuess numbers)
     {
         int[] open = [.. Enumerable.Range(0, _names.Length).Except(time.Columns)];
@@ -71,6 +78,8 @@ internal sealed partial class Draft
         if (column.IsConstant && !_hasHeader && column.Texts.Length > 1 && column.Texts[0].All(char.IsAsciiDigit)
             && all.Any(other => other.IsNumeric && !other.IsConstant && other != column))
             return $"it is '{column.Texts[0]}' in every line";
+        if (column.IsConstant && column.Texts.Length > 1 && IsPeriod().IsMatch(column.Name))
+            return $"it is '{column.Texts[0]}' in every line: how long each value counts";
         if (IsOffset(column))
             return "it is how far the times are from UTC";
         if (IsStrictQuality(column.Name) && column.Distinct <= 6 && column.Texts.All(text => text.Length <= 4
@@ -540,7 +549,16 @@ internal sealed partial class Draft
         if (facts.FirstOrDefault(column => columns.Contains(best) && best.Source.Text == Ref(column.Index)) is { } found
             && found.IsNumeric && !found.IsConstant && ColumnNames.IsVague(found.Name))
             Ask("the logger", $"column '{found.Name}' has numbers that change. They are taken for the loggers; if they are not, set \"logger\".");
-        if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern && best.Names.All(IsGeneric))
+        // A word that no list knows may still be the station's.
+        ColumnFacts? serial = best.Source.Kind is not (FieldSourceKind.FileName or FieldSourceKind.PathPattern) ? null
+            : facts.Except(used).FirstOrDefault(column => !column.IsNumeric && _files.All(file => file[column.Index].Distinct().Count() == 1)
+                && LikeSerial().IsMatch(column.Texts[0]) && !ColumnNames.IsQuality(column.Name) && !IsStrictQuality(column.Name)
+                && !IsTimeText(column) && ColumnNames.Channel(column.Name) < 0 && !IsModel(column.Name) && !Cell.IsUnit(column.Texts[0])
+                && !_files.Select((file, i) => (file, i)).All(one => files[one.i].Contains(one.file[column.Index][0], StringComparison.OrdinalIgnoreCase)));
+        if (serial is not null && columns.Length == 0)
+            Ask("the logger", $"column '{serial.Name}' says '{Cut(serial.Texts[0])}' in every line. If that is the logger, set \"logger\": {{ \"column\": "
+                + $"\"{Ref(serial.Index)}\" }}; its name is taken from the file's.");
+        else if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern && best.Names.All(IsGeneric))
             Ask("the logger", $"nothing names the logger, so it would be '{best.Names[0]}', as the file. Set \"logger\": {{ \"constant\": \"…\" }}, or "
                 + "name files by their loggers.");
         if (also.Length > 0)

@@ -175,6 +175,9 @@ internal static class TableSearch
             int filled = names.Count(name => name.Length > 0);
             bool isLike = names.Length >= usual - 1 && names.Length <= usual + 3 && filled >= 2 && filled * 2 >= usual - 1
                 && (!isComment || names.Length == usual);
+            // Units of some columns only.
+            bool areUnits = found.Count == 0 && filled > 0 && names.Length == usual && names.All(name => name.Length == 0 || Cell.IsUnit(name));
+            if (!isLike && areUnits) continue;
             // A line of loose words is only a header if something says that it has names of columns.
             if (!isLike || (found.Count > 0 && isComment != found[^1].Line.StartsWith(comment ?? '\n'))) break;
             if (names.Count(Cell.IsNumber) * 2 > names.Length && !ColumnNames.IsTime(names[0])) break;

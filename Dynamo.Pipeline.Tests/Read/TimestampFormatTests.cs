@@ -8,6 +8,21 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>Timestamps in formats other than ISO 8601.</summary>
 public sealed class TimestampFormatTests
 {
+    [TestCase("dd.MM.yyyy HH:mm:ss.ffffff", "14.03.2026 00:00:01.999999", 19_999_990)]
+    [TestCase("dd.MM.yyyy HH:mm:ss.FFFFFF", "14.03.2026 00:00:00.000001", 10)]
+    [TestCase("d MMM yyyy HH:mm:ss.ffffff", "14 Mar 2026 00:00:03.549999", 35_499_990)]
+    [TestCase("d MMM yyyy HH:mm:ss.fffffff", "14 Mar 2026 00:00:03.5499999", 35_499_999)]
+    [TestCase("yyyy-MM-dd HH:mm:ss.fffffffff", "2026-03-14 00:00:01.123456789", 11_234_567)]
+    [TestCase("iso", "2026-03-14 00:00:01.999999999", 19_999_999)]
+    [TestCase("M/d/yy h:mmt", "3/14/26 12:30a", 30 * TimeSpan.TicksPerMinute)]
+    [TestCase("M/d/yy h:mmt", "3/14/26 12:30P", 750 * TimeSpan.TicksPerMinute)]
+    public void Decimals_of_a_second_are_exact_and_cut_beyond_the_seventh(string format, string text, long ticks) =>
+        Assert.That(
+            CsvReading.Read(
+                $"timestamp,a\n{text},1\n", ReadingFormat.WideByChannel with { TimestampFormats = [format], Zone = "UTC" })
+                .Rows.Single().TimestampUtc.Ticks,
+            Is.EqualTo(new DateTime(2026, 3, 14).Ticks + ticks));
+
     [TestCase("epoch", "1596503593", "2020-08-04T01:13:13")]
     [TestCase("epoch", "1596503593.25", "2020-08-04T01:13:13.25")]
     [TestCase("epoch", "-1", "1969-12-31T23:59:59")]
