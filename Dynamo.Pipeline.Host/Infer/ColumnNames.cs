@@ -8,8 +8,8 @@ internal static partial class ColumnNames
     private static readonly string[] s_loggers =
     [
         "serial", "ser", "sernbr", "logger", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
-            "point", "gauge", "well", "stn", "sensorid", "stasjon", "estacao", "estação", "indicativo", "pegel", "posto", "stacja", "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt",
-            "poste", "stationsnummer", "code", "cde",
+            "point", "gauge", "well", "stn", "sensorid", "stasjon", "estacao", "estação", "indicativo", "pegel", "posto", "stacja",
+            "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt", "poste", "stationsnummer", "code", "cde",
         "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
     ];
 
@@ -52,8 +52,9 @@ internal static partial class ColumnNames
     public static bool IsWeakLogger(string name) => Logger(name) > Array.IndexOf(s_loggers, "cde");
 
     /// <summary>Whether a name only says that numbers are codes of something.</summary>
-    public static bool IsVague(string name) => Words(name) is [.., "code" or "cde" or "codes" or "id" or "ids" or "nr" or "no" or "number"] words
-        && !words.Any(word => word != "name" && Array.IndexOf(s_loggers, word) is >= 0 and var rank && rank < Array.IndexOf(s_loggers, "code"));
+    public static bool IsVague(string name) =>
+        Words(name) is [.., "code" or "cde" or "codes" or "id" or "ids" or "nr" or "no" or "number"] words
+        && !words.Any(word => Array.IndexOf(s_loggers, word) is >= 0 and var rank && rank < Array.IndexOf(s_loggers, "code"));
 
     public static int Channel(string name) => Rank(name, s_channels);
 

@@ -75,12 +75,12 @@ internal sealed partial class Draft
     {
         if (proof.Between > 0)
             Ask("readings with one key", $"{Shown.Count(proof.Between, "reading")} share logger, channel and time with a reading of "
-                + $"another sample: "
+                + "another sample: "
                 + "the later file would replace them. Is the logger's name right?", first: true);
         if (proof.Collided > 0)
             Ask("readings with one key",
                 $"{Shown.Count(proof.Collided)} of {Shown.Count(proof.Read)} readings share logger, channel and time with an earlier one "
-                    + $"and would "
+                    + "and would "
                 + $"replace it: {proof.Example}. Something that tells them apart is missing: a channel, a logger, a time of day or the "
                 + "zone.", first: true);
         if (proof.Rejected > 0)
@@ -129,7 +129,8 @@ internal sealed partial class Draft
         {
             _sure.Add($"an empty field in '{_names[time.Columns[0]]}' is the date of the line above");
             if (time.GoesBackInADay())
-                Ask("dates that are left out", $"the date in '{_names[time.Columns[0]]}' is not written in every line, and the times go back while it "
+                Ask("dates that are left out", $"the date in '{_names[time.Columns[0]]}' is not written in every line, and the times "
+                    + "go back while it "
                     + "stays the same. After midnight they would get the wrong day: have the logger write the date where it changes.");
         }
         if (time.Hour24) _sure.Add("24:00 is the midnight that ends the day");
@@ -185,7 +186,8 @@ internal sealed partial class Draft
             .. _tables.Select(
                 table => table.Above.Select(line => ZoneLine().Match(line)).FirstOrDefault(match => match.Success) ?? Match.Empty)];
         if (!above.All(match => match.Success))
-            return UtcColumn() is var column and >= 0 ? (format with { Zone = "UTC" }, $"times are UTC, as column '{_names[column]}' says") : null;
+            return UtcColumn() is var column and >= 0 ? (format with { Zone = "UTC" }, $"times are UTC, as column '{_names[column]}' "
+                + "says") : null;
         return (above.All(match => match.Groups["offset"].Value.Length == 0)
             ? format with { Zone = "UTC" }
             : format with { Offset = FieldSource.PreamblePattern(ZonePattern) }, "the offset of the times is in a line above the table");
@@ -215,7 +217,8 @@ internal sealed partial class Draft
         string? encoding = Samples.Select(sample => sample.Encoding).FirstOrDefault(name => name is not null);
         if (encoding == "shift_jis") _sure.Add("the text is Japanese, in Shift-JIS");
         if (Samples.FirstOrDefault(sample => sample.LooksForeign) is { } foreign)
-            Ask("the encoding", $"some bytes are not UTF-8 and make no western text: '{Cut(foreign.Foreign)}'. Set \"encoding\", such as windows-1251, "
+            Ask("the encoding", $"some bytes are not UTF-8 and make no western text: '{Cut(foreign.Foreign)}'. Set \"encoding\", such "
+                + "as windows-1251, "
                 + "gb18030, euc-kr or iso-8859-7.");
         else if (encoding == "windows-1252")
             _sure.Add("some bytes are not UTF-8. They are taken for windows-1252, which western loggers and spreadsheets write. "

@@ -65,8 +65,10 @@ internal static partial class FormatGuess
         string[] left = [.. entries.Where(entry => archives.Contains(entry.Delivered)).Select(entry => entry.Path).Except(read)];
         if (left.Length == 0) return proposals;
         others.RemoveAll(other => left.Contains(other.File));
-        string pattern = FilePatternGuess.Of(read, left), shown = string.Join(", ", left.Select(path => $"'{Path.GetFileName(path)}'").Distinct());
-        string text = $"{shown} in the archives {(left.Length == 1 ? "is no table" : "are no tables")} of readings: \"entries\" leaves out what is not "
+        string pattern = FilePatternGuess.Of(read, left), shown = string.Join(", ", left.Select(path
+            => $"'{Path.GetFileName(path)}'").Distinct());
+        string text = $"{shown} in the archives {(left.Length == 1 ? "is no table" : "are no tables")} of readings: \"entries\" "
+            + "leaves out what is not "
             + $"like {pattern}.";
         return [
             .. proposals.Select(proposal => !proposal.Files.Any(read.Contains) ? proposal : proposal with

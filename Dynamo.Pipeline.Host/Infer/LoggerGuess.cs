@@ -90,7 +90,8 @@ internal static partial class LoggerGuess
         : tables.All(IsNem12) ? FieldSource.PreamblePattern(NemChannel)
         : null;
 
-    private static bool IsNem12(SampleTable table) => table.Above.Any(line => line.StartsWith("100,NEM12", StringComparison.OrdinalIgnoreCase));
+    private static bool IsNem12(SampleTable table) =>
+        table.Above.Any(line => line.StartsWith("100,NEM12", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>
     /// A name in a line such as <c>station,id,39001</c>, or in a line of values below a line of labels, such as
@@ -216,7 +217,8 @@ internal static partial class LoggerGuess
     private static partial Regex LabelAlone();
 
     [GeneratedRegex(
-        @"^(?<label>(((data ?)?(logger|station|site|device|meter|gauge|well|instrument|sensor|probe|rtu)[ _]?(id|code|no\.?|nr\.?|number|serial"
+        @"^(?<label>(((data ?)?(logger|station|site|device|meter|gauge|well|instrument|sensor|probe|rtu)[ _]?(id|code|no\.?|nr\.?|"
+        + @"number|serial"
         + @"( number| no\.?)?)|serial[ _]?(number|no\.?|nr\.?)?|seriennummer|s/n|(logger|station|stations?nummer|messstelle)))) *[:=]?$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex AloneLabel();

@@ -19,7 +19,8 @@ internal sealed partial class Draft
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LikeTime();
 
-    [GeneratedRegex(@"^(period|interval|duration|freq|frequency|time_?step|resolution)\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(period|interval|duration|freq|frequency|time_?step|resolution)\b",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex IsPeriod();
 
     /// <summary>A text such as <c>AB1234</c>: letters and digits, as numbers of stations are written.</summary>
@@ -260,7 +261,7 @@ internal sealed partial class Draft
             : (other, one);
         if (Likely(logger) == Likely(channel))
             Ask("logger and channel", $"columns '{logger.Name}' and '{channel.Name}' tell readings of one time apart. Taken for logger "
-                + $"and channel.");
+                + "and channel.");
         return (channel, logger);
     }
 
@@ -313,7 +314,7 @@ internal sealed partial class Draft
         if (nameless.Length > 0)
             Ask("columns without a name",
                 $"{string.Join(", ", nameless.Select(column => column.Name))} {(nameless.Length == 1 ? "has" : "have")} numbers but no "
-                    + $"name, so left out.");
+                    + "name, so left out.");
         measured.RemoveAll(nameless.Contains);
         ColumnFacts[] still = [
             .. measured.Where(
@@ -444,7 +445,8 @@ internal sealed partial class Draft
         FieldSource logger = LoggerOf([.. others.Where(column => column.Index != 0 || !isTold)], null, []);
         FieldSource channel = LoggerGuess.ChannelAbove(_tables) ?? FieldSource.Constant("value");
         if (channel.Kind == FieldSourceKind.Constant)
-            Ask("the channel", "nothing names the channel, so it is called 'value'. Set \"channel\": { \"constant\": \"flow\" }, or whatever it is.");
+            Ask("the channel", "nothing names the channel, so it is called 'value'. Set \"channel\": { \"constant\": \"flow\" }, or "
+                + "whatever it is.");
         else _sure.Add("the channel is in the lines that name the logger");
         ColumnFacts[] ignored = [.. others.Where(column => !(logger.Kind == FieldSourceKind.Column && logger.Text == Ref(column.Index)))];
         foreach (ColumnFacts column in ignored.Where(column => column.Index != 0 || !isTold))
@@ -475,7 +477,7 @@ internal sealed partial class Draft
             Match first = NameAndChannel().Match(files[0]);
             string found = $"logger '{first.Groups["logger"].Value}' and channel '{first.Groups["channel"].Value}'";
             Ask("logger and channel", $"{found} are taken from the file's name. Set \"logger\" or \"channel\" to a constant if that is "
-                + $"wrong.");
+                + "wrong.");
         }
         else if (LoggerGuess.ChannelAbove(_tables) is { } above)
         {
@@ -548,18 +550,17 @@ internal sealed partial class Draft
                     place => $"'{place.Source.Text}'")];
         if (facts.FirstOrDefault(column => columns.Contains(best) && best.Source.Text == Ref(column.Index)) is { } found
             && found.IsNumeric && !found.IsConstant && ColumnNames.IsVague(found.Name))
-            Ask("the logger", $"column '{found.Name}' has numbers that change. They are taken for the loggers; if they are not, set \"logger\".");
-        // A word that no list knows may still be the station's.
-        ColumnFacts? serial = best.Source.Kind is not (FieldSourceKind.FileName or FieldSourceKind.PathPattern) ? null
-            : facts.Except(used).FirstOrDefault(column => !column.IsNumeric && _files.All(file => file[column.Index].Distinct().Count() == 1)
-                && LikeSerial().IsMatch(column.Texts[0]) && !ColumnNames.IsQuality(column.Name) && !IsStrictQuality(column.Name)
-                && !IsTimeText(column) && ColumnNames.Channel(column.Name) < 0 && !IsModel(column.Name) && !Cell.IsUnit(column.Texts[0])
-                && !_files.Select((file, i) => (file, i)).All(one => files[one.i].Contains(one.file[column.Index][0], StringComparison.OrdinalIgnoreCase)));
+            Ask("the logger", $"column '{found.Name}' has numbers that change. They are taken for the loggers; if they are not, set "
+                + $"\"logger\".");
+        ColumnFacts? serial = best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern
+            ? facts.Except(used).FirstOrDefault(column => MayBeSerial(column, files)) : null;
         if (serial is not null && columns.Length == 0)
-            Ask("the logger", $"column '{serial.Name}' says '{Cut(serial.Texts[0])}' in every line. If that is the logger, set \"logger\": {{ \"column\": "
+            Ask("the logger", $"column '{serial.Name}' says '{Cut(serial.Texts[0])}' in every line. If that is the logger, set "
+                + $"\"logger\": {{ \"column\": "
                 + $"\"{Ref(serial.Index)}\" }}; its name is taken from the file's.");
         else if (best.Source.Kind is FieldSourceKind.FileName or FieldSourceKind.PathPattern && best.Names.All(IsGeneric))
-            Ask("the logger", $"nothing names the logger, so it would be '{best.Names[0]}', as the file. Set \"logger\": {{ \"constant\": \"…\" }}, or "
+            Ask("the logger", $"nothing names the logger, so it would be '{best.Names[0]}', as the file. Set \"logger\": {{ "
+                + $"\"constant\": \"…\" }}, or "
                 + "name files by their loggers.");
         if (also.Length > 0)
             Ask("the logger", $"the logger is taken from column '{best.Source.Text}'; it might be {string.Join(" or ", also)} instead.");
@@ -567,6 +568,20 @@ internal sealed partial class Draft
             _sure.Add($"the logger is {best.Where}, for example '{best.Names[0]}'");
         else _sure.Add($"the logger is {best.Where}: '{best.Names[0]}'");
         return best.Source;
+    }
+
+    /// <summary>
+    /// Whether a column of a name that no list knows may still have the station's: one text with letters and digits in all lines of a file,
+    /// which is not in the file's name.
+    /// </summary>
+    private bool MayBeSerial(ColumnFacts column, string[] files)
+    {
+        if (column.IsNumeric || !LikeSerial().IsMatch(column.Texts[0]) || IsTimeText(column) || Cell.IsUnit(column.Texts[0])) return false;
+        bool isOther = ColumnNames.IsQuality(column.Name) || IsStrictQuality(column.Name) || ColumnNames.Channel(column.Name) >= 0
+            || IsModel(column.Name);
+        return !isOther
+            && _files.All(file => file[column.Index].Distinct().Count() == 1)
+            && !_files.Zip(files).All(one => one.Second.Contains(one.First[column.Index][0], StringComparison.OrdinalIgnoreCase));
     }
 
     /// <summary>Whether a file's name says what a file is, and not whose.</summary>
@@ -579,10 +594,13 @@ internal sealed partial class Draft
 
     private static readonly HashSet<string> s_generic =
     [
-        "reading", "readings", "data", "export", "exported", "log", "logs", "measurement", "measurements", "value", "values", "output", "out",
+        "reading", "readings", "data", "export", "exported", "log", "logs", "measurement", "measurements", "value", "values",
+            "output", "out",
         "result", "results", "download", "file", "report", "test", "sample", "samples", "history", "feed", "feeds", "timeseries", "series",
-        "table", "csv", "untitled", "new", "copy", "of", "book", "sheet", "tabelle", "mappe", "messwerte", "daten", "werte", "mesures", "datos",
-        "dati", "donnees", "données", "raw", "all", "query", "trend", "trends", "records", "record", "hourly", "daily", "monthly", "average",
+        "table", "csv", "untitled", "new", "copy", "of", "book", "sheet", "tabelle", "mappe", "messwerte", "daten", "werte",
+            "mesures", "datos",
+        "dati", "donnees", "données", "raw", "all", "query", "trend", "trends", "records", "record", "hourly", "daily", "monthly",
+            "average",
         "latest", "input", "temp", "tmp", "the", "from", "to", "my", "time", "date",
     ];
 
@@ -598,7 +616,7 @@ internal sealed partial class Draft
         if (words.Length > 0) _sure.Add($"'no value' is written as {written}: skipped and counted");
         if (own.Length > 0)
             Ask("words for 'no value'", $"{string.Join(", ", own.Select(word => $"'{word}'"))} stands between numbers and is taken for "
-                + $"'no value'. "
+                + "'no value'. "
                 + "If it has a number, use \"words\" instead of \"nulls\".");
         if (sentinels.Length > 0)
             Ask("numbers for 'no value'",
@@ -606,7 +624,8 @@ internal sealed partial class Draft
         string[] states = [.. values.SelectMany(column => column.States).Distinct(StringComparer.OrdinalIgnoreCase)];
         if (states.Length > 0)
         {
-            Ask("words for numbers", $"{string.Join(", ", states.Select(word => $"'{word}' is {NumberGuess.StateOf(word)}"))}. Change \"words\" if that is "
+            Ask("words for numbers", $"{string.Join(", ", states.Select(word => $"'{word}' is {NumberGuess.StateOf(word)}"))}. Change "
+                + $"\"words\" if that is "
                 + "wrong, or leave the column out.");
             format = format with { Words = states.ToDictionary(word => word, word => NumberGuess.StateOf(word)!.Value) };
         }
@@ -614,7 +633,7 @@ internal sealed partial class Draft
         {
             Ask("values beyond a limit",
                 $"'{beyond}' is below or above what was measured: the limit is taken. Set \"beyondLimit\" to half, zero, skip or reject "
-                    + $"instead.");
+                    + "instead.");
             format = format with { BeyondLimit = BeyondLimit.Limit };
         }
         return format with { NullTokens = [.. words, .. own, .. sentinels] };

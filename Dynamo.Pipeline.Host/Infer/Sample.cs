@@ -144,7 +144,8 @@ internal sealed partial record Sample(string Path, string? Encoding, IReadOnlyLi
     /// <summary>The first line that makes no western text.</summary>
     public string Foreign => Lines.First(line => ForeignText().IsMatch(line));
 
-    [GeneratedRegex("[\u00C0-\u00FF]{3}|[\u0081\u008D\u008F\u0090\u009D]|[¡-¯´-º¼-¿×÷]{2}|[\u0080-\u009F\u0192\u02C6\u0160\u0161\u0152\u0153\u017D\u017E]{2}",
+    [GeneratedRegex("[\u00C0-\u00FF]{3}|[\u0081\u008D\u008F\u0090\u009D]|[¡-¯´-º¼-¿×÷]{2}"
+        + "|[\u0080-\u009F\u0192\u02C6\u0160\u0161\u0152\u0153\u017D\u017E]{2}",
         RegexOptions.CultureInvariant)]
     private static partial Regex ForeignText();
 

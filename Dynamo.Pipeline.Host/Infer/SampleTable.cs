@@ -84,8 +84,10 @@ internal static class TableSearch
         // Values of the device above the table may look like a row. What is below them is the table's header then.
         const int MostAbove = 2;
         for (int seen = 0, at = Array.IndexOf(like, first); at + 1 < like.Length && seen < MostAbove; at++, seen++)
-            if (plain.Any(i => i > like[at] && i < like[at + 1] && IsHeaderLike(split[i])) && Fits(split[like[at + 1]])) first = like[at + 1];
-        bool IsHeaderLike(string[] row) => row.Length >= usual - 1 && row.Any(ColumnNames.IsTime) && !row.Any(Cell.IsNumber) && !row.Any(IsDate);
+            if (plain.Any(i => i > like[at] && i < like[at + 1] && IsHeaderLike(split[i])) && Fits(split[like[at
+                + 1]])) first = like[at + 1];
+        bool IsHeaderLike(string[] row) => row.Length >= usual - 1 && row.Any(ColumnNames.IsTime) && !row.Any(Cell.IsNumber)
+            && !row.Any(IsDate);
 
         (int headerAt, string[]? header, string headerLine) = HeaderOf(
             sample, separator, comment, first, usual, split.GetValueOrDefault(first)!, IsEmpty);
@@ -176,7 +178,8 @@ internal static class TableSearch
             bool isLike = names.Length >= usual - 1 && names.Length <= usual + 3 && filled >= 2 && filled * 2 >= usual - 1
                 && (!isComment || names.Length == usual);
             // Units of some columns only.
-            bool areUnits = found.Count == 0 && filled > 0 && names.Length == usual && names.All(name => name.Length == 0 || Cell.IsUnit(name));
+            bool areUnits = found.Count == 0 && filled > 0 && names.Length == usual && names.All(name => name.Length == 0
+                || Cell.IsUnit(name));
             if (!isLike && areUnits) continue;
             // A line of loose words is only a header if something says that it has names of columns.
             if (!isLike || (found.Count > 0 && isComment != found[^1].Line.StartsWith(comment ?? '\n'))) break;

@@ -90,7 +90,8 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         long[] known = [.. times.OfType<long>()];
         bool isBackward = known.Length > 1 && known[^1] < known[0];
         return known.Zip(known.Skip(1)).Any(pair =>
-            pair.First / TimeSpan.TicksPerDay == pair.Second / TimeSpan.TicksPerDay && (isBackward ? pair.Second > pair.First : pair.Second < pair.First));
+            pair.First / TimeSpan.TicksPerDay == pair.Second / TimeSpan.TicksPerDay && (isBackward ? pair.Second > pair.First
+                : pair.Second < pair.First));
     });
 
     private static string Written(string order) =>

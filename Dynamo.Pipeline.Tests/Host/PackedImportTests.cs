@@ -41,10 +41,12 @@ internal sealed class PackedImportTests
             Assert.That(
                 Sql.Rows(_folder["readings.db"], "select Path || ' ' || Line || ' ' || Problem from RejectedRow"),
                 Is.EqualTo(new[] { "b.zip 2 b.zip!b.csv: the value is not a number" }));
-            Assert.That(Sql.Rows(_folder["readings.db"], "select Size from ImportedFile where Path = 'b.zip'"), Is.EqualTo(new[] { $"{zip.Length}" }));
+            Assert.That(Sql.Rows(_folder["readings.db"], "select Size from ImportedFile where Path = 'b.zip'"),
+                Is.EqualTo(new[] { $"{zip.Length}" }));
             Assert.That(ScratchFolder.Archived(_folder["inbox/archive"]), Does.Contain("b.zip").And.Contain("a.csv.gz"));
             Assert.That(
-                File.ReadAllText(_folder["inbox/quarantine/c.csv.gz.reason.json"]), Does.Contain("the gzip file is").And.Contain("cut off"));
+                File.ReadAllText(_folder["inbox/quarantine/c.csv.gz.reason.json"]), Does.Contain("the gzip file is").And.Contain("cut "
+                    + "off"));
         });
     }
 
@@ -52,7 +54,8 @@ internal sealed class PackedImportTests
     public async Task A_small_file_that_unpacks_to_a_large_one_is_streamed([Values("gz", "zip")] string kind, CancellationToken token)
     {
         const int Rows = 60_000;
-        string text = Header + string.Concat(Enumerable.Range(0, Rows).Select(i => $"L1,flow,{DateTime.UnixEpoch.AddMinutes(i):s}Z,{i % 7}\n"));
+        string text = Header + string.Concat(Enumerable.Range(0, Rows).Select(i
+            => $"L1,flow,{DateTime.UnixEpoch.AddMinutes(i):s}Z,{i % 7}\n"));
         Put($"a.{kind}", kind == "gz" ? Pack.Gzip(text) : Pack.Zip(("a.csv", text)));
 
         JsonElement run = await _folder.ImportAsync(token, "--pattern", $"*.{kind}");

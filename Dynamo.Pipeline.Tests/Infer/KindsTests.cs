@@ -564,7 +564,8 @@ internal sealed class KindsTests
     [Test]
     public void An_interval_in_one_field_is_read_by_its_start_and_asked_about(
         [Range(1, Seeds)] int seed, [Values("{0:dd.MM.yyyy HH:mm} - {1:dd.MM.yyyy HH:mm}", "{0:yyyy-MM-ddTHH:mm}/{1:yyyy-MM-ddTHH:mm}",
-            "{0:dd.MM.yyyy HH:mm} - {1:HH:mm}", "{0:yyyy-MM-dd};{0:HH:mm} - {1:HH:mm}", "{0:yyyy-MM-dd};{0:HH:mm}–{1:HH:mm}")] string interval)
+            "{0:dd.MM.yyyy HH:mm} - {1:HH:mm}", "{0:yyyy-MM-dd};{0:HH:mm} - {1:HH:mm}",
+                "{0:yyyy-MM-dd};{0:HH:mm}–{1:HH:mm}")] string interval)
     {
         var file = new Lines(seed);
         file.Add(interval.Contains(';') ? "date;time;kWh" : "period;kWh");
@@ -598,7 +599,11 @@ internal sealed class KindsTests
     {
         var file = new Lines(1);
         file.Add("Date,Time,Flow,Pressure");
-        file.Times(lines, 15, at => $"{(at == file.Start ? $"{at:yyyy-MM-dd}" : "")},{at:HH:mm},{file.Value("Flow", at)},{file.Value("Pressure", at)}");
+        file.Times(lines, 15, at =>
+        {
+            string date = at == file.Start ? $"{at:yyyy-MM-dd}" : "";
+            return $"{date},{at:HH:mm},{file.Value("Flow", at)},{file.Value("Pressure", at)}";
+        });
 
         Assert.That(
             Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics.Contains("dates that are left out"), Is.EqualTo(lines > 96));
@@ -656,7 +661,8 @@ internal sealed class KindsTests
     {
         var file = new Lines(1);
         file.Add($"timestamp,{name},flow");
-        file.Times(40, 15, at => string.Join('\n', ((int[])[17, 18]).Select(code => $"{at:yyyy-MM-ddTHH:mm}Z,{code},{file.Value($"{code}", at)}")));
+        file.Times(40, 15, at => string.Join('\n', ((int[])[17, 18]).Select(code
+            => $"{at:yyyy-MM-ddTHH:mm}Z,{code},{file.Value($"{code}", at)}")));
 
         Assert.That(Infer(("/x/x.csv", file.Text)).Proposals.Single().Topics, Has.Some.Contains("logger"));
     }
@@ -691,7 +697,8 @@ internal sealed class KindsTests
             for (int day = 0; day < 3; day++)
             {
                 DateTime date = file.Start.AddDays(day);
-                IEnumerable<string> values = Enumerable.Range(1, 1440 / minutes).Select(i => file.Value(channel, date.AddMinutes(i * minutes)));
+                IEnumerable<string> values = Enumerable.Range(1, 1440 / minutes).Select(i => file.Value(channel,
+                    date.AddMinutes(i * minutes)));
                 file.Add($"300,{date:yyyyMMdd},{string.Join(',', values)},A,,,20260315090000,");
             }
         }
@@ -706,7 +713,8 @@ internal sealed class KindsTests
     {
         ReadingFormat format = ReadingFormat.Default with
         {
-            Layout = ReadingLayout.WideByTime, Text = new CsvText { HasHeader = false, DataStart = "300," }, Timestamp = FieldSource.Column(2),
+            Layout = ReadingLayout.WideByTime, Text = new CsvText { HasHeader = false, DataStart = "300," },
+                Timestamp = FieldSource.Column(2),
             TimestampFormats = ["yyyyMMdd HH:mm"], DayStep = TimeSpan.FromHours(12), Zone = "UTC", IgnoredColumns = ["#1"],
             Logger = FieldSource.PreamblePattern("^200,(?<logger>.+)"), Channel = FieldSource.Constant("kWh"),
         };
@@ -732,7 +740,8 @@ internal sealed class KindsTests
         file.Times(40, 15, at => $"{at:yyyy/MM/dd HH:mm},{file.Value(one, at)},{file.Value(two, at)}");
         byte[] bytes = CodePagesEncodingProvider.Instance.GetEncoding(encoding)!.GetBytes(file.Text);
 
-        Proposal proposal = FormatGuess.OfAsync([Sample.Of("/x/x.csv", bytes, true)], null, "/x").GetAwaiter().GetResult().Proposals.Single();
+        Proposal proposal = FormatGuess.OfAsync([Sample.Of("/x/x.csv", bytes, true)], null,
+            "/x").GetAwaiter().GetResult().Proposals.Single();
 
         Assert.That(proposal.Topics.Contains("the encoding"), Is.EqualTo(isAsked));
         if (isAsked) return;
@@ -763,7 +772,8 @@ internal sealed class KindsTests
             string[] cells = i == at ? [time, .. names] : [random.Next(2) == 0 ? "" : "TS", .. others[i]];
             file.Add(string.Join(separator, cells.Select(cell => separator == ',' && random.Next(4) == 0 ? $"\"{cell}\"" : cell)));
         }
-        file.Times(60, 15, when => $"{when:yyyy-MM-dd HH:mm:ss}{separator}{string.Join(separator, names.Select(name => file.Value(name, when)))}");
+        file.Times(60, 15, when => string.Join(
+            separator, [$"{when:yyyy-MM-dd HH:mm:ss}", .. names.Select(name => file.Value(name, when))]));
 
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> rest) = Infer(("/x/x.csv", file.Text));
 

@@ -33,7 +33,8 @@ internal sealed class PackedFilesTests(bool streamed)
         byte[] first = Pack.Gzip(Table(1, 2)), second = Pack.Gzip("2026-01-02T00:00Z,9\n");
         byte[] named = [.. first[..3], 0x1E, .. first[4..10], 2, 0, 9, 9, .. "L1.csv\0why\0"u8, 7, 7, .. first[10..]];
 
-        Assert.That(Read("a.csv.gz", [.. named, .. second, .. new byte[20_000]]).Rows.Select(row => row.Value), Is.EqualTo(new[] { 1, 2, 9 }));
+        Assert.That(Read("a.csv.gz", [.. named, .. second, .. new byte[20_000]]).Rows.Select(row => row.Value), Is.EqualTo(new[] { 1,
+            2, 9 }));
     }
 
     [Test]
@@ -61,7 +62,8 @@ internal sealed class PackedFilesTests(bool streamed)
     [Test]
     public void A_bad_line_is_named_with_its_entry_and_its_line_in_the_text()
     {
-        Outcome<Reading> read = Read("north/week.zip", Pack.Zip(("L1.csv", Table(1, 2)), ("L2.csv", Table(5, 1) + "2026-01-02T00:00Z,x\n")));
+        Outcome<Reading> read = Read("north/week.zip", Pack.Zip(("L1.csv", Table(1, 2)), ("L2.csv", Table(5, 1)
+            + "2026-01-02T00:00Z,x\n")));
 
         Assert.That(read.Rows, Has.Count.EqualTo(3));
         Assert.That(read.Rejects.Single().ToString(), Does.StartWith("line 3, column flow: week.zip!L2.csv: the value is not a number"));
@@ -122,7 +124,8 @@ internal sealed class PackedFilesTests(bool streamed)
 
         Assert.Multiple(() =>
         {
-            Assert.That(Read("a.csv.gz", Pack.Gzip(endless), limit: 1_000_000).BadFile?.Problem, Does.EndWith("unpacks to more than it may"));
+            Assert.That(Read("a.csv.gz", Pack.Gzip(endless), limit: 1_000_000).BadFile?.Problem,
+                Does.EndWith("unpacks to more than it may"));
             Assert.That(
                 Read("a.zip", Pack.Zip(("a.csv", endless[..600_000]), ("b.csv", endless[..600_000])), limit: 1_000_000).BadFile?.Problem,
                 Is.EqualTo("a.zip!b.csv: the file unpacks to more than it may"));
@@ -192,7 +195,8 @@ internal sealed class PackedFilesTests(bool streamed)
         Assert.That(Read("a.zip", zip, entries: "produkt_*.txt").Rows.Select(row => row.Logger), Is.EqualTo(new[] { "produkt_1" }));
         Assert.That(
             Read("a.zip", zip, entries: "*.csv").BadFile?.ToString(),
-            Does.StartWith("no entry of the archive is a file to read; found 'produkt_1.txt, Metadaten_1.txt").And.Contain("a name like *.csv"));
+            Does.StartWith("no entry of the archive is a file to read; found 'produkt_1.txt, Metadaten_1.txt").And.Contain("a name "
+                + "like *.csv"));
         Assert.That(Read("a.zip", Pack.Zip(("a/", ""))).BadFile?.Problem, Is.EqualTo("no entry of the archive is a file to read"));
     }
 
@@ -201,13 +205,15 @@ internal sealed class PackedFilesTests(bool streamed)
         Assert.That(Read("a.csv.gz", Encoding.UTF8.GetBytes(Table(1, 2)), limit: 0).Rows, Has.Count.EqualTo(2));
 
     [Test]
-    public void Any_text_comes_out_as_it_went_in([Values(1, 7, 8191, 8192, 20_000)] int lines, [Values(CompressionLevel.NoCompression, CompressionLevel.Fastest)] CompressionLevel level)
+    public void Any_text_comes_out_as_it_went_in([Values(1, 7, 8191, 8192, 20_000)] int lines,
+        [Values(CompressionLevel.NoCompression, CompressionLevel.Fastest)] CompressionLevel level)
     {
         string text = Table(1, lines);
         double[] values = [.. Enumerable.Range(1, lines).Select(i => (double)i)];
 
         Assert.That(Read("a.csv.gz", Pack.Gzip(Encoding.UTF8.GetBytes(text), level)).Rows.Select(row => row.Value), Is.EqualTo(values));
-        Assert.That(Read("a.zip", Pack.Zip(level, ("a.csv", Encoding.UTF8.GetBytes(text)))).Rows.Select(row => row.Value), Is.EqualTo(values));
+        Assert.That(Read("a.zip", Pack.Zip(level, ("a.csv", Encoding.UTF8.GetBytes(text)))).Rows.Select(row => row.Value),
+            Is.EqualTo(values));
     }
 
     private Outcome<Reading> Read(

@@ -88,7 +88,9 @@ internal sealed class GzipStream(Stream packed, Allowance allowance) : UnpackedS
         }
     }
 
-    /// <summary>Reads the head of a member. Returns false if there is none any more; zeros that fill up a block may follow the last.</summary>
+    /// <summary>
+    /// Reads the head of a member. Returns false if there is none any more; zeros that fill up a block may follow the last.
+    /// </summary>
     private async ValueTask<bool> BeginAsync(CancellationToken cancellationToken)
     {
         byte[] head = new byte[10];

@@ -32,7 +32,9 @@ internal static class Packed
 {
     private const string Gzip = ".gz", Zip = ".zip";
 
-    /// <summary>How many times its size a small compressed file may be in memory. Tables of text shrink to a tenth, seldom to less.</summary>
+    /// <summary>
+    /// How many times its size a small compressed file may be in memory. Tables of text shrink to a tenth, seldom to less.
+    /// </summary>
     private const int Expansion = 32;
 
     public static bool Is(string path) => IsGzip(path) || path.EndsWith(Zip, StringComparison.OrdinalIgnoreCase);

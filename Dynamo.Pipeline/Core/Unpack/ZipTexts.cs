@@ -141,7 +141,9 @@ internal sealed class ZipTexts(SourceFile file, long limit, FilePattern? entries
         });
     }
 
-    /// <summary>The content as a stream that can be read in any order. It is read to its end, where the source says if it changed.</summary>
+    /// <summary>
+    /// The content as a stream that can be read in any order. It is read to its end, where the source says if it changed.
+    /// </summary>
     private async ValueTask<Stream> SeekableAsync(Stream content, CancellationToken cancellationToken)
     {
         Stream held = file.Size <= LargestInMemory ? new MemoryStream((int)file.Size) : TemporaryFile();
