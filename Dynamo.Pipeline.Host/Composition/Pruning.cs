@@ -116,7 +116,8 @@ internal sealed record PrunedAll(Pruned Archive, PrunedLedger Ledger, string? No
 /// </summary>
 internal sealed class HourlyPruning : IAsyncDisposable
 {
-    private static readonly TimeSpan s_first = TimeSpan.FromMinutes(5), s_hour = TimeSpan.FromHours(1), s_longestEnd = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_first = TimeSpan.FromMinutes(5), s_hour = TimeSpan.FromHours(1),
+        s_longestEnd = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _rounds;

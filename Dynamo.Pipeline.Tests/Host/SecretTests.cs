@@ -51,6 +51,7 @@ internal sealed class SecretTests
             "sftp:password" => settings.Sftp.Password,
             "sqlserver:connection" => settings.SqlServerConnection,
             "sqlserver:password" => settings.SqlServerPassword,
+            "observe:token" => settings.Observe.Token,
             _ => throw new AssertionException($"{key} is a new secret"),
         };
     }

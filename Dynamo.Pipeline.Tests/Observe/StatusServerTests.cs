@@ -155,6 +155,31 @@ internal sealed class StatusServerTests
         await watch.StatusAsync(now => now.GetProperty("sources")[0].GetProperty("files").GetProperty("loaded").GetInt32() == 11);
     }
 
+    [Test, Soak]
+    public async Task A_database_that_is_locked_for_long_is_not_ready_and_is_again_afterwards()
+    {
+        await using var watch = new ObservedWatch();
+        await watch.StartAsync();
+        watch.LandReadings(1);
+        await watch.StatusAsync(now => now.GetProperty("sources")[0].GetProperty("files").GetProperty("loaded").GetInt32() == 1);
+        JsonElement away;
+        HttpStatusCode ready, live;
+        await using (var connection = new SqliteConnection($"Data Source={watch.Work["readings.db"]};Pooling=False"))
+        {
+            connection.Open();
+            using SqliteTransaction locked = connection.BeginTransaction(deferred: false);
+            watch.LandReadings(10, 15);
+            away = await watch.StatusAsync(now => now.GetProperty("state").GetString() == "failing");
+            ((ready, _), (live, _)) = (await watch.GetAsync("/health/ready"), await watch.GetAsync("/health/live"));
+        }
+        await watch.StatusAsync(now => now.GetProperty("state").GetString() == "well");
+        (HttpStatusCode again, _) = await watch.GetAsync("/health/ready");
+
+        Assert.That((ready, live, again), Is.EqualTo((HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK, HttpStatusCode.OK)));
+        Assert.That(away.GetProperty("headline").GetString(), Does.StartWith("The database (SQLite readings.db) is away since"));
+        Assert.That(away.GetProperty("sources")[0].GetProperty("waitsFor").GetString(), Is.Not.Empty);
+    }
+
     [Test]
     public async Task A_sink_that_hangs_is_not_alive_and_one_that_takes_long_is(CancellationToken token)
     {

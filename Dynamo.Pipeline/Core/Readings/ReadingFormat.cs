@@ -219,9 +219,9 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
 
     /// <summary>
     /// For <see cref="ReadingLayout.WideByTime"/> without names of columns that say the times: how far they are apart, in whole minutes
-    /// that divide a day. The first column is 00:00, or one step later if <see cref="Interval"/> is <see cref="IntervalTime.End"/>; a line must
-    /// have columns for the whole day. <see cref="TimestampFormats"/> are then a date and <c>HH:mm</c>. Default <see langword="null"/>:
-    /// the columns' names are the times.
+    /// that divide a day. The first column is 00:00, or one step later if <see cref="Interval"/> is <see cref="IntervalTime.End"/>; a line
+    /// must have columns for the whole day. <see cref="TimestampFormats"/> are then a date and <c>HH:mm</c>. Default <see
+    /// langword="null"/>: the columns' names are the times.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is no part of a day in whole minutes.</exception>
     public TimeSpan? DayStep

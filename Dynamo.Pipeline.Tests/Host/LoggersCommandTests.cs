@@ -1,0 +1,94 @@
+using System.Text.Json;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary><c>dynamo status --loggers</c>, over either database.</summary>
+public abstract class LoggersCommandContract
+{
+    private DynamoFolder _folder = null!;
+
+    private protected DynamoFolder Folder => _folder;
+
+    protected abstract string Sink { get; }
+
+    protected abstract void LoseTheFiles();
+
+    private protected virtual Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
+        _folder.RunAsync(token, arguments);
+
+    [SetUp]
+    public void Create() => _folder = new DynamoFolder();
+
+    [TearDown]
+    public void Remove() => _folder.Dispose();
+
+    [Test, CancelAfter(120_000)]
+    public async Task The_interval_is_that_of_the_deliveries_and_who_missed_two_is_late(CancellationToken token)
+    {
+        DateTime now = DateTime.UtcNow;
+        // One that sends four readings each hour, one that sends each quarter of an hour on two channels, and one that has only begun.
+        for (int hour = 6; hour >= 0; hour--)
+            Put($"hourly{hour}.csv", "hourly", "flow",
+                [.. Enumerable.Range(1, 4).Select(i => now.AddMinutes((-60 * hour) + (15 * i) - 100))]);
+        for (int quarter = 8; quarter >= 0; quarter--)
+        {
+            Put($"silent{quarter}.csv", "silent", "flow", [now.AddMinutes((-15 * quarter) - 100)]);
+            Put($"silent{quarter}p.csv", "silent", "pressure", [now.AddMinutes((-15 * quarter) - 100)]);
+        }
+        Put("begun.csv", "begun", "flow", [now.AddMinutes(-500)]);
+        Assert.That((await RunAsync(token, "run", "--source", "inbox", "--sink", Sink)).ExitCode, Is.Zero);
+
+        DynamoResult all = await RunAsync(token, "status", "--sink", Sink, "--loggers", "--json");
+        DynamoResult late = await RunAsync(token, "status", "--sink", Sink, "--loggers", "--late");
+        DynamoResult check = await RunAsync(token, "status", "--sink", Sink, "--check", "--max-late", "0");
+        LoseTheFiles();
+        DynamoResult rows = await RunAsync(token, "status", "--sink", Sink, "--loggers", "--json");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Told(all), Is.EqualTo(new[] { "begun: not known, False", "hourly: 3600, False", "silent: 900, True" }),
+                all.StandardError);
+            Assert.That(late.StandardOutput, Does.Contain("3 loggers, 1 late").And.Contain("silent").And.Not.Contain("hourly"));
+            Assert.That((check.ExitCode, check.StandardOutput), Is.EqualTo((1, check.StandardOutput)));
+            Assert.That(check.StandardOutput, Does.StartWith("DYNAMO WARNING - 1 of 3 loggers late; the last run ended"));
+            Assert.That(Told(rows), Is.EqualTo(new[] { "begun: not known, False", "hourly: 900, True", "silent: 900, True" }),
+                "without their files, readings count one by one");
+        });
+    }
+
+    private static string[] Told(DynamoResult status) => [.. DynamoFolder.Json(status).GetProperty("loggers").EnumerateArray().Select(one =>
+        $"{one.GetProperty("logger")}: {(one.TryGetProperty("intervalSeconds", out JsonElement every) ? every : "not known")}, "
+        + $"{one.GetProperty("late").GetBoolean()}")];
+
+    private void Put(string name, string logger, string channel, DateTime[] times) =>
+        _folder.Put(name, [.. times.Select(time => $"{logger},{channel},{time:yyyy-MM-ddTHH:mm:ssZ},1")]);
+}
+
+public sealed class SqliteLoggersCommandTests : LoggersCommandContract
+{
+    protected override string Sink => "sqlite:readings.db";
+
+    protected override void LoseTheFiles() => Sql.Execute(Folder["readings.db"], "update Reading set FileId = null");
+}
+
+public sealed class SqlServerLoggersCommandTests : LoggersCommandContract
+{
+    private SqlServerTestDatabase _database = null!;
+
+    protected override string Sink => "sqlserver";
+
+    [SetUp]
+    public void MakeDatabase() => _database = new SqlServerTestDatabase();
+
+    [TearDown]
+    public async Task RemoveDatabase()
+    {
+        _database.ShowWhenFailed();
+        await _database.DisposeAsync();
+    }
+
+    protected override void LoseTheFiles() => _database.Execute($"UPDATE {_database.Map.Name} SET FileId = NULL");
+
+    private protected override Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
+        Folder.RunAsync(_database.Variables, token, arguments);
+}
