@@ -109,7 +109,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
                 .From(source)
                 .Read(Composition.Format(settings))
                 .WriteTo(sink, settings.Pipeline with { Settings = settings.Text });
-            if (board is not null) pipeline = pipeline.AfterCommit(board.Committed);
+            if (board is not null) pipeline = pipeline.Telling(board.Committed);
             PipelineResult result = await pipeline.WatchAsync(settings.Watch, told, told, stopping);
             // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
             bool isLeft = result.WasCancelled && result.Books.Listed > result.Books.FilesDone;

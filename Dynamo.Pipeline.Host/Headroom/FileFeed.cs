@@ -45,7 +45,8 @@ internal static class FileFeed
     }
 
     /// <summary>
-    /// Renames the prepared files in, so many a second, and prints <c>begun</c> with its time, then <c>late</c> with seconds.
+    /// Renames the prepared files in, so many a second, and prints <c>begun</c> with its time, then <c>late</c> with how far it was behind and
+    /// what it used of a processor, in seconds.
     /// </summary>
     public static void Run(string[] arguments, TextWriter to)
     {
@@ -64,6 +65,7 @@ internal static class FileFeed
             for (; i < due; i++) File.Move(Path.Join(from, Name(first + i)), Path.Join(into, Name(first + i)));
             if (i < files) Thread.Sleep(1);
         }
-        to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"late {late.TotalSeconds:F3}"));
+        double used = Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
+        to.WriteLine(string.Create(CultureInfo.InvariantCulture, $"late {late.TotalSeconds:F3} {used:F3}"));
     }
 }

@@ -24,6 +24,9 @@ internal sealed record HeadroomPoint(
     /// <summary>How long a file waits until the watch may see it as whole, however fast it is: on a server, for the next listing.</summary>
     public TimeSpan Unseen { get; init; }
 
+    /// <summary>How many processors the feed used.</summary>
+    public double FeedProcessors { get; init; }
+
     /// <summary>Whether the watch kept up: files were committed as fast as they came.</summary>
     public bool IsSustained => Drained < s_keepsUp + Unseen && LastLag < s_keepsUp + 2 * MedianLag && IsFed;
 
@@ -33,8 +36,8 @@ internal sealed record HeadroomPoint(
     /// <summary>What gave way first.</summary>
     public string Limit => IsSustained ? "" : !IsFed
         ? "the feed: this machine cannot rename files any faster beside the import"
-        : Processors > 0.5 * Environment.ProcessorCount ? "the processors, of which the feed takes a part, too"
-        : "the disk or the database: processors were free";
+        : Processors + FeedProcessors > 0.85 * Environment.ProcessorCount ? "the processors, of which the feed takes a part, too"
+        : "the disk, the file system that moves the files, or the database: processors were free";
 }
 
 /// <summary>
@@ -71,7 +74,7 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
         await await Task.WhenAny(watching, started.Task);
         TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
         long at = Stopwatch.GetTimestamp();
-        (long begun, TimeSpan late) = await FedAsync();
+        (long begun, TimeSpan late, double fed) = await FedAsync();
         long ended = DateTime.UtcNow.Ticks;
         double processors = (Process.GetCurrentProcess().TotalProcessorTime - before) / Stopwatch.GetElapsedTime(at);
         for (long waited = Stopwatch.GetTimestamp(); Interlocked.Read(ref done) < files && !watching.IsCompleted
@@ -80,7 +83,7 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
         PipelineResult result = await watching;
         Directory.Delete(from, recursive: true);
 
-        async Task<(long, TimeSpan)> FedAsync()
+        async Task<(long, TimeSpan, double)> FedAsync()
         {
             try
             {
@@ -110,11 +113,12 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
             loggers, rate, files, Quantile(lag, 0.5), Quantile(lag, 0.99), Quantile(lag[(int)(files * 3 / 4)..], 0.5),
             TimeSpan.FromTicks(last - ended), late, processors, Environment.WorkingSet)
         {
+            FeedProcessors = fed / lasts.TotalSeconds,
             Unseen = settings.Remote is { } server ? settings.Watch.Poll + server.SettleTime : TimeSpan.Zero,
         };
     }
 
-    private async Task<(long Begun, TimeSpan Late)> FeedAsync(
+    private async Task<(long Begun, TimeSpan Late, double Seconds)> FeedAsync(
         string from, long first, long files, double rate, CancellationToken cancellationToken)
     {
         string program = Environment.ProcessPath!, assembly = Path.Join(AppContext.BaseDirectory, "dynamo.dll");
@@ -125,9 +129,9 @@ internal sealed class HeadroomTrial(HostSettings settings, string inbox, TimeSpa
         try
         {
             long begun = long.Parse((await Line("begun "))!, CultureInfo.InvariantCulture);
-            double late = double.Parse((await Line("late "))!, CultureInfo.InvariantCulture);
+            double[] told = [.. (await Line("late "))!.Split(' ').Select(text => double.Parse(text, CultureInfo.InvariantCulture))];
             await feed.WaitForExitAsync(cancellationToken);
-            return (begun, TimeSpan.FromSeconds(late));
+            return (begun, TimeSpan.FromSeconds(told[0]), told[1]);
         }
         catch
         {

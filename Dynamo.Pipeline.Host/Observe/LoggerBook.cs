@@ -82,7 +82,7 @@ internal sealed class LoggerBook(LateRule rule)
     {
         lock (_gate)
         {
-            foreach (FileRows<Reading> file in batch.Loaded) Committed(file.Batch.Rows);
+            foreach (FileRows<Reading> file in batch.Loaded) Committed(file.Batch.RowSpan);
         }
     }
 
@@ -118,13 +118,13 @@ internal sealed class LoggerBook(LateRule rule)
     private IEnumerable<LoggerState> All() => _loggers.Select(one => rule.Of(one.Key, one.Value));
 
     /// <summary>Rows of one logger mostly follow each other, so that there is one look-up for each of them.</summary>
-    private void Committed(IReadOnlyList<Reading> rows)
+    private void Committed(ReadOnlySpan<Reading> rows)
     {
-        for (int i = 0; i < rows.Count;)
+        for (int i = 0; i < rows.Length;)
         {
             string logger = rows[i].Logger;
             DateTime newest = rows[i].TimestampUtc;
-            for (i++; i < rows.Count && ReferenceEquals(rows[i].Logger, logger); i++)
+            for (i++; i < rows.Length && ReferenceEquals(rows[i].Logger, logger); i++)
                 if (rows[i].TimestampUtc > newest) newest = rows[i].TimestampUtc;
             Delivered(logger, newest);
         }

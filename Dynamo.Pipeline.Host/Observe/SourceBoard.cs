@@ -76,7 +76,7 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
         Started();
         try
         {
-            PipelineResult result = await pipeline.AfterCommit(Committed).RunAsync(new Both(this, progress), stopping);
+            PipelineResult result = await pipeline.Telling(Committed).RunAsync(new Both(this, progress), stopping);
             Ended();
             return result;
         }
@@ -214,8 +214,7 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
             double busy = (step.Busy - before.Busy).TotalSeconds, blocked = (step.Blocked - before.Blocked).TotalSeconds;
             double all = busy + blocked + (step.Idle - before.Idle).TotalSeconds;
             json.WriteStartObject();
-            // The only block after the commit is this board.
-            json.WriteString("name", step.Name.StartsWith("after commit", StringComparison.Ordinal) ? "loggers" : step.Name);
+            json.WriteString("name", step.Name);
             json.WriteBoolean("own", step.IsOwnBlock);
             json.WriteNumber("workers", step.Workers);
             if (step.Waiting is { } waiting) json.WriteNumber("waiting", waiting);

@@ -32,7 +32,7 @@ internal sealed class StatusServerTests
             Assert.That(source.GetProperty("name").GetString(), Is.EqualTo("folder inbox"));
             Assert.That(
                 source.GetProperty("steps").EnumerateArray().Select(step => step.GetProperty("name").GetString()),
-                Is.EqualTo(new[] { "list", "chunk", "read_file", "batch", "write", "complete", "loggers" }));
+                Is.EqualTo(new[] { "list", "chunk", "read_file", "batch", "write", "complete" }));
             Assert.That(source.GetProperty("hour").GetProperty("files").EnumerateArray().Sum(one => one.GetInt32()), Is.EqualTo(21));
             Assert.That(status.GetProperty("rejects")[0].GetProperty("reason").GetString(), Does.StartWith("timestamp: "));
             Assert.That(status.GetProperty("loggers").GetProperty("known").GetInt32(), Is.EqualTo(20));

@@ -33,7 +33,7 @@ public sealed partial class FilePipeline<TRow>
         Step completing = run.AddStep("complete");
         run.AddSteps(afterCommit, "after commit");
         var complete = new ActionBlock<CommittedBatch<TRow>>(
-            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit, completing).CompleteAsync),
+            run.Guard<CommittedBatch<TRow>>(new Completion<TRow>(_source, run, budget, afterCommit, Told, completing).CompleteAsync),
             run.BlockAfterCommit(2));
         ActionBlock<FileRows<TRow>[]>[] writes = [.. batches.Select(batch => new ActionBlock<FileRows<TRow>[]>(
             run.Guard<FileRows<TRow>[]>(new BatchWriter<TRow>(_sink, run, batch, complete, writing).WriteAsync), run.Block(capacity: 1)))];

@@ -140,8 +140,18 @@ public sealed partial class FilePipeline<TRow>
     {
         ArgumentNullException.ThrowIfNull(block);
         ArgumentOutOfRangeException.ThrowIfNotEqual(delivery, Delivery.BestEffort);
-        return new(_source, _format, _through, _sink, _options, [.. _afterCommit, block]);
+        return new(_source, _format, _through, _sink, _options, [.. _afterCommit, block]) { Told = Told };
     }
+
+    /// <summary>
+    /// Gets each batch in the step that completes it, which waits for it: for something quick that never fails. A block would hold the rows
+    /// until a thread is free, and the garbage collector would copy them meanwhile.
+    /// </summary>
+    internal Action<CommittedBatch<TRow>>? Told { get; init; }
+
+    /// <summary>The pipeline, which tells of its batches.</summary>
+    internal FilePipeline<TRow> Telling(Action<CommittedBatch<TRow>> told) =>
+        new(_source, _format, _through, _sink, _options, _afterCommit) { Told = told };
 
     /// <summary>
     /// Calls your own function after each commit, for one batch at a time. An exception in it ends the run; what is committed stays.

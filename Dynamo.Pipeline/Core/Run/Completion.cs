@@ -12,6 +12,7 @@ internal sealed class Completion<TRow>(
     PipelineRun run,
     ByteBudget budget,
     ITargetBlock<CommittedBatch<TRow>>[] afterCommit,
+    Action<CommittedBatch<TRow>>? told,
     Step step)
 {
     private readonly List<ITargetBlock<CommittedBatch<TRow>>> _listening = [.. afterCommit];
@@ -30,6 +31,7 @@ internal sealed class Completion<TRow>(
         run.Progressed();
         run.Watcher?.Completed(batch.Results, isDone);
         if (batch.Files.Count == 0) return;
+        told?.Invoke(batch);
         foreach (ITargetBlock<CommittedBatch<TRow>> block in _listening.ToArray())
             await HandOnAsync(block, batch).ConfigureAwait(false);
         budget.Release(batch.Files.Sum(rows => ByteBudget.Weigh(rows.File, run.Options.StreamAbove)));
