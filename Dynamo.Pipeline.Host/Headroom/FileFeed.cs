@@ -45,8 +45,8 @@ internal static class FileFeed
     }
 
     /// <summary>
-    /// Renames the prepared files in, so many a second, and prints <c>begun</c> with its time, then <c>late</c> with how far it was behind and
-    /// what it used of a processor, in seconds.
+    /// Renames the prepared files in, so many a second, and prints <c>begun</c> with its time, then <c>late</c> with how far it was behind
+    /// and what it used of a processor, in seconds.
     /// </summary>
     public static void Run(string[] arguments, TextWriter to)
     {
