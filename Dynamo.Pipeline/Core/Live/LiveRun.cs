@@ -274,10 +274,10 @@ internal sealed class LiveRun : IWatch, IDisposable
     private void TellOutage(WatchEvent happened)
     {
         Tell(happened);
-        if (happened is OutageBegan began) PipelineMeter.OutageBegan(ofSink: began.Name == _sink);
+        if (happened is OutageBegan began) PipelineMeter.Failing(ofSink: began.Name == _sink);
         if (_log is null) return;
-        if (happened is OutageBegan fails) PipelineLog.OutageBegan(_log, fails.Name, fails.AtUtc, fails.Reason);
-        else if (happened is OutageEnded works) PipelineLog.OutageEnded(_log, works.Name, works.Lasted.TotalSeconds);
+        if (happened is OutageBegan fails) PipelineLog.Failing(_log, fails.Name, fails.AtUtc, fails.Reason);
+        else if (happened is OutageEnded works) PipelineLog.Recovered(_log, works.Name, works.Lasted.TotalSeconds);
     }
 
     /// <summary>Nothing more happens.</summary>

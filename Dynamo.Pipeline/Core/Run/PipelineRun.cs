@@ -74,7 +74,7 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
 
     public TimeSpan? OldestWaiting => Options.TimeProvider.GetUtcNow().UtcDateTime - Watcher?.OldestWaitingUtc;
 
-    public IEnumerable<string> Outages => Watcher?.ActiveOutages ?? [];
+    public IEnumerable<string> Failed => Watcher?.ActiveOutages ?? [];
 
     /// <summary>How many files wait that are known; of a watch only.</summary>
     public Func<long> Backlog { get; set; } = static () => 0;

@@ -29,10 +29,10 @@ internal static partial class PipelineLog
     public static partial void Quarantined(ILogger log, string file, Defect? defect);
 
     [LoggerMessage(7, LogLevel.Error, "{Name} fails since {SinceUtc:u}: {Reason}")]
-    public static partial void OutageBegan(ILogger log, string name, DateTime sinceUtc, string reason);
+    public static partial void Failing(ILogger log, string name, DateTime sinceUtc, string reason);
 
     [LoggerMessage(8, LogLevel.Information, "{Name} works again, after {Seconds:F0} s.")]
-    public static partial void OutageEnded(ILogger log, string name, double seconds);
+    public static partial void Recovered(ILogger log, string name, double seconds);
 
     [LoggerMessage(9, LogLevel.Warning, "The connection to {Server} was lost, and is made anew: {Reason}")]
     public static partial void Reconnects(ILogger log, string server, string reason);

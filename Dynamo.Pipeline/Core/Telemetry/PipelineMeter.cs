@@ -15,7 +15,7 @@ internal interface IMeasuredRun
     TimeSpan? OldestWaiting { get; }
 
     /// <summary>Which of source and sink fail: <c>source</c>, <c>sink</c>.</summary>
-    IEnumerable<string> Outages { get; }
+    IEnumerable<string> Failed { get; }
 }
 
 /// <summary>
@@ -64,8 +64,8 @@ internal static class PipelineMeter
         s_meter.CreateObservableGauge("dynamo.step.queue", StepQueues, "{message}", "Messages that wait for a step.");
         s_meter.CreateObservableGauge(
             "dynamo.step.workers", StepWorkers, "{worker}", "How many messages a step works on at once, at most.");
-        s_meter.CreateObservableCounter("dynamo.outages", OutageCounts, "{outage}", "Outages that have begun.");
-        s_meter.CreateObservableGauge("dynamo.outage.active", ActiveOutages, "{outage}", "Outages at this moment.");
+        s_meter.CreateObservableCounter("dynamo.outages", OutageCounts, "{outage}", "How often an outage has begun.");
+        s_meter.CreateObservableGauge("dynamo.outage.active", ActiveOutages, "{outage}", "How many outages there are at this moment.");
         s_meter.CreateObservableGauge("dynamo.connections", Connections, "{connection}", "Open connections, by what they lead to.");
     }
 
@@ -90,7 +90,7 @@ internal static class PipelineMeter
         }
     }
 
-    public static void OutageBegan(bool ofSink)
+    public static void Failing(bool ofSink)
     {
         if (ofSink) Interlocked.Increment(ref s_outagesOfSink);
         else Interlocked.Increment(ref s_outagesOfSource);
@@ -187,7 +187,7 @@ internal static class PipelineMeter
 
     private static Measurement<long>[] ActiveOutages()
     {
-        string[] active = [.. Running().SelectMany(run => run.Outages)];
+        string[] active = [.. Running().SelectMany(run => run.Failed)];
         return [.. ((string[])["source", "sink"]).Select(of => Of("dynamo.of", of, active.Count(one => one == of)))];
     }
 
