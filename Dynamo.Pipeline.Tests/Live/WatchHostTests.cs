@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The real <c>dynamo watch</c>: what it prints, how it ends, and what is left when it is killed.</summary>
-[CancelAfter(600_000)]
+[CancelAfter(600_000), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
 internal sealed class WatchHostTests
 {
     private ScratchFolder _work = null!;
@@ -231,7 +231,8 @@ internal sealed class WatchHostTests
         });
     }
 
-    [Test, Soak]
+    /// <summary>Two minutes, which mostly wait: beside the other tests.</summary>
+    [Test, Soak, Parallelizable(ParallelScope.Self)]
     public async Task For_long_and_killed_now_and_then_its_books_balance_its_memory_is_flat_and_old_entries_are_removed(
         CancellationToken token)
     {
@@ -250,14 +251,14 @@ internal sealed class WatchHostTests
         for (int kill = 0; kill < 2; kill++)
         {
             process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
-            await LandForAsync(TimeSpan.FromSeconds(8));
+            await LandForAsync(TimeSpan.FromSeconds(30));
             await KillAsync();
         }
         process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
-        await LandForAsync(TimeSpan.FromSeconds(10));
+        await LandForAsync(TimeSpan.FromSeconds(25));
         long before = Memory();
         DynamoResult pruned = await DynamoProcess.RunAsync(["prune", "--config", "d.json"], _work.Path, null, token);
-        await LandForAsync(TimeSpan.FromSeconds(15));
+        await LandForAsync(TimeSpan.FromSeconds(35));
         long after = Memory();
         await UntilAsync(() => Directory.GetFiles(Inbox).Length == 0 && Count("ImportedFile") == landed - Old, token);
         DynamoProcess.Terminate(process);
