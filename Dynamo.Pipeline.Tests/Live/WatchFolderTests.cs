@@ -159,7 +159,9 @@ public sealed class WatchFolderTests
         await watched.StartAsync(folder: o => o with { SettleTime = TimeSpan.FromMilliseconds(10) });
         watched.Land(10);
         await watched.UntilReadingsAsync(10);
-        string away = watched.Inbox + "-away";
+        string archive = Path.Join(watched.Inbox, "archive"), away = watched.Inbox + "-away";
+        await watched.UntilAsync(
+            () => Directory.Exists(archive) && Directory.GetFiles(archive, "*", SearchOption.AllDirectories).Length == 10, "archived");
         Directory.Move(watched.Inbox, away);
         await watched.UntilAsync(() => watched.Events.OfType<OutageBegan>().Any(), "an outage");
         File.WriteAllText(Path.Join(away, "meanwhile.csv"), watched.Next().Text);
