@@ -26,10 +26,15 @@ internal sealed class History(TimeSpan step, int count)
         return [.. Enumerable.Range(1, count).Select(i => _steps[(now + i) % count])];
     }
 
-    /// <summary>Empties the steps between the last one and this time. A clock that goes back stays at the last one.</summary>
+    /// <summary>
+    /// Empties the steps between the last one and this time. A clock that goes back stays at the last one, unless it goes back so far
+    /// that nothing would be seen to change for longer than what is kept.
+    /// </summary>
     private long Advance(DateTime atUtc)
     {
-        long now = Math.Max(_last, atUtc.Ticks / step.Ticks);
+        long at = atUtc.Ticks / step.Ticks;
+        if (at < _last - count) _last = -1;
+        long now = Math.Max(_last, at);
         if (_last < 0 || now - _last >= count) Array.Clear(_steps);
         else for (long i = _last + 1; i <= now; i++) _steps[i % count] = default;
         return _last = now;

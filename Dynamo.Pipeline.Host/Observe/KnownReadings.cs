@@ -3,35 +3,42 @@ using Dynamo.Pipeline.Ledger;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// What the database knows when a command begins: the files in quarantine, and each logger with its last deliveries. It is read beside the
-/// import, again and again while the database cannot be reached, and nobody waits for it.
+/// What the database knows: the files in quarantine, which others change as well, and each logger with its last deliveries. It is read
+/// beside the import, again and again, and nobody waits for it.
 /// </summary>
 internal static class KnownReadings
 {
     /// <summary>Of so many deliveries an interval is learned, as of those that are imported later.</summary>
     private const int Deliveries = 8, MostQuarantined = 100;
 
-    private static readonly TimeSpan s_pause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_untilReached = TimeSpan.FromSeconds(10), s_again = TimeSpan.FromMinutes(1);
 
-    public static async Task LoadAsync(HostSettings settings, StatusBoard board, CancellationToken cancellationToken)
+    public static async Task LoadAsync(HostSettings settings, StatusBoard board, TimeProvider time, CancellationToken cancellationToken)
     {
+        bool isFirst = true;
         while (!cancellationToken.IsCancellationRequested)
         {
+            TimeSpan pause = s_again;
             try
             {
                 ILedger ledger = Composition.Ledger(settings);
                 board.Known(
                     await ledger.CountQuarantinedAsync(null, cancellationToken),
                     await ledger.QuarantinedAsync(null, MostQuarantined, cancellationToken));
-                await LoggersAsync(settings, board.Loggers.Known, cancellationToken);
-                board.Changed();
-                return;
+                if (isFirst || board.Loggers.IsBehind)
+                {
+                    board.Loggers.IsBehind = false;
+                    await LoggersAsync(settings, board.Loggers.Known, cancellationToken);
+                    board.Changed();
+                }
+                isFirst = false;
             }
             catch (Exception error) when (error is SinkException or SettingsException)
             {
                 // There is no database yet, or none at present. What is imported meanwhile is known by itself.
-                await Task.Delay(s_pause, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                (pause, isFirst) = (s_untilReached, true);
             }
+            await Task.Delay(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

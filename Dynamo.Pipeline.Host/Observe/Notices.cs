@@ -22,6 +22,9 @@ internal sealed class Notices : IAsyncDisposable
     private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(5), s_longestTry = TimeSpan.FromSeconds(30),
         s_oldest = TimeSpan.FromDays(7);
 
+    /// <summary>A link could lead to any file, which would be sent.</summary>
+    private static readonly EnumerationOptions s_noLinks = new() { AttributesToSkip = FileAttributes.ReparsePoint };
+
     private readonly ObserveOptions _options;
     private readonly StatusBoard _board;
     private readonly TextWriter _error;
@@ -62,7 +65,7 @@ internal sealed class Notices : IAsyncDisposable
 
     public void Tell(SourceBoard source, WatchEvent happened)
     {
-        if (happened is OutageBegan began) Tell("outage", began.Name, PublicText.Of(began.Reason), null);
+        if (happened is OutageBegan began) Tell("outage", began.Name, source.Public(began.Reason), null);
         else if (happened is OutageEnded ended)
             Tell("recovery", ended.Name, $"It works again, after {Shown.Time(ended.Lasted)}.", ended.Lasted);
 
@@ -93,7 +96,7 @@ internal sealed class Notices : IAsyncDisposable
         Tell(unbalanced ? "unbalanced" : "failed", DateTime.UtcNow, json =>
     {
         json.WriteString("source", source.Name);
-        json.WriteString("message", PublicText.Of(error));
+        json.WriteString("message", source.Public(error));
     });
 
     /// <summary>What was told is in the folder, and handed over if that is quick. The rest, the next start hands over.</summary>
@@ -110,19 +113,23 @@ internal sealed class Notices : IAsyncDisposable
 
     private async Task WorkAsync()
     {
-        var pauses = new Dictionary<string, (TimeSpan Pause, DateTime NextUtc)>(StringComparer.Ordinal);
+        var pauses = new Dictionary<string, (TimeSpan Pause, long Since)>(StringComparer.Ordinal);
         using HttpClient? client = _options.NotifyUrl is null ? null
             : new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = s_longestTry };
-        DateTime looked = DateTime.UtcNow;
+        long looked = Stopwatch.GetTimestamp();
+        Task<bool>? news = null;
         while (!_ended.IsCancellationRequested)
         {
             bool isOver = _told.Reader.Completion.IsCompleted;
-            if (!isOver) await Task.WhenAny(_told.Reader.WaitToReadAsync(_ended.Token).AsTask(), Task.Delay(s_tick, _ended.Token));
+            // One at a time: the channel keeps each that waits until something is told, which may be never.
+            news ??= _told.Reader.WaitToReadAsync(_ended.Token).AsTask();
+            if (!isOver) await Task.WhenAny(news, Task.Delay(s_tick, _ended.Token));
+            if (news.IsCompleted) news = null;
             TellTogether(force: false);
-            if (DateTime.UtcNow - looked > s_look)
+            if (Stopwatch.GetElapsedTime(looked) > s_look)
             {
-                looked = DateTime.UtcNow;
-                TellLate(looked);
+                looked = Stopwatch.GetTimestamp();
+                TellLate(DateTime.UtcNow);
             }
             while (_told.Reader.TryRead(out var told)) Spool(told.AtUtc, told.Kind, told.Members);
             await HandOverAsync("url", pauses, file => PostAsync(client!, file));
@@ -166,14 +173,14 @@ internal sealed class Notices : IAsyncDisposable
     /// <summary>One notice of all loggers that have become late, and one of those that deliver again.</summary>
     private void TellLate(DateTime now)
     {
-        IReadOnlyList<LoggerState> late = _board.Loggers.Late(now);
+        IReadOnlyList<LoggerState> late = _board.Loggers.Late(now).First;
         string[] names = [.. late.Select(logger => logger.Name)];
         LoggerState[] newly = [.. late.Where(logger => !_late.Contains(logger.Name))];
         string[] again = [.. _late.Except(names)];
         _late.Clear();
         _late.UnionWith(names);
         if (newly.Length > 0) TellLoggers("late", newly, "silent for longer than usual");
-        if (again.Length > 0) TellLoggers("delivers", [.. again.Select(name => new LoggerState(name, now, null))], "delivering again");
+        if (again.Length > 0) TellLoggers("delivers", [.. again.Select(_board.Loggers.Of)], "delivering again");
 
         void TellLoggers(string kind, LoggerState[] loggers, string what) => Tell(kind, now, json =>
         {
@@ -228,31 +235,28 @@ internal sealed class Notices : IAsyncDisposable
 
     /// <summary>Hands over what waits, the oldest first. The first that is not taken ends the round.</summary>
     private async Task HandOverAsync(
-        string to, Dictionary<string, (TimeSpan Pause, DateTime NextUtc)> pauses, Func<string, Task<string?>> handOver)
+        string to, Dictionary<string, (TimeSpan Pause, long Since)> pauses, Func<string, Task<string?>> handOver)
     {
         if (!To().Contains(to)) return;
-        (TimeSpan pause, DateTime next) = pauses.GetValueOrDefault(to);
-        if (DateTime.UtcNow < next) return;
+        (TimeSpan pause, long since) = pauses.GetValueOrDefault(to);
+        if (Stopwatch.GetElapsedTime(since) < pause) return;
         string[] waiting;
         try
         {
-            waiting = [.. Directory.EnumerateFiles(_options.NotifySpool, $"*.{to}.json").Order(StringComparer.Ordinal)];
+            waiting = [.. Directory.EnumerateFiles(_options.NotifySpool, $"*.{to}.json", s_noLinks).Order(StringComparer.Ordinal)];
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            pauses[to] = (s_longestPause, DateTime.UtcNow + s_longestPause);
+            pauses[to] = (s_longestPause, Stopwatch.GetTimestamp());
             _error.WriteLine($"dynamo: the folder of notices cannot be read: {error.Message}");
             return;
         }
         foreach ((int i, string file) in waiting.Index())
         {
             if (_ended.IsCancellationRequested) return;
-            bool isTooMuch = waiting.Length - i > MostWaiting || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > s_oldest;
-            string? problem = isTooMuch ? null : await handOver(await File.ReadAllTextAsync(file));
-            if (isTooMuch) await _error.WriteLineAsync($"dynamo: a notice was given up: {Path.GetFileName(file)}");
+            string? problem = await TryAsync(file, isTooMuch: waiting.Length - i > MostWaiting, handOver);
             if (problem is null)
             {
-                File.Delete(file);
                 pauses.Remove(to);
                 continue;
             }
@@ -262,8 +266,29 @@ internal sealed class Notices : IAsyncDisposable
                     $"{Shown.Utc(DateTime.UtcNow)} A notice cannot be handed over, and is tried again: {PublicText.Of(problem)}");
             }
             pause = pause == default ? TimeSpan.FromSeconds(1) : 2 * pause < s_longestPause ? 2 * pause : s_longestPause;
-            pauses[to] = (pause, DateTime.UtcNow + pause);
+            pauses[to] = (pause, Stopwatch.GetTimestamp());
             return;
+        }
+    }
+
+    /// <returns>Why it was not taken.</returns>
+    private async Task<string?> TryAsync(string file, bool isTooMuch, Func<string, Task<string?>> handOver)
+    {
+        try
+        {
+            if (isTooMuch || DateTime.UtcNow - File.GetLastWriteTimeUtc(file) > s_oldest)
+                await _error.WriteLineAsync($"dynamo: a notice was given up: {Path.GetFileName(file)}");
+            else if (await handOver(await File.ReadAllTextAsync(file)) is { } problem) return problem;
+            File.Delete(file);
+            return null;
+        }
+        catch (FileNotFoundException)
+        {
+            return null; // Another process with the same folder was faster.
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return error.Message;
         }
     }
 
@@ -273,7 +298,9 @@ internal sealed class Notices : IAsyncDisposable
         try
         {
             using var content = new StringContent(text, new MediaTypeHeaderValue("application/json", "utf-8"));
-            using HttpResponseMessage answer = await client.PostAsync(_options.NotifyUrl, content, _ended.Token);
+            using var request = new HttpRequestMessage(HttpMethod.Post, _options.NotifyUrl) { Content = content };
+            // The status is all that counts. A body without an end is not read.
+            using HttpResponseMessage answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, _ended.Token);
             return answer.IsSuccessStatusCode ? null : $"the server answers {(int)answer.StatusCode}";
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
@@ -322,7 +349,7 @@ internal sealed class Notices : IAsyncDisposable
                 return process.ExitCode == 0 ? null : $"{_options.NotifyCommand[0]} ends with {process.ExitCode}";
             }
         }
-        catch (Exception error) when (error is Win32Exception or OperationCanceledException)
+        catch (Exception error) when (error is Win32Exception or InvalidOperationException or OperationCanceledException)
         {
             return $"{_options.NotifyCommand[0]} cannot be started: {error.Message}";
         }

@@ -77,7 +77,7 @@ internal sealed class Observation : IAsyncDisposable
     {
         // All sources go into one database.
         if (_server is not null || _board.Notices is not null)
-            _loading ??= Task.Run(() => KnownReadings.LoadAsync(settings, _board, _ended.Token));
+            _loading ??= Task.Run(() => KnownReadings.LoadAsync(settings, _board, TimeProvider.System, _ended.Token));
         return _board.Add(settings);
     }
 

@@ -15,6 +15,20 @@ internal static partial class PublicText
     /// <summary>A database: its kind, and the name of its file.</summary>
     public static string Sink(HostSettings settings) => settings.UsesSqlServer ? "SQL Server" : $"SQLite {Last(settings.Database)}";
 
+    /// <summary>An error or another sentence about a source and its database, whose own paths may have blanks.</summary>
+    public static string Of(string text, HostSettings settings)
+    {
+        string database = Path.GetFullPath(settings.Database);
+        text = text.Replace(database, "…/" + Last(database), StringComparison.Ordinal);
+        if (settings.Remote is not { } remote)
+            return Of(Replaced(text, Path.GetFullPath(settings.Source ?? ""), "…/" + Last(Path.GetFullPath(settings.Source ?? ""))));
+        text = Replaced(text, remote.ToString(), $"server {remote.Host}");
+        return Of(Replaced(text, $"{remote.User}@", ""));
+
+        static string Replaced(string text, string what, string by) =>
+            what.Length > 1 ? text.Replace(what, by, StringComparison.Ordinal) : text;
+    }
+
     /// <summary>An error or another sentence.</summary>
     public static string Of(string text) => AbsolutePath()
         .Replace(Connection().Replace(Secret.Free(text), "$1=…"), path => "…/" + Last(path.Value));

@@ -6,9 +6,12 @@ namespace Dynamo.Pipeline.Host;
 /// What the page shows of one source: what flows, what waits and what fails, now and in the last hour and day. Everything is in memory, and
 /// bounded. Told by the run, asked by the server; thread-safe.
 /// </summary>
-internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IProgress<WatchEvent>, IProgress<PipelineProgress>
+internal sealed class SourceBoard(HostSettings settings, string name, StatusBoard board)
+    : IProgress<WatchEvent>, IProgress<PipelineProgress>
 {
     private const int MostWaves = 50, MostOutages = 50;
+
+    private const string WellEnded = "ended";
 
     /// <summary>How long the shares of the steps look back.</summary>
     private static readonly TimeSpan s_now = TimeSpan.FromSeconds(60);
@@ -23,7 +26,10 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
     private DateTime? _lastCommit, _startedUtc;
     private string? _ended;
 
-    public string Name { get; } = PublicText.Source(settings);
+    public HostSettings Settings => settings;
+
+    /// <summary>What a reader calls it. Two folders with the same last part are told apart.</summary>
+    public string Name => name;
 
     public string Sink { get; } = PublicText.Sink(settings);
 
@@ -36,14 +42,27 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
         }
     }
 
+    /// <summary>Whether it was stopped, or had nothing more to do, and has not failed.</summary>
+    public bool IsDone
+    {
+        get
+        {
+            lock (_gate) return _ended == WellEnded;
+        }
+    }
+
+    /// <summary>A sentence about it as others may read it.</summary>
+    public string Public(string text) => PublicText.Of(text, settings);
+
     /// <summary>What is wrong now, in words; the first one matters most.</summary>
     public IReadOnlyList<(string What, string Why)> Troubles(DateTime nowUtc)
     {
         lock (_gate)
         {
+            if (_ended is not null && _ended != WellEnded) return [($"The import of {Name} has {_ended.Split(':')[0]}.", _ended)];
             return [.. _outages.Values.Select(outage => (
                 $"{Of(outage)} is away since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
-                $"{PublicText.Of(outage.Reason)} It is tried again until it works; nothing is lost meanwhile."))];
+                $"{Public(outage.Reason)} It is tried again until it works; nothing is lost meanwhile."))];
         }
     }
 
@@ -57,14 +76,14 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
     /// <summary>The run was stopped, or had nothing more to do.</summary>
     public void Ended()
     {
-        lock (_gate) _ended = "ended";
+        lock (_gate) _ended = WellEnded;
         board.Changed();
     }
 
     /// <summary>The run has failed.</summary>
     public void Failed(Exception error, string message)
     {
-        lock (_gate) _ended = $"failed: {PublicText.Of(message)}";
+        lock (_gate) _ended = $"failed: {Public(message)}";
         board.Notices?.TellFailed(this, message, error is BooksDoNotBalanceException);
         board.Changed();
     }
@@ -116,7 +135,7 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
                     break;
             }
         }
-        board.Pulse.Report(Name, value);
+        board.Pulse.Report(settings.SourceName, value);
         board.Notices?.Tell(this, value);
         board.Changed();
     }
@@ -131,7 +150,7 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
             if (_recent.Count == 0 || value.Elapsed - _recent.Last().Elapsed >= TimeSpan.FromSeconds(1)) _recent.Enqueue(value);
             while (_recent.Count > 2 && value.Elapsed - _recent.Peek().Elapsed > s_now) _recent.Dequeue();
         }
-        board.Pulse.Report(Name, value);
+        board.Pulse.Report(settings.SourceName, value);
         if (isNews) board.Changed();
     }
 
@@ -182,7 +201,7 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
             if (_lastCommit is { } commit) json.WriteString("lastCommitUtc", commit);
             json.WriteNumber("waiting", _last.Backlog + Math.Max(0, Books.Listed - Books.FilesDone));
             json.WriteNumber("retries", _last.Retries);
-            if (_last.Waiting is { } waits) json.WriteString("waitsFor", PublicText.Of(waits));
+            if (_last.Waiting is { } waits) json.WriteString("waitsFor", Public(waits));
             RunJson.Books(json, Books);
             json.WriteNumber("bytes", Books.Bytes);
             WriteSteps(json);
@@ -245,7 +264,7 @@ internal sealed class SourceBoard(HostSettings settings, StatusBoard board) : IP
             json.WriteString("sinceUtc", outage.AtUtc);
             json.WriteNumber("seconds", Math.Round(lasted.TotalSeconds));
             json.WriteBoolean("over", isOver);
-            json.WriteString("reason", PublicText.Of(outage.Reason));
+            json.WriteString("reason", Public(outage.Reason));
             json.WriteEndObject();
         }
     }

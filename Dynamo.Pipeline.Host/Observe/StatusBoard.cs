@@ -18,6 +18,8 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     private readonly LinkedList<(string File, DateTime SinceUtc, Defect? Defect)> _quarantined = new();
     private readonly Dictionary<string, (long Count, DateTime LastUtc, string Example)> _rejects = new(StringComparer.Ordinal);
     private readonly DateTime _startedUtc = time.GetUtcNow().UtcDateTime;
+    private readonly Lock _lateGate = new();
+    private (long At, int Count, IReadOnlyList<LoggerState> First)? _late;
     private long _quarantinedCount;
     private long _changes;
 
@@ -35,9 +37,14 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
 
     public SourceBoard Add(HostSettings source)
     {
-        var made = new SourceBoard(source, this);
-        lock (_gate) _sources.Add(made);
-        return made;
+        string name = PublicText.Source(source);
+        lock (_gate)
+        {
+            int same = _sources.Count(one => PublicText.Source(one.Settings) == name);
+            var made = new SourceBoard(source, same == 0 ? name : $"{name} ({same + 1})", this);
+            _sources.Add(made);
+            return made;
+        }
     }
 
     /// <summary>Whether everything is where it should be: sources are looked at, nothing fails, nothing hangs.</summary>
@@ -45,11 +52,15 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     {
         get
         {
-            lock (_gate) return _sources.Count > 0 && _sources.All(source => source.IsReady) && Pulse.IsWell;
+            // Several sources of a run come one after the other.
+            lock (_gate)
+            {
+                return _sources.Any(source => !source.IsDone) && _sources.All(source => source.IsReady || source.IsDone) && Pulse.IsWell;
+            }
         }
     }
 
-    /// <summary>What the ledger has of former runs.</summary>
+    /// <summary>What the ledger has, also of former runs.</summary>
     public void Known(long count, IEnumerable<QuarantinedEntry> quarantined)
     {
         lock (_gate)
@@ -97,10 +108,10 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     public string Json() => JsonText.Of(json =>
     {
         DateTime now = time.GetUtcNow().UtcDateTime;
-        IReadOnlyList<LoggerState> late = Loggers.Late(now);
+        (int lateCount, IReadOnlyList<LoggerState> late) = Late(now);
         lock (_gate)
         {
-            (string state, string headline, string detail) = Headline(now, late.Count);
+            (string state, string headline, string detail) = Headline(now, lateCount);
             json.WriteNumber("version", Version);
             json.WriteString("atUtc", now);
             json.WriteString("startedUtc", _startedUtc);
@@ -120,9 +131,9 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
             WriteRejects(json);
             json.WriteStartObject("loggers");
             json.WriteNumber("known", Loggers.Count);
-            json.WriteNumber("late", late.Count);
+            json.WriteNumber("late", lateCount);
             json.WriteNumber("lateAfterIntervals", options.Late.Intervals);
-            Write(json, "latest", late.Take(MostLate), now);
+            Write(json, "latest", late, now);
             json.WriteEndObject();
         }
     });
@@ -134,6 +145,20 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         json.WriteNumber("known", Loggers.Count);
         Write(json, "loggers", Loggers.Find(text, MostLate), time.GetUtcNow().UtcDateTime);
     });
+
+    /// <summary>Looked up at most once a second, however many pages are open.</summary>
+    private (int Count, IReadOnlyList<LoggerState> First) Late(DateTime now)
+    {
+        lock (_lateGate)
+        {
+            if (_late is not { } known || time.GetElapsedTime(known.At) > TimeSpan.FromSeconds(1))
+            {
+                (int count, IReadOnlyList<LoggerState> first) = Loggers.Late(now, MostLate);
+                _late = known = (time.GetTimestamp(), count, first);
+            }
+            return (known.Count, known.First);
+        }
+    }
 
     /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>
     private (string State, string Headline, string Detail) Headline(DateTime now, int late)
@@ -176,10 +201,10 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         foreach ((string reason, (long count, DateTime last, string example)) in _rejects.OrderByDescending(one => one.Value.Count))
         {
             json.WriteStartObject();
-            json.WriteString("reason", reason);
+            json.WriteString("reason", PublicText.Of(reason));
             json.WriteNumber("count", count);
             json.WriteString("lastUtc", last);
-            json.WriteString("example", example);
+            json.WriteString("example", PublicText.Of(example));
             json.WriteEndObject();
         }
         json.WriteEndArray();

@@ -15,7 +15,9 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed class StatusServer : IAsyncDisposable
 {
-    private const string Cookie = "dynamo", Html = "text/html; charset=utf-8", JsonType = "application/json; charset=utf-8";
+    private const int MostReaders = 100;
+
+    private const string Html = "text/html; charset=utf-8", JsonType = "application/json; charset=utf-8";
 
     private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestSilence = TimeSpan.FromSeconds(15);
 
@@ -24,6 +26,7 @@ internal sealed class StatusServer : IAsyncDisposable
     private readonly WebApplication _app;
     private readonly CancellationTokenSource _ending = new();
     private readonly string _page, _policy;
+    private int _readers;
 
     private StatusServer(StatusBoard board, ObserveOptions options, MeterProvider metrics)
     {
@@ -36,6 +39,7 @@ internal sealed class StatusServer : IAsyncDisposable
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxConcurrentConnections = 200;
             kestrel.Limits.MaxRequestBodySize = 0;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Listen(options.Listen!);
         });
@@ -104,7 +108,8 @@ internal sealed class StatusServer : IAsyncDisposable
             case "/" when _options.Token is not null && request.Query.ContainsKey("token"):
                 // The address bar and the history keep the token no longer than needed.
                 context.Response.Cookies.Append(
-                    Cookie, request.Query["token"]!, new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Path = "/" });
+                    Cookie(request), request.Query["token"]!,
+                    new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Strict, Path = "/" });
                 context.Response.Redirect("/");
                 return Task.CompletedTask;
             case "/":
@@ -128,6 +133,14 @@ internal sealed class StatusServer : IAsyncDisposable
     private async Task EventsAsync(HttpContext context)
     {
         context.Response.ContentType = "text/event-stream";
+        if (HttpMethods.IsHead(context.Request.Method)) return;
+        // Connections are left for health and metrics, however many pages are open.
+        if (Interlocked.Increment(ref _readers) > MostReaders)
+        {
+            Interlocked.Decrement(ref _readers);
+            await RefuseAsync(context, StatusCodes.Status503ServiceUnavailable, "Too many pages are open.");
+            return;
+        }
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _ending.Token);
         long told = -1, at = 0;
         try
@@ -147,6 +160,10 @@ internal sealed class StatusServer : IAsyncDisposable
         catch (OperationCanceledException)
         {
             // The reader has left, or the import ends.
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _readers);
         }
     }
 
@@ -169,13 +186,19 @@ internal sealed class StatusServer : IAsyncDisposable
     }
 
     private static bool IsThisMachine(string host) =>
-        host is "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
 
+    /// <summary>Browsers send a cookie to all ports of a machine, where there may be another page with another token.</summary>
+    private static string Cookie(HttpRequest request) => $"dynamo-{request.HttpContext.Connection.LocalPort}";
+
+    /// <summary>A token in the address comes before a cookie, which may be of a former token.</summary>
     private static string? Given(HttpRequest request)
     {
         string header = request.Headers.Authorization.ToString();
         if (header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)) return header["Bearer ".Length..].Trim();
-        return request.Cookies[Cookie] ?? (request.Path == "/" ? request.Query["token"].ToString() : null);
+        return request.Path == "/" && request.Query.ContainsKey("token")
+            ? request.Query["token"].ToString() : request.Cookies[Cookie(request)];
     }
 
     /// <summary>How long it takes says nothing about how much of it is right.</summary>

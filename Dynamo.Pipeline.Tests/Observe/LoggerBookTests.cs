@@ -20,6 +20,46 @@ internal sealed class LoggerBookTests
     }
 
     [Test]
+    public void A_file_is_one_delivery_of_each_logger_however_its_rows_are_mixed()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int delivery = 0; delivery < 5; delivery++)
+        {
+            book.Committed(Batch([.. Enumerable.Range(0, 15).SelectMany(minute => (Reading[])
+                [Row("L1", (15 * delivery) + minute), Row("L2", (15 * delivery) + minute)])]));
+        }
+
+        Assert.That(book.Find(null, 10).Select(one => one.Interval), Is.All.EqualTo(TimeSpan.FromMinutes(15)));
+    }
+
+    [Test]
+    public void Series_that_come_in_files_of_their_own_do_not_shorten_the_interval()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int delivery = 0; delivery < 6; delivery++)
+        {
+            book.Committed(Batch([Row("L", 15 * delivery)]));
+            book.Committed(Batch([Row("L", (15 * delivery) + 1) with { Channel = "pressure" }]));
+        }
+
+        LoggerState logger = book.Find("L", 1).Single();
+        Assert.That((logger.Interval, logger.LastUtc), Is.EqualTo(((TimeSpan?)TimeSpan.FromMinutes(15), s_start.AddMinutes(76))));
+    }
+
+    [Test]
+    public void What_was_streamed_only_the_database_knows()
+    {
+        var book = new LoggerBook(new LateRule());
+        bool before = book.IsBehind;
+        var file = new SourceFile("a.csv", 1, s_start);
+        book.Committed(new CommittedBatch<Reading>(
+            [new FileRows<Reading>(file, _ => throw new AssertionException("it is not read again"))],
+            [new FileResult(file, FileOutcome.Loaded)]));
+
+        Assert.That((before, book.IsBehind), Is.EqualTo((false, true)));
+    }
+
+    [Test]
     public void Nothing_is_concluded_from_three_deliveries()
     {
         var book = new LoggerBook(new LateRule());
@@ -28,7 +68,7 @@ internal sealed class LoggerBookTests
         Assert.Multiple(() =>
         {
             Assert.That(book.Find(null, 10).Single().Interval, Is.Null);
-            Assert.That(book.Late(s_start.AddYears(1)), Is.Empty);
+            Assert.That(book.Late(s_start.AddYears(1)).First, Is.Empty);
         });
     }
 
@@ -41,8 +81,8 @@ internal sealed class LoggerBookTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(book.Late(last.AddMinutes(30)), Is.Empty);
-            Assert.That(book.Late(last.AddMinutes(31)).Select(one => (one.Name, one.DueUtc)),
+            Assert.That(book.Late(last.AddMinutes(30)).First, Is.Empty);
+            Assert.That(book.Late(last.AddMinutes(31)).First.Select(one => (one.Name, one.DueUtc)),
                 Is.EqualTo(new[] { ("L1", (DateTime?)last.AddMinutes(15)) }));
         });
     }
@@ -55,8 +95,8 @@ internal sealed class LoggerBookTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(book.Late(s_start.AddMinutes(30)), Is.Empty);
-            Assert.That(book.Late(s_start.AddMinutes(31)), Has.Count.EqualTo(1));
+            Assert.That(book.Late(s_start.AddMinutes(30)).First, Is.Empty);
+            Assert.That(book.Late(s_start.AddMinutes(31)).Count, Is.EqualTo(1));
         });
     }
 
@@ -102,6 +142,17 @@ internal sealed class LoggerBookTests
         long[] after = [.. history.Until(s_start.AddDays(3)).Select(step => step.Files)];
 
         Assert.That((before, after), Is.EqualTo((new long[] { 0, 0, 1, 0, 6 }, new long[] { 0, 0, 0, 0, 0 })));
+    }
+
+    [Test]
+    public void After_a_clock_that_was_a_year_ahead_the_history_goes_on()
+    {
+        var history = new History(TimeSpan.FromMinutes(1), 5);
+        history.Add(s_start.AddYears(1), 9, 90, TimeSpan.FromSeconds(1));
+        history.Add(s_start, 1, 10, TimeSpan.FromSeconds(1));
+        history.Add(s_start.AddMinutes(1), 2, 20, TimeSpan.FromSeconds(1));
+
+        Assert.That(history.Until(s_start.AddMinutes(2)).Select(step => step.Files), Is.EqualTo(new long[] { 0, 0, 1, 2, 0 }));
     }
 
     private static Reading Row(string logger, int minute) => new(logger, "flow", s_start.AddMinutes(minute), 1);

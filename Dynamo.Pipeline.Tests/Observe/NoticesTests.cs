@@ -52,6 +52,11 @@ internal sealed class NoticesTests
             }
             """,
             new Dictionary<string, string?> { ["DYNAMO__SFTP__PASSWORD"] = "hunter2" });
+        // What somebody else put into the folder is neither sent nor in the way.
+        Directory.CreateDirectory(watch.Work["notices"]);
+        File.WriteAllText(watch.Work["secret"], "S3cret");
+        File.CreateSymbolicLink(watch.Work["notices/0.command.json"], watch.Work["secret"]);
+        File.CreateSymbolicLink(watch.Work["notices/1.command.json"], watch.Work["nowhere"]);
         await watch.StartAsync();
         watch.Land("bad.csv", "nothing\n");
 
@@ -65,7 +70,7 @@ internal sealed class NoticesTests
             Assert.That(notice.GetProperty("kind").GetString(), Is.EqualTo("quarantine"));
             Assert.That(notice.GetProperty("files")[0].GetProperty("file").GetString(), Is.EqualTo("bad.csv"));
             Assert.That(File.ReadAllText(watch.Work["env.txt"]), Does.Not.Contain("hunter2"));
-            Assert.That(Spooled(watch), Is.Zero);
+            Assert.That(Spooled(watch), Is.EqualTo(2), "those of somebody else");
         });
     }
 

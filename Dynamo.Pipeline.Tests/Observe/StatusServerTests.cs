@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Dynamo.Pipeline.Host;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -77,9 +78,10 @@ internal sealed class StatusServerTests
         (HttpStatusCode posted, _) = await watch.GetAsync("/api/status", request => request.Method = HttpMethod.Post);
         (HttpStatusCode local, _) = await watch.GetAsync("/", request => request.Headers.Host = "localhost");
         (HttpStatusCode missing, _) = await watch.GetAsync("/../dynamo.json");
+        (HttpStatusCode events, _) = await watch.GetAsync("/api/events", request => request.Method = HttpMethod.Head);
 
-        Assert.That((rebound, posted, local, missing), Is.EqualTo((
-            HttpStatusCode.MisdirectedRequest, HttpStatusCode.MethodNotAllowed, HttpStatusCode.OK, HttpStatusCode.NotFound)));
+        Assert.That((rebound, posted, local, missing, events), Is.EqualTo((HttpStatusCode.MisdirectedRequest,
+            HttpStatusCode.MethodNotAllowed, HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.OK)));
     }
 
     [Test]
@@ -94,7 +96,8 @@ internal sealed class StatusServerTests
         (HttpStatusCode wrong, _) = await watch.GetAsync("/api/status", Bearer("a-token-of-some-lengtH"));
         (HttpStatusCode right, _) = await watch.GetAsync("/api/status", Bearer(Token));
         (HttpStatusCode inAddress, _) = await watch.GetAsync("/api/status?token=" + Token);
-        (HttpStatusCode page, string html) = await watch.GetAsync("/?token=" + Token);
+        (HttpStatusCode page, string html) = await watch.GetAsync("/?token=" + Token, request =>
+            request.Headers.Add("Cookie", $"dynamo-{watch.Port}=the-token-of-before"));
 
         Assert.Multiple(() =>
         {
@@ -203,6 +206,83 @@ internal sealed class StatusServerTests
         Assert.That((wasWell, board.Pulse.IsWell, ended), Is.EqualTo((true, false, false)), "well, then not, before the run gives up");
         gate.SetResult();
         await ((Task)run).WaitAsync(token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    [Test]
+    public void Of_two_sources_of_one_name_the_one_that_hangs_is_seen()
+    {
+        var time = new FakeTimeProvider();
+        var board = new StatusBoard("watch", new ObserveOptions(), TimeSpan.FromMinutes(5), time);
+        SourceBoard one = board.Add(new HostSettings { Source = "/a/inbox" }), other = board.Add(new HostSettings { Source = "/b/inbox" });
+        one.Started();
+        other.Started();
+        bool[] well = [.. Enumerable.Range(0, 2).Select(_ =>
+        {
+            one.Report(At(done: 10));
+            other.Report(At(done: 9));
+            bool isWell = board.Pulse.IsWell && board.IsReady;
+            time.Advance(TimeSpan.FromMinutes(6));
+            one.Report(At(done: 10));
+            return isWell;
+        })];
+
+        Assert.That((one.Name, other.Name), Is.EqualTo(("folder inbox", "folder inbox (2)")));
+        Assert.That(well, Is.EqualTo(new[] { true, false }));
+
+        static PipelineProgress At(long done) =>
+            new(new RunBooks { Listed = 10, Loaded = done }, TimeSpan.Zero, false) { Moves = done };
+    }
+
+    [Test]
+    public void Of_several_sources_one_that_has_failed_is_the_headline_and_one_that_is_done_is_no_trouble()
+    {
+        var board = new StatusBoard("run", new ObserveOptions(), TimeSpan.FromMinutes(5), TimeProvider.System);
+        board.Add(new HostSettings { Source = "/a/one" }).Ended();
+        board.Add(new HostSettings { Source = "/b/two" }).Started();
+        bool isReady = board.IsReady;
+        board.Add(new HostSettings { Source = "/c my/three" })
+            .Failed(new SinkException("x"), "The folder /c my/three of sqlite is full.");
+        JsonElement status = JsonDocument.Parse(board.Json()).RootElement;
+
+        Assert.That((isReady, board.IsReady), Is.EqualTo((true, false)));
+        Assert.That(status.GetProperty("state").GetString(), Is.EqualTo("failing"));
+        Assert.That(status.GetProperty("headline").GetString(), Is.EqualTo("The import of folder three has failed."));
+        Assert.That(status.ToString(), Does.Not.Contain("/c my"));
+    }
+
+    [Test]
+    public async Task What_others_do_to_the_quarantine_and_what_was_streamed_is_read_again(CancellationToken token)
+    {
+        using var work = new ScratchFolder();
+        Directory.CreateDirectory(work["inbox"]);
+        File.WriteAllText(work["inbox/bad.csv"], "nothing of ours\n");
+        for (int i = 0; i < 4; i++)
+            File.WriteAllText(work[$"inbox/{i}.csv"], $"logger,channel,timestamp,value\nL,flow,2026-01-01T0{i}:00:00Z,1\n");
+        await DynamoProcess.RunAsync(
+            ["run", "--source", "inbox", "--sink", "sqlite:r.db", "--settle", "0"], work.Path, null, token);
+        var settings = new HostSettings { Source = work["inbox"], Database = work["r.db"] };
+        var time = new FakeTimeProvider();
+        var board = new StatusBoard("watch", new ObserveOptions(), TimeSpan.FromMinutes(5), TimeProvider.System);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(token);
+        Task reading = KnownReadings.LoadAsync(settings, board, time, stop.Token);
+        await ObservedWatch.UntilAsync(() => Task.FromResult(board.Loggers.Count == 1 && Quarantined() == 1));
+
+        await DynamoProcess.RunAsync(["retry", "--source", "inbox", "--sink", "sqlite:r.db"], work.Path, null, token);
+        File.Delete(work["inbox/bad.csv"]);
+        File.WriteAllText(work["inbox/4.csv"], "logger,channel,timestamp,value\nM,flow,2026-01-01T09:00:00Z,1\n");
+        await DynamoProcess.RunAsync(
+            ["run", "--source", "inbox", "--sink", "sqlite:r.db", "--settle", "0"], work.Path, null, token);
+        board.Loggers.IsBehind = true;
+        await ObservedWatch.UntilAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            return Task.FromResult(board.Loggers.Count == 2 && Quarantined() == 0);
+        });
+        await stop.CancelAsync();
+        await reading;
+
+        int Quarantined() =>
+            JsonDocument.Parse(board.Json()).RootElement.GetProperty("quarantine").GetProperty("count").GetInt32();
     }
 
     [Test]
