@@ -55,6 +55,21 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> ShowAsync(ParseResult parsed, CommandContext context)
     {
+        try
+        {
+            return await ShowCheckedAsync(parsed, context);
+        }
+        catch (SettingsException error) when (parsed.GetValue(_check))
+        {
+            // What is asked for wrongly is no outage: 2 would call somebody out of bed.
+            var unknown = new Health(HealthState.Unknown, Secret.Free(error.Message), []);
+            context.Out.WriteLine(parsed.GetValue(_json) ? JsonText.Of(unknown.WriteJson) : unknown.Line);
+            return (int)unknown.State;
+        }
+    }
+
+    private async Task<int> ShowCheckedAsync(ParseResult parsed, CommandContext context)
+    {
         HostSettings settings = Settings.ReadAll(parsed);
         if (Misplaced(parsed) is { } option) throw option;
         if (parsed.GetValue(_check)) return await CheckAsync(settings, parsed, context);
@@ -70,6 +85,11 @@ internal sealed class StatusCommand : Command, ISettingsCommand, IExamples
     {
         if (parsed.GetValue(_late) && !parsed.GetValue(_loggers))
             return new SettingsException("--late", "it is for --loggers. Add --loggers.");
+        if (parsed.GetValue(_check) && parsed.GetValue(_loggers))
+        {
+            return new SettingsException(
+                "--check", "it shows no loggers. Keep one of --check and --loggers; --max-late counts the late ones.");
+        }
         foreach (Option<string?> option in (Option<string?>[])[_maxAge, _maxLate])
             if (parsed.GetValue(option) is not null && !parsed.GetValue(_check))
                 return new SettingsException(option.Name, "it is for --check. Add --check.");

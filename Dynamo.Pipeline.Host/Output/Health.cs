@@ -17,6 +17,9 @@ internal enum HealthState
 /// <summary>What <c>dynamo status --check</c> says: the worst of all that it looked at, in one line with the figures behind it.</summary>
 internal sealed record Health(HealthState State, string Text, IReadOnlyList<(string Name, string Value)> Figures)
 {
+    /// <summary>How far back the last run of a source is looked for, while others run more often.</summary>
+    private const int MostRuns = 5_000;
+
     /// <summary>The line as the guidelines have it: the state, what is wrong, and the figures behind a bar.</summary>
     public string Line => $"DYNAMO {State.ToString().ToUpperInvariant()} - {Shown.Name(Text.ReplaceLineEndings(" ")).Replace('|', '/')}"
         + (Figures.Count == 0 ? "" : $" | {string.Join(' ', Figures.Select(one => $"{one.Name}={one.Value}"))}");
@@ -38,7 +41,8 @@ internal sealed record Health(HealthState State, string Text, IReadOnlyList<(str
         {
             DateTime now = DateTime.UtcNow;
             ILedger ledger = Composition.Ledger(settings);
-            IReadOnlyList<ImportedRun> runs = await ledger.RunsAsync(1, cancellationToken);
+            string[] sources = Sources(settings);
+            IReadOnlyList<ImportedRun> runs = await ledger.RunsAsync(sources.Length == 0 ? 1 : MostRuns, cancellationToken);
             long quarantined = await ledger.CountQuarantinedAsync(null, cancellationToken);
             (int Late, int Known)? loggers = null;
             if (maxLate is not null)
@@ -46,13 +50,23 @@ internal sealed record Health(HealthState State, string Text, IReadOnlyList<(str
                 LoggersReport report = await LoggersReport.ReadAsync(settings, lateOnly: false, cancellationToken);
                 loggers = (report.Late, report.Known);
             }
-            return Of(runs.Count == 0 ? null : runs[0], quarantined, loggers, maxAge, maxLate, now);
+            // A source that works hides none that does not.
+            return sources.DefaultIfEmpty(null).Select(source =>
+            {
+                ImportedRun? last = runs.FirstOrDefault(run => source is null || run.Source == source);
+                Health one = Of(last, quarantined, loggers, maxAge, maxLate, now);
+                return sources.Length < 2 ? one : one with { Text = $"{source}: {one.Text}" };
+            }).MaxBy(one => one.State)!;
         }
         catch (Exception error) when (error is SinkException or SettingsException)
         {
             return new Health(HealthState.Unknown, Secret.Free(error.Message), []);
         }
     }
+
+    /// <summary>Those whose last runs count; none: the last one in the database does, whichever it was of.</summary>
+    private static string[] Sources(HostSettings settings) => settings.Source is null && settings.Sources.Count == 0
+        ? [] : [.. SeveralSources.Of(settings).Select(one => one.SourceName)];
 
     /// <summary>The verdict. Pure.</summary>
     public static Health Of(

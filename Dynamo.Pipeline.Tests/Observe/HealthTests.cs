@@ -47,6 +47,48 @@ internal sealed class HealthTests
         Assert.That(result.StandardOutput, Does.StartWith("DYNAMO UNKNOWN - The database").And.Contain("does not exist"));
     }
 
+    [TestCase("--max-age", "soon", "found 'soon'")]
+    [TestCase("--max-late", "-1", "found '-1'")]
+    [TestCase("--settings", "none.json", "none.json")]
+    public async Task A_wrong_question_is_unknown_and_no_outage(string option, string value, string why)
+    {
+        using var folder = new ScratchFolder();
+
+        DynamoResult result = await DynamoProcess.RunAsync(
+            ["status", "--sink", "sqlite:none.db", "--check", option, value], folder.Path);
+
+        Assert.That((result.ExitCode, result.StandardOutput), Is.EqualTo((3, result.StandardOutput)));
+        Assert.That(result.StandardOutput, Does.StartWith("DYNAMO UNKNOWN - ").And.Contain(why));
+    }
+
+    [Test]
+    public async Task A_source_that_works_hides_none_that_does_not()
+    {
+        using var folder = new ScratchFolder();
+        Directory.CreateDirectory(folder["works"]);
+        File.WriteAllText(folder["d.json"], """
+            { "sources": [ { "source": "gone" }, { "source": "works" } ], "sink": "sqlite:r.db" }
+            """);
+        await DynamoProcess.RunAsync(["run", "--config", "d.json"], folder.Path);
+
+        DynamoResult result = await DynamoProcess.RunAsync(["status", "--config", "d.json", "--check"], folder.Path);
+
+        Assert.That((result.ExitCode, result.StandardOutput), Is.EqualTo((2, result.StandardOutput)));
+        Assert.That(result.StandardOutput, Does.StartWith($"DYNAMO CRITICAL - folder:{folder["gone"]}: "));
+    }
+
+    [TestCase("/data/in box", "The folder /data/in box does not exist", "/data")]
+    [TestCase("sftp://me@files.example.org/out data", "sftp://me@files.example.org/out data (tried 2 times): gone", "data")]
+    [TestCase("sftp://me@files.example.org/out", "ssh says \"me@files.example.org: Permission denied (publickey).\"", "me@")]
+    [TestCase("/data/in", "The database /my data/r.db is locked", "data/")]
+    public void Nor_does_a_path_with_blanks_or_a_user(string source, string text, string hidden)
+    {
+        HostSettings settings = SettingCatalogue.All.Single(setting => setting.Key == "source")
+            .Apply(HostSettings.Default with { Database = "/my data/r.db" }, [source]);
+
+        Assert.That(PublicText.Of(text, settings), Does.Not.Contain(hidden).And.Not.Contain("/data"));
+    }
+
     [TestCase("The folder /data/in box/x does not exist", "/data")]
     [TestCase(@"C:\inbox\a.csv cannot be read", "inbox")]
     [TestCase("sftp://u:pw@files.example.org/srv/out: refused", "/srv")]
