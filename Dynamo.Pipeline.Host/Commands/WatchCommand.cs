@@ -53,6 +53,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
     /// <exception cref="SettingsException">Something is wrong.</exception>
     private static HostSettings Checked(HostSettings settings)
     {
+        ObserveSettings.Check(settings.Observe);
         foreach (HostSettings source in SeveralSources.Of(settings))
         {
             // They open nothing until they are used.

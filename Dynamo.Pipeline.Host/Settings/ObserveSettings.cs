@@ -81,10 +81,14 @@ internal static class ObserveSettings
             (o, text) => o with { Late = o.Late with { Intervals = Intervals(text) } }),
         One("loggers:interval", "a duration of a second or more, such as 15min",
             (o, text) => o with { Late = o.Late with { Interval = Interval(text) } }),
-        One("notify:url", "an http:// or https:// address without a password", (o, text) => o with { NotifyUrl = Address(text) }),
+        One("notify:url", "an http:// or https:// address without a password", (o, text) => o with { NotifyUrl = Address(text) }) with
+        {
+            IsSecret = true, // Whoever knows the address of such a hook can post there.
+        },
         Setting.One("notify:command", "a program and its arguments", (s, _) => s) with
         {
             IsList = true,
+            IsSecret = true, // A token may be among the arguments.
             Apply = (s, values) => s with { Observe = s.Observe with { NotifyCommand = values } },
         },
         One("notify:spool", "a folder's path", (o, text) => o with { NotifySpool = text }) with

@@ -21,7 +21,7 @@ internal sealed class SecretTests
     [TestCaseSource(nameof(Secrets)), NonParallelizable]
     public void Every_secret_comes_from_a_file_of_its_own_or_the_environment_and_is_kept_out_of_what_is_recorded(string key)
     {
-        const string secret = "Server=x;Password=S3cret";
+        string secret = key == "notify:url" ? "https://hooks.example.org/T0/S3cret" : "Server=x;Password=S3cret";
         using var credentials = new ScratchFolder();
         string[] names = key.Split(':');
         File.WriteAllText(credentials["secrets.json"], $$"""{ "{{names[0]}}": { "{{names[1]}}": "{{secret}}" } }""");
@@ -52,6 +52,8 @@ internal sealed class SecretTests
             "sqlserver:connection" => settings.SqlServerConnection,
             "sqlserver:password" => settings.SqlServerPassword,
             "observe:token" => settings.Observe.Token,
+            "notify:url" => settings.Observe.NotifyUrl?.ToString(),
+            "notify:command" => string.Join(' ', settings.Observe.NotifyCommand),
             _ => throw new AssertionException($"{key} is a new secret"),
         };
     }

@@ -168,6 +168,10 @@ internal sealed class WatchHostTests
                 File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "after": "sell" }""");
                 DynamoProcess.HangUp(process);
                 await UntilAsync(() => Said("err").Contains("after: found 'sell'", StringComparison.Ordinal), token);
+                File.WriteAllText(
+                    _work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "observe": { "listen": "0.0.0.0:1" } }""");
+                DynamoProcess.HangUp(process);
+                await UntilAsync(() => Said("err").Contains("no observe:token", StringComparison.Ordinal), token);
                 Land(0, 2);
                 await UntilAsync(() => Count() == 2, token);
 
