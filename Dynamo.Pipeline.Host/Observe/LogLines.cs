@@ -47,6 +47,7 @@ internal sealed class LogLines(TextWriter to, LogFormat format, LogLevel least, 
             if (name == "{OriginalFormat}") continue;
             string key = char.ToLowerInvariant(name[0]) + name[1..];
             if (value is double number) json.WriteNumber(key, Math.Round(number, 3));
+            else if (value is DateTime time) json.WriteString(key, time);
             else json.WriteString(key, Secret.Free(Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""));
         }
     });
