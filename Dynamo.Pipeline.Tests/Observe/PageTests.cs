@@ -187,6 +187,28 @@ internal sealed class PageTests
         }
     }
 
+    [Test]
+    public async Task After_a_proxy_that_answers_in_its_place_the_page_goes_on_by_itself()
+    {
+        var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
+        var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
+        board.Add(new HostSettings { Source = "inbox" }).Started();
+        using Exporters exporters = Exporters.Begin(isServed: true)!;
+        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using IBrowserContext context = await _browser!.NewContextAsync();
+        IPage page = await context.NewPageAsync();
+        await page.Clock.InstallAsync();
+        await page.RouteAsync(
+            "**/api/events", route => route.FulfillAsync(new RouteFulfillOptions { Status = 502 }), new PageRouteOptions { Times = 1 });
+        await page.GotoAsync(server.Address);
+        await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent.includes('does not answer')");
+
+        await page.Clock.FastForwardAsync(11_000);
+
+        await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent === 'All is well.'",
+            options: new PageWaitForFunctionOptions { Timeout = 10_000 });
+    }
+
     private static CommittedBatch<Reading> Batch(int files, DateTime at) => new([], [.. Enumerable.Range(0, files).Select(i =>
         new FileResult(new SourceFile($"{i}.csv", 1, at.AddSeconds(-1.5 - (i % 3))), FileOutcome.Loaded) { Inserted = 8 })]);
 
