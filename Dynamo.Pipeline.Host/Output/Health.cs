@@ -43,7 +43,6 @@ internal sealed record Health(HealthState State, string Text, IReadOnlyList<(str
             ILedger ledger = Composition.Ledger(settings);
             string[] sources = Sources(settings);
             IReadOnlyList<ImportedRun> runs = await ledger.RunsAsync(sources.Length == 0 ? 1 : MostRuns, cancellationToken);
-            long quarantined = await ledger.CountQuarantinedAsync(null, cancellationToken);
             (int Late, int Known)? loggers = null;
             if (maxLate is not null)
             {
@@ -51,12 +50,15 @@ internal sealed record Health(HealthState State, string Text, IReadOnlyList<(str
                 loggers = (report.Late, report.Known);
             }
             // A source that works hides none that does not.
-            return sources.DefaultIfEmpty(null).Select(source =>
+            var healths = new List<Health>();
+            foreach (string? source in sources.DefaultIfEmpty(null))
             {
                 ImportedRun? last = runs.FirstOrDefault(run => source is null || run.Source == source);
+                long quarantined = await ledger.CountQuarantinedAsync(sources.Length < 2 ? null : source, cancellationToken);
                 Health one = Of(last, quarantined, loggers, maxAge, maxLate, now);
-                return sources.Length < 2 ? one : one with { Text = $"{source}: {one.Text}" };
-            }).MaxBy(one => one.State)!;
+                healths.Add(sources.Length < 2 ? one : one with { Text = $"{source}: {one.Text}" });
+            }
+            return healths.MaxBy(one => one.State)!;
         }
         catch (Exception error) when (error is SinkException or SettingsException)
         {
