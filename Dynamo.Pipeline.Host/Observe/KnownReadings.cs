@@ -38,6 +38,10 @@ internal static class KnownReadings
                 // There is no database yet, or none at present. What is imported meanwhile is known by itself.
                 (pause, isFirst) = (s_untilReached, true);
             }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

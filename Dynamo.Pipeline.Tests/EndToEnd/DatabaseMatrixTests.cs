@@ -110,7 +110,8 @@ internal sealed class DatabaseMatrixTests
         }
         finally
         {
-            Run("umount", disk);
+            // At once, although a program that another test is just starting may still have a handle of it.
+            Run("umount", "-l", disk);
         }
     }
 

@@ -208,7 +208,8 @@ public sealed class WatchTests
     {
         var source = new LiveSource();
         var sink = new MemorySink<int> { OnWrite = async (_, cancelled) => await Task.Delay(Timeout.Infinite, cancelled) };
-        var options = new PipelineOptions { StallTimeout = TimeSpan.FromMilliseconds(100), StopDeadline = TimeSpan.FromSeconds(5) };
+        // Long enough for a busy machine to come round to its sweeps.
+        var options = new PipelineOptions { StallTimeout = TimeSpan.FromSeconds(2), StopDeadline = TimeSpan.FromSeconds(5) };
         await using var watch = new Watch(source, sink, s_soon, options);
         int swept = source.Sweeps;
         await watch.UntilAsync(() => source.Sweeps > swept + 20);

@@ -198,7 +198,7 @@ public sealed class SqliteFaultTests
         }
         finally
         {
-            Run("umount", folder);
+            Run("umount", "-l", folder);
         }
     }
 
