@@ -40,7 +40,7 @@ internal sealed partial record Maker(string Name, string File, string Head, stri
     /// <summary>The file and its readings.</summary>
     public (string File, string Text, List<Reading> Readings) Write(int seed, int lines = 120)
     {
-        var random = new Random(HashCode.Combine(seed, Name.Length * 31));
+        var random = new Random((seed * 7_919) + (Name.Length * 31));
         string logger = $"{(char)('A' + random.Next(26))}{(char)('A' + random.Next(26))}{random.Next(1000, 9999)}";
         DateTime time = new DateTime(2024 + random.Next(2), 1, 1).AddDays(random.Next(300)).AddHours(random.Next(24));
         DateTime start = time;
