@@ -61,7 +61,7 @@ internal static partial class ColumnNames
     // "valid" is not the id of a "val".
     public static int Value(string name) => string.Concat(Words(name)) == "valid" ? -1 : Rank(name, s_values);
 
-    public static bool IsTime(string name) => Rank(name, s_times) >= 0 || TimeInside().IsMatch(name);
+    public static bool IsTime(string name) => !Code().IsMatch(name) && (Rank(name, s_times) >= 0 || TimeInside().IsMatch(name));
 
     public static bool IsQuality(string name) => Rank(name, s_qualities) >= 0;
 
@@ -93,12 +93,17 @@ internal static partial class ColumnNames
 
     private static int Rank(string name, string[] known)
     {
+        if (Code().IsMatch(name)) return -1;
         string[] words = Words(name);
         string plain = string.Concat(words);
         return Array.FindIndex(known, word =>
             plain == word || plain == word + "id" || plain == word + "name" || plain == word + "number" || plain == word + "nr"
                 || words.Contains(word));
     }
+
+    /// <summary>Letters before a number of three digits or more: AT1452 is no column "at".</summary>
+    [GeneratedRegex(@"^\p{L}+[-_ ]?[0-9]{3,}$", RegexOptions.CultureInvariant)]
+    private static partial Regex Code();
 
     private static string[] Words(string name) => [.. Word().Matches(name).Select(match => match.Value.ToLowerInvariant())];
 

@@ -52,8 +52,10 @@ internal static partial class LoggerGuess
 
     private static IEnumerable<Place> Labels(IReadOnlyList<SampleTable> tables)
     {
-        foreach (string line in tables[0].Above)
+        foreach ((int i, string line) in tables[0].Above.Index())
         {
+            // Its values are in the line below.
+            if (IsRowOfLabels(tables[0], i, out _, out _)) continue;
             string bare = line.Trim(' ', '\t', '"', '#', '!', '%', '*');
             Match match = Label().Match(bare);
             if (!match.Success) match = AloneLabel().Match(bare.TrimEnd(tables[0].Separator, ' '));
@@ -109,17 +111,28 @@ internal static partial class LoggerGuess
             yield return new Place(FieldSource.PreamblePattern(pattern), names!, 1, "in a line with its key above the table");
         for (int i = 0; i + 1 < tables[0].Above.Count; i++)
         {
-            string[] labels = Cell.Split(tables[0].Above[i], separator), values = Cell.Split(tables[0].Above[i + 1], separator);
-            int at = Array.FindIndex(labels, label => LabelAlone().IsMatch(label));
-            if (at < 0 || labels.Length < 2 || values.Length != labels.Length || !values[at].Any(char.IsAsciiDigit)) continue;
-            if (labels.Any(label => label.Any(char.IsAsciiDigit))) continue;
+            if (!IsRowOfLabels(tables[0], i, out string label, out string value)) continue;
+            int at = Array.IndexOf(Cell.Split(tables[0].Above[i], separator), label);
             // The value is known by its place and its form: letters stay letters, digits digits.
-            string form = Regex.Replace(Regex.Replace(Regex.Escape(values[at]), "[0-9]+", "[0-9]+"), @"\p{L}{2,}(?![^\[]*\])", @"\p{L}+");
+            string form = Regex.Replace(Regex.Replace(Regex.Escape(value), "[0-9]+", "[0-9]+"), @"\p{L}{2,}(?![^\[]*\])", @"\p{L}+");
             string below = $"^{string.Concat(Enumerable.Repeat($"[^{sign}]*{sign}", at))}\"?(?<logger>{form})\"?{sign}";
             string?[] found = [.. tables.Select(table => FirstIn(table, below))];
             if (found.Any(name => name is null)) continue;
-            yield return new Place(FieldSource.PreamblePattern(below), found!, 1, $"in the line below '{labels[at]}' above the table");
+            yield return new Place(FieldSource.PreamblePattern(below), found!, 1, $"in the line below '{label}' above the table");
         }
+    }
+
+    /// <summary>Whether a line above the table has labels and the next one their values, such as the number of a station.</summary>
+    private static bool IsRowOfLabels(SampleTable table, int at, out string label, out string value)
+    {
+        (label, value) = ("", "");
+        if (table.Separator == ' ' || at + 1 >= table.Above.Count) return false;
+        string[] labels = Cell.Split(table.Above[at], table.Separator), values = Cell.Split(table.Above[at + 1], table.Separator);
+        int column = Array.FindIndex(labels, one => LabelAlone().IsMatch(one));
+        if (column < 0 || labels.Length < 2 || values.Length != labels.Length || !values[column].Any(char.IsAsciiDigit)) return false;
+        if (labels.Any(one => one.Any(char.IsAsciiDigit))) return false;
+        (label, value) = (labels[column], values[column]);
+        return true;
     }
 
     private static string? FirstIn(SampleTable table, string pattern) => table.Above.Select(line => Regex.Match(line, pattern))

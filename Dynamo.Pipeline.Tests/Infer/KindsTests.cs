@@ -288,6 +288,23 @@ internal sealed class KindsTests
         file.AssertRead([name.Replace("{0}", Logger, StringComparison.Ordinal)]);
     }
 
+    /// <summary>AT1452 is no column "at", DT4425 no "dt", STN1234 no station: letters before a number are a code, not a word.</summary>
+    [TestCase("Identifiant PRM;Type de donnees\n{0};Courbe\nHorodate;Valeur")]
+    [TestCase("Meter ID;Kind\n{0};A\ntimestamp;value")]
+    public void A_code_below_its_label_is_the_logger_whatever_its_letters(string head)
+    {
+        IEnumerable<string> pairs = from one in Enumerable.Range('A', 26) from two in Enumerable.Range('A', 26)
+                                    select $"{(char)one}{(char)two}";
+        foreach (string letters in pairs.Concat(["UTC", "STN", "VAL", "TID", "ORA", "DTE", "TMS", "SER", "TAG", "VAR", "REC", "ROW", "DATE"]))
+        {
+            var file = new Lines(1) { Logger = letters + "4425" };
+            file.Add(head.Replace("{0}", file.Logger, StringComparison.Ordinal));
+            file.Times(12, 15, at => $"{at:yyyy-MM-ddTHH:mm:ss}Z;{file.Value(head[(head.LastIndexOf(';') + 1)..], at)}");
+
+            file.AssertRead(["y.csv"]);
+        }
+    }
+
     [Test]
     public void Units_and_names_of_stations_do_not_look_like_a_quality([Range(1, Seeds)] int seed)
     {

@@ -15,7 +15,7 @@ internal sealed class MakersTests
     [TestCaseSource(typeof(Makers), nameof(Makers.All))]
     public void A_makers_file_is_right_or_says_what_is_open(Maker maker)
     {
-        for (int seed = 1; seed <= 3; seed++)
+        for (int seed = 1; seed <= SoakAttribute.Rounds(3, 3, 100); seed++)
         {
             (Verdict verdict, string what) = Judge(maker, seed);
             Assert.That(verdict, Is.Not.EqualTo(Verdict.Silent), $"seed {seed}: {what}");
