@@ -6,24 +6,9 @@ using Microsoft.Data.Sqlite;
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary>The real <c>dynamo watch</c>: what it prints, how it ends, and what is left when it is killed.</summary>
-[CancelAfter(600_000), FixtureLifeCycle(LifeCycle.InstancePerTestCase)]
-internal sealed class WatchHostTests
+[CancelAfter(600_000)]
+internal sealed class WatchHostTests : WatchedProcess
 {
-    private ScratchFolder _work = null!;
-
-    private string Inbox => _work["inbox"];
-
-    [SetUp]
-    public void MakeInbox()
-    {
-        _work = new ScratchFolder();
-        Directory.CreateDirectory(Inbox);
-        Directory.CreateDirectory(_work["beside"]);
-    }
-
-    [TearDown]
-    public void Remove() => _work.Dispose();
-
     [Test]
     public async Task It_prints_one_object_a_line_and_ends_with_0_when_it_is_told_to_stop(CancellationToken token)
     {
@@ -31,12 +16,12 @@ internal sealed class WatchHostTests
             ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--after", "archive", "--json"],
             async process =>
             {
-                await UntilAsync(() => File.Exists(_work["r.db"]), token);
+                await UntilAsync(() => File.Exists(Work["r.db"]), token);
                 Land(0, 5);
                 await UntilAsync(() => Count() == 5, token);
                 DynamoProcess.Terminate(process);
             },
-            _work.Path, token);
+            Work.Path, token);
 
         JsonElement[] lines = [.. ended.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => JsonDocument.Parse(line).RootElement)];
@@ -64,9 +49,9 @@ internal sealed class WatchHostTests
             {
                 await UntilAsync(() => Count("ImportRun") == 1, token);
                 string[] run = ["run", "--source", Inbox, "--sink", "sqlite:r.db"];
-                other = (await DynamoProcess.RunAsync(run, _work.Path, null, token)).ExitCode;
+                other = (await DynamoProcess.RunAsync(run, Work.Path, null, token)).ExitCode;
             },
-            _work.Path, token);
+            Work.Path, token);
         Assert.Multiple(() =>
         {
             Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
@@ -78,8 +63,8 @@ internal sealed class WatchHostTests
     [Test]
     public async Task Several_sources_with_their_own_formats_go_into_one_database_and_one_outage_leaves_the_other(CancellationToken token)
     {
-        Directory.CreateDirectory(_work["north"]);
-        File.WriteAllText(_work["d.json"], """
+        Directory.CreateDirectory(Work["north"]);
+        File.WriteAllText(Work["d.json"], """
             { "sink": "sqlite:r.db", "watch": { "poll": "1s" }, "sources": [
               { "source": "inbox", "after": "archive" },
               { "source": "north", "settle": "0", "format": { "separator": ";" } },
@@ -91,16 +76,16 @@ internal sealed class WatchHostTests
             {
                 await UntilAsync(() => Count("ImportRun") == 3, token);
                 Land(0, 2);
-                File.WriteAllText(_work["north/n.csv"], "logger;channel;timestamp;value\nN;p;2025-01-01T00:00:00Z;2\n");
+                File.WriteAllText(Work["north/n.csv"], "logger;channel;timestamp;value\nN;p;2025-01-01T00:00:00Z;2\n");
                 await UntilAsync(() => Count() == 3, token);
                 DynamoProcess.Terminate(process);
             },
-            _work.Path, token);
+            Work.Path, token);
         Assert.Multiple(() =>
         {
             Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
             Assert.That(ended.StandardOutput, Does.Contain("\"event\":\"outage\"").And.Contain("does not exist"));
-            Assert.That(Directory.GetFiles(_work["north"]), Has.Length.EqualTo(1), "kept");
+            Assert.That(Directory.GetFiles(Work["north"]), Has.Length.EqualTo(1), "kept");
             Assert.That(Directory.GetFiles(Inbox), Is.Empty, "archived");
         });
     }
@@ -108,11 +93,11 @@ internal sealed class WatchHostTests
     [Test]
     public async Task A_list_of_sources_is_checked_and_not_for_a_command_that_takes_one(CancellationToken token)
     {
-        File.WriteAllText(_work["d.json"], """{ "sources": [ { "source": "inbox", "sink": "x" }, { "after": "sell" } ] }""");
-        DynamoResult wrong = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], _work.Path, null, token);
-        File.WriteAllText(_work["d.json"], """{ "sources": [ { "source": "inbox" }, { "after": "keep" }, { "source": "./inbox" } ] }""");
-        DynamoResult missing = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], _work.Path, null, token);
-        DynamoResult retry = await DynamoProcess.RunAsync(["retry", "--config", "d.json"], _work.Path, null, token);
+        File.WriteAllText(Work["d.json"], """{ "sources": [ { "source": "inbox", "sink": "x" }, { "after": "sell" } ] }""");
+        DynamoResult wrong = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], Work.Path, null, token);
+        File.WriteAllText(Work["d.json"], """{ "sources": [ { "source": "inbox" }, { "after": "keep" }, { "source": "./inbox" } ] }""");
+        DynamoResult missing = await DynamoProcess.RunAsync(["watch", "--config", "d.json"], Work.Path, null, token);
+        DynamoResult retry = await DynamoProcess.RunAsync(["retry", "--config", "d.json"], Work.Path, null, token);
         Assert.Multiple(() =>
         {
             Assert.That((wrong.ExitCode, missing.ExitCode, retry.ExitCode), Is.EqualTo((2, 2, 2)));
@@ -126,17 +111,17 @@ internal sealed class WatchHostTests
     [Test]
     public async Task Run_check_and_status_take_a_list_of_sources_and_one_that_is_missing_leaves_the_others_alone(CancellationToken token)
     {
-        Directory.CreateDirectory(_work["north"]);
+        Directory.CreateDirectory(Work["north"]);
         Land(0, 2);
-        File.WriteAllText(_work["north/n.csv"], "logger;channel;timestamp;value\nN;p;2025-01-01T00:00:00Z;2\n");
-        File.WriteAllText(_work["d.json"], """
+        File.WriteAllText(Work["north/n.csv"], "logger;channel;timestamp;value\nN;p;2025-01-01T00:00:00Z;2\n");
+        File.WriteAllText(Work["d.json"], """
             { "sink": "sqlite:r.db", "settle": "0", "sources": [
               { "source": "missing" }, { "source": "inbox" }, { "source": "north", "format": { "separator": ";" } } ] }
             """);
-        DynamoResult check = await DynamoProcess.RunAsync(["check", "--config", "d.json"], _work.Path, null, token);
-        DynamoResult run = await DynamoProcess.RunAsync(["run", "--config", "d.json", "--json"], _work.Path, null, token);
-        DynamoResult again = await DynamoProcess.RunAsync(["run", "--config", "d.json"], _work.Path, null, token);
-        DynamoResult status = await DynamoProcess.RunAsync(["status", "--config", "d.json", "--json"], _work.Path, null, token);
+        DynamoResult check = await DynamoProcess.RunAsync(["check", "--config", "d.json"], Work.Path, null, token);
+        DynamoResult run = await DynamoProcess.RunAsync(["run", "--config", "d.json", "--json"], Work.Path, null, token);
+        DynamoResult again = await DynamoProcess.RunAsync(["run", "--config", "d.json"], Work.Path, null, token);
+        DynamoResult status = await DynamoProcess.RunAsync(["status", "--config", "d.json", "--json"], Work.Path, null, token);
         JsonElement ran = JsonDocument.Parse(run.StandardOutput).RootElement;
         Assert.Multiple(() =>
         {
@@ -158,31 +143,31 @@ internal sealed class WatchHostTests
     [Test, Platform("Linux")]
     public async Task Told_to_read_its_settings_again_it_refuses_wrong_ones_by_name_and_takes_good_ones(CancellationToken token)
     {
-        Directory.CreateDirectory(_work["other"]);
-        File.WriteAllText(_work["d.json"], """{ "source": "inbox", "sink": "sqlite:r.db" }""");
+        Directory.CreateDirectory(Work["other"]);
+        File.WriteAllText(Work["d.json"], """{ "source": "inbox", "sink": "sqlite:r.db" }""");
         DynamoResult ended = await DynamoProcess.RunAsync(
             "exec \"$0\" \"$@\" > out 2> err", ["watch", "--config", "d.json", "--for", "20m"],
             async process =>
             {
                 await UntilAsync(() => Said("out").Contains("Watching", StringComparison.Ordinal), token);
-                File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "after": "sell" }""");
+                File.WriteAllText(Work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "after": "sell" }""");
                 DynamoProcess.HangUp(process);
                 await UntilAsync(() => Said("err").Contains("after: found 'sell'", StringComparison.Ordinal), token);
                 File.WriteAllText(
-                    _work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "observe": { "listen": "0.0.0.0:1" } }""");
+                    Work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "observe": { "listen": "0.0.0.0:1" } }""");
                 DynamoProcess.HangUp(process);
                 await UntilAsync(() => Said("err").Contains("no observe:token", StringComparison.Ordinal), token);
                 Land(0, 2);
                 await UntilAsync(() => Count() == 2, token);
 
-                File.WriteAllText(_work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "settle": "0" }""");
+                File.WriteAllText(Work["d.json"], """{ "source": "other", "sink": "sqlite:r.db", "settle": "0" }""");
                 DynamoProcess.HangUp(process);
-                await UntilAsync(() => Said("out").Contains($"Watching folder:{_work["other"]}", StringComparison.Ordinal), token);
-                File.WriteAllText(_work["other/o.csv"], "logger,channel,timestamp,value\nO,p,2025-01-01T00:00:00Z,2\n");
+                await UntilAsync(() => Said("out").Contains($"Watching folder:{Work["other"]}", StringComparison.Ordinal), token);
+                File.WriteAllText(Work["other/o.csv"], "logger,channel,timestamp,value\nO,p,2025-01-01T00:00:00Z,2\n");
                 await UntilAsync(() => Count() == 3, token);
                 DynamoProcess.Terminate(process);
             },
-            _work.Path, token);
+            Work.Path, token);
         Assert.Multiple(() =>
         {
             Assert.That(ended.ExitCode, Is.Zero, Said("err"));
@@ -192,7 +177,7 @@ internal sealed class WatchHostTests
             Assert.That(connection.Query<string>("SELECT Outcome FROM ImportRun"), Has.All.EqualTo("completed"));
         });
 
-        string Said(string file) => File.Exists(_work[file]) ? File.ReadAllText(_work[file]) : "";
+        string Said(string file) => File.Exists(Work[file]) ? File.ReadAllText(Work[file]) : "";
     }
 
     [Test]
@@ -203,7 +188,7 @@ internal sealed class WatchHostTests
         string[] arguments = ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--after", "archive", "--settle", "10ms"];
         for (int kill = 0; kill < kills; kill++)
         {
-            using Process process = DynamoProcess.Start(arguments, _work.Path);
+            using Process process = DynamoProcess.Start(arguments, Work.Path);
             long before = Count();
             // Until something is committed, and then at a random instant, while files land.
             for (int more = random.Next(1, 60); Count() == before || more-- > 0;)
@@ -216,7 +201,7 @@ internal sealed class WatchHostTests
             process.Kill();
             await process.WaitForExitAsync(token);
         }
-        using Process last = DynamoProcess.Start(arguments, _work.Path);
+        using Process last = DynamoProcess.Start(arguments, Work.Path);
         await UntilAsync(() => Directory.GetFiles(Inbox).Length == 0 && Count("ImportedFile") == landed, token);
         DynamoProcess.Terminate(last);
         await last.WaitForExitAsync(token);
@@ -235,78 +220,6 @@ internal sealed class WatchHostTests
         });
     }
 
-    /// <summary>Two minutes, which mostly wait: beside the other tests.</summary>
-    [Test, Soak, Parallelizable(ParallelScope.Self)]
-    public async Task For_long_and_killed_now_and_then_its_books_balance_its_memory_is_flat_and_old_entries_are_removed(
-        CancellationToken token)
-    {
-        const int Old = 200, PerSecond = 200;
-        File.WriteAllText(_work["d.json"], """
-            { "source": "inbox", "sink": "sqlite:r.db", "after": "archive", "settle": "10ms",
-              "retention": { "ledger": "1d", "lineage": "drop" } }
-            """);
-        int landed = 0;
-        Process process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
-        Land(0, landed = Old);
-        await UntilAsync(() => Count("ImportedFile") == Old && Directory.GetFiles(Inbox).Length == 0, token);
-        await KillAsync();
-        using (SqliteConnection connection = new($"Data Source={_work["r.db"]};Pooling=False"))
-            connection.Execute($"UPDATE ImportedFileEntry SET ImportedTicks = ImportedTicks - {TimeSpan.TicksPerDay * 10}");
-        for (int kill = 0; kill < 2; kill++)
-        {
-            process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
-            await LandForAsync(TimeSpan.FromSeconds(30));
-            await KillAsync();
-        }
-        process = DynamoProcess.Start(["watch", "--config", "d.json"], _work.Path);
-        await LandForAsync(TimeSpan.FromSeconds(25));
-        long before = Memory();
-        DynamoResult pruned = await DynamoProcess.RunAsync(["prune", "--config", "d.json"], _work.Path, null, token);
-        await LandForAsync(TimeSpan.FromSeconds(35));
-        long after = Memory();
-        await UntilAsync(() => Directory.GetFiles(Inbox).Length == 0 && Count("ImportedFile") == landed - Old, token);
-        DynamoProcess.Terminate(process);
-        await process.WaitForExitAsync(token);
-        TestContext.Out.WriteLine($"{landed} files, {before >> 20} MB, {after >> 20} MB");
-        string[] archived = Directory.GetFiles(Path.Join(Inbox, "archive"), "*", SearchOption.AllDirectories);
-        Assert.Multiple(() =>
-        {
-            Assert.That((process.ExitCode, pruned.ExitCode), Is.EqualTo((0, 0)), pruned.StandardError);
-            Assert.That(pruned.StandardOutput, Does.Contain($"{Old} ledger entries"));
-            Assert.That((Count(), archived.Select(Path.GetFileName).Distinct().Count()), Is.EqualTo((landed, landed)));
-            Assert.That(archived, Has.Length.EqualTo(landed));
-            Assert.That(Scalar("SELECT count(DISTINCT Logger) FROM Reading"), Is.EqualTo(landed));
-            Assert.That(
-                Scalar("SELECT Listed - Loaded - AlreadyLoaded - Quarantined - Deferred FROM ImportRun WHERE Outcome = 'completed'"),
-                Is.Zero, "the books of the last one");
-            Assert.That(after - before, Is.LessThan(40 << 20), "bytes more than a quarter of a minute before");
-        });
-        process.Dispose();
-
-        async Task LandForAsync(TimeSpan time)
-        {
-            for (long began = Stopwatch.GetTimestamp(), more = 0; Stopwatch.GetElapsedTime(began) < time; await Task.Delay(50, token))
-            {
-                int due = (int)((long)(Stopwatch.GetElapsedTime(began).TotalSeconds * PerSecond) - more);
-                Land(landed, due);
-                (landed, more) = (landed + due, more + due);
-            }
-        }
-
-        async Task KillAsync()
-        {
-            process.Kill();
-            await process.WaitForExitAsync(token);
-            process.Dispose();
-        }
-
-        long Memory()
-        {
-            process.Refresh();
-            return process.WorkingSet64;
-        }
-    }
-
     [Test]
     public async Task While_nothing_lands_it_opens_no_file_and_asks_no_database(CancellationToken token)
     {
@@ -314,12 +227,12 @@ internal sealed class WatchHostTests
         int files = SoakAttribute.Rounds(1_000, 10_000, 10_000);
         Land(0, files);
         using Process process = DynamoProcess.Start(
-            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--settle", "0"], _work.Path,
+            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--settle", "0"], Work.Path,
             new Dictionary<string, string?> { ["DYNAMO__WATCH__SWEEP"] = "500ms" });
         await UntilAsync(() => Count("ImportedFile") == files, token);
         // The books of the last files are written, and then nothing moves.
         await UntilAsync(() => Scalar("SELECT Loaded FROM ImportRun") == files, token);
-        string log = _work["strace"];
+        string log = Work["strace"];
         await External.RunAsync(
             "sh", "-c", $"timeout -s INT 8 strace -f -qq -e trace=openat,open,pread64,getdents64 -o {log} -p {process.Id}; true");
         DynamoProcess.Terminate(process);
@@ -345,14 +258,14 @@ internal sealed class WatchHostTests
                 await UntilAsync(() => Screen().Contains("last wave  none yet"), token);
                 Land(0, 3);
                 await UntilAsync(() => Screen().Contains("arrived    3 files, 3 new rows"), token);
-                Directory.Move(Inbox, _work["away"]);
+                Directory.Move(Inbox, Work["away"]);
                 await UntilAsync(() => Screen().Any(line => line.StartsWith("OUTAGE     since ", StringComparison.Ordinal)), token);
-                Directory.Move(_work["away"], Inbox);
+                Directory.Move(Work["away"], Inbox);
                 await UntilAsync(() => Screen().Contains("outages    none now, 1 since the start"), token);
                 await process.StandardInput.WriteAsync("\x03".AsMemory(), token);
                 await process.StandardInput.FlushAsync(token);
             },
-            _work.Path, token);
+            Work.Path, token);
         string[] screen = Screen();
         string all = string.Concat(screen);
         Assert.Multiple(() =>
@@ -369,43 +282,11 @@ internal sealed class WatchHostTests
         // What the terminal shows: the file has a line of its own first, and the program goes back and removes.
         string[] Screen()
         {
-            if (!File.Exists(_work["screen"])) return [];
-            using FileStream file = new(_work["screen"], FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            if (!File.Exists(Work["screen"])) return [];
+            using FileStream file = new(Work["screen"], FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             using var reader = new StreamReader(file);
             string text = reader.ReadToEnd();
             return Terminal.Show(text[(text.IndexOf('\n', StringComparison.Ordinal) + 1)..], 40);
         }
-    }
-
-    private void Land(int first, int count)
-    {
-        for (int i = first; i < first + count; i++)
-        {
-            string name = FormattableString.Invariant($"f{i:D7}.csv"), upload = Path.Join(_work["beside"], name);
-            File.WriteAllText(upload, FormattableString.Invariant($"logger,channel,timestamp,value\nL{i},p,2025-01-01T00:00:00Z,{i}\n"));
-            File.Move(upload, Path.Join(Inbox, name));
-        }
-    }
-
-    private SqliteConnection Open() => new($"Data Source={_work["r.db"]};Mode=ReadOnly;Pooling=False");
-
-    private long Count(string table = "Reading")
-    {
-        if (!File.Exists(_work["r.db"])) return 0;
-        using SqliteConnection connection = Open();
-        return connection.ExecuteScalar<long>("SELECT count(*) FROM sqlite_master WHERE name = @table", new { table }) == 0
-            ? 0 : connection.ExecuteScalar<long>($"SELECT count(*) FROM {table}");
-    }
-
-    private long Scalar(string sql)
-    {
-        using SqliteConnection connection = Open();
-        return connection.ExecuteScalar<long>(sql);
-    }
-
-    private static async Task UntilAsync(Func<bool> isSo, CancellationToken token)
-    {
-        for (long began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(20, token))
-            if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromMinutes(2)) Assert.Fail("not so after two minutes");
     }
 }

@@ -168,7 +168,7 @@ public sealed class SftpSourceTests
             total += read)
             if (total % (1 << 26) < read) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
         Assert.That(total, Is.EqualTo(size));
-        Assert.That(most - before, Is.LessThan(96 << 20));
+        Assert.That(most - before, Is.LessThan(64 << 20));
     }
 
     [Test]
