@@ -87,32 +87,23 @@ internal sealed class DatabaseMatrixTests
             import.PutRows(
                 $"{file:D2}.csv",
                 [.. Enumerable.Range(0, 1_000).Select(i => $"L{file},flow,{DateTime.UnixEpoch.AddMinutes(i):yyyy-MM-ddTHH:mm:ss}Z,{i}")]);
-        string disk = Directory.CreateDirectory(import["disk"]).FullName, database = Path.Join(disk, "readings.db");
-        if (!Environment.IsPrivilegedProcess || !Run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk))
-            External.Missing("only root can mount a small file system");
-        try
-        {
-            var full = Assert.ThrowsAsync<SinkException>(() => RunAsync(import, database, token));
-            Assert.That(full!.Message, Does.Contain("The disk is full: make room"));
-            Assert.That(full.Result!.Books.Loaded, Is.GreaterThan(0).And.LessThan(40), "some batches were committed before");
-            Assert.That(
-                Directory.GetFiles(import.Inbox).Length + full.Result.Books.Loaded, Is.GreaterThanOrEqualTo(40),
-                "only committed files were archived");
-            Assert.That(Directory.Exists(import["inbox/quarantine"]), Is.False, "no file is to blame");
+        using var disk = new SmallDisk(import["disk"], "2m");
+        string database = Path.Join(disk.Path, "readings.db");
+        var full = Assert.ThrowsAsync<SinkException>(() => RunAsync(import, database, token));
+        Assert.That(full!.Message, Does.Contain("The disk is full: make room"));
+        Assert.That(full.Result!.Books.Loaded, Is.GreaterThan(0).And.LessThan(40), "some batches were committed before");
+        Assert.That(
+            Directory.GetFiles(import.Inbox).Length + full.Result.Books.Loaded, Is.GreaterThanOrEqualTo(40),
+            "only committed files were archived");
+        Assert.That(Directory.Exists(import["inbox/quarantine"]), Is.False, "no file is to blame");
 
-            Assert.That(Run("mount", "-o", "remount,size=64m", disk));
-            PipelineResult second = await RunAsync(import, database, token);
-            Assert.That(second.Books.RowsUpdated + second.Books.RowsUnchanged, Is.Zero, "no row came twice");
-            Assert.That(
-                Sql.Rows(database, "select count(*) || ' ' || count(distinct Logger) from Reading"), Is.EqualTo(new[] { "40000 40" }));
-            Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
-            Assert.That(Sql.Rows(database, "select Outcome from ImportRun order by RunId").Last(), Is.EqualTo("completed"));
-        }
-        finally
-        {
-            // At once, although a program that another test is just starting may still have a handle of it.
-            Run("umount", "-l", disk);
-        }
+        disk.Remount("size=64m");
+        PipelineResult second = await RunAsync(import, database, token);
+        Assert.That(second.Books.RowsUpdated + second.Books.RowsUnchanged, Is.Zero, "no row came twice");
+        Assert.That(
+            Sql.Rows(database, "select count(*) || ' ' || count(distinct Logger) from Reading"), Is.EqualTo(new[] { "40000 40" }));
+        Assert.That(Directory.GetFiles(import.Inbox), Is.Empty);
+        Assert.That(Sql.Rows(database, "select Outcome from ImportRun order by RunId").Last(), Is.EqualTo("completed"));
     }
 
     [Test]
@@ -236,11 +227,5 @@ internal sealed class DatabaseMatrixTests
     {
         await using var sink = new SqliteSink<Reading>(database, ReadingTable.Default);
         await FilePipeline.From(folder).Read(new CsvFormat<Reading>(ReadingFormat.Default)).WriteTo(sink).RunAsync(null, token);
-    }
-
-    private static bool Run(string program, params string[] arguments)
-    {
-        using Process process = Process.Start(program, arguments);
-        return process.WaitForExit(60_000) && process.ExitCode == 0;
     }
 }

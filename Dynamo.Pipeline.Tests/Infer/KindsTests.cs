@@ -295,7 +295,8 @@ internal sealed class KindsTests
     {
         IEnumerable<string> pairs = from one in Enumerable.Range('A', 26) from two in Enumerable.Range('A', 26)
                                     select $"{(char)one}{(char)two}";
-        foreach (string letters in pairs.Concat(["UTC", "STN", "VAL", "TID", "ORA", "DTE", "TMS", "SER", "TAG", "VAR", "REC", "ROW", "DATE"]))
+        foreach (string letters in pairs.Concat(
+            ["UTC", "STN", "VAL", "TID", "ORA", "DTE", "TMS", "SER", "TAG", "VAR", "REC", "ROW", "DATE"]))
         {
             var file = new Lines(1) { Logger = letters + "4425" };
             file.Add(head.Replace("{0}", file.Logger, StringComparison.Ordinal));

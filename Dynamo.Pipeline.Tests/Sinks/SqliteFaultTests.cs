@@ -131,29 +131,29 @@ public sealed class SqliteFaultTests
     }
 
     [Test, CancelAfter(60_000)]
-    public void A_full_disk_is_named_and_leaves_what_was_committed() => OnSmallDisk(async folder =>
+    public void A_full_disk_is_named_and_leaves_what_was_committed() => OnSmallDisk(async disk =>
     {
-        string path = Path.Combine(folder, "r.db");
+        string path = Path.Combine(disk.Path, "r.db");
         await using SqliteSink<Reading> sink = Sink(path);
         await sink.PrepareAsync(s_run, default);
         await sink.WriteAsync([OneRow("first.csv")], default);
-        File.WriteAllBytes(Path.Combine(folder, "ballast"), new byte[700_000]);
+        File.WriteAllBytes(Path.Combine(disk.Path, "ballast"), new byte[700_000]);
         FileRows<Reading> big = ManyRows("big.csv", 60_000);
         Assert.That(
             async () => await sink.WriteAsync([big], default), Throws.InstanceOf<SinkException>().With.Message.Contains("disk is full"));
-        File.Delete(Path.Combine(folder, "ballast"));
+        File.Delete(Path.Combine(disk.Path, "ballast"));
         FileResult[] results = await sink.WriteAsync([OneRow("first.csv"), ManyRows("small.csv", 100)], default);
         Assert.That(
             results.Select(r => (r.Outcome, r.Inserted)), Is.EqualTo(new[] { (FileOutcome.AlreadyLoaded, 0L), (FileOutcome.Loaded, 99L) }));
     });
 
     [Test, CancelAfter(60_000)]
-    public void A_read_only_disk_is_named() => OnSmallDisk(async folder =>
+    public void A_read_only_disk_is_named() => OnSmallDisk(async disk =>
     {
-        string path = Path.Combine(folder, "r.db");
+        string path = Path.Combine(disk.Path, "r.db");
         await using (SqliteSink<Reading> sink = Sink(path))
             await sink.PrepareAsync(s_run, default);
-        Mount("-o", "remount,ro", folder);
+        disk.Remount("ro");
         Refused(path, "may write there");
     });
 
@@ -183,31 +183,10 @@ public sealed class SqliteFaultTests
     }
 
     /// <summary>A file system of 1 MB, which only root may mount.</summary>
-    private void OnSmallDisk(Func<string, Task> test)
+    private void OnSmallDisk(Func<SmallDisk, Task> test)
     {
-        string folder = Directory.CreateDirectory(Path.Combine(_database.Folder, "disk")).FullName;
-        if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess || !Mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", folder))
-        {
-            if (Environment.GetEnvironmentVariable("CI") == "true")
-                Assert.Fail("A small file system can only be mounted by root on Linux.");
-            Assert.Ignore("A small file system can only be mounted by root on Linux.");
-        }
-        try
-        {
-            test(folder).WaitAsync(TimeSpan.FromSeconds(50)).GetAwaiter().GetResult();
-        }
-        finally
-        {
-            Run("umount", "-l", folder);
-        }
-    }
-
-    private static bool Mount(params string[] arguments) => Run("mount", arguments);
-
-    private static bool Run(string program, params string[] arguments)
-    {
-        using Process process = Process.Start(program, arguments);
-        return process.WaitForExit(50_000) && process.ExitCode == 0;
+        using var disk = new SmallDisk(Path.Combine(_database.Folder, "disk"), "1m");
+        test(disk).WaitAsync(TimeSpan.FromSeconds(50)).GetAwaiter().GetResult();
     }
 
     private async Task Prepare()
