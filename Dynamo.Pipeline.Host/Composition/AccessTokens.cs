@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.ComponentModel;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -102,33 +101,9 @@ internal sealed class AccessTokens(IReadOnlyList<string> command, string? file, 
 
     private async Task<(int Exit, string Output, string Error)> OutputAsync(CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            CreateNoWindow = true,
-        };
-        // The command does not get dynamo's own secrets.
-        foreach (string variable in start.Environment.Keys.Where(k => k.StartsWith("DYNAMO", StringComparison.OrdinalIgnoreCase)).ToArray())
-            start.Environment.Remove(variable);
         try
         {
-            using Process process = Process.Start(start)!;
-            process.StandardInput.Close();
-            try
-            {
-                Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-                Task<string> error = process.StandardError.ReadToEndAsync(cancellationToken);
-                await Task.WhenAll(output, error);
-                await process.WaitForExitAsync(cancellationToken);
-                return (process.ExitCode, await output, await error);
-            }
-            catch (OperationCanceledException)
-            {
-                process.Kill(entireProcessTree: true);
-                throw;
-            }
+            return await OtherProgram.RunAsync(command, null, cancellationToken);
         }
         catch (Win32Exception error)
         {

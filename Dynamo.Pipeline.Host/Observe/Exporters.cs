@@ -14,7 +14,8 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed class Exporters : IDisposable
 {
-    private const string Name = "Dynamo.Pipeline";
+    /// <summary>The meter and the activity source, as the library names them.</summary>
+    public const string Name = "Dynamo.Pipeline";
 
     private readonly TracerProvider? _traces;
 

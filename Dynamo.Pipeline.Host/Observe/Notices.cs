@@ -1,8 +1,8 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
-using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
 
@@ -155,7 +155,7 @@ internal sealed class Notices : IAsyncDisposable
         {
             long count = files.Length + more;
             json.WriteString("message",
-                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why, "
+                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. Mend the cause; beside a watch, stop it, then "
                     + $"dynamo retry offers {(count == 1 ? "it" : "them")} again.");
             json.WriteNumber("count", count);
             json.WriteStartArray("files");
@@ -301,7 +301,14 @@ internal sealed class Notices : IAsyncDisposable
             using var request = new HttpRequestMessage(HttpMethod.Post, _options.NotifyUrl) { Content = content };
             // The status is all that counts. A body without an end is not read.
             using HttpResponseMessage answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, _ended.Token);
-            return answer.IsSuccessStatusCode ? null : $"the server answers {(int)answer.StatusCode}";
+            if (answer.IsSuccessStatusCode) return null;
+            // It would say so again, and what comes after this one waits meanwhile.
+            if (answer.StatusCode is not (HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge
+                or HttpStatusCode.UnsupportedMediaType or HttpStatusCode.UnprocessableContent))
+                return $"the server answers {(int)answer.StatusCode}";
+            await _error.WriteLineAsync(
+                $"{Shown.Utc(DateTime.UtcNow)} A notice is given up: the server does not want it and answers {(int)answer.StatusCode}.");
+            return null;
         }
         catch (Exception error) when (error is HttpRequestException or TaskCanceledException or IOException)
         {
@@ -312,46 +319,21 @@ internal sealed class Notices : IAsyncDisposable
     /// <returns>Why it was not taken.</returns>
     private async Task<string?> RunAsync(string text)
     {
-        var start = new ProcessStartInfo(_options.NotifyCommand[0], _options.NotifyCommand.Skip(1))
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardInputEncoding = new UTF8Encoding(false),
-            CreateNoWindow = true,
-        };
-        // The program does not get dynamo's own secrets.
-        foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("DYNAMO", StringComparison.OrdinalIgnoreCase))
-            .ToArray())
-            start.Environment.Remove(variable);
+        string program = _options.NotifyCommand[0];
+        using var late = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
+        late.CancelAfter(s_longestTry);
         try
         {
-            using Process process = Process.Start(start)!;
-            using var late = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
-            late.CancelAfter(s_longestTry);
-            try
-            {
-                Task<string> output = process.StandardOutput.ReadToEndAsync(late.Token),
-                    said = process.StandardError.ReadToEndAsync(late.Token);
-                await process.StandardInput.WriteLineAsync(text.AsMemory(), late.Token);
-                process.StandardInput.Close();
-                await Task.WhenAll(output, said, process.WaitForExitAsync(late.Token));
-                return process.ExitCode == 0 ? null : $"{_options.NotifyCommand[0]} ends with {process.ExitCode}: {(await said).Trim()}";
-            }
-            catch (OperationCanceledException)
-            {
-                process.Kill(entireProcessTree: true);
-                return $"{_options.NotifyCommand[0]} does not end";
-            }
-            catch (IOException)
-            {
-                await process.WaitForExitAsync(late.Token);
-                return process.ExitCode == 0 ? null : $"{_options.NotifyCommand[0]} ends with {process.ExitCode}";
-            }
+            (int exit, _, string error) = await OtherProgram.RunAsync(_options.NotifyCommand, text, late.Token);
+            return exit == 0 ? null : $"{program} ends with {exit}: {error.Trim()}";
         }
-        catch (Exception error) when (error is Win32Exception or InvalidOperationException or OperationCanceledException)
+        catch (OperationCanceledException)
         {
-            return $"{_options.NotifyCommand[0]} cannot be started: {error.Message}";
+            return $"{program} does not end";
+        }
+        catch (Exception error) when (error is Win32Exception or InvalidOperationException)
+        {
+            return $"{program} cannot be started: {error.Message}";
         }
     }
 }

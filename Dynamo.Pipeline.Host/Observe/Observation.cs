@@ -13,11 +13,13 @@ internal sealed class Observation : IAsyncDisposable
     private readonly ILoggerFactory? _log;
     private readonly StatusServer? _server;
     private readonly StatusBoard _board;
+    private readonly BoardMeter? _meter;
     private Task? _loading;
     private readonly CancellationTokenSource _ended = new();
 
     private Observation(StatusBoard board, Exporters? exporters, ILoggerFactory? log, StatusServer? server) =>
-        (_board, _exporters, _log, _server) = (board, exporters, log, server);
+        (_board, _exporters, _log, _server, _meter) =
+            (board, exporters, log, server, exporters?.Metrics is null ? null : new BoardMeter(board));
 
     /// <summary>Where the page is; <see langword="null"/>: it is not served.</summary>
     public string? Address => _server?.Address;
@@ -49,6 +51,7 @@ internal sealed class Observation : IAsyncDisposable
         }
         catch
         {
+            if (server is not null) await server.DisposeAsync();
             exporters?.Dispose();
             throw;
         }
@@ -76,7 +79,7 @@ internal sealed class Observation : IAsyncDisposable
     public SourceBoard Add(HostSettings settings)
     {
         // All sources go into one database.
-        if (_server is not null || _board.Notices is not null)
+        if (_server is not null || _meter is not null || _board.Notices is not null)
             _loading ??= Task.Run(() => KnownReadings.LoadAsync(settings, _board, TimeProvider.System, _ended.Token));
         return _board.Add(settings);
     }
@@ -89,6 +92,7 @@ internal sealed class Observation : IAsyncDisposable
         if (_server is not null) await _server.DisposeAsync();
         _log?.Dispose();
         _exporters?.Dispose();
+        _meter?.Dispose();
         _ended.Dispose();
     }
 }

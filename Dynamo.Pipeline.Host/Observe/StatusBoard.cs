@@ -30,6 +30,18 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     /// <summary>Who is told of what is wrong; <see langword="null"/>: nobody.</summary>
     public Notices? Notices { get; set; }
 
+    /// <summary>How many loggers are late.</summary>
+    public int LateCount => Late(time.GetUtcNow().UtcDateTime).Count;
+
+    /// <summary>How many files are in quarantine, as far as it is known.</summary>
+    public long InQuarantine
+    {
+        get
+        {
+            lock (_gate) return _quarantinedCount;
+        }
+    }
+
     /// <summary>Grows with everything that changes.</summary>
     public long Changes => Volatile.Read(ref _changes);
 

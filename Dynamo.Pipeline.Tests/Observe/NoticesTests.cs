@@ -74,13 +74,32 @@ internal sealed class NoticesTests
         });
     }
 
+    [Test]
+    public async Task A_notice_that_the_server_does_not_want_holds_up_no_other()
+    {
+        int port = LoopbackPort.Next();
+        await using var watch = new ObservedWatch($$"""
+            , "notify": { "url": "http://127.0.0.1:{{port}}/hook", "spool": "notices" }
+            , "watch": { "sweep": "200ms", "poll": "200ms", "longestPause": "1s" }
+            """);
+        using var server = new Hook(port, text => text.Contains("\"quarantine\"", StringComparison.Ordinal) ? 413 : 200);
+        await watch.StartAsync();
+        watch.Land("bad.csv", "nothing\n");
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 1));
+        Directory.Move(watch.Work["inbox"], watch.Work["away"]);
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 2 && Spooled(watch) == 0));
+        await watch.StopAsync();
+
+        Assert.That(server.Got.Last(), Does.Contain("\"outage\""));
+    }
+
     private static int Spooled(ObservedWatch watch) => Directory.GetFiles(watch.Work["notices"], "*.json").Length;
 
     private sealed class Hook : IDisposable
     {
         private readonly HttpListener _listener = new();
 
-        public Hook(int port)
+        public Hook(int port, Func<string, int>? answer = null)
         {
             _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
             _listener.Start();
@@ -90,8 +109,10 @@ internal sealed class NoticesTests
                 {
                     HttpListenerContext context = await _listener.GetContextAsync();
                     using var text = new StreamReader(context.Request.InputStream);
-                    Got.Enqueue(await text.ReadToEndAsync());
+                    string got = await text.ReadToEndAsync();
+                    context.Response.StatusCode = answer?.Invoke(got) ?? 200;
                     context.Response.Close();
+                    Got.Enqueue(got);
                 }
             });
         }
