@@ -14,7 +14,7 @@ internal static class CommandLine
     {
         args = Completed(args);
         var how = new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null };
-        return Root(context, args[0]).Parse(args, how);
+        return Root(context, args.FirstOrDefault("")).Parse(args, how);
     }
 
     /// <summary>Refuses wrong arguments, together with wrong settings of the same command.</summary>
@@ -30,6 +30,14 @@ internal static class CommandLine
         throw new SettingsException(problems);
     }
 
+    public static Task<int> InvokeAsync(ParseResult parsed, CommandContext context) => parsed.InvokeAsync(new InvocationConfiguration
+    {
+        EnableDefaultExceptionHandler = false,
+        ProcessTerminationTimeout = null, // StopSignals handles the signals: it knows how long the command may take to stop.
+        Output = context.Out,
+        Error = context.Error,
+    }, CancellationToken.None);
+
     public static bool WantsJson(string[] args) => args.Contains(Json);
 
     public static bool WantsStack(string[] args) =>
@@ -40,18 +48,33 @@ internal static class CommandLine
     {
         Dictionary<string, Func<Command>> commands = Commands(context);
         Func<Command>[] made = commands.TryGetValue(first, out Func<Command>? named) ? [named] : [.. commands.Values];
-        var root = new RootCommand("Imports sensor files into a database: fast, and every reading exactly once. Without a command: run.")
+        var root = new RootCommand("Imports sensor files into a database: fast, and every reading exactly once.")
         {
             new Option<bool>(Verbose) { Description = "Show where an unexpected error came from.", Recursive = true },
         };
         foreach (Func<Command> command in made) root.Subcommands.Add(command());
         HelpOption help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        var withExamples = new HelpWithExamples((HelpAction)help.Action!);
+        help.Action = withExamples;
+        root.Options.OfType<VersionOption>().Single().Action = new ProgramVersion();
+        root.SetAction(parsed => AloneAsync(withExamples.Invoke(parsed), context));
         return root;
+    }
+
+    /// <summary><c>dynamo</c> and nothing else: after the help, on a terminal, the configuration of this folder is offered.</summary>
+    private static async Task<int> AloneAsync(int helped, CommandContext context)
+    {
+        const string Configuration = HelpWithExamples.Configuration;
+        if (!File.Exists(Configuration) || Console.IsInputRedirected || Console.IsOutputRedirected) return helped;
+        context.Out.Write("Run it now? [y/N] ");
+        if (Console.In.ReadLine()?.Trim() is not ("y" or "Y" or "yes")) return helped;
+        return await InvokeAsync(Parse(["run", "--config", Configuration], context), context);
     }
 
     private static Dictionary<string, Func<Command>> Commands(CommandContext context) => new(StringComparer.Ordinal)
     {
+        ["demo"] = () => new DemoCommand(context),
+        ["init"] = () => new InitCommand(context),
         ["run"] = () => new RunCommand(context),
         [WatchCommand.Word] = () => new WatchCommand(context),
         ["check"] = () => new CheckCommand(context),
@@ -66,10 +89,18 @@ internal static class CommandLine
         ["generate"] = () => new GenerateCommand(context),
         ["tune"] = () => new TuneCommand(context),
         ["headroom"] = () => new HeadroomCommand(context),
+        ["completion"] = () => new CompletionCommand(context),
+        // Shown in the list of commands; Completed makes an option of it.
+        ["help"] = () => new Command("help", "Explains a command: dynamo help run."),
     };
 
-    /// <summary><c>dynamo</c> means <c>dynamo run</c>, and <c>dynamo --json</c> means <c>dynamo run --json</c>.</summary>
-    private static string[] Completed(string[] args) => args is [] || IsOptionOfRun(args[0]) ? ["run", .. args] : args;
+    /// <summary><c>dynamo help run</c> means <c>dynamo run --help</c>, and <c>dynamo --json</c> means <c>dynamo run --json</c>.</summary>
+    private static string[] Completed(string[] args) => args switch
+    {
+        ["help", .. var command] => [.. command, "--help"],
+        [var first, ..] when IsOptionOfRun(first) => ["run", .. args],
+        _ => args,
+    };
 
     private static bool IsOptionOfRun(string arg) => arg.StartsWith("--", StringComparison.Ordinal) && arg is not ("--help" or "--version");
 }

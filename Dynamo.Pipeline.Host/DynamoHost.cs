@@ -23,13 +23,7 @@ internal static class DynamoHost
         try
         {
             CommandLine.Check(parsed);
-            int code = await parsed.InvokeAsync(new InvocationConfiguration
-            {
-                EnableDefaultExceptionHandler = false,
-                ProcessTerminationTimeout = null, // StopSignals handles the signals: it knows how long the command may take to stop.
-                Output = context.Out,
-                Error = context.Error,
-            }, CancellationToken.None);
+            int code = await CommandLine.InvokeAsync(parsed, context);
             answer.Give();
             bool isLost = output.Lost is not null && Console.IsOutputRedirected;
             return isLost ? ReportLost(output.Lost!, (ExitCode)code, parsed.CommandResult.Command) : (ExitCode)code;

@@ -26,11 +26,10 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> CheckAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.ReadAll(parsed);
+        HostSettings settings = Settings.ReadAll(parsed).WithSource();
         bool json = parsed.GetValue(_json);
         if (settings.Sources.Count == 0)
         {
-            if (settings.Source is null) settings = SampleInbox.Settings(settings);
             (ExitCode good, Action<Utf8JsonWriter> members) = await CheckAsync(settings, json ? null : context.Out, context.Stopping);
             if (json) context.Out.WriteLine(JsonText.Of(members));
             return (int)good;

@@ -13,19 +13,28 @@ internal sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLine
     {
         int result = help.Invoke(parseResult);
         Command command = parseResult.CommandResult.Command;
-        parseResult.InvocationConfiguration.Output.WriteLine(command is IExamples with ? with.Examples : Root);
+        TextWriter to = parseResult.InvocationConfiguration.Output;
+        to.WriteLine(command is IExamples with ? with.Examples : command is RootCommand ? Root : "");
+        if (command is RootCommand && File.Exists(Configuration))
+        {
+            to.WriteLine();
+            to.WriteLine($"There is a {Configuration} in this folder. This imports what it names:");
+            to.WriteLine($"  {Pasted.Program} run --config {Configuration}");
+        }
         return result;
     }
 
+    public const string Configuration = "dynamo.json";
+
     private const string Root = """
         Examples:
-          dynamo                                            import the bundled samples into dynamo.db
-          dynamo run --source inbox --sink sqlite:readings.db --after archive
-          dynamo run --config dynamo.json --json            for a scheduled task
+          dynamo demo                                       import samples in a new folder
+          dynamo init                                       write dynamo.json for your own files
           dynamo check --config dynamo.json                 try everything, change nothing
-          dynamo run --source sftp://loggers@files.example.org/out --sink sqlite:readings.db
-          dynamo tune --source inbox --quick                which settings are fastest here
-          dynamo status
+          dynamo run --config dynamo.json                   import what is there, once: for a scheduled task
+          dynamo watch --config dynamo.json --listen 8080   stay, import what lands, and show it
+          dynamo status --config dynamo.json
+          dynamo help run
 
         Settings come from a JSON file (--config), then from DYNAMO__… variables, then from options: the last one wins.
 

@@ -15,7 +15,7 @@ internal sealed class PruneCommand : Command, ISettingsCommand, IExamples
     public PruneCommand(CommandContext context)
         : base("prune", "Removes what is older than the retention: settings keep it. Without one, nothing is removed.")
     {
-        Settings = new SettingOptions(this, "source", "sink", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile");
+        Settings = new SettingOptions(this, SettingOptions.OfReturning);
         Options.Add(_dryRun);
         Options.Add(_json);
         SetAction((parsed, _) => PruneAsync(parsed, context));
@@ -31,8 +31,7 @@ internal sealed class PruneCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> PruneAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings all = Settings.ReadAll(parsed);
-        if (all.Source is null && all.Sources.Count == 0) all = SampleInbox.Settings(all);
+        HostSettings all = Settings.ReadAll(parsed).WithSource();
         bool dryRun = parsed.GetValue(_dryRun), json = parsed.GetValue(_json);
         if (!all.Retention.IsSet) context.Error.WriteLine(NothingIsSet);
         var removed = new List<Action<Utf8JsonWriter>>();

@@ -17,7 +17,7 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
     public RetryCommand(CommandContext context) : base("retry", "Offers quarantined files to the next run again.")
     {
         Arguments.Add(_files);
-        Settings = new SettingOptions(this, "source", "sink", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile");
+        Settings = new SettingOptions(this, SettingOptions.OfReturning);
         Options.Add(_json);
         SetAction((parsed, _) => RetryAsync(parsed, context));
     }
@@ -32,8 +32,7 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> RetryAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
-        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        HostSettings settings = Settings.Read(parsed).WithSource();
         await using IFileSource source = Composition.Source(settings);
         IStore store = Composition.Store(settings);
         await using IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping);

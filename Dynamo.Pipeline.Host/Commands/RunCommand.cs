@@ -21,7 +21,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     private readonly Option<bool> _quiet = new("--quiet") { Description = "No progress; on success, no report either." };
 
     public RunCommand(CommandContext context)
-        : base("run", "Imports what is in the source, once. Without any setting: the bundled samples into dynamo.db.")
+        : base("run", "Imports what is in the source, once.")
     {
         Settings = new SettingOptions(this);
         Options.Add(_dryRun);
@@ -46,19 +46,17 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> RunAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.ReadAll(parsed);
+        HostSettings settings = Settings.ReadAll(parsed).WithSource();
         context.StopWithin(settings.Pipeline.StopDeadline);
         await using Observation? observed = await Observation.BeginAsync("run", settings, context.Error);
         if (observed?.Address is { } address) context.Error.WriteLine($"The status page: {address}");
         if (settings.Sources.Count > 0) return (int)await RunEachAsync(settings, parsed, observed, context);
-        bool isSample = settings.Source is null;
-        if (isSample) settings = SampleInbox.Settings(settings);
         bool json = parsed.GetValue(_json), quiet = parsed.GetValue(_quiet);
         bool dryRun = parsed.GetValue(_dryRun);
         using RunTrace? trace = RunTrace.To(parsed.GetValue(_trace));
         if (trace is not null) settings = settings with { Pipeline = settings.Pipeline with { Trace = trace.Recorder } };
         IStore store = Composition.Store(settings);
-        var report = new RunReport(settings, store, isSample, dryRun);
+        var report = new RunReport(settings, store, dryRun);
         try
         {
             PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context, observed);
@@ -89,7 +87,7 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         {
             if (context.Stopping.IsCancellationRequested) break;
             IStore store = Composition.Store(source);
-            var report = new RunReport(source, store, isSample: false, dryRun) { IsOneOfSeveral = true };
+            var report = new RunReport(source, store, dryRun) { IsOneOfSeveral = true };
             ExitCode code;
             try
             {

@@ -46,8 +46,7 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> UndoAsync(ParseResult parsed, CommandContext context)
     {
-        HostSettings settings = Settings.Read(parsed);
-        if (settings.Source is null) settings = SampleInbox.Settings(settings);
+        HostSettings settings = Settings.Read(parsed).WithSource();
         bool dryRun = parsed.GetValue(_dryRun), json = parsed.GetValue(_json);
         bool again = parsed.GetValue(_reimport), restore = parsed.GetValue(_restore);
         await using IFileSource source = Composition.Source(settings);

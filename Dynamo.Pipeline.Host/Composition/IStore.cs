@@ -12,9 +12,6 @@ internal interface IStore
     /// <summary>Its name for people.</summary>
     string Shown { get; }
 
-    /// <summary>What <c>--sink</c> says for it.</summary>
-    string Argument { get; }
-
     IBatchSink<Reading> Sink();
 
     /// <exception cref="SinkException">A run would fail.</exception>

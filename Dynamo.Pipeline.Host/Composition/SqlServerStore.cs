@@ -20,8 +20,6 @@ internal sealed class SqlServerStore : IStore
 
     public string Shown => Host.Shown.Name(Name);
 
-    public string Argument => "sqlserver";
-
     public long? Bytes => null;
 
     public IBatchSink<Reading> Sink() => new SqlServerSink<Reading>(_connection, _table, _options);

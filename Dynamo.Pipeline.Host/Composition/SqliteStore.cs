@@ -9,8 +9,6 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
 
     public string Shown => Host.Shown.Path(_path);
 
-    public string Argument => $"\"sqlite:{Shown}\"";
-
     public long? Bytes => new FileInfo(_path).Length;
 
     public IBatchSink<Reading> Sink() =>

@@ -5,6 +5,12 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed record GenerateOptions
 {
+    /// <summary>
+    /// The samples: 200 small files of 20 loggers with a backlog, a bad row and two bad files. They are also in <c>samples/inbox</c>.
+    /// </summary>
+    public static GenerateOptions Samples(string to) =>
+        new() { To = to, Loggers = 20, Steps = 10, Seed = 22, Backlog = 0.005, Bad = 0.015 };
+
     /// <summary>The folder to write into. It is created if needed; files of the same names in it are replaced.</summary>
     public required string To { get; init => field = NotEmpty(value, nameof(To)); }
 

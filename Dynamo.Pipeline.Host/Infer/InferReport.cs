@@ -13,6 +13,9 @@ internal sealed class InferReport(SampleSet set, IReadOnlyList<Proposal> proposa
 
     public bool IsGood => others.Count == 0 && proposals.All(proposal => proposal.Decide.Count == 0);
 
+    /// <summary>Whether anything is proposed.</summary>
+    public bool HasProposal => proposals.Count > 0;
+
     /// <summary>The settings that import the samples.</summary>
     public void WriteSettings(Utf8JsonWriter json)
     {
@@ -60,6 +63,20 @@ internal sealed class InferReport(SampleSet set, IReadOnlyList<Proposal> proposa
     /// <param name="saved">The file in which the configuration is; <see langword="null"/>: it was written to stdout.</param>
     public void WriteText(TextWriter to, string? saved)
     {
+        WriteFindings(to);
+        if (proposals.Count == 0) return;
+        string config = saved ?? "dynamo.json";
+        to.WriteLine(saved is null
+            ? $"The configuration is on stdout. Save it as {config} (> {config}, or --out {config}), then:"
+            : $"The configuration is in {Shown.Path(config)}. Next:");
+        string dynamo = Pasted.Program, named = Pasted.Argument(config);
+        to.WriteLine($"  {dynamo} check --config {named}");
+        to.WriteLine($"  {dynamo} run --config {named}");
+    }
+
+    /// <summary>What the samples show, and what they leave open.</summary>
+    public void WriteFindings(TextWriter to)
+    {
         to.WriteLine(FirstLine());
         foreach (Proposal proposal in proposals)
         {
@@ -73,14 +90,6 @@ internal sealed class InferReport(SampleSet set, IReadOnlyList<Proposal> proposa
         to.WriteLine();
         foreach (NoProposal other in others)
             to.WriteLine($"{Shown.Name(Path.GetRelativePath(set.Root, other.File))}: {Shown.Name(other.Why)}");
-        if (proposals.Count == 0) return;
-        string config = saved ?? "dynamo.json";
-        to.WriteLine(saved is null
-            ? $"The configuration is on stdout. Save it as {config} (> {config}, or --out {config}), then:"
-            : $"The configuration is in {Shown.Path(config)}. Next:");
-        string dynamo = SampleInbox.CommandName();
-        to.WriteLine($"  {dynamo} check --config {config}");
-        to.WriteLine($"  {dynamo} run --config {config}");
     }
 
     /// <summary>What could not be told, or that all is well.</summary>

@@ -1,7 +1,7 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>What a run did, for a tired reader: first the numbers, then what needs attention and why, then what to do.</summary>
-internal sealed class RunReport(HostSettings settings, IStore store, bool isSample, bool isDryRun)
+internal sealed class RunReport(HostSettings settings, IStore store, bool isDryRun)
 {
     private const int ShownFiles = 20;
 
@@ -13,6 +13,9 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
 
     /// <summary>Whether other sources have reports of their own. The commands that come next take one source.</summary>
     public bool IsOneOfSeveral { get; init; }
+
+    /// <summary>Commands to copy beside those that the result asks for. Default none.</summary>
+    public IReadOnlyList<(string Command, string What)> Next { get; init; } = [];
 
     /// <summary>How many files of the source are in quarantine, new and old; <see langword="null"/> if that was not asked.</summary>
     public long? InQuarantine { get; set; }
@@ -43,7 +46,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
         if (result.LastRetry is { } why)
             to.WriteLine($"  {Shown.Count(result.Retries, "further attempt")}, the last since {Shown.Name(Secret.Free(why))}");
         WriteNotable(to, result);
-        if (!failed && !IsOneOfSeveral) WriteNext(to, result);
+        if (!failed && !IsOneOfSeveral) NextSteps.Write(to, [.. Next, .. NextSteps.After(settings, result, InQuarantine ?? 0, isDryRun)]);
     }
 
     private static bool IsNothingNew(PipelineResult result) =>
@@ -53,22 +56,21 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
     {
         RunBooks books = result.Books;
         string from = settings.ShownSource, into = store.Shown, time = Shown.Time(result.Elapsed);
-        string what = isSample ? $"the bundled samples in {from}" : from;
         if (failed)
-            return $"Not finished after {time}: {what} into {into}. What is counted as loaded is safe; the next run imports the rest.";
+            return $"Not finished after {time}: {from} into {into}. What is counted as loaded is safe; the next run imports the rest.";
         if (result.WasCancelled)
-            return $"Stopped after {time}: {what} into {into}. "
+            return $"Stopped after {time}: {from} into {into}. "
                 + $"What was read is {(isDryRun ? "counted" : "committed")}; the next run imports the rest.";
-        if (books.Listed == 0) return $"Nothing to import: no file in {what}.";
+        if (books.Listed == 0) return $"Nothing to import: no file in {from}.";
         if (IsNothingNew(result))
         {
             string all = books.Listed == 1 ? "its one file is" : $"all {Shown.Count(books.Listed)} files are";
-            return $"Nothing new in {what}: {all} already in {into}{KnownBad(books)}. ({time})";
+            return $"Nothing new in {from}: {all} already in {into}{KnownBad(books)}. ({time})";
         }
-        if (books.Loaded == 0) return $"Nothing new was loaded from {what} into {into}. ({time})";
+        if (books.Loaded == 0) return $"Nothing new was loaded from {from} into {into}. ({time})";
         return isDryRun
-            ? $"Dry run, nothing was changed: {what} into {into} in {time} would be"
-            : $"Imported {what} into {into} in {time}.";
+            ? $"Dry run, nothing was changed: {from} into {into} in {time} would be"
+            : $"Imported {from} into {into} in {time}.";
     }
 
     private static string KnownBad(RunBooks books) =>
@@ -160,19 +162,5 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isSamp
                 to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more: select * from {settings.Sqlite.RejectTable}");
         }
         if (count > ShownFiles) to.WriteLine($"  … {Shown.Count(count - ShownFiles, "more file")}");
-    }
-
-    private void WriteNext(TextWriter to, PipelineResult result)
-    {
-        IReadOnlyList<(string Command, string What)> next = NextSteps.After(
-            settings, store, result, InQuarantine ?? 0, isSample, isDryRun);
-        if (next.Count == 0) return;
-        to.WriteLine();
-        to.WriteLine("Next:");
-        foreach ((string command, string what) in next)
-        {
-            to.WriteLine($"  {command}");
-            to.WriteLine($"      {what}");
-        }
     }
 }

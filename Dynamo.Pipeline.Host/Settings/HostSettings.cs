@@ -9,10 +9,7 @@ internal sealed record HostSettings
 {
     public static HostSettings Default { get; } = new();
 
-    /// <summary>
-    /// The folder or address to import, as it was given. Default <see langword="null"/>:
-    /// the bundled samples, if nothing else is set either.
-    /// </summary>
+    /// <summary>The folder or address to import, as it was given. No default: a command that needs it asks for it.</summary>
     public string? Source { get; init; }
 
     /// <summary>What is set for each of several sources, which <see cref="SeveralSources"/> makes settings of. Default none.</summary>
@@ -91,8 +88,20 @@ internal sealed record HostSettings
     /// <summary>The options that named files of settings, such as <c>--config</c>, with their paths.</summary>
     public IReadOnlyList<(string Option, string Path)> Files { get; init; } = [];
 
-    /// <summary>Whether anything at all is set. If it is, a missing source is a mistake.</summary>
-    public bool IsConfigured { get; init; }
+    /// <summary>The settings that options of the command gave.</summary>
+    public IReadOnlyList<(string Key, string Value)> Arguments { get; init; } = [];
+
+    /// <summary>These settings, if they name a source.</summary>
+    /// <exception cref="SettingsException">They do not.</exception>
+    public HostSettings WithSource()
+    {
+        if (Source is not null || Sources.Count > 0) return this;
+        const string Here = "dynamo.json";
+        throw new SettingsException("source", Files.Count == 0 && File.Exists(Here)
+            ? $"nothing says what to import. There is a {Here} in this folder: add --config {Here}, or --source DIR."
+            : "nothing says what to import. Add --source DIR, or \"source\" to the file that --config names. "
+                + "dynamo init writes one, and dynamo demo imports samples.");
+    }
 }
 
 /// <summary>The names of the table of readings. Default <c>Reading(Logger, Channel, TimestampUtc, Value)</c>.</summary>

@@ -11,6 +11,9 @@ internal interface ISettingsCommand
 /// <summary>The options of a command that stand for settings. Reads the settings from all three places and checks them.</summary>
 internal sealed class SettingOptions
 {
+    /// <summary>The settings of commands that give files back to the source, or take them out of what is kept.</summary>
+    public static readonly string[] OfReturning = ["source", "sink", "doneMarker", "sftp:identityFile", "sftp:knownHostsFile"];
+
     private readonly List<(Setting Setting, Option Option)> _options = [];
     private readonly Option<string?> _config =
         ValueOption.Named("--config", "FILE", "Settings in a JSON file; relative paths in it start at its folder.");
@@ -60,19 +63,20 @@ internal sealed class SettingOptions
     /// <summary>Reads the settings, adding to <paramref name="problems"/> what is wrong.</summary>
     public HostSettings Read(ParseResult parsed, List<SettingProblem> problems)
     {
+        SettingLayer arguments = FromArguments(parsed);
         List<SettingLayer> layers =
         [
             .. FromFile(_config, parsed, problems),
             .. FromFile(_more, parsed, problems),
             SettingLayer.FromEnvironment(),
-            FromArguments(parsed),
+            arguments,
         ];
         HostSettings settings = HostSettings.Default;
         foreach (SettingLayer layer in layers)
             settings = layer.Apply(settings, problems);
         settings = FormatSettings.Completed(settings, problems) with
         {
-            IsConfigured = layers.Any(layer => layer.Values.Count > 0),
+            Arguments = arguments.Values,
             Files = [.. Named(_config, parsed), .. Named(_more, parsed)],
         };
         CheckTogether(settings, problems);

@@ -15,7 +15,7 @@ internal static class SourceSettings
             Option = "--source",
             ValueName = "DIR|sftp://…",
             Rebase = Rebased,
-            Help = "Folder or server to import from. Default: the bundled samples, when nothing else is set either.",
+            Help = "Folder or server to import from.",
         },
         Both("pattern", "a pattern of names such as *.csv or *.csv;*.txt, without folders", (o, text) => o with { Pattern = text }) with
         {

@@ -9,15 +9,7 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture]
 public sealed class SampleInboxTests
 {
-    private static readonly GenerateOptions _options = new()
-    {
-        To = "unused",
-        Loggers = 20,
-        Steps = 10,
-        Seed = 22,
-        Backlog = 0.005,
-        Bad = 0.015,
-    };
+    private static readonly GenerateOptions _options = GenerateOptions.Samples("unused");
 
     [Test]
     public void The_sample_inbox_is_what_the_documented_command_writes()

@@ -66,7 +66,7 @@ internal sealed class RunTests
             Assert.That(run.StandardOutput, Does.Contain("1 file went into quarantine, none of its rows loaded:\n  b.csv\n    line 1"));
             Assert.That(
                 run.StandardOutput, Does.Contain("a.csv\n    line 3, column value: the value is not a number; found 'defect', expected"));
-            Assert.That(run.StandardOutput, Does.Contain("dynamo retry --source \"inbox\" --sink \"sqlite:readings.db\""));
+            Assert.That(run.StandardOutput, Does.Contain("\n  dynamo retry --source inbox --sink sqlite:readings.db\n"));
         });
     }
 

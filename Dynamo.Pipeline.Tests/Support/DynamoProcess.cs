@@ -112,6 +112,7 @@ internal static partial class DynamoProcess
             WorkingDirectory = folder ?? Path.GetTempPath(),
         };
         RemoveOwnVariables(start);
+        AddToPath(start);
         foreach ((string name, string? value) in environment ?? new Dictionary<string, string?>())
             start.Environment[name] = value;
         return Process.Start(start)!;
@@ -120,6 +121,44 @@ internal static partial class DynamoProcess
     public static void RemoveOwnVariables(ProcessStartInfo start)
     {
         foreach (string own in start.Environment.Keys.Where(IsOwn).ToArray()) start.Environment.Remove(own);
+    }
+
+    /// <summary>A folder in which <c>dynamo</c> is found, as where it is installed.</summary>
+    public static string PathFolder => s_pathFolder.Value;
+
+    private static readonly Lazy<string> s_pathFolder = new(() =>
+    {
+        string folder = Path.Join(AppContext.BaseDirectory, "installed");
+        Directory.CreateDirectory(folder);
+        string program = Path.Join(folder, "dynamo");
+        if (OperatingSystem.IsWindows())
+        {
+            File.WriteAllText(program + ".exe", "");
+            return folder;
+        }
+        string call = Published is { } published ? $"'{published}'" : $"'{Dotnet()}' '{Path.Join(AppContext.BaseDirectory, "dynamo.dll")}'";
+        File.WriteAllText(program, $"#!/bin/sh\nexec {call} \"$@\"\n");
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return folder;
+    });
+
+    public static void AddToPath(ProcessStartInfo start) =>
+        start.Environment["PATH"] = PathFolder + Path.PathSeparator + start.Environment["PATH"];
+
+    /// <summary>Runs a line as somebody who pastes it into a shell.</summary>
+    public static async Task<DynamoResult> PasteAsync(string line, string folder, CancellationToken cancellationToken)
+    {
+        var start = new ProcessStartInfo("sh", ["-c", line])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = folder,
+        };
+        RemoveOwnVariables(start);
+        AddToPath(start);
+        using Process process = Process.Start(start)!;
+        return await EndAsync(process, cancellationToken);
     }
 
     private static bool IsOwn(string variable) => variable.StartsWith("DYNAMO_", StringComparison.OrdinalIgnoreCase);

@@ -87,6 +87,7 @@ internal sealed class DynamoWorker
             RedirectStandardError = true,
         };
         DynamoProcess.RemoveOwnVariables(start);
+        DynamoProcess.AddToPath(start);
         return start;
     }
 }

@@ -162,13 +162,14 @@ public sealed class SftpSourceTests
         SourceFile file = (await ListAsync(source, cancellationToken)).Single();
         using FileContent content = await source.OpenAsync(file, 1000, cancellationToken);
         var buffer = new byte[1 << 16];
-        long before = GC.GetTotalMemory(forceFullCollection: true), total = 0, most = 0;
+        long before = GC.GetTotalMemory(forceFullCollection: true), total = 0, held = long.MaxValue;
+        // What the stream holds, it holds whenever it is looked at; what a fixture that has not quite ended holds comes and goes.
         for (int read;
             (read = synchronously ? content.Stream!.Read(buffer) : await content.Stream!.ReadAsync(buffer, cancellationToken)) > 0;
             total += read)
-            if (total % (1 << 26) < read) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
+            if (total > size / 2 && total % (1 << 24) < read) held = Math.Min(held, GC.GetTotalMemory(forceFullCollection: true));
         Assert.That(total, Is.EqualTo(size));
-        Assert.That(most - before, Is.LessThan(64 << 20));
+        Assert.That(held - before, Is.LessThan(64 << 20));
     }
 
     [Test]

@@ -1,0 +1,130 @@
+using System.CommandLine;
+
+namespace Dynamo.Pipeline.Host;
+
+/// <summary><c>dynamo init</c>: writes a commented configuration, from a few answers and a look at the files.</summary>
+internal sealed class InitCommand : Command, IExamples
+{
+    private readonly Option<string?> _source = ValueOption.Named("--source", "DIR|sftp://…", "Folder or server to import from.");
+    private readonly Option<string?> _sink =
+        ValueOption.Named("--sink", "sqlite:FILE|sqlserver", "Where the readings go. Default: sqlite:readings.db");
+
+    private readonly Option<string?> _after =
+        ValueOption.Named("--after", "keep|archive|delete", "What happens to a file once its rows are committed. Default: archive");
+
+    private readonly Option<string?> _zone =
+        ValueOption.Named("--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC");
+
+    private readonly Option<string?> _out = ValueOption.Named("--out", "FILE", "The configuration to write. Default: dynamo.json");
+
+    public InitCommand(CommandContext context)
+        : base("init", "Writes a commented configuration: asks on a terminal, and looks at the files that are there.")
+    {
+        foreach (Option option in (ReadOnlySpan<Option>)[_source, _sink, _after, _zone, _out]) Options.Add(option);
+        SetAction((parsed, _) => WriteAsync(parsed, context));
+    }
+
+    public string Examples => """
+        Examples:
+          dynamo init                                       asks three questions
+          dynamo init --source inbox
+          dynamo init --source sftp://loggers@files.example.org/out --after archive --out stations.json
+        """;
+
+    private async Task<int> WriteAsync(ParseResult parsed, CommandContext context)
+    {
+        string path = parsed.GetValue(_out) ?? "dynamo.json";
+        if (File.Exists(path))
+            throw new SettingsException("--out", $"there is a file {Shown.Name(path)} already. Name another one, or move it away.");
+        var questions = new Questions(parsed, context);
+        (string Key, string Value)[] answers =
+        [
+            ("source", questions.Ask(_source, "source", "Where are the files? A folder, or sftp://USER@HOST/DIR", Inbox())),
+            ("sink", questions.Ask(_sink, "sink", "Where do the readings go? sqlite:FILE, or sqlserver", "sqlite:readings.db")),
+            ("after", questions.Ask(_after, "after", "What happens to a file once its rows are committed? keep, archive, delete", "archive")),
+        ];
+        InferReport? looked = await LookAsync(answers[0].Value, parsed.GetValue(_zone), context);
+        try
+        {
+            Folder.OwnFile.Write(path, ConfigurationFile.Text([.. answers.Select(answer => (answer.Key, From(path, answer.Value)))], looked));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new SettingsException("--out", $"the configuration cannot be written to '{path}': {error.Message}");
+        }
+        looked?.WriteFindings(context.Out);
+        string config = Pasted.Argument(path);
+        context.Out.WriteLine($"The configuration is in {Shown.Path(path)}.");
+        NextSteps.Write(context.Out,
+        [
+            ($"{Pasted.Program} check --config {config}", "shows what would be loaded, and changes nothing"),
+            ($"{Pasted.Program} run --config {config}", "imports what is there, once"),
+            ($"{Pasted.Program} watch --config {config} --listen 8080", "stays, and imports what lands; http://localhost:8080 shows it"),
+        ]);
+        return (int)(looked?.IsGood == false ? ExitCode.DoneWithBadData : ExitCode.Ok);
+    }
+
+    /// <summary>A path that was given relative to the current folder, as it is written in a file in another one.</summary>
+    private static string From(string file, string value)
+    {
+        const string Sqlite = "sqlite:";
+        bool isDatabase = value.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase);
+        string path = isDatabase ? value[Sqlite.Length..] : value;
+        bool isPath = isDatabase || Directory.Exists(path);
+        if (!isPath || Path.GetDirectoryName(Path.GetFullPath(file)) == Environment.CurrentDirectory) return value;
+        return (isDatabase ? Sqlite : "") + Path.GetFullPath(path);
+    }
+
+    private static string? Inbox() => Directory.Exists("inbox") ? "inbox" : null;
+
+    /// <summary>Looks at the files, if there are any yet and the server lets us.</summary>
+    private static async Task<InferReport?> LookAsync(string source, string? zone, CommandContext context)
+    {
+        try
+        {
+            SampleSet set = await SampleSet.ReadAsync([source], context.Stopping);
+            (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
+                await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);
+            return new InferReport(set, proposals, [.. others, .. set.Bad]);
+        }
+        catch (SourceException error)
+        {
+            context.Out.WriteLine($"No look at the files: {Shown.Name(Secret.Free(error.Message))}");
+            context.Out.WriteLine(
+                $"Once there are some, {Pasted.Program} infer {Pasted.Argument(Secret.Masked(source))} shows what to set for their format.");
+            context.Out.WriteLine();
+            return null;
+        }
+    }
+
+    /// <summary>Answers from the options, on a terminal also from the person.</summary>
+    private sealed class Questions(ParseResult parsed, CommandContext context)
+    {
+        private readonly bool _isTerminal = !Console.IsInputRedirected && !Console.IsOutputRedirected;
+
+        public string Ask(Option<string?> option, string key, string question, string? usual)
+        {
+            if (parsed.GetValue(option) is { } given) return Checked(key, option.Name, given) is { } problem
+                ? throw new SettingsException([problem])
+                : given;
+            if (!_isTerminal)
+                return usual ?? throw new SettingsException(option.Name, "nothing says where the files are. Name a folder or a server.");
+            while (true)
+            {
+                context.Out.Write($"{question}{(usual is null ? "" : $" [{usual}]")}: ");
+                string? line = Console.In.ReadLine() ?? throw new OperationCanceledException();
+                string answer = line.Trim() is { Length: > 0 } text ? text : usual ?? "";
+                if (answer.Length == 0) continue;
+                if (Checked(key, key, answer) is not { } wrong) return answer;
+                context.Out.WriteLine(new SettingsException([wrong]).Message);
+            }
+        }
+
+        private static SettingProblem? Checked(string key, string name, string value)
+        {
+            var problems = new List<SettingProblem>();
+            new SettingLayer([(key, value)], _ => name).Apply(HostSettings.Default, problems);
+            return problems.FirstOrDefault();
+        }
+    }
+}
