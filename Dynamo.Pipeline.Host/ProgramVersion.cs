@@ -14,7 +14,8 @@ internal sealed class ProgramVersion : SynchronousCommandLineAction
     {
         get
         {
-            string version = typeof(ProgramVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+            string version = typeof(ProgramVersion).Assembly
+                .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
             int plus = version.IndexOf('+', StringComparison.Ordinal);
             string commit = plus < 0 ? "unknown" : version[(plus + 1)..][..Math.Min(10, version.Length - plus - 1)];
             string compiled = RuntimeFeature.IsDynamicCodeSupported ? "portable" : "native";

@@ -55,7 +55,7 @@ internal sealed class CompletionCommand : Command, IExamples
         if (!s_scripts.TryGetValue(shell, out string? script))
         {
             throw new SettingsException(
-                [new SettingProblem("SHELL", $"found '{Shown.Name(shell)}', allowed is bash, zsh or pwsh.", Suggestion.For(shell, [.. s_scripts.Keys]))]);
+                "SHELL", $"found '{Shown.Name(shell)}', allowed is bash, zsh or pwsh.", Suggestion.For(shell, [.. s_scripts.Keys]));
         }
         context.Out.WriteLine(script);
         return (int)ExitCode.Ok;

@@ -14,8 +14,8 @@ internal sealed class DemoCommand : Command, IExamples
 
         """;
 
-    private readonly Option<string?> _to =
-        ValueOption.Named("--to", "DIR", "The folder for samples, configuration and database; nothing else is touched. Default: dynamo-demo");
+    private readonly Option<string?> _to = ValueOption.Named(
+        "--to", "DIR", "The folder for samples, configuration and database; nothing else is touched. Default: dynamo-demo");
 
     public DemoCommand(CommandContext context) : base("demo", "Imports 200 sample files in a new folder, and says what to look at.")
     {
@@ -26,7 +26,7 @@ internal sealed class DemoCommand : Command, IExamples
     public string Examples => """
         Examples:
           dynamo demo                imports samples into ./dynamo-demo; the exit code is 1, because three of them are bad on purpose
-          dynamo demo --to /tmp/demo
+          dynamo demo --to demo
         """;
 
     private static async Task<int> ImportAsync(string folder, CommandContext context)

@@ -37,16 +37,14 @@ internal sealed class InitCommand : Command, IExamples
         if (File.Exists(path))
             throw new SettingsException("--out", $"there is a file {Shown.Name(path)} already. Name another one, or move it away.");
         var questions = new Questions(parsed, context);
-        (string Key, string Value)[] answers =
-        [
-            ("source", questions.Ask(_source, "source", "Where are the files? A folder, or sftp://USER@HOST/DIR", Inbox())),
-            ("sink", questions.Ask(_sink, "sink", "Where do the readings go? sqlite:FILE, or sqlserver", "sqlite:readings.db")),
-            ("after", questions.Ask(_after, "after", "What happens to a file once its rows are committed? keep, archive, delete", "archive")),
-        ];
-        InferReport? looked = await LookAsync(answers[0].Value, parsed.GetValue(_zone), context);
+        string source = questions.Ask(_source, "source", "Where are the files? A folder, or sftp://USER@HOST/DIR", Inbox());
+        string sink = questions.Ask(_sink, "sink", "Where do the readings go? sqlite:FILE, or sqlserver", "sqlite:readings.db");
+        string after = questions.Ask(_after, "after", "What happens to a file that is imported? keep, archive, delete", "archive");
+        (string, string)[] answers = [("source", From(path, source)), ("sink", From(path, sink)), ("after", after)];
+        InferReport? looked = await LookAsync(source, parsed.GetValue(_zone), context);
         try
         {
-            Folder.OwnFile.Write(path, ConfigurationFile.Text([.. answers.Select(answer => (answer.Key, From(path, answer.Value)))], looked));
+            Folder.OwnFile.Write(path, ConfigurationFile.Text(answers, looked));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -91,7 +89,7 @@ internal sealed class InitCommand : Command, IExamples
         {
             context.Out.WriteLine($"No look at the files: {Shown.Name(Secret.Free(error.Message))}");
             context.Out.WriteLine(
-                $"Once there are some, {Pasted.Program} infer {Pasted.Argument(Secret.Masked(source))} shows what to set for their format.");
+                $"Once there are some, this shows what to set: {Pasted.Program} infer {Pasted.Argument(Secret.Masked(source))}");
             context.Out.WriteLine();
             return null;
         }
