@@ -30,7 +30,7 @@ internal static class DynamoHost
         }
         catch (Exception error)
         {
-            Failure failure = Failure.Of(error, signals.Stopping);
+            Failure failure = Pasted.In(Failure.Of(error, signals.Stopping), parsed);
             failure.Write(context, CommandLine.WantsJson(args), CommandLine.WantsStack(args));
             answer.Give();
             return failure.Code;

@@ -1,3 +1,6 @@
+using System.CommandLine;
+using System.Globalization;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>Commands of this program for a person to copy and paste: as it was called, with the settings it was given.</summary>
@@ -35,6 +38,19 @@ internal static class Pasted
             words.Add(setting.ValueName is null ? setting.Option! : $"{setting.Option} {Argument(Secret.Masked(value))}");
         }
         return string.Join(' ', words);
+    }
+
+    /// <summary>A failure that asks for the server's key, with the command that adds it as it can be pasted.</summary>
+    public static Failure In(Failure failure, ParseResult parsed)
+    {
+        const string AddKey = "dynamo hostkey HOST";
+        if (!failure.Message.Contains(AddKey, StringComparison.Ordinal)) return failure;
+        if (parsed.CommandResult.Command is not ISettingsCommand command) return failure;
+        HostSettings settings = command.Settings.Read(parsed, []);
+        if (settings.Remote is not { } server) return failure;
+        string host = server.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $"{server.Host}:{port}") : server.Host;
+        string added = $"{Command("hostkey", settings, "sftp:knownHostsFile")} {Argument(host)}";
+        return failure with { Message = failure.Message.Replace(AddKey, added, StringComparison.Ordinal) };
     }
 
     /// <summary>A text as one argument: as it is, or in quotes that a shell takes away again.</summary>

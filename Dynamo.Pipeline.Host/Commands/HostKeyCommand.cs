@@ -30,7 +30,8 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
 
     private async Task<int> AddAsync(ParseResult parsed, CommandContext context)
     {
-        SftpSourceOptions server = Server(Settings.Read(parsed), parsed.GetValue(_host)!);
+        HostSettings settings = Settings.Read(parsed);
+        SftpSourceOptions server = Server(settings, parsed.GetValue(_host)!);
         HostKeys keys = await HostKeys.OfAsync(server, context.Stopping);
         KnownHostKey key = Chosen(await keys.ScanAsync(context.Stopping), parsed.GetValue(_yes));
         context.Out.WriteLine($"{server.Host} shows the key {key.Type} {key.Fingerprint}");
@@ -56,8 +57,9 @@ internal sealed class HostKeyCommand : Command, ISettingsCommand, IExamples
         }
         if (parsed.GetValue(_yes) is null && !IsApproved(context))
         {
+            string command = Pasted.Command("hostkey", settings, "sftp:knownHostsFile");
             context.Out.WriteLine(
-                $"Nothing was added. Once the fingerprint is verified: dynamo hostkey {parsed.GetValue(_host)} --yes {key.Fingerprint}");
+                $"Nothing was added. Once the fingerprint is verified: {command} {parsed.GetValue(_host)} --yes {key.Fingerprint}");
             return (int)ExitCode.DoneWithBadData;
         }
         keys.Add(key);

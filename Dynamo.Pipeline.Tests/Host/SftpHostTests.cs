@@ -161,6 +161,23 @@ internal sealed class SftpHostTests(SshClientKind client)
     }
 
     [Test]
+    public async Task What_a_run_says_of_an_unknown_key_can_be_pasted_until_the_run_trusts_the_server(CancellationToken token)
+    {
+        _folder.Put("a.csv", Good);
+        await File.WriteAllTextAsync(_sshd.KnownHosts, "", token);
+        DynamoResult refused = await RunAsync(token, "run");
+        string show = Named(refused.StandardError, "add it with '", "'");
+        DynamoResult shown = await DynamoProcess.PasteAsync(show, _folder.Path, token);
+        string add = Named(shown.StandardOutput, "is verified: ", "\n");
+        DynamoResult added = await DynamoProcess.PasteAsync(add, _folder.Path, token), run = await RunAsync(token, "run");
+
+        Assert.That((refused.ExitCode, shown.ExitCode, added.ExitCode, run.ExitCode), Is.EqualTo((3, 1, 0, 0)), added.StandardError);
+
+        static string Named(string text, string before, string after) =>
+            text.Split(before).ElementAtOrDefault(1)?.Split(after)[0] ?? throw new AssertionException(text);
+    }
+
+    [Test]
     public async Task Hostkey_needs_no_program(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

@@ -76,9 +76,10 @@ internal sealed class DebianPackageTests
             chown dynamo: /var/lib/dynamo/inbox/a.csv
             touch -d 2025-01-01 /var/lib/dynamo/inbox/a.csv
             cd /var/lib/dynamo
-            setpriv --reuid dynamo --regid dynamo --clear-groups dynamo watch --config /etc/dynamo/dynamo.json --for 3s --json >/srv/watch.json
+            as_dynamo() { setpriv --reuid dynamo --regid dynamo --clear-groups dynamo "$@" --config /etc/dynamo/dynamo.json; }
+            as_dynamo watch --for 3s --json >/srv/watch.json
             grep -q '"loaded":1' /srv/watch.json || { cat /srv/watch.json; exit 1; }
-            setpriv --reuid dynamo --regid dynamo --clear-groups dynamo status --config /etc/dynamo/dynamo.json | grep -q '1 loaded'
+            as_dynamo status | grep -q '1 loaded'
             cd /
             if command -v systemd-analyze >/dev/null; then systemd-analyze verify /usr/lib/systemd/system/dynamo.service; fi
             dpkg -i /srv/dynamo.deb >/srv/again.log 2>&1

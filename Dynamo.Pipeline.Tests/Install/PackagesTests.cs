@@ -86,16 +86,18 @@ internal sealed partial class PackagesTests
         foreach (string path in Directory.EnumerateFiles(_folder["feed"], "*.nupkg"))
         {
             using ZipArchive package = ZipFile.OpenRead(path);
-            XElement about = XDocument.Parse(Text(package.Entries.Single(entry => entry.Name.EndsWith(".nuspec", StringComparison.Ordinal))))
-                .Root!.Elements().Single();
+            XElement about = XDocument.Parse(Text(package.Entries.Single(entry => Path.GetExtension(entry.Name) == ".nuspec"))).Root!
+                .Elements().Single();
             string Value(string name) => about.Elements().Single(element => element.Name.LocalName == name).Value;
 
-            Assert.That(Value("releaseNotes").Trim(), Is.Not.Empty.And.EqualTo(latest[latest.IndexOf('\n', StringComparison.Ordinal)..].Trim()));
+            Assert.That(Value("releaseNotes").Trim(), Is.Not.Empty.And.EqualTo(latest[latest.IndexOf('\n')..].Trim()));
             Assert.That(Value("license"), Is.EqualTo("MIT"));
-            Assert.That(about.Elements().Single(element => element.Name.LocalName == "repository").Attribute("url")?.Value, Is.EqualTo(address));
+            XElement repository = about.Elements().Single(element => element.Name.LocalName == "repository");
+            Assert.That(repository.Attribute("url")?.Value, Is.EqualTo(address));
             Assert.That(package.GetEntry(Value("icon")), Is.Not.Null);
             Assert.That(package.GetEntry("NOTICE"), Is.Not.Null);
-            string[] targets = [.. Link().Matches(Text(package.GetEntry(Value("readme"))!)).Select(link => link.Groups[1].Value)];
+            string readme = Text(package.GetEntry(Value("readme"))!);
+            string[] targets = [.. Link().Matches(readme).Select(link => link.Groups[1].Value)];
             Assert.That(targets, Has.All.Matches<string>(target => target.Contains("://", StringComparison.Ordinal)), path);
             Assert.That(targets, Has.Some.StartsWith(address + "/blob/"));
         }
@@ -119,13 +121,14 @@ internal sealed partial class PackagesTests
         foreach (string path in Directory.EnumerateFiles(_folder["feed"], "*.nupkg"))
         {
             using ZipArchive package = ZipFile.OpenRead(path);
-            string name = package.Entries.Single(entry => entry.Name.EndsWith(".xml", StringComparison.Ordinal) && entry.FullName.StartsWith("lib/", StringComparison.Ordinal)).Name;
+            string name = package.Entries.Single(entry => Path.GetExtension(entry.Name) == ".xml" && entry.FullName[..4] == "lib/").Name;
             var compilation = CSharpCompilation.Create("any", references: runtime.Select(file => MetadataReference.CreateFromFile(file)));
             string[] documented = [.. XDocument.Parse(Text(package.GetEntry("lib/net10.0/" + name)!)).Descendants("member")
                 .Select(member => member.Attribute("name")!.Value)];
 
             Assert.That(documented, Has.Length.GreaterThan(20), name);
-            Assert.That(documented.Where(id => !IsPublic(DocumentationCommentId.GetFirstSymbolForDeclarationId(id, compilation))), Is.Empty, name);
+            Assert.That(
+                documented.Where(id => !IsPublic(DocumentationCommentId.GetFirstSymbolForDeclarationId(id, compilation))), Is.Empty, name);
         }
     }
 
@@ -212,7 +215,7 @@ internal sealed partial class PackagesTests
         }
     }
 
-    private static Task PackAsync(string project, string to, CancellationToken token)
+    private static Task<string> PackAsync(string project, string to, CancellationToken token)
     {
         string configuration = typeof(PackagesTests).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
         return DotnetAsync(Repository.Root, token, "pack", $"Dynamo.Pipeline/{project}", "-c", configuration, "--no-build", "-o", to);
@@ -232,8 +235,9 @@ internal sealed partial class PackagesTests
 
     private static bool IsPublic(ISymbol? symbol)
     {
+        Accessibility[] visible = [Accessibility.Public, Accessibility.Protected, Accessibility.ProtectedOrInternal];
         for (; symbol is not (null or INamespaceSymbol); symbol = symbol.ContainingSymbol)
-            if (symbol.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Protected or Accessibility.ProtectedOrInternal)) return false;
+            if (!visible.Contains(symbol.DeclaredAccessibility)) return false;
         return symbol is not null;
     }
 

@@ -54,11 +54,12 @@ internal sealed class ToolTests
         string[] files = [.. Directory.EnumerateFiles(Packages, $"{Package}.*.nupkg").Order(StringComparer.Ordinal).SelectMany(path =>
         {
             using ZipArchive package = ZipFile.OpenRead(path);
-            return package.Entries.Select(entry => entry.FullName).Where(name => name.StartsWith("tools/", StringComparison.Ordinal)).ToArray();
-        })];
+            return package.Entries.Select(entry => entry.FullName).ToArray();
+        }).Where(name => name.StartsWith("tools/", StringComparison.Ordinal))];
 
         Assert.That(files, Has.Member("tools/any/linux-x64/dynamo").And.Member("tools/net10.0/any/dynamo.dll"));
-        Assert.That(files, Has.None.Matches<string>(name => Path.GetExtension(name) is ".pdb" or ".xml" or ".dbg" && !name.EndsWith("DotnetToolSettings.xml", StringComparison.Ordinal)));
+        Assert.That(files.Where(name => Path.GetFileName(name) != "DotnetToolSettings.xml").Select(Path.GetExtension),
+            Has.None.EqualTo(".pdb").And.None.EqualTo(".xml").And.None.EqualTo(".dbg"));
         Assert.That(files, Has.None.Contains("/ios").And.None.Contains("/android"));
     }
 
