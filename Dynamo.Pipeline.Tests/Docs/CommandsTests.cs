@@ -6,6 +6,8 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture, CancelAfter(180_000)]
 internal sealed partial class CommandsTests
 {
+    private const string Configuration = "--config dynamo.json";
+
     private static IEnumerable<string> PagesWithCommands => Repository.Pages.Where(page => Commands(page).Any());
 
     [TestCaseSource(nameof(PagesWithCommands))]
@@ -21,14 +23,34 @@ internal sealed partial class CommandsTests
 
         foreach ((string line, string? output) in commands)
         {
-            string[] arguments = Arguments(line);
-            if (arguments[0] == "watch" && !arguments.Contains("--for")) arguments = [.. arguments, "--for", "2s"];
+            string[] arguments = Finite(Arguments(line));
             DynamoResult result = await folder.RunAsync(token, arguments);
 
             Assert.That(result.ExitCode, Is.AnyOf(0, 1), $"{line}\n{result.StandardError}");
             foreach (string promised in (output ?? "").Split('\n').Where(text => !string.IsNullOrWhiteSpace(text) && text.Trim() != "…"))
                 Assert.That(WithoutNumbers(result.StandardOutput), Does.Contain(WithoutNumbers(promised)), line);
         }
+    }
+
+    [Test]
+    public async Task Every_command_with_a_configuration_works_from_another_folder_too(CancellationToken token)
+    {
+        using var folder = new DynamoFolder();
+        Prepare(folder);
+        Directory.CreateDirectory(folder["elsewhere"]);
+        string[] lines = [.. Repository.Pages.SelectMany(Commands).Select(command => command.Line).Distinct()
+            .Where(line => line.Contains(Configuration, StringComparison.Ordinal))];
+        Assert.That(lines, Has.Length.GreaterThan(10));
+        await folder.RunAsync(token, Arguments(lines.First(line => line.StartsWith("dynamo run", StringComparison.Ordinal))));
+
+        foreach (string line in lines)
+        {
+            string[] arguments = Finite(Arguments(line.Replace(Configuration, "--config ../dynamo.json", StringComparison.Ordinal)));
+            DynamoResult result = await DynamoProcess.RunAsync(arguments, folder["elsewhere"], null, token);
+
+            Assert.That(result.ExitCode, Is.AnyOf(0, 1), $"{line}\n{result.StandardError}");
+        }
+        Assert.That(Directory.EnumerateFiles(folder["elsewhere"], "*.db"), Is.Empty, "the database is beside the configuration");
     }
 
     [Test]
@@ -57,6 +79,10 @@ internal sealed partial class CommandsTests
         let lines = block.Text.Split('\n').Where(line => line.StartsWith("dynamo ", StringComparison.Ordinal)).ToArray()
         from line in lines
         select (line, lines.Length == 1 ? block.Output : null);
+
+    /// <summary>A watch that ends by itself.</summary>
+    private static string[] Finite(string[] arguments) =>
+        arguments[0] == "watch" && !arguments.Contains("--for") ? [.. arguments, "--for", "2s"] : arguments;
 
     /// <summary>As a shell splits it, up to a comment or a pipe.</summary>
     private static string[] Arguments(string line) =>
