@@ -126,19 +126,27 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         return parts;
     }
 
-    private static string StartOf(string text) =>
-        Encoding.UTF8.GetString(IntervalText.Part(Encoding.UTF8.GetBytes(text), IntervalTime.Start));
+    private static string StartOf(string text) => Split(text).Start;
+
+    private static (string Start, string End) Split(string text)
+    {
+        IntervalText.TrySplit(Encoding.UTF8.GetBytes(text), out ReadOnlySpan<byte> start, out ReadOnlySpan<byte> end);
+        return (Encoding.UTF8.GetString(start), Encoding.UTF8.GetString(end));
+    }
 
     /// <summary>The starts of a column's intervals; <see langword="null"/> if it has none.</summary>
     private static string[]? Starts(string[] column)
     {
         const double Nearly = 0.9;
+        const int MostOffsets = 3;
         // A dash or a slash inside a date is none between two times.
-        string[] starts = [.. column.Select(text => text.Length < 10 ? text : StartOf(text))];
-        int filled = column.Count(text => text.Length > 0), split = 0;
-        for (int i = 0; i < column.Length; i++)
-            if (starts[i].Length < column[i].Length && starts[i].Any(c => c is ':' or 'T')) split++;
-        return filled > 0 && split >= Nearly * filled ? starts : null;
+        (string Start, string End)[] split = [.. column.Select(text => text.Length < 10 ? (text, "") : Split(text))];
+        int filled = column.Count(text => text.Length > 0), count = split.Count(one => one.End.Length > 0 && one.Start.Any(c => c is ':' or 'T'));
+        if (filled == 0 || count < Nearly * filled) return null;
+        // A dash before a time may also be the offset's sign: there are few of them, and they are whole quarters.
+        bool mayBeOffset = split.Where(one => one.End.Length > 0).Select(one => one.End).Distinct().Count() <= MostOffsets
+            && column.Where(text => text.Length > 0).All(text => Regex.IsMatch(text, "[0-9T]-(0[0-9]|1[0-2]):(00|15|30|45)$"));
+        return mayBeOffset ? null : [.. split.Select(one => one.Start)];
     }
 
     private TimeGuess Judged(IReadOnlyList<string[][]> files, char decimalSeparator)

@@ -39,6 +39,8 @@ internal static class FormatJson
         if (text.Separator != usual.Separator) json.WriteString("separator", FormatWords.Separator(text.Separator));
         if (text.Quote != usual.Quote) json.WriteString("quote", text.Quote.ToString());
         if (!text.HasHeader) json.WriteBoolean("header", false);
+        if (text.HeaderLines != usual.HeaderLines) json.WriteNumber("headerLines", text.HeaderLines);
+        if (text.HeaderSpans) json.WriteBoolean("headerSpans", true);
         if (text.HasUnits) json.WriteBoolean("unitsRow", true);
         if (text.PreambleLines != 0) json.WriteNumber("preambleLines", text.PreambleLines);
         if (text.TableStart is { } start) json.WriteString("tableStart", start);

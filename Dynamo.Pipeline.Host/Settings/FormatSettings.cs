@@ -30,6 +30,8 @@ internal static class FormatSettings
         Text("quote", "one character, usually \"", (t, text) => t with { Quote = Single(text) }),
         Text("encoding", "an encoding's name such as utf-8, utf-16, windows-1252 or latin1", (t, text) => t with { Encoding = text }),
         Text("header", "true or false", (t, text) => t with { HasHeader = SettingText.Flag(text) }),
+        Text("headerLines", "a whole number, 1 to 10", (t, text) => t with { HeaderLines = SettingText.Count(text) }),
+        Text("headerSpans", "true or false", (t, text) => t with { HeaderSpans = SettingText.Flag(text) }),
         Text("unitsRow", "true or false", (t, text) => t with { HasUnits = SettingText.Flag(text) }),
         Text("preambleLines", CountAllowed, (t, text) => t with { PreambleLines = SettingText.Count(text) }),
         Text("tableStart", "the text with which the table's first line begins", (t, text) => t with { TableStart = text }),
@@ -55,6 +57,12 @@ internal static class FormatSettings
         Choose("elapsed", FormatWords.ElapsedUnits, (c, unit) => c with { ElapsedUnit = unit }),
         List("ignoredColumns", "a list of columns' names, or of numbers such as #3", (f, texts) => f with { IgnoredColumns = texts }),
         .. Field("logger", (c, source) => c with { Format = c.Format with { Logger = source }, HasLogger = true }),
+        Any("logger:headerLine", "a line of the header, 1 to 10",
+            (c, texts) => c with
+            {
+                Format = c.Format with { Logger = FieldSource.HeaderLine(SettingText.Count(texts[0])) },
+                HasLogger = true,
+            }),
         .. Field("channel", (c, source) => c with { Format = c.Format with { Channel = source } }),
         .. Field("timestamp", (c, source) => c with { Format = c.Format with { Timestamp = source } }),
         Any("timestamp:columns", "a list of two to six columns, such as year, month, day",

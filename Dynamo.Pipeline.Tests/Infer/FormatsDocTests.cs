@@ -17,7 +17,7 @@ internal sealed partial class FormatsDocTests
             .SetName($"Example_{example.Groups["number"].Value}_gives_what_it_says"));
 
     [Test]
-    public void There_are_ten_examples_and_twenty_one_makers() => Assert.That(Examples().Count(), Is.EqualTo(31));
+    public void There_are_ten_examples_and_twenty_three_makers() => Assert.That(Examples().Count(), Is.EqualTo(33));
 
     [TestCaseSource(nameof(Examples))]
     public void An_example_gives_what_it_says(string file, string csv, string json, string gives)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Dynamo.Pipeline.Tests;
@@ -297,6 +298,94 @@ public sealed class TextShapeTests
     }
 
     [Test]
+    public async Task Names_over_several_lines_are_put_together([Values] bool hasUnits, [Values] bool spans)
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with
+        {
+            Text = new CsvText { HeaderLines = 2, HeaderSpans = spans, HasUnits = hasUnits },
+            Timestamp = FieldSource.Column("time"),
+            Logger = FieldSource.Constant("x"),
+        };
+
+        Outcome<Reading> read = await BothAsync(
+            $"\n,Out,,Hi,Bar\ntime,Temp,Hum,Temp,Bar\n{(hasUnits ? ",C,%,C,hPa\n" : "")}2026-01-01T00:00Z,1,2,3,4\n", format);
+
+        Assert.That(read.Rows.Select(r => (r.Channel, r.Value)), Is.EqualTo(new[]
+            { ("Out Temp", 1.0), (spans ? "Out Hum" : "Hum", 2.0), ("Hi Temp", 3.0), ("Bar", 4.0) }));
+        Assert.That((read.Lines[0], read.Rejects.Count), Is.EqualTo((hasUnits ? 5L : 4L, 0)));
+    }
+
+    [Test]
+    public async Task Stations_may_stand_above_their_columns()
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with
+        {
+            Text = new CsvText { HeaderLines = 2, HeaderSpans = true },
+            Timestamp = FieldSource.Column(1),
+            Logger = FieldSource.HeaderLine(1),
+            IgnoredColumns = ["* flag"],
+        };
+
+        Outcome<Reading> read = await BothAsync(
+            ",North,,South,\ntime,level,flag,level,flag\n2026-01-01T00:00Z,1,0,2,0\n", format);
+
+        Assert.That(read.Rows.Select(r => (r.Logger, r.Channel, r.Value)), Is.EqualTo(new[]
+            { ("North", "level", 1.0), ("South", "level", 2.0) }));
+        Defect bad = (await BothAsync("time,,South\n,level,level\n2026-01-01T00:00Z,1,2\n", format with
+        {
+            Text = new CsvText { HeaderLines = 2 },
+            IgnoredColumns = [],
+        })).BadFile!;
+        Assert.That(bad.ToString(), Does.Contain("the logger's name is empty"));
+        Defect twice = (await BothAsync(",North,\ntime,level,level\n2026-01-01T00:00Z,1,2\n", format)).BadFile!;
+        Assert.That(twice.ToString(), Does.Contain("North level"));
+    }
+
+    [Test]
+    public async Task A_file_that_ends_inside_its_header_is_quarantined()
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with { Text = new CsvText { HeaderLines = 3 } };
+
+        Assert.That((await BothAsync("timestamp,a\n,b\n", format)).Rows, Is.Empty);
+        Assert.That((await BothAsync("logger,a\n,b\n", format)).BadFile, Is.Not.Null);
+    }
+
+    [TestCase("2026-03-01 00:00-00:15", "2026-03-01T00:15")]
+    [TestCase("2026-03-01 23:45-00:00", "2026-03-02T00:00")]
+    [TestCase("2026-03-01 23:45 - 00:00", "2026-03-02T00:00")]
+    [TestCase("2026-03-01 9:45 – 10:00", "2026-03-01T10:00")]
+    [TestCase("2026-03-01 23:45 to 24:00", "2026-03-02T00:00")]
+    [TestCase("2026-03-01 23:45/23:59", "2026-03-01T23:59")]
+    [TestCase("2026-03-01 00:00-2026-03-01 01:00", "2026-03-01T01:00")]
+    [TestCase("2026-03-31 00:00 - 00:00", "2026-04-01T00:00")]
+    public async Task An_interval_whose_end_has_no_date_ends_after_its_start(string interval, string end)
+    {
+        ReadingFormat format = ReadingFormat.WideByChannel with
+        {
+            Timestamp = FieldSource.Column("t"),
+            TimestampFormats = ["yyyy-MM-dd H:mm"],
+            Zone = "UTC",
+            Interval = IntervalTime.End,
+            Hour24 = true,
+        };
+
+        Assert.That((await BothAsync($"t,a\n{interval},1\n", format)).Rows.Single().TimestampUtc, Is.EqualTo(Utc(end)));
+        string start = interval[..interval.IndexOf(':')] + interval.Substring(interval.IndexOf(':'), 3);
+        Assert.That(
+            (await BothAsync($"t,a\n{interval},1\n", format with { Interval = IntervalTime.Start })).Rows.Single().TimestampUtc,
+            Is.EqualTo(DateTime.Parse(start, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal)));
+        // The date may also be in a column of its own.
+        if (interval.LastIndexOf("2026", StringComparison.Ordinal) > 0) return;
+        ReadingFormat apart = format with { TimeOfDay = FieldSource.Column("time") };
+        Assert.That(
+            (await BothAsync($"t,time,a\n{interval[..10]},{interval[11..]},1\n", apart)).Rows.Single().TimestampUtc,
+            Is.EqualTo(Utc(end)));
+
+        static DateTime Utc(string text) =>
+            DateTime.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+    }
+
+    [Test]
     public async Task Values_without_a_value_are_skipped_and_counted_never_zero()
     {
         ReadingFormat format = ReadingFormat.WideByChannel with { NullTokens = ["", "NaN", "-9999", "---"] };
@@ -377,6 +466,10 @@ public sealed class TextShapeTests
     {
         Refused(f => f with { ThousandsSeparator = '.' }, "ThousandsSeparator and DecimalSeparator");
         Refused(f => f with { Text = new CsvText { HasUnits = true, HasHeader = false } }, "HasUnits needs HasHeader");
+        Refused(f => f with { Text = new CsvText { HeaderLines = 2, HasHeader = false } }, "HeaderLines needs HasHeader");
+        Refused(f => f with { Text = new CsvText { HeaderSpans = true } }, "HeaderSpans needs HeaderLines");
+        Refused(f => f with { Logger = FieldSource.HeaderLine(1) }, "Layout must be WideByChannel");
+        Refused(f => f with { Channel = FieldSource.HeaderLine(1) }, "only Logger can be there");
         Refused(f => f with { Text = new CsvText { PreambleLines = 1, TableStart = "x" } }, "PreambleLines and TableStart");
         Refused(f => f with { Text = new CsvText { Comment = ',' } }, "Comment");
         Refused(f => f with { IgnoredColumns = ["x"] }, "IgnoredColumns");

@@ -15,6 +15,7 @@ public sealed class CsvHeader
     private readonly string[] _names;
     private readonly byte[] _raw;
     private readonly byte[] _rawUnits = [];
+    private readonly string[][] _lines = [];
     private string? _shown;
 
     internal CsvHeader(CsvReader reader, CsvText text, long line, int[]? places, int count)
@@ -26,10 +27,21 @@ public sealed class CsvHeader
         Least = Array.FindLastIndex(_names, name => name.Length > 0) + 1;
     }
 
+    /// <summary>A header over several lines: one more line below those of <paramref name="above"/>.</summary>
+    internal CsvHeader(CsvHeader above, CsvReader next, int[]? places, int count, bool isLast)
+    {
+        (Text, Line, _raw) = (above.Text, above.Line, [.. above._raw, .. next.RawRecord]);
+        _lines = [.. above._lines.Length == 0 ? [above._names] : above._lines, Texts(next, places, count)];
+        int width = _lines.Max(line => line.Length);
+        if (Text.HeaderSpans && isLast) _lines = [.. _lines[..^1].Select(line => Spanned(line, width)), _lines[^1]];
+        _names = [.. Enumerable.Range(0, width).Select(column => Joined(column, -1))];
+        Least = Array.FindLastIndex(_names, name => name.Length > 0) + 1;
+    }
+
     /// <summary>A header together with the line of units below it.</summary>
     internal CsvHeader(CsvHeader header, CsvReader units, int[]? places, int count)
     {
-        (Text, Line, _raw, _names) = (header.Text, header.Line, header._raw, header._names);
+        (Text, Line, _raw, _names, _lines) = (header.Text, header.Line, header._raw, header._names, header._lines);
         _rawUnits = units.RawRecord.ToArray();
         Units = Texts(units, places, Math.Min(count, _names.Length));
         Least = header.Least;
@@ -80,6 +92,30 @@ public sealed class CsvHeader
 
     internal CsvText Text { get; }
 
+    /// <summary>How many lines of the header were read.</summary>
+    internal int Lines => Math.Max(1, _lines.Length);
+
+    /// <summary>The text above a column in one line of a header over several lines, empty if there is none.</summary>
+    internal string Part(int column, int line) =>
+        line < _lines.Length && column < _lines[line].Length ? _lines[line][column] : "";
+
+    /// <summary>A column's name, put together from its cells in all lines but one.</summary>
+    internal string Joined(int column, int without)
+    {
+        var parts = new List<string>();
+        for (int line = 0; line < _lines.Length; line++)
+            if (line != without && Part(column, line) is { Length: > 0 } part && !parts.Contains(part)) parts.Add(part);
+        return string.Join(' ', parts);
+    }
+
+    private static string[] Spanned(string[] cells, int width)
+    {
+        string[] spanned = [.. cells, .. Enumerable.Repeat("", width - cells.Length)];
+        for (int i = 1; i < spanned.Length; i++)
+            if (spanned[i].Length == 0) spanned[i] = spanned[i - 1];
+        return spanned;
+    }
+
     /// <summary>How many fields a line has at least: separators at the end of the header make columns that no line needs to have.</summary>
     internal int Least { get; }
 
@@ -91,6 +127,9 @@ public sealed class CsvHeader
     /// <summary>The same as <see cref="Is(CsvHeader)"/>, for a header without units of which there are only the bytes yet.</summary>
     internal bool Is(ReadOnlySpan<byte> raw, long line, CsvText text) =>
         Line == line && ReferenceEquals(Text, text) && raw.SequenceEqual(_raw);
+
+    /// <summary>Whether a line is one of this header's.</summary>
+    internal bool Has(ReadOnlySpan<byte> raw) => Lines == 1 ? raw.SequenceEqual(_raw) : _raw.AsSpan().IndexOf(raw) >= 0;
 
     internal int Length => _raw.Length + _rawUnits.Length;
 

@@ -34,7 +34,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     private List<string>? _block;
     private readonly byte[]? _blockLabel;
     private CommentLines? _comments;
-    private CsvHeader? _headerWithoutUnits;
+    private CsvHeader? _headerSoFar;
     private ICsvRowParser<TRow>? _parser;
 
     public CsvRowReader(CsvFormat<TRow> format, SourceFile file, FileContent content)
@@ -126,7 +126,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
 
     private bool AtEnd()
     {
-        if (_headerWithoutUnits is { } header) Begin(header);
+        if (_headerSoFar is { } header) Begin(header);
         // Without a header, a file that has only a footer is a table without rows.
         bool isEmpty = _header is null && !(_ended && !_format.Text.HasHeader);
         return isEmpty ? throw new BadFileException(CsvDefects.Empty()) : false;
@@ -155,7 +155,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
             return;
         }
         // A line of separators only is an empty line: spreadsheets write thousands of them.
-        if (raw[0] == _separator && _headerWithoutUnits is null && IsEmptyFrom(csv, 0)) return;
+        if (raw[0] == _separator && _headerSoFar is null && IsEmptyFrom(csv, 0)) return;
         int fields = _spaced is null ? csv.FieldCount : _spaced.Find(csv);
         if (_header is null && Begin(csv, line, fields)) return;
         if (_looksAtLines && IsNoData(raw, fields, line)) return;
@@ -173,31 +173,36 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
     }
 
     /// <summary>
-    /// Takes the file's first record, and its second one if that has the units. Returns false if the record is data.
+    /// Takes the file's first record, and those below it that have more of the names, or the units. Returns false if the record is data.
     /// </summary>
     private bool Begin(CsvReader csv, long line, int fields)
     {
-        if (_headerWithoutUnits is { } above)
+        CsvText text = _variant.Text;
+        if (_headerSoFar is { } names && names.Lines >= text.HeaderLines)
         {
-            Begin(new CsvHeader(above, csv, _spaced?.Places, fields));
+            Begin(new CsvHeader(names, csv, _spaced?.Places, fields));
             return true;
         }
         CsvEncoding.RefuseBinary(csv.RawRecord, line);
         if (Quoting.Defect(csv, (byte)_format.Text.Quote, line, _header) is { } defect) throw new BadFileException(defect);
-        CsvText text = _variant.Text;
         if (text.HasHeader && !Utf8.IsValid(csv.RawRecord)) throw new BadFileException(CsvDefects.NotUtf8Header(csv, line));
-        if (text.HasHeader && !text.HasUnits && _format.Known(csv, line, text) is { } known)
+        bool isOneLine = text is { HasUnits: false, HeaderLines: 1 };
+        if (text.HasHeader && isOneLine && _format.Known(csv, line, text) is { } known)
+        {
             Open(known);
-        else if (text.HasUnits)
-            _headerWithoutUnits = new CsvHeader(csv, text, line, _spaced?.Places, fields);
-        else
-            Begin(new CsvHeader(csv, text, line, _spaced?.Places, fields));
+            return true;
+        }
+        CsvHeader header = _headerSoFar is { } above
+            ? new CsvHeader(above, csv, _spaced?.Places, fields, isLast: above.Lines + 1 == text.HeaderLines)
+            : new CsvHeader(csv, text, line, _spaced?.Places, fields);
+        if (text.HasUnits || header.Lines < text.HeaderLines) _headerSoFar = header;
+        else Begin(header);
         return text.HasHeader;
     }
 
     private void Begin(CsvHeader header)
     {
-        _headerWithoutUnits = null;
+        _headerSoFar = null;
         Open(_format.Bind(header));
     }
 
@@ -262,7 +267,7 @@ internal sealed class CsvRowReader<TRow> : IRowReader<TRow>
         if (_block is null) return false;
         if (_block.Exists(one => _format.Blocks!.StartsBlock(one, _variant.Text.Separator)))
             _parser = _bound!.Table.Open(new CsvFile(_file, [.. _block, .. _preamble], _header!, _format.Names));
-        bool isHeader = _variant.Text.HasHeader && _header!.Is(raw, _header.Line, _header.Text);
+        bool isHeader = _variant.Text.HasHeader && _header!.Has(raw);
         if (!isHeader) _block = null;
         return isHeader;
     }

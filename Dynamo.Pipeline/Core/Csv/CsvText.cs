@@ -87,6 +87,26 @@ public sealed record CsvText
     public string? Footer { get; init => field = NotEmpty(value, nameof(Footer)); }
 
     /// <summary>
+    /// Over how many lines the names of the header are written, at most 10. Default 1. With more, the name of a column is put together
+    /// from its cells in these lines, from top to bottom with a space between them: <c>Temp</c> above <c>Out</c> is <c>Temp Out</c>.
+    /// Empty cells add nothing, and a text that comes twice is taken once. Blank lines do not count.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is less than 1 or more than 10.</exception>
+    public int HeaderLines
+    {
+        get;
+        init => field = value is >= 1 and <= 10
+            ? value
+            : throw new ArgumentOutOfRangeException(nameof(HeaderLines), value, "HeaderLines is 1 to 10.");
+    } = 1;
+
+    /// <summary>
+    /// Whether an empty cell in the upper lines of the header belongs to the text to its left, as if cells of a spreadsheet were merged.
+    /// Default <see langword="false"/>: it adds nothing to the name. The last line of the header always names its own columns only.
+    /// </summary>
+    public bool HeaderSpans { get; init; }
+
+    /// <summary>
     /// Whether the line below the header has units. Default <see langword="false"/>. A unit is used if its channel is converted
     /// and the format gives no unit for that channel.
     /// </summary>
@@ -153,6 +173,10 @@ public sealed record CsvText
             throw new ArgumentException("HasUnits needs HasHeader: the units stand in the line under the header.");
         if (LinesBelowHeader > 0 && !HasHeader)
             throw new ArgumentException("LinesBelowHeader needs HasHeader. Without a header, count these lines in PreambleLines.");
+        if (HeaderLines > 1 && !HasHeader)
+            throw new ArgumentException("HeaderLines needs HasHeader: there are no names to put together.");
+        if (HeaderSpans && HeaderLines == 1)
+            throw new ArgumentException("HeaderSpans needs HeaderLines of 2 or more: the last line names its own columns only.");
         if (PreambleLines > 0 && TableStart is not null)
             throw new ArgumentException("PreambleLines and TableStart are both set: one of them says where the table begins.");
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Dynamo.Pipeline;
@@ -26,6 +27,9 @@ public sealed record FieldSource
 
     /// <summary>The names of several columns; empty for all other kinds.</summary>
     internal IReadOnlyList<string> ColumnNames { get; private init; } = [];
+
+    /// <summary>The 0-based line of the header, or -1 if the field is not in one line of it.</summary>
+    internal int HeaderLineIndex => Kind == FieldSourceKind.HeaderLine ? int.Parse(Text, CultureInfo.InvariantCulture) - 1 : -1;
 
     /// <summary>The name of the column, or <see langword="null"/> if the field is not in one column.</summary>
     internal string? ColumnName => Kind == FieldSourceKind.Column ? Text : null;
@@ -79,6 +83,20 @@ public sealed record FieldSource
     /// <exception cref="ArgumentException">The pattern is not a regular expression, has no named group, or is not allowed.</exception>
     public static FieldSource HeaderPattern(string pattern) =>
         new(FieldSourceKind.HeaderPattern, pattern, Compiled(pattern, "header"));
+
+    /// <summary>
+    /// The text above a column in one line of a header that is written over several lines (<see cref="CsvText.HeaderLines"/>), as the
+    /// stations of a wide file: each column is then one of its station. The channel's name is put together from the other lines.
+    /// </summary>
+    /// <param name="line">The line of the header; 1 is the first.</param>
+    /// <returns>The source, which is for <see cref="ReadingFormat.Logger"/> only.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The line is less than 1 or more than 10.</exception>
+    public static FieldSource HeaderLine(int line)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(line, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(line, 10);
+        return new(FieldSourceKind.HeaderLine, line.ToString(CultureInfo.InvariantCulture));
+    }
 
     /// <summary>The same text for every file.</summary>
     /// <param name="text">The content of the field, such as the logger's name.</param>
@@ -145,6 +163,7 @@ public sealed record FieldSource
         FieldSourceKind.FileName => "the file's name",
         FieldSourceKind.Columns => $"columns '{Text}'",
         FieldSourceKind.HeaderPattern => $"header pattern '{Text}'",
+        FieldSourceKind.HeaderLine => $"line {Text} of the header",
         FieldSourceKind.Constant => $"constant '{Text}'",
         FieldSourceKind.PathPattern => $"path pattern '{Text}'",
         FieldSourceKind.Preamble => $"'{Text}' above the table",
@@ -311,6 +330,9 @@ internal enum FieldSourceKind
 
     /// <summary>A part of a column's name, see <see cref="FieldSource.HeaderPattern"/>.</summary>
     HeaderPattern,
+
+    /// <summary>The text above a column, see <see cref="FieldSource.HeaderLine"/>.</summary>
+    HeaderLine,
 
     /// <summary>The same text for every file, see <see cref="FieldSource.Constant"/>.</summary>
     Constant,

@@ -286,6 +286,14 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
             [(Logger, "Logger"), (Channel, "Channel"), (Value, "Value"), (TimeOfDay, "TimeOfDay"), (Elapsed?.Start, "Elapsed")])
             if (source?.Kind == FieldSourceKind.Columns)
                 throw new ArgumentException($"{name} has several columns: only Timestamp can have them.");
+        bool isAbove = Logger.Kind == FieldSourceKind.HeaderLine;
+        if (isAbove && (Layout != ReadingLayout.WideByChannel || Logger.HeaderLineIndex >= Text.HeaderLines))
+            throw new ArgumentException($"Logger is in {Logger}: Layout must be WideByChannel, and HeaderLines as many at least.");
+        foreach ((FieldSource? source, string name) in ((FieldSource?, string)[])
+            [(Channel, "Channel"), (Value, "Value"), (Timestamp, "Timestamp"), (TimeOfDay, "TimeOfDay"), (Elapsed?.Start, "Elapsed"),
+                (Offset, "Offset")])
+            if (source?.Kind == FieldSourceKind.HeaderLine)
+                throw new ArgumentException($"{name} is in a line of the header: only Logger can be there.");
         if (Elapsed is not null && TimeOfDay is not null)
             throw new ArgumentException("Elapsed and TimeOfDay are both set: a time either counts from a start or is a time of day.");
         if (Layout == ReadingLayout.Long && IgnoredColumns.Count > 0)

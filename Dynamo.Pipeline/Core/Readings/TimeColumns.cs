@@ -200,15 +200,45 @@ internal sealed class FileTime(TimeColumns columns, byte[]? date, byte[]? time, 
         if (columns.Parts.Length > 0) return ReadColumns(record, out ticks);
         ReadOnlySpan<byte> first = date is null ? record.Field(_date) : date;
         if (columns.Format.RepeatsDate) first = Repeated(first);
-        IntervalTime interval = columns.Format.Interval;
-        bool isApart = columns.Time != None || time is not null;
+        bool isInterval = columns.Format.Interval != IntervalTime.None;
+        if (columns.Time == None && time is null)
+        {
+            if (start is { } from) return ReadElapsed(isInterval ? Counted(first) : first, from, out ticks);
+            return isInterval ? ReadInterval(default, first, out ticks) : _text.Read(first, out ticks);
+        }
         // A date that stands alone is no interval; its times are.
-        if (interval != IntervalTime.None && !isApart) first = IntervalText.Part(first, interval);
-        if (start is { } from) return ReadElapsed(first, from, out ticks);
-        if (!isApart) return _text.Read(first, out ticks);
         ReadOnlySpan<byte> second = columns.Time == None ? time : record.Field(columns.Time);
-        return ReadBoth(first, interval == IntervalTime.None ? second : IntervalText.Part(second, interval), out ticks);
+        if (first.IsEmpty) return TimestampProblem.Empty;
+        return isInterval ? ReadInterval(first, second, out ticks) : ReadBoth(first, second, out ticks);
     }
+
+    private ReadOnlySpan<byte> Counted(ReadOnlySpan<byte> text) =>
+        IntervalText.TrySplit(text, out ReadOnlySpan<byte> from, out ReadOnlySpan<byte> to) && columns.Format.Interval == IntervalTime.End
+            ? to : from;
+
+    /// <summary>Reads the start or the end of an interval, whose date may be in another field.</summary>
+    private TimestampProblem ReadInterval(ReadOnlySpan<byte> day, ReadOnlySpan<byte> text, out long ticks)
+    {
+        bool isOne = !IntervalText.TrySplit(text, out ReadOnlySpan<byte> from, out ReadOnlySpan<byte> to);
+        if (isOne || columns.Format.Interval == IntervalTime.Start) return Read(day, from, out ticks);
+        if (day.IsEmpty && !IntervalText.IsTime(to)) return _text.Read(to, out ticks);
+        // The end has no date of its own: it is the first one after the start.
+        TimestampProblem problem = Read(day, from, out long begin);
+        ticks = 0;
+        if (!IsRead(problem) || from.Length + to.Length > LongestPart) return IsRead(problem) ? TimestampProblem.Unreadable : problem;
+        Span<byte> whole = stackalloc byte[LongestPart];
+        ReadOnlySpan<byte> date = day.IsEmpty ? IntervalText.DateOf(from) : default;
+        date.CopyTo(whole);
+        to.CopyTo(whole[date.Length..]);
+        problem = Read(day, whole[..(date.Length + to.Length)], out ticks);
+        if (IsRead(problem) && ticks <= begin) ticks += TimeSpan.TicksPerDay;
+        return ticks > DateTime.MaxValue.Ticks ? TimestampProblem.OutOfRange : problem;
+
+        static bool IsRead(TimestampProblem problem) => problem is TimestampProblem.None or TimestampProblem.Local;
+    }
+
+    private TimestampProblem Read(ReadOnlySpan<byte> day, ReadOnlySpan<byte> text, out long ticks) =>
+        day.IsEmpty ? _text.Read(text, out ticks) : ReadBoth(day, text, out ticks);
 
     private TimestampProblem ReadBoth(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second, out long ticks)
     {

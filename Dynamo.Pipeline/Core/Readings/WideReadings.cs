@@ -88,7 +88,14 @@ internal sealed class WideReadings : ICsvTable<Reading>
         CsvNames names = file.Names;
         string[] columns = _format.DayStep is { } step ? TimesOf(step) : [.. _cells.Select(column => Name(column, names))];
         if (_format.Layout == ReadingLayout.WideByTime) return OpenByTime(columns, file);
-        string[]? loggers = _byChannel && _lineSource.Kind == FieldSourceKind.HeaderPattern ? LoggersOf(columns, file) : null;
+        string[]? loggers = !_byChannel ? null : _lineSource.Kind switch
+        {
+            FieldSourceKind.HeaderPattern => LoggersOf(columns, file),
+            FieldSourceKind.HeaderLine => LoggersAbove(_lineSource.HeaderLineIndex, names),
+            _ => null,
+        };
+        if (_byChannel && _lineSource.Kind == FieldSourceKind.HeaderLine)
+            columns = [.. _cells.Select(cell => Checked(_header.Joined(cell, _lineSource.HeaderLineIndex), cell, "channel", names))];
         if (_byChannel && _format.Channel.Kind == FieldSourceKind.HeaderPattern)
             columns = [
                 .. columns.Select(
@@ -101,7 +108,9 @@ internal sealed class WideReadings : ICsvTable<Reading>
             for (int i = 0; i < columns.Length; i++) columns[i] = rulesByCell[i]?.Name ?? columns[i];
         }
         if (_byChannel) RefuseDoubled(columns, loggers);
-        string? lineName = _lineColumn == None ? _lineSource.NameOf(file, _byChannel ? "logger" : "channel") : null;
+        string? lineName = _lineColumn != None ? null
+            : _lineSource.Kind == FieldSourceKind.HeaderLine ? loggers![0]
+            : _lineSource.NameOf(file, _byChannel ? "logger" : "channel");
         return new Parser(this, columns, rulesByCell, _byChannel ? null : rules, lineName, _times.Open(file)) { Loggers = loggers };
     }
 
@@ -114,6 +123,10 @@ internal sealed class WideReadings : ICsvTable<Reading>
         CsvNames names = file.Names;
         return [.. parts.Select(part => part is { Length: > 0 } ? names.Intern(part, out _) ?? whole : whole)];
     }
+
+    /// <summary>The logger of each column, which stands above it.</summary>
+    private string[] LoggersAbove(int line, CsvNames names) =>
+        [.. _cells.Select(cell => Checked(_header.Part(cell, line), cell, "logger", names))];
 
     /// <summary>The times of a day's columns, which have no names that say them.</summary>
     private string[] TimesOf(TimeSpan step)
@@ -144,12 +157,14 @@ internal sealed class WideReadings : ICsvTable<Reading>
 
     private string? Unit(int column) => column < _header.Units.Count ? _header.Units[column] : null;
 
-    private string Name(int column, CsvNames names) =>
-        names.Intern(_header.Names[column], out string? problem) ?? throw new BadFileException(new Defect($"the {What}'s name {problem}")
+    private string Name(int column, CsvNames names) => Checked(_header.Names[column], column, What, names);
+
+    private string Checked(string name, int column, string what, CsvNames names) =>
+        names.Intern(name, out string? problem) ?? throw new BadFileException(new Defect($"the {what}'s name {problem}")
         {
             Line = _header.Line,
             Column = $"#{column + 1}",
-            Found = _header.Names[column],
+            Found = name,
             Expected = $"a name of 1 to {CsvNames.LongestName} bytes without control characters",
         });
 
