@@ -27,7 +27,8 @@ internal static partial class ColumnNames
         "timestamp", "datetime", "date", "time", "dte", "datum", "zeit", "fecha", "hora", "heure", "utc", "tijd", "when", "uhrzeit", "tid",
             "tidspunkt", "data",
         "zeitstempel", "messzeit", "zeitpunkt", "tms", "dt", "yyyymmdd", "hhmm", "hour", "stamp", "at", "ora", "dato", "klokkeslett",
-            "epoch", "hh", "godzina", "stunde", "uur", "hodina", "timme", "aika", "czas", "tunti", "datetimeutc",
+            "epoch", "hh", "godzina", "stunde", "uur", "hodina", "timme", "aika", "czas", "tunti", "datetimeutc", "年月日時",
+            "年月日", "日時", "日付", "時刻", "时间", "日期", "時間",
     ];
 
     private static readonly string[] s_qualities =
@@ -107,7 +108,7 @@ internal static partial class ColumnNames
 
     private static string[] Words(string name) => [.. Word().Matches(name).Select(match => match.Value.ToLowerInvariant())];
 
-    [GeneratedRegex(@"\p{Lu}?[\p{Ll}]+|\p{Lu}+(?!\p{Ll})", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\p{Lu}?[\p{Ll}]+|\p{Lu}+(?!\p{Ll})|\p{Lo}+", RegexOptions.CultureInvariant)]
     private static partial Regex Word();
 
     [GeneratedRegex("^(date|time|datum|zeit)|(timestamp|datetime|_time|time_?utc)",

@@ -201,13 +201,18 @@ internal sealed partial class Draft
         bool needed = _tables.Any(table => table.Above.Any(line => line.Trim().Length > 0 && (!IsComment(line) || inComment))) || inComment;
         bool commentNeeded = comment is not null
             && _tables.Any(table => table.HasCommentsInside || table.Above.Any(IsComment) || inComment);
-        string? start = needed && _hasHeader ? TableStart() : null;
+        // The upper line of names may have those of stations.
+        bool isJoined = _hasHeader && _table.HeaderParts.Count > 1;
+        string? start = needed && _hasHeader && !(isJoined && _table.HeaderLine.StartsWith(_table.Separator)) ? TableStart() : null;
         int skipped = IsShifted ? 1 + _table.Between.Count : 0;
         int lines = start is null && (needed || skipped > 0) ? _table.Above.Count + skipped : 0;
         string separated = _table.Separator switch { '\t' => "tabs", ' ' => "spaces", char c => $"'{c}'" };
         string header = _hasHeader ? "under a header" : "without a header: columns are named #1, #2, …";
         int below = _hasHeader ? _table.Between.Count - (_hasUnits ? 1 : 0) : 0;
         _sure.Add($"{_names.Length} columns separated by {separated}, {header}{(_hasUnits ? " and a line of units" : "")}");
+        if (isJoined)
+            _sure.Add($"names are put together from {_table.HeaderParts.Count} lines, such as '{_names[^1]}'"
+                + (_table.HeaderSpans ? "; an empty cell above belongs to the text to its left" : ""));
         if (below > 0) _sure.Add($"{Shown.Count(below, "line")} between the header and the data {(below == 1 ? "is" : "are")} not data");
         if (_table.Above.Count > 0 && needed) _sure.Add($"{Shown.Count(_table.Above.Count, "line")} above the table");
         if (_tables.Any(table => table.LikeDataBetween > 0))
@@ -228,6 +233,8 @@ internal sealed partial class Draft
             Separator = _table.Separator,
             Encoding = encoding ?? "utf-8",
             HasHeader = _hasHeader,
+            HeaderLines = isJoined ? _table.HeaderParts.Count : 1,
+            HeaderSpans = isJoined && _table.HeaderSpans,
             HasUnits = _hasUnits,
             TableStart = start,
             PreambleLines = lines,

@@ -32,8 +32,37 @@ internal static partial class LoggerGuess
         return [.. places.OrderByDescending(Tells).ThenBy(place => place.Rank)];
     }
 
+    /// <summary>
+    /// Stations that stand in the first of several lines of the header, each above its columns: one above all, or several of which each
+    /// has the same columns below.
+    /// </summary>
+    private static string[]? StationsAbove(SampleTable table)
+    {
+        if (table.HeaderParts.Count < 2) return null;
+        string[] above = table.HeaderParts[0];
+        var stations = new Dictionary<string, List<string>>();
+        int with = 0;
+        for (int i = 0; i < table.Header!.Length; i++)
+        {
+            bool isTime = table.HeaderParts.Any(line => i < line.Length && ColumnNames.IsTime(line[i]));
+            string station = i < above.Length ? above[i] : "";
+            if (station.Length == 0 && (isTime || with == 0)) continue;
+            if (station.Length == 0 || isTime) return null;
+            if (!stations.TryGetValue(station, out List<string>? names)) stations[station] = names = [];
+            names.Add(string.Join(' ', table.HeaderParts.Skip(1).Select(line => i < line.Length ? line[i] : "")));
+            with++;
+        }
+        bool areAlike = stations.Count > 0 && stations.Values.All(names => names.SequenceEqual(stations.Values.First()));
+        return areAlike && with > 1 && (stations.Count == 1 || !table.HeaderSpans || stations.Values.First().Count > 1)
+            ? [.. stations.Keys] : null;
+    }
+
     private static IEnumerable<Place> InHeader(IReadOnlyList<SampleTable> tables)
     {
+        string[]?[] above = [.. tables.Select(StationsAbove)];
+        if (above.All(stations => stations is not null))
+            yield return new Place(
+                FieldSource.HeaderLine(1), [.. above.Select(stations => string.Join(" ", stations!))], 0, "in the line above the names");
         foreach ((string pattern, Regex regex) in ((string, Regex)[])
             [(@"LGR S/N: *(?<logger>[^,)]+)", LoggerSerial()), (@"S/N:? *(?<logger>[A-Za-z0-9-]+)", Serial())])
         {

@@ -147,7 +147,7 @@ internal sealed partial class Draft
     private static bool IsStrictQuality(string name) =>
         Regex.IsMatch(
             name,
-            @"(?i)(^|[_\s./-])(quality\w*|qual|qc|qa|qn|flags?|status|qflag|qualit\w+|cd|"
+            @"(?i)(^|[_\s./-])(quality\w*|\p{Lo}*(品質|均質|情報|質量)\p{Lo}*|qual|qc|qa|qn|flags?|status|qflag|qualit\w+|cd|"
             + @"grade|approval|validity|valid|kvalitet|info|qualifiers?)($|[_\s./\d-])");
 
     private string Words(ColumnFacts column)
@@ -309,6 +309,10 @@ internal sealed partial class Draft
         ReadingFormat format, ColumnFacts[] facts, List<ColumnFacts> measured, ColumnFacts? logger, NumberGuess numbers, TimeGuess time)
     {
         FieldSource place = LoggerOf(facts, logger, [.. measured]);
+        _isStationAbove = place.Kind == FieldSourceKind.HeaderLine;
+        if (_isStationAbove && _table.HeaderParts[0].Where(text => text.Length > 0).Distinct().ToArray() is { Length: > 1 } stations)
+            Ask("the loggers", $"{string.Join(", ", stations.Take(4).Select(text => $"'{text}'"))} stand above columns that are the same "
+                + "for each, so they are taken for loggers. If they are parts of one logger, remove \"headerLine\".");
         ColumnFacts[] nameless = [
             .. measured.Where(column => _hasHeader && column.Name[0] == '#' && column.Name.Length > 1 && IsNameless(column.Index))];
         if (nameless.Length > 0)
@@ -349,12 +353,21 @@ internal sealed partial class Draft
         return WithValues(format, measured, numbers);
     }
 
+    private bool _isStationAbove;
+
     private bool IsNameless(int column) => _hasHeader && (column >= _table.Header!.Length || _table.Header[column].Length == 0);
 
     /// <summary>A column to ignore: by a pattern if its name changes from logger to logger, so that it also may be missing.</summary>
     private string Ignored(int column)
     {
         string reference = Ref(column);
+        // What stands below the station, for whichever station.
+        if (_isStationAbove)
+        {
+            string rest = string.Join(
+                ' ', _table.HeaderParts.Skip(1).Select(line => column < line.Length ? line[column] : "").Where(cell => cell.Length > 0).Distinct());
+            return column < _table.HeaderParts[0].Length && _table.HeaderParts[0][column].Length > 0 && rest.Length > 0 ? $"* {rest}" : reference;
+        }
         if (!_hasHeader || reference[0] != '#' || !IsVolatile(_names[column])) return reference;
         string start = Regex.Match(_names[column], "^[^0-9(\"]*").Value.TrimEnd();
         bool isOwn = start.Length > 2 && _names.Count(name => name.StartsWith(start, StringComparison.OrdinalIgnoreCase)) == 1;

@@ -14,6 +14,12 @@ internal sealed record SampleTable(
     char Separator, char? Comment, string[]? Header, string HeaderLine, IReadOnlyList<string[]> Between, IReadOnlyList<string[]> Rows,
     IReadOnlyList<string> Above, IReadOnlyList<string> Below, IReadOnlyList<string> Odd)
 {
+    /// <summary>The lines of the header if its names are put together from several, from top to bottom; otherwise empty.</summary>
+    public IReadOnlyList<string[]> HeaderParts { get; init; } = [];
+
+    /// <summary>Whether empty cells in the upper lines of the header belong to the text to their left.</summary>
+    public bool HeaderSpans { get; init; }
+
     /// <summary>Whether comments are among the rows or between header and rows.</summary>
     public bool HasCommentsInside { get; init; }
 
@@ -89,9 +95,12 @@ internal static class TableSearch
         bool IsHeaderLike(string[] row) => row.Length >= usual - 1 && row.Any(ColumnNames.IsTime) && !row.Any(Cell.IsNumber)
             && !row.Any(IsDate);
 
-        (int headerAt, string[]? header, string headerLine) = HeaderOf(
-            sample, separator, comment, first, usual, split.GetValueOrDefault(first)!, IsEmpty);
+        string[] data = split.GetValueOrDefault(first)!;
+        (int headerAt, string[]? header, string headerLine) = HeaderOf(sample, separator, comment, first, usual, data, IsEmpty);
         int below = headerAt < 0 ? first : headerAt + 1;
+        HeaderLinesGuess? joined = header is null || comment is { } sign && headerLine.StartsWith(sign) ? null : HeaderLinesGuess.Of(
+            headerAt, header, usual, typical, i => i < 0 || i >= first || IsEmpty(i) || IsComment(i) ? null : Cell.Split(lines[i], separator));
+        if (joined is not null) (headerAt, below, header, headerLine) = (joined.Top, joined.Bottom + 1, joined.Names, lines[joined.Top]);
         string[][] between =
             [.. Enumerable.Range(below, first - below).Where(i => !IsEmpty(i)
                 && !IsComment(i)).Select(i => Cell.Split(lines[i], separator))];
@@ -118,8 +127,9 @@ internal static class TableSearch
             separator, comment, header, headerLine, between, rows, [
                 .. lines.Take(headerAt < 0 ? first : headerAt)], isFooter ? pending : [], odd)
         {
-            HasCommentsInside = Enumerable.Range(headerAt < 0 ? first : headerAt + 1, looked - (headerAt < 0 ? first : headerAt + 1))
-                .Any(IsComment),
+            HeaderParts = joined?.Parts ?? [],
+            HeaderSpans = joined is { Spans: true },
+            HasCommentsInside = Enumerable.Range(below, looked - below).Any(IsComment),
             LikeDataBetween = between.Count(IsLikeData),
             // One line that ends early was cut off. Many are how the device writes.
             HasShortRows = rows.Count(row => row.Length < named) is var few && few >= 2 && few * 20 >= rows.Count,
