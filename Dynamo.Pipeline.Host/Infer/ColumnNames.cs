@@ -7,14 +7,15 @@ internal static partial class ColumnNames
 {
     private static readonly string[] s_loggers =
     [
-        "serial", "ser", "sernbr", "logger", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
+        "serial", "ser", "sernbr", "logger", "outstation", "endpoint", "contrat", "contract", "compteur", "zähler", "contatore",
+            "contador", "pod", "cups", "nmi", "mpan", "prm", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
             "point", "gauge", "well", "stn", "sensorid", "stasjon", "estacao", "estação", "indicativo", "pegel", "posto", "stacja",
             "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt", "poste", "stationsnummer", "code", "cde",
         "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
     ];
 
     private static readonly string[] s_channels =
-        ["channel", "measure", "parameter", "param", "variable", "quantity", "metric", "signal", "measurand", "observable", "tag",
+        ["channel", "field", "measure", "parameter", "param", "variable", "quantity", "metric", "signal", "measurand", "observable", "tag",
             "sensortype", "sensor", "kanal", "type", "attribute", "entity", "element", "varname", "tagname", "var", "pointname",
             "itemname", "grandeur", "grandezza", "grootheid", "parametro", "magnitud", "messgröße"];
 
@@ -78,6 +79,9 @@ internal static partial class ColumnNames
     /// <summary>Whether a name is put together with a word for a value, as <c>numeriekewaarde</c>.</summary>
     public static bool EndsAsValue(string name) =>
         Words(name).Any(word => s_valueEndings.Any(ending => word.EndsWith(ending, StringComparison.Ordinal)));
+
+    /// <summary>Whether a name is that of an area, which has series of its own.</summary>
+    public static bool IsArea(string name) => Words(name) is [.., "area" or "zone" or "region" or "district" or "dma"];
 
     /// <summary>Whether a name says that units, zones or kinds are below it.</summary>
     public static bool IsUnitOrZone(string name) => Words(name).Any(s_units.Contains);

@@ -48,7 +48,7 @@ internal sealed partial class Draft
         NumberGuess numbers = NumberGuess.Of([
             .. Enumerable.Range(0, _names.Length).Select(i => _files.SelectMany(file => file[i]).Where(Cell.IsNumber).ToArray())]);
         if (numbers.Thousands == _table.Separator && _table.Separator == ' ') numbers = numbers with { Thousands = null };
-        string[] hints = [.. _table.Header ?? [], .. _table.Above];
+        string[] hints = [.. _table.Header ?? [], .. _table.Between.SelectMany(line => line), .. _table.Above];
         if (TimeGuess.Of(_files, Hinted(), hints, numbers.Decimal) is not { } time)
         {
             Why = "no column with timestamps was found. If times count from a start, set \"elapsed\" and \"elapsedStart\"; see "
@@ -185,6 +185,8 @@ internal sealed partial class Draft
         Match[] above = [
             .. _tables.Select(
                 table => table.Above.Select(line => ZoneLine().Match(line)).FirstOrDefault(match => match.Success) ?? Match.Empty)];
+        if (_tables.All(table => table.Above.Any(line => ZrxpZone().IsMatch(line))))
+            return (format with { Offset = FieldSource.PreamblePattern(ZrxpPattern) }, "the offset of the times is after TZ above the table");
         if (!above.All(match => match.Success))
             return UtcColumn() is var column and >= 0 ? (format with { Zone = "UTC" }, $"times are UTC, as column '{_names[column]}' "
                 + "says") : null;
@@ -213,6 +215,10 @@ internal sealed partial class Draft
         if (isJoined)
             _sure.Add($"names are put together from {_table.HeaderParts.Count} lines, such as '{_names[^1]}'"
                 + (_table.HeaderSpans ? "; an empty cell above belongs to the text to its left" : ""));
+        if (isJoined && _table.IsHeaderDoubtful)
+            Ask("the columns' names", $"'{string.Join(_table.Separator, _table.HeaderParts[0].Take(8)).Trim(_table.Separator)}' stands above the "
+                + "names and is taken for a part of them. If it is none, take the line for one above the table: one line less in "
+                + "\"headerLines\", one more in \"preambleLines\".");
         if (below > 0) _sure.Add($"{Shown.Count(below, "line")} between the header and the data {(below == 1 ? "is" : "are")} not data");
         if (_table.Above.Count > 0 && needed) _sure.Add($"{Shown.Count(_table.Above.Count, "line")} above the table");
         if (_tables.Any(table => table.LikeDataBetween > 0))
@@ -316,6 +322,11 @@ internal sealed partial class Draft
     private const string ZonePattern =
         @"(?i)^[^0-9A-Z]*(time ?zone|tz|utc ?offset|gmt ?offset|zeitzone)[^0-9A-Z+-]*(GMT|UTC)? ?(?<offset>[+-]?[0-9:]*)";
 
+    private const string ZrxpPattern = @"\|TZ(?<offset>(UTC|GMT)([+-][0-9]{1,2}(:?[0-9]{2})?)?)\|";
+
+    [GeneratedRegex(ZrxpPattern, RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex ZrxpZone();
+
     [GeneratedRegex("^" + @"[^0-9;,\t|:=]*", RegexOptions.CultureInvariant)]
     private static partial Regex FooterStart();
 
@@ -324,7 +335,7 @@ internal sealed partial class Draft
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex ZoneLine();
 
-    [GeneratedRegex(@"(\b|_)(GMT|UTC|gmt|utc)( ?(?<offset>[+-][0-9]{1,2}(:?[0-9]{2})?))?(?![A-Za-z0-9])",
+    [GeneratedRegex(@"(\b|_|[a-z])(GMT|UTC|gmt|utc)( ?(?<offset>[+-][0-9]{1,2}(:?[0-9]{2})?))?(?![A-Za-z0-9])",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Utc();
 

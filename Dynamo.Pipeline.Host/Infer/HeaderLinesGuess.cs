@@ -9,6 +9,9 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Names">The names, put together as the format's reader does.</param>
 internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]> Parts, bool Spans, string[] Names)
 {
+    /// <summary>Whether the lower lines tell all columns apart without the first one.</summary>
+    public bool IsDoubtful { get; private init; }
+
     private const int MostAbove = 3, MostBelow = 2;
 
     public int Bottom => Top + Parts.Count - 1;
@@ -35,13 +38,14 @@ internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]>
         HeaderLinesGuess? found = null;
         if (best < named)
             foreach (HeaderLinesGuess one in All(top, at, bottom).OrderBy(one => one.Parts.Count).ThenBy(one => one.Spans))
-                if (Told(one.Names) is var told && told > best) (best, found) = (told, one);
+                if (Told(one.Names) is var told && told > best) (best, found) = (told, one with { IsDoubtful = !one.Names.Any(ColumnNames.IsTime) });
         // The line above what was found: groups of the columns, or their station.
         int first = found?.Top ?? at;
         if (first == at && top < at && cells(at - 1) is { } groups && AreGroups(groups))
         {
             string[][] parts = [groups, .. found?.Parts ?? [header]];
-            found = With(at - 1, parts, found is { Spans: true } || IsMostlyEmpty(groups));
+            bool isStation = parts.Length > 2 && groups.Where((cell, i) => !times.Contains(i)).Distinct().Count() == 1;
+            found = With(at - 1, parts, found is { Spans: true } || IsMostlyEmpty(groups)) with { IsDoubtful = !isStation };
         }
         return found;
 
@@ -52,7 +56,7 @@ internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]>
         int Told(string[] names) => names.Take(usual).Where((name, i) => name.Length > 0 && hasData[i]).Distinct().Count();
         bool AreGroups(string[] line) => line.Count(cell => cell.Length > 0) >= 2 && times.Length > 0
             && times.All(i => i >= line.Length || line[i].Length == 0)
-            && !IsUnits(line) && !line.Any(cell => Volatile().IsMatch(cell));
+            && !IsUnits(line) && !line.Any(cell => Volatile().IsMatch(cell)) && !line.All(cell => cell.Length == 0 || Kind().IsMatch(cell));
         bool IsMostlyEmpty(string[] line) =>
             Array.FindIndex(line, cell => cell.Length > 0) is var from
             && Enumerable.Range(from, Math.Max(0, usual - from)).Count(i => i >= line.Length || line[i].Length == 0) * 2 >= usual - from;
@@ -85,6 +89,11 @@ internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]>
     }
 
     private static bool IsUnits(string[] line) => line.Count(Cell.IsUnit) * 2 >= line.Count(cell => cell.Length > 0);
+
+    /// <summary>How a column's values were taken.</summary>
+    [GeneratedRegex(@"^(smp|sample|avg|average|mean|min|max|tot|total|sum|std|inst|now|value|raw|calc|counter|analog|digital)\.?$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Kind();
 
     [GeneratedRegex("[0-9]{4,}", RegexOptions.CultureInvariant)]
     private static partial Regex Volatile();

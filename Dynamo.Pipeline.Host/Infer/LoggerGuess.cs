@@ -102,6 +102,9 @@ internal static partial class LoggerGuess
                     line => ToaStation().Match(line)).FirstOrDefault(match => match.Success)?.Groups["logger"].Value)];
         if (stations.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(ToaPattern), stations!, 2, "the station in the first line");
+        string?[] serials = [.. tables.Select(SerialAbove)];
+        if (serials.All(name => name is not null))
+            yield return new Place(FieldSource.PreamblePattern(SerialPattern), serials!, 1, "after SN above the table");
         string?[] nmis = [.. tables.Select(table => IsNem12(table) ? FirstIn(table, NemPattern) : null)];
         if (nmis.All(name => name is not null))
             yield return new Place(FieldSource.PreamblePattern(NemPattern), nmis!, 0, "the NMI in lines of 200");
@@ -120,6 +123,14 @@ internal static partial class LoggerGuess
         tables.All(table => FirstIn(table, SensorPattern) is not null) ? FieldSource.PreamblePattern(SensorPattern)
         : tables.All(IsNem12) ? FieldSource.PreamblePattern(NemChannel)
         : null;
+
+    /// <summary>The one serial number that stands after SN above the table; <see langword="null"/>: there is none, or there are several.</summary>
+    private static string? SerialAbove(SampleTable table)
+    {
+        string[] found = [
+            .. table.Above.SelectMany(line => SerialMark().Matches(line)).Select(match => match.Groups["logger"].Value).Distinct()];
+        return found.Length == 1 ? found[0] : null;
+    }
 
     private static bool IsNem12(SampleTable table) =>
         table.Above.Any(line => line.StartsWith("100,NEM12", StringComparison.OrdinalIgnoreCase));
@@ -223,8 +234,13 @@ internal static partial class LoggerGuess
 
     private const string NemPattern = "^200,(?<logger>[^,]+)", NemChannel = "^200,([^,]*,){3}(?<channel>[^,]+)";
     private const string StationPattern = "<STATION>(?<logger>[^<]+)", SensorPattern = "<SENSOR>(?<channel>[^<]+)";
-    private const string ToaPattern = "^\"?TOA5\"?,\"?(?<logger>[^\",]+)";
+    private const string ToaPattern = "^\"?(TOA5|TOACI1|TOB[123])\"?,\"?(?<logger>[^\",]+)";
     private const string ZrxpPattern = @"SANR(?<logger>[^|*;]+)";
+
+    private const string SerialPattern = @"(^|[^A-Za-z])S/?N ?[#.]*[:#] *(?<logger>[A-Za-z]*[0-9][A-Za-z0-9-]{2,})";
+
+    [GeneratedRegex(SerialPattern, RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex SerialMark();
 
     [GeneratedRegex(ToaPattern, RegexOptions.CultureInvariant)]
     private static partial Regex ToaStation();
@@ -252,8 +268,8 @@ internal static partial class LoggerGuess
     private static partial Regex Account();
 
     [GeneratedRegex(
-        @"^(identifiant\b.*|((data ?)?logger|station|site|device|meter|gauge|well|account|prm|pdl|ean|mpan|point)s?[ _-]?"
-        + @"(id|code|number|no\.?|nr\.?|nummer|serial)|prm|pdl|ean|mpan|nmi|"
+        @"^(identifiant\b.*|((data ?)?logger|station|site|device|meter|gauge|well|account|prm|pdl|ean|mpan|point|gateway)s?[ _-]?"
+        + @"(id|sn|code|number|no\.?|nr\.?|nummer|serial)|prm|pdl|ean|mpan|nmi|"
         + @"serial ?(number|no\.?)|seriennummer|zählernummer|stationsnummer|meetpunt)$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex LabelAlone();
@@ -269,7 +285,7 @@ internal static partial class LoggerGuess
         @"^(?<label>((data ?)?(logger|datalogger|station|site|device|instrument|probe|serial|rtu|location|gauge|meter|well|"
         + @"stations?nummer|messstelle|gerät|"
         + @"seriennummer|s/n|unit|node|account|customer|contract|sensor serial|instrument serial)|[\p{L} ]*serial)"
-        + @"([ _]?(id|name|code|no\.?|nr\.?|number|serial|serial number|serial no\.?|s/n|num|#))?) *""?( *[:=;,\t]|  +)[""' ]*\S",
+        + @"([ _]?(id|name|code|no\.?|nr\.?|number|serial|serial number|serial no\.?|s/n|num|#))?) *""?( *[:=;,\t]|  +)[""'\t ]*\S",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Label();
 }

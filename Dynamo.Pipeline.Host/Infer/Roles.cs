@@ -23,6 +23,10 @@ internal sealed partial class Draft
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex IsPeriod();
 
+    /// <summary>Digits with a zero before them, or as many as no measurement has.</summary>
+    [GeneratedRegex("^(0[0-9]{4,}|[0-9]{10,})$", RegexOptions.CultureInvariant)]
+    private static partial Regex LikeAccount();
+
     /// <summary>A text such as <c>AB1234</c>: letters and digits, as numbers of stations are written.</summary>
     [GeneratedRegex("^(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_-]{4,24}$", RegexOptions.CultureInvariant)]
     private static partial Regex LikeSerial();
@@ -79,6 +83,8 @@ internal sealed partial class Draft
         if (column.IsConstant && !_hasHeader && column.Texts.Length > 1 && column.Texts[0].All(char.IsAsciiDigit)
             && all.Any(other => other.IsNumeric && !other.IsConstant && other != column))
             return $"it is '{column.Texts[0]}' in every line";
+        if (column.IsConstant && column.Texts.Length > 1 && LikeAccount().IsMatch(column.Texts[0]))
+            return $"it is '{column.Texts[0]}' in every line: a number that is a name";
         if (column.IsConstant && column.Texts.Length > 1 && IsPeriod().IsMatch(column.Name))
             return $"it is '{column.Texts[0]}' in every line: how long each value counts";
         if (IsOffset(column))
@@ -131,7 +137,7 @@ internal sealed partial class Draft
     private static bool IsIdName(string name) => ColumnNames.IsId(name) && !Regex.IsMatch(name, "(?i)lat|lon|elev");
 
     private static bool IsOffset(ColumnFacts column) =>
-        Regex.IsMatch(column.Name, @"(?i)^(utc|gmt|tz|time_?zone|zone)[_ ]?offset([_ ]?(hours?|h|min|minutes))?$")
+        Regex.IsMatch(column.Name, @"(?i)^(utc|gmt|tz|time_?zone|zone)[_ ]?offset([_ ]?\(?(hours?|h|min|minutes)\)?)?$")
             && column.Texts.All(text => text.Length == 0
                 || Regex.IsMatch(text, @"^[+-]?([0-9]{1,2}(:?[0-9]{2})?|[0-9]{1,3})([.,][05]0?)?$"));
 
@@ -210,10 +216,15 @@ internal sealed partial class Draft
                         .ThenBy(column => column.Distinct).Take(MostKeys),
             ];
             double enough = Math.Max(0.001, repeated * 0.02);
-            if (keys.FirstOrDefault(key => Repeated(time, [key]) <= enough) is { } one) return One(one, facts, measured);
-            for (int i = 0; i < keys.Length; i++)
-                for (int j = i + 1; j < keys.Length; j++)
-                    if (Repeated(time, [keys[i], keys[j]]) <= enough) return Two(keys[i], keys[j]);
+            // Columns whose names say what they are, before others.
+            ColumnFacts[] telling = [.. keys.Where(key => !key.IsNumeric && (ColumnNames.Channel(key.Name) >= 0 || ColumnNames.Logger(key.Name) >= 0))];
+            foreach (ColumnFacts[] some in (ColumnFacts[][])[telling, keys])
+            {
+                if (some.FirstOrDefault(key => Repeated(time, [key]) <= enough) is { } one) return One(one, facts, measured);
+                for (int i = 0; i < some.Length; i++)
+                    for (int j = i + 1; j < some.Length; j++)
+                        if (Repeated(time, [some[i], some[j]]) <= enough) return Two(some[i], some[j]);
+            }
         }
         ColumnFacts? named = measured.Count == 1 && ColumnNames.Value(measured[0].Name) >= 0
             ? texts.Where(
@@ -245,6 +256,8 @@ internal sealed partial class Draft
             return (constant, key);
         }
         if (asChannel >= 0 && values >= 1) return (key, null);
+        // Areas and zones are places, whatever is measured there.
+        if (ColumnNames.IsArea(key.Name) && values >= 1) return (null, key);
         bool isChannel = values == 1;
         Ask(isChannel ? "the channel" : "the logger",
             $"column '{key.Name}' tells readings of one time apart, so it is taken for the {(isChannel ? "channel" : "logger")}.");
@@ -536,6 +549,7 @@ internal sealed partial class Draft
                 column => ColumnNames.Logger(column.Name) >= 0 && column.Texts.All(text => text.Length > 0) && column.IsFew
                     && !IsTimeText(column) && !ColumnNames.IsQuality(column.Name) && !IsModel(column.Name))
                 .Where(column => !column.IsNumeric || column.IsConstant || IsIdName(column.Name))
+                .Where(column => !ColumnNames.IsWeakLogger(column.Name) || column.Texts.Any(text => text.Length > 1))
                 .OrderByDescending(
                     column => column.Texts.Any(
                         text => text.Length > 1 && files.Any(file => file.Contains(text, StringComparison.OrdinalIgnoreCase))))
@@ -624,7 +638,9 @@ internal sealed partial class Draft
         string[] texts = [.. values.SelectMany(column => column.Texts)];
         string[] words = [.. texts.Where(NumberGuess.IsNullWord).Distinct(StringComparer.OrdinalIgnoreCase)];
         string[] own = [.. values.SelectMany(column => column.Nulls).Distinct(StringComparer.OrdinalIgnoreCase)];
-        string[] sentinels = [.. values.SelectMany(column => numbers.Sentinels(column.Texts)).Distinct()];
+        string[] told = NullsAbove(texts, numbers);
+        if (told.Length > 0) _sure.Add($"{string.Join(", ", told)} is 'no value', as a line above the table says");
+        string[] sentinels = [.. values.SelectMany(column => numbers.Sentinels(column.Texts)).Distinct().Except(told)];
         string written = string.Join(", ", words.Select(word => word.Length == 0 ? "an empty field" : $"'{word}'"));
         if (words.Length > 0) _sure.Add($"'no value' is written as {written}: skipped and counted");
         if (own.Length > 0)
@@ -649,8 +665,24 @@ internal sealed partial class Draft
                     + "instead.");
             format = format with { BeyondLimit = BeyondLimit.Limit };
         }
-        return format with { NullTokens = [.. words, .. own, .. sentinels] };
+        return format with { NullTokens = [.. words, .. own, .. told, .. sentinels] };
     }
+
+    /// <summary>Texts among the values that a line above the table says are none, such as -777 after RINVAL.</summary>
+    private string[] NullsAbove(string[] texts, NumberGuess numbers)
+    {
+        double[] none = [
+            .. _tables.SelectMany(table => table.Above).SelectMany(line => NullLine().Matches(line))
+                .Select(match => Cell.ToDouble(match.Groups["value"].Value))];
+        return none.Length == 0 ? [] : [
+            .. texts.Distinct().Where(text => numbers.TryParse(text, out double value) && none.Contains(value))];
+    }
+
+    [GeneratedRegex(
+        @"(RINVAL|no[ _]?data([ _]?value)?|(missing|null|fill|invalid)[ _](data|values?)( values?)?)[^0-9A-Za-z-]{0,4}(is |are |= ?)?"
+        + "(?<value>-?[0-9]+([.][0-9]+)?)",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex NullLine();
 
     private const string NamePattern = @"(?<logger>[^/]+)[-_](?<channel>[^-_/]+)\.[^./]+$";
 

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>One way to see a sample as a table.</summary>
@@ -20,6 +22,9 @@ internal sealed record SampleTable(
     /// <summary>Whether empty cells in the upper lines of the header belong to the text to their left.</summary>
     public bool HeaderSpans { get; init; }
 
+    /// <summary>Whether the names might be told apart by the lower lines of the header alone.</summary>
+    public bool IsHeaderDoubtful { get; init; }
+
     /// <summary>Whether comments are among the rows or between header and rows.</summary>
     public bool HasCommentsInside { get; init; }
 
@@ -36,10 +41,11 @@ internal sealed record SampleTable(
 }
 
 /// <summary>Finds the tables that a sample may be: one for each separator that splits its lines into like fields.</summary>
-internal static class TableSearch
+internal static partial class TableSearch
 {
     private const int LookedAt = 2000;
     private const int MostHeaderLines = 6;
+    private const int MostBetween = 3;
     private const int MostBelow = 10;
     private const int MostBeyond = 4;
     private const string Comments = "#!%*";
@@ -129,6 +135,7 @@ internal static class TableSearch
         {
             HeaderParts = joined?.Parts ?? [],
             HeaderSpans = joined is { Spans: true },
+            IsHeaderDoubtful = joined is { IsDoubtful: true },
             HasCommentsInside = Enumerable.Range(below, looked - below).Any(IsComment),
             LikeDataBetween = between.Count(IsLikeData),
             // One line that ends early was cut off. Many are how the device writes.
@@ -172,6 +179,7 @@ internal static class TableSearch
         Sample sample, char separator, char? comment, int first, int usual, string[] data, Func<int, bool> isEmpty)
     {
         var found = new List<(int At, string[] Names, string Line)>();
+        bool isBelow = false;
         for (int i = first - 1; i >= 0 && found.Count < MostHeaderLines; i--)
         {
             if (isEmpty(i))
@@ -191,6 +199,17 @@ internal static class TableSearch
             bool areUnits = found.Count == 0 && filled > 0 && names.Length == usual && names.All(name => name.Length == 0
                 || Cell.IsUnit(name));
             if (!isLike && areUnits) continue;
+            // Lines of other things may stand between the names and the data, if the names leave no doubt.
+            bool areNames = names.Length == usual && filled == usual && names.Distinct().Count() == usual && !names.Any(Cell.IsNumber)
+                && names.Where((name, at) => Cell.KindOf(data[at]) == CellKind.Time).Any(ColumnNames.IsTime);
+            bool isOther = !isComment && (!isLike || names.Any(Cell.IsNumber) || names.All(name => TypeWord().IsMatch(name)));
+            if (found.Count == 0 && !areNames && (isOther || isBelow) && first - i <= MostBetween)
+            {
+                isBelow = true;
+                continue;
+            }
+            if (isBelow && !areNames) break;
+            isBelow = false;
             // A line of loose words is only a header if something says that it has names of columns.
             if (!isLike || (found.Count > 0 && isComment != found[^1].Line.StartsWith(comment ?? '\n'))) break;
             if (names.Count(Cell.IsNumber) * 2 > names.Length && !ColumnNames.IsTime(names[0])) break;
@@ -203,6 +222,11 @@ internal static class TableSearch
             && Cell.Split(sample.Lines[at - 1], separator)[0].Equals(cells[0], StringComparison.OrdinalIgnoreCase);
         return found.OrderByDescending(one => HeaderScore(one.Names, usual, data)).ThenByDescending(one => one.At).First();
     }
+
+    /// <summary>What a column's values are for a program.</summary>
+    [GeneratedRegex("^(date|datetime|dateTime:.*|timestamp|string|str|text|double|float|int|integer|long|bool|boolean|number|real|[DFILSB][0-9]?)$",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex TypeWord();
 
     /// <summary>Dates are data, not names. Times of the day may be names of columns.</summary>
     private static bool IsDate(string cell) =>

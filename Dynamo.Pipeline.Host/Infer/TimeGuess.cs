@@ -38,7 +38,7 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
             .Where(one => one.Steps.Read >= 0.85)];
         if (all.Length == 0) return null;
         double Score(TimeGuess one) => one.Steps.Score
-            + (one.Columns.Any(i => ColumnNames.IsTime(names[i])) ? 0.6 : 0) + (one.Pattern.HasTime ? 0.4 : 0)
+            + (one.Columns.Any(i => ColumnNames.IsTime(names[i])) ? 0.6 : 0) + (one.Columns.Any(i => IsUtc(names[i])) ? 0.1 : 0) + (one.Pattern.HasTime ? 0.4 : 0)
             + (0.1 * one.Columns.Length) + (IsAmerican(one) ? 0.05 : 0) - (0.01 * one.Columns[0]);
         TimeGuess best = all.OrderByDescending(Score).First();
         TimeGuess[] others = [
@@ -49,6 +49,9 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
             return said;
         return best.Compared(others, files[0][best.Columns[0]].First(text => text.Length > 0));
     }
+
+    /// <summary>Whether a column's name says UTC: DateUTC, utc_time, Time (GMT).</summary>
+    private static bool IsUtc(string name) => Regex.IsMatch(name, @"(\b|_|[a-z])(UTC|GMT)(?![A-Za-z0-9+-])|(\b|_)utc(\b|_)");
 
     /// <summary>Twelve hours and slashes go with the month first, if nothing else tells.</summary>
     private static bool IsAmerican(TimeGuess one) =>
@@ -110,9 +113,9 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         foreach (string hint in hints)
         {
             string bare = hint.ToUpperInvariant();
-            if (Regex.IsMatch(bare, @"\bMM?[/.-]DD?[/.-]YY")) return "Mdy";
-            if (Regex.IsMatch(bare, @"\bDD?[/.-]MM?[/.-]YY")) return "dMy";
-            if (Regex.IsMatch(bare, @"\bYY(YY)?[/.-]MM?[/.-]DD?")) return "yMd";
+            if (Regex.IsMatch(bare, @"\bMM?[/.-]?DD?[/.-]?YY")) return "Mdy";
+            if (Regex.IsMatch(bare, @"\bDD?[/.-]?MM?[/.-]?YY")) return "dMy";
+            if (Regex.IsMatch(bare, @"\bYY(YY)?[/.-]?MM?[/.-]?DD?")) return "yMd";
         }
         return null;
     }

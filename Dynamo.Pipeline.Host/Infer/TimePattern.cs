@@ -79,22 +79,27 @@ internal static partial class TimePatterns
         {
             foreach (
                 string format in (string[])[
-                    "yyyyMMdd", "ddMMyyyy", "MMddyyyy", "yyyyMMddHHmm", "yyyyMMddHHmmss", "yyMMddHHmm", "yyMMdd", "yyyyMMddHH"])
+                    "yyyyMMdd", "ddMMyyyy", "MMddyyyy", "yyyyMMddHHmm", "yyyyMMddHHmmss", "yyMMddHHmm", "yyMMdd", "ddMMyy", "MMddyy",
+                    "yyyyMMddHH"])
             {
                 bool isUsual = format.StartsWith("yyyy", StringComparison.Ordinal) && format.Length >= 8;
                 if (texts[0].Length == format.Length && (isUsual || nameSaysTime) && AreIn(texts, format))
-                    yield return new TimePattern([format], false, format.Length > 8 || format.Contains('H'), isUsual ? "" : format);
+                    yield return new TimePattern([format], false, format.Length > 8 || format.Contains('H'), isUsual ? "" : OrderOf(format));
             }
         }
         if (nameSaysTime && numbers.All(number => number is > 20_000 and < 75_000)) yield return new TimePattern(["excel"], false, true);
     }
 
+    /// <summary>The order of year, month and day in a pattern of digits only.</summary>
+    private static string OrderOf(string format) => string.Concat(format.Where(c => c is 'y' or 'M' or 'd').Distinct());
+
     private static IEnumerable<TimePattern> Named(string[] texts)
     {
-        if (!texts.Any(text => text.Any(char.IsLetter)) && !texts[0].Contains('T')) yield break;
+        if (!texts.Any(text => text.Any(char.IsLetter)) && !texts.All(text => Compact().IsMatch(text))) yield break;
         foreach (
             string format in (string[])[
-                .. s_named, "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmm", "yyyyMMdd'T'HHmmss'Z'", "yyyyMMdd HH:mm", "yyyyMMdd HH:mm:ss"])
+                .. s_named, "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmm", "yyyyMMdd'T'HHmmss'Z'", "yyyyMMdd HH:mm", "yyyyMMdd HH:mm:ss", "yyyyMMdd:HHmm",
+                "yyyyMMdd:HHmmss", "yyyyMMdd HHmm", "yyyyMMdd HHmmss", "yyyyMMdd-HHmm", "yyyyMMdd-HHmmss"])
         {
             if (!AreIn(texts, format)) continue;
             yield return new TimePattern([format.Replace("'T'", "T", StringComparison.Ordinal)], false, format.Contains('m'));
@@ -180,9 +185,13 @@ internal static partial class TimePatterns
 
     [GeneratedRegex(
         @"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9][0-9]:[0-9][0-9](:[0-9][0-9](\.[0-9]{1,9})?)?"
-        + @"(?<offset>Z|z|[+-][0-9][0-9](:?[0-9][0-9])?)?$",
+        + @"(?<offset>Z|z|[+-][0-9][0-9](:?[0-9][0-9])?| ?(UTC|GMT))?$",
         RegexOptions.CultureInvariant)]
     private static partial Regex IsoText();
+
+    /// <summary>A date without separators, and a time after it.</summary>
+    [GeneratedRegex("^[0-9]{8}[ :-][0-9]{2}:?[0-9]{2}(:?[0-9]{2})?$", RegexOptions.CultureInvariant)]
+    private static partial Regex Compact();
 
     [GeneratedRegex("^[0-9]{4}-[0-9][0-9]-[0-9][0-9]$", RegexOptions.CultureInvariant)]
     private static partial Regex IsoDate();

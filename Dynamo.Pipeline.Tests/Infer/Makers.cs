@@ -149,7 +149,8 @@ internal static class Makers
             "Volume 1 [m3]") { Logger = "70123456", Decimal = ',', LeavesOpen = true },
         new("Diehl", "diehl.csv", "Serial;Datum;Zählerstand\n", "{L};{t:dd.MM.yyyy HH:mm};{0}", "Zählerstand") { Logger = "{L}",
             Decimal = ',' },
-        new("Itron", "itron.csv", "Endpoint;DateTime;Consumption\n", "{L};{t:yyyy-MM-dd HH:mm};{0}", "Consumption") { LeavesOpen = true },
+        new("Itron", "itron.csv", "Endpoint;DateTime;Consumption\n", "{L};{t:yyyy-MM-dd HH:mm};{0}", "Consumption")
+            { Logger = "{L}" },
         new("Sewerin", "sew.csv", "Nr.;Datum;Uhrzeit;Pegel dB;Frequenz Hz\n", "{n};{t:dd.MM.yyyy};{t:HH:mm:ss};{0};{1}", "Pegel dB",
             "Frequenz Hz") { Decimal = ',' },
         new("ADS", "ads.csv", "DateTime,DFINAL (in),VFINAL (ft/s),QFINAL (MGD)\nMM/dd/yyyy h:mm:ss tt,Average,Average,Average\n",
@@ -200,7 +201,7 @@ internal static class Makers
         new("Netatmo", "net.csv", "Timestamp;\"Timezone : Europe/Paris\";Temperature;Humidity\n", "{e};\"{t:yyyy/MM/dd HH:mm:ss}\";{0};{1}",
             "Temperature", "Humidity"),
         new("Shelly", "shelly.csv", "timestamp,total_act_energy,voltage\n", "{e},{0},{1}", "total_act_energy", "voltage"),
-        new("SMA", "sma.csv", ";SN: {L}\ndd.MM.yyyy HH:mm;kW\n", "{t:dd.MM.yyyy HH:mm};{0}", "kW") { LeavesOpen = true, Decimal = ',' },
+        new("SMA", "sma.csv", ";SN: {L}\ndd.MM.yyyy HH:mm;kW\n", "{t:dd.MM.yyyy HH:mm};{0}", "kW") { Logger = "{L}", Decimal = ',' },
         new("Fronius", "fro.csv", "Date and time,Energy | Symo,Self\n[dd.MM.yyyy HH:mm],[Wh],[Wh]\n", "{t:dd.MM.yyyy HH:mm},{0},{1}",
             "Energy | Symo", "Self"),
         new("SolarEdge", "se.csv", "Time,System Production (W)\n", Us + ",{0}", "System Production (W)"),

@@ -2,7 +2,7 @@ namespace Dynamo.Pipeline.Csv;
 
 /// <summary>
 /// Reads ISO 8601 timestamps from UTF-8: <c>yyyy-MM-dd</c>, then <c>T</c> or a space, then <c>HH:mm[:ss[.f…]]</c> with up to nine
-/// decimals, of which seven count, then nothing, <c>Z</c> or <c>±hh[[:]mm]</c>. Checks the range of every part.
+/// decimals, of which seven count, then nothing, <c>Z</c>, <c>±hh[[:]mm]</c>, <c>UTC</c> or <c>GMT</c>. Checks the range of every part.
 /// </summary>
 internal static class IsoTimestamp
 {
@@ -45,7 +45,8 @@ internal static class IsoTimestamp
 
         TimestampProblem problem = ReadTime(text[11..], out long time, out int length);
         if (problem == TimestampProblem.Unreadable) return problem;
-        if (!TryReadOffset(text[(11 + length)..], out offset)) return TimestampProblem.Unreadable;
+        ReadOnlySpan<byte> rest = text[(11 + length)..];
+        if (!TryReadOffset(rest, out offset) && !IsUtc(rest, out offset)) return TimestampProblem.Unreadable;
         int year = (high * 100) + low;
         if (year < 1 || month is < 1 or > 12 || day < 1 || day > DateTime.DaysInMonth(year, month)) return TimestampProblem.NoSuchDate;
         if (problem is not (TimestampProblem.None or TimestampProblem.Hour24)) return problem;
@@ -115,6 +116,14 @@ internal static class IsoTimestamp
         int total = (hours * 60) + minutes;
         offset = minutes > 59 || total > LongestOffsetMinutes ? long.MaxValue : (text[0] == '-' ? -total : total) * TimeSpan.TicksPerMinute;
         return true;
+    }
+
+    /// <summary>Whether UTC is written as a word, with a space before it or without.</summary>
+    private static bool IsUtc(ReadOnlySpan<byte> text, out long? offset)
+    {
+        offset = 0;
+        if (text.StartsWith((byte)' ')) text = text[1..];
+        return text.SequenceEqual("UTC"u8) || text.SequenceEqual("GMT"u8);
     }
 
     private static int Two(ReadOnlySpan<byte> text, int at)
