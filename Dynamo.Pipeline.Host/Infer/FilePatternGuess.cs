@@ -5,6 +5,9 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>Finds the pattern of names that all files of a kind have, also those that come later.</summary>
 internal static partial class FilePatternGuess
 {
+    // A configuration and a database that lie beside the files are none of them.
+    private static readonly string[] s_ours = ["dynamo.json", "readings.db", "readings.db-wal", "readings.db.0.lock"];
+
     /// <param name="files">The files of the kind.</param>
     /// <param name="others">Other samples, which must not match.</param>
     public static string Of(IReadOnlyList<string> files, IReadOnlyList<string> others)
@@ -16,7 +19,7 @@ internal static partial class FilePatternGuess
             [string.Join(';', extensions.Select(extension => "*" + extension)), string.Join(';', names.Select(Start).Distinct()),
                 string.Join(';', names.Select(name => Digits().Replace(name, "*")).Distinct())])
         {
-            if (!foreign.Any(name => IsLike(name, pattern))) return pattern;
+            if (!foreign.Any(name => IsLike(name, pattern)) && !s_ours.Any(name => IsLike(name, pattern))) return pattern;
         }
         return string.Join(';', names);
     }

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Host;
+
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary><c>dynamo infer</c> as it is typed: folders, servers, and the file that it writes.</summary>
@@ -78,5 +80,55 @@ internal sealed class InferCommandTests
 
         Assert.That(inferred.ExitCode, Is.EqualTo(1));
         Assert.That(File.Exists(_folder["dynamo.json"]), Is.False);
+    }
+
+    [Test]
+    public async Task The_printed_commands_work_when_pasted(CancellationToken token)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("needs a shell of Unix");
+        const string Odd = "it's \"mine\" $HOME.json";
+        _folder.PutText("flow 1.csv", "time,logger,flow\n" + Rows);
+
+        DynamoResult inferred = await _folder.RunAsync(token, "infer", "inbox", "--out", Odd);
+
+        string[] commands = [.. inferred.StandardError.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal)
+            && line.Contains("--config", StringComparison.Ordinal))];
+        Assert.That(commands, Has.Length.EqualTo(2));
+        foreach (string command in commands)
+        {
+            // A shell takes the argument as one word, which is the file's name.
+            using var shell = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("/bin/sh")
+            {
+                ArgumentList = { "-c", $"printf %s {command[(command.IndexOf("--config", StringComparison.Ordinal) + 9)..]}" },
+                RedirectStandardOutput = true,
+            })!;
+            Assert.That(await shell.StandardOutput.ReadToEndAsync(token), Is.EqualTo(Odd));
+            await shell.WaitForExitAsync(token);
+        }
+        Assert.That((await _folder.RunAsync(token, "run", "--config", Odd, "--settle", "0")).ExitCode, Is.Zero);
+    }
+
+    [Test]
+    public async Task Files_without_an_extension_do_not_take_the_configuration_along(CancellationToken token)
+    {
+        _folder.PutText("station4711", "time,logger,flow\n" + Rows);
+
+        await _folder.RunAsync(token, "infer", "inbox", "--out", "inbox/dynamo.json");
+        DynamoResult run = await _folder.RunAsync(token, "run", "--config", "inbox/dynamo.json", "--settle", "0");
+        DynamoResult again = await _folder.RunAsync(token, "run", "--config", "inbox/dynamo.json", "--settle", "0");
+
+        Assert.That((run.ExitCode, again.ExitCode), Is.EqualTo((0, 0)), run.StandardError + again.StandardError);
+        Assert.That(File.Exists(_folder["inbox/readings.db"]));
+    }
+
+    [Test]
+    public async Task An_empty_configuration_says_where_it_may_come_from(CancellationToken token)
+    {
+        await File.WriteAllTextAsync(_folder["empty.json"], "", token);
+
+        DynamoResult run = await _folder.RunAsync(token, "run", "--config", "empty.json");
+
+        Assert.That(run.ExitCode, Is.EqualTo(2));
+        Assert.That(run.StandardError, Does.Contain("the file is empty").And.Contain("dynamo infer"));
     }
 }
