@@ -54,15 +54,15 @@ internal sealed class InferCommand : Command, IExamples
         if (json) context.Out.WriteLine(JsonText.Of(report.WriteAll));
         else if (proposals.Count > 0 && output is null) context.Out.WriteLine(JsonText.ForFile(report.WriteSettings));
         if (proposals.Count > 0 && output is not null) Write(output, JsonText.ForFile(report.WriteSettings));
-        if (!json) report.WriteText(context.Error, output ?? RedirectedTo(context));
+        if (!json) report.WriteText(context.Error, output ?? RedirectedTo());
         if (set.Left > 0 && !json) context.Error.WriteLine($"{Shown.Count(set.Left, "more file")} there were not looked at.");
         return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 
     /// <summary>The file to which a shell sends stdout (<c>&gt; dynamo.json</c>); <see langword="null"/>: none, or it cannot be told.</summary>
-    private static string? RedirectedTo(CommandContext context)
+    private static string? RedirectedTo()
     {
-        if (!OperatingSystem.IsLinux() || !ReferenceEquals(context.Out, Console.Out) || !Console.IsOutputRedirected) return null;
+        if (!OperatingSystem.IsLinux() || !Console.IsOutputRedirected) return null;
         try
         {
             return File.ResolveLinkTarget("/proc/self/fd/1", returnFinalTarget: false)?.FullName is { } path

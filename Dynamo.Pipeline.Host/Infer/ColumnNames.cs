@@ -40,7 +40,7 @@ internal static partial class ColumnNames
     ];
 
     private static readonly string[] s_counters =
-        ["index", "row", "record", "rec", "recno", "recordno", "rn", "seq", "no", "nr", "num", "number", "lfd", "id", "counter", "#",
+        ["index", "row", "record", "rec", "recno", "recnbr", "recordno", "rn", "seq", "no", "nr", "num", "number", "lfd", "id", "counter", "#",
             "line", "obs", "sample"];
 
     private static readonly string[] s_ids = [

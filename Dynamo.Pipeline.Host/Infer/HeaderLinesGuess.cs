@@ -56,7 +56,9 @@ internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]>
         int Told(string[] names) => names.Take(usual).Where((name, i) => name.Length > 0 && hasData[i]).Distinct().Count();
         bool AreGroups(string[] line) => line.Count(cell => cell.Length > 0) >= 2 && times.Length > 0
             && times.All(i => i >= line.Length || line[i].Length == 0)
-            && !IsUnits(line) && !line.Any(cell => Volatile().IsMatch(cell)) && !line.All(cell => cell.Length == 0 || Kind().IsMatch(cell));
+            && !IsUnits(line) && (IsOne(line) ? !line.Any(cell => cell.Contains(':')) : !line.Any(cell => Volatile().IsMatch(cell)))
+            && !line.All(cell => cell.Length == 0 || Kind().IsMatch(cell));
+        bool IsOne(string[] line) => line.Where(cell => cell.Length > 0).Distinct().Count() == 1;
         bool IsMostlyEmpty(string[] line) =>
             Array.FindIndex(line, cell => cell.Length > 0) is var from
             && Enumerable.Range(from, Math.Max(0, usual - from)).Count(i => i >= line.Length || line[i].Length == 0) * 2 >= usual - from;

@@ -583,7 +583,7 @@ internal sealed class KindsTests
     public void An_interval_in_one_field_is_read_by_its_start_and_asked_about(
         [Range(1, Seeds)] int seed, [Values("{0:dd.MM.yyyy HH:mm} - {1:dd.MM.yyyy HH:mm}", "{0:yyyy-MM-ddTHH:mm}/{1:yyyy-MM-ddTHH:mm}",
             "{0:dd.MM.yyyy HH:mm} - {1:HH:mm}", "{0:yyyy-MM-dd};{0:HH:mm} - {1:HH:mm}",
-                "{0:yyyy-MM-dd};{0:HH:mm}–{1:HH:mm}")] string interval)
+                "{0:yyyy-MM-dd};{0:HH:mm}–{1:HH:mm}", "{0:yyyy-MM-dd HH:mm}-{1:HH:mm}", "{0:dd.MM.yyyy H:mm}-{1:H:mm}")] string interval)
     {
         var file = new Lines(seed);
         file.Add(interval.Contains(';') ? "date;time;kWh" : "period;kWh");
@@ -593,6 +593,80 @@ internal sealed class KindsTests
         file.AssertRead(["x.csv"]);
         Assert.That(file.Proposal.Format.Interval, Is.EqualTo(IntervalTime.Start));
         Assert.That(file.Proposal.Topics, Has.Some.EqualTo("the start or end of intervals"));
+    }
+
+    [Test]
+    public void The_end_of_an_interval_without_a_date_is_the_first_one_after_its_start(
+        [Range(1, Seeds)] int seed, [Values("{0:yyyy-MM-dd HH:mm}-{1:HH:mm}", "{0:dd.MM.yyyy HH:mm} - {1:HH:mm}",
+            "{0:yyyy-MM-dd};{0:HH:mm}-{1:HH:mm}")] string interval)
+    {
+        var file = new Lines(seed);
+        file.Add(interval.Contains(';') ? "date;time;kWh" : "period;kWh");
+        // 60 hours, so midnight comes at least twice.
+        file.Times(
+            120, 30, at => string.Format(CultureInfo.InvariantCulture, interval, at, at.AddMinutes(30))
+                + $";{file.Value("kWh", at.AddMinutes(30))}");
+
+        Proposal proposal = Infer(("/x/x.csv", file.Text)).Proposals.Single();
+        Proposal ends = proposal with { Format = proposal.Format with { Interval = IntervalTime.End } };
+
+        Assert.That(Read(ends, "x.csv", file.Text), Is.EquivalentTo(file.Readings));
+    }
+
+    [Test]
+    public void Offsets_are_no_ends_of_intervals([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed) { Offset = -5 };
+        file.Add("time,flow");
+        file.Times(60, 15, at => $"{at:yyyy-MM-ddTHH:mm}-05:00,{file.Value("flow", at)}");
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Decide, Is.Empty);
+    }
+
+    [Test]
+    public void Stations_above_their_columns_are_loggers_and_the_next_file_of_others_fits(
+        [Range(1, Seeds)] int seed, [Values(1, 2, 3)] int stations, [Values] bool hasQuality, [Values] bool hasPreamble)
+    {
+        string[] channels = ["気温(℃)", "降水量(mm)"];
+        Lines Of(string[] names)
+        {
+            var file = new Lines(seed + names[0].Length);
+            if (hasPreamble) file.Add("ダウンロードした時刻：2026/03/04 10:00:00", "");
+            string[][] columns = [
+                .. names.SelectMany(name => channels.SelectMany(channel => hasQuality
+                    ? (string[][])[[name, channel, ""], [name, channel, "品質情報"]] : [[name, channel, ""]]))];
+            file.Add("," + string.Join(',', columns.Select(column => column[0])));
+            file.Add("年月日時," + string.Join(',', columns.Select(column => column[1])));
+            if (hasQuality) file.Add("," + string.Join(',', columns.Select(column => column[2])));
+            file.Times(60, 60, at => $"{at:yyyy/M/d H:mm:ss}," + string.Join(',', names.SelectMany(name => channels.SelectMany(channel =>
+            {
+                string value = file.Of(name).Value(channel, at);
+                return hasQuality ? (string[])[value, "8"] : [value];
+            }))));
+            return file;
+        }
+        Lines one = Of(((string[])["東京", "大阪", "札幌"])[..stations]), next = Of(["那覇", "仙台"]);
+
+        Proposal proposal = Infer(("/x/x.csv", one.Text)).Proposals.Single();
+
+        Assert.That(Read(proposal, "x.csv", one.Text), Is.EquivalentTo(one.Readings), string.Join('\n', proposal.Sure));
+        Assert.That(Read(proposal, "y.csv", next.Text), Is.EquivalentTo(next.Readings));
+        if (stations > 1) Assert.That(proposal.Topics, Has.Member("the loggers"));
+    }
+
+    [Test]
+    public void Groups_above_names_are_parts_of_them([Range(1, Seeds)] int seed, [Values(',', ';', '\t')] char separator, [Values] bool merged)
+    {
+        var file = new Lines(seed);
+        string[] above = ["", "Inlet", merged ? "" : "Inlet", "Outlet", merged ? "" : "Outlet", "Room"];
+        string[] below = ["time", "Flow", "Pressure", "Flow", "Pressure", "Temp"];
+        file.Add(string.Join(separator, above), string.Join(separator, below));
+        file.Times(60, 15, at => $"{at:yyyy-MM-dd HH:mm:ss}" + string.Concat(Enumerable.Range(1, 5).Select(i =>
+            $"{separator}{file.Value(i == 5 ? "Room Temp" : $"{(i < 3 ? "Inlet" : "Outlet")} {below[i]}", at)}")));
+
+        file.AssertRead(["x.csv"]);
+        Assert.That((file.Proposal.Format.Text.HeaderLines, file.Proposal.Format.Text.HeaderSpans), Is.EqualTo((2, merged)));
     }
 
     [Test]

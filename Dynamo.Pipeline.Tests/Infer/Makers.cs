@@ -176,7 +176,7 @@ internal static class Makers
             "T") { Logger = "{L}", Tail = ",,,\n,,,\n" },
         // Platforms
         new("ThingSpeak", "feeds.csv", "created_at,entry_id,field1,field2,latitude,longitude,elevation,status\n",
-            "{t:yyyy-MM-dd HH:mm:ss} UTC,{n},{0},{1},,,,", "field1", "field2") { LeavesOpen = true },
+            "{t:yyyy-MM-dd HH:mm:ss} UTC,{n},{0},{1},,,,", "field1", "field2"),
         new("ThingSpeak iso", "feeds2.csv", "created_at,entry_id,field1,field2,latitude,longitude,elevation,status\n",
             "{t:yyyy-MM-ddTHH:mm:ss}+00:00,{n},{0},{1},,,,", "field1", "field2"),
         new("Home Assistant", "history.csv", "entity_id,state,last_changed\n",
@@ -322,5 +322,41 @@ internal static class Makers
             "Electric usage,{t:yyyy-MM-dd},{t:HH:mm},{u:HH:mm},{0},", "USAGE (kWh)") { Logger = "{L}", Minutes = 30, LeavesOpen = true },
         new("Interval in the time's field", "iv_{L}.csv", "Datum;von - bis;kWh\n", "{t:dd.MM.yyyy};{t:HH:mm} - {u:HH:mm};{0}", "kWh")
             { Logger = "iv_{L}", Decimal = ',', LeavesOpen = true },
+
+        // Names over several lines, and other looks of the same makers
+        new("Davis WeatherLink", "davis_{L}.txt", "\t\tTemp\tHi\tOut\tWind\t\nDate\tTime\tOut\tTemp\tHum\tSpeed\tBar\n",
+            "{t:M/d/yy}\t{t:h:mmt}\t{0}\t{1}\t{2}\t{3}\t{4}", "Temp Out", "Hi Temp", "Out Hum", "Wind Speed", "Bar")
+            { Logger = "davis_{L}", LeavesOpen = true },
+        new("Davis with a line of names that repeat", "davis2_{L}.txt", "\t\tTemp\tHi\tLow\tOut\nDate\tTime\tOut\tTemp\tTemp\tHum\n",
+            "{t:dd.MM.yy}\t{t:HH:mm}\t{0}\t{1}\t{2}\t{3}", "Temp Out", "Hi Temp", "Low Temp", "Out Hum") { Logger = "davis2_{L}" },
+        new("Ecowitt with merged cells", "GW_{L}.csv", "Time,Outdoor,,Indoor,,Rain\n,Temperature(℃),Humidity(%),Temperature(℃),Humidity(%),"
+            + "Rate(mm/hr)\n", "{t:yyyy-MM-dd HH:mm},{0},{1},{2},{3},{4}", "Outdoor Temperature(℃)", "Outdoor Humidity(%)",
+            "Indoor Temperature(℃)", "Indoor Humidity(%)", "Rain Rate(mm/hr)") { Logger = "GW_{L}" },
+        new("JMA, one station", "data.csv", "ダウンロードした時刻：2026/03/04 10:00:00\n\n,{L},{L},{L}\n年月日時,気温(℃),気温(℃),気温(℃)\n"
+            + ",,品質情報,均質番号\n", "{t:yyyy/M/d H:mm:ss},{0},8,1", "気温(℃)") { Logger = "{L}", Minutes = 60 },
+        new("ZRXP with its zone and its none", "x.zrx", "#SANR{L}|*|SNAMEBach|*|CNRW|*|\n#CUNITcm|*|TZUTC+1|*|RINVAL-777|*|\n",
+            "{t:yyyyMMddHHmmss} {0?}", "value") { Logger = "{L}", OffsetHours = 1, Missing = "-777", LeavesOpen = true },
+        new("TOACI1", "hourly.dat", "\"TOACI1\",\"{L}\",\"Hourly\"\n\"TMSTAMP\",\"RECNBR\",\"Batt_V\",\"Stage\"\n",
+            "\"{t:yyyy-MM-dd HH:mm:ss}\",{n},{0},{1}", "Batt_V", "Stage") { Logger = "{L}", Minutes = 60 },
+        new("Primayer", "pm.txt", "Logger Serial No:\t{L}\nSite Ref:\tPRV17\n\nDate\tTime\tFlow (l/s)\tPressure (m)\n",
+            "{t:dd/MM/yyyy}\t{t:HH:mm:ss}\t{0}\t{1}", "Flow (l/s)", "Pressure (m)") { Logger = "{L}", Minutes = 360 },
+        new("Hydrolab", "sonde_{L}.csv", "Setup Date (MMDDYY) : 020326\n\n\"Date\",\"Time\",\"Temp\",\"pH\"\n"
+            + "\"MMDDYY\",\"HHMMSS\",\"°C\",\"Units\"\n", "{t:MMddyy},{t:HHmmss},{0},{1}", "Temp", "pH") { Logger = "sonde_{L}" },
+        new("CliFlo", "cliflo.txt", "Station\tDate(NZST)\tTair(C)\tRH(%)\tFreq\n", "{L}\t{t:yyyyMMdd:HHmm}\t{0}\t{1}\tH", "Tair(C)", "RH(%)")
+            { Logger = "{L}", Minutes = 60 },
+        new("Ignition", "tags_{L}.csv", "\"#NAMES\"\n\"t_stamp\",\"Tank/Level\",\"Tank/Temp\"\n\"#TYPES\"\n\"date\",\"D\",\"D\"\n\"#ROWS\",\"120\"\n",
+            "\"{t:yyyy-MM-dd HH:mm:ss}\",\"{0}\",\"{1}\"", "Tank/Level", "Tank/Temp") { Logger = "tags_{L}", LeavesOpen = true },
+        new("Influx annotated", "flux.csv", "#group,false,false,true,false,false,true,true\n#datatype,string,long,dateTime:RFC3339,"
+            + "dateTime:RFC3339,double,string,string\n#default,_result,,,,,,\n,result,table,_start,_time,_value,_field,sensor_id\n",
+            ",,0,2026-03-01T00:00:00Z,{t:yyyy-MM-ddTHH:mm:ss}Z,{0},temperature,{L}\n"
+                + ",,1,2026-03-01T00:00:00Z,{t:yyyy-MM-ddTHH:mm:ss}Z,{1},humidity,{L}", "temperature", "humidity") { Logger = "{L}" },
+        new("Weather Underground with both times", "wu_{L}.csv", "Time,TemperatureF,Humidity,DateUTC\n",
+            "{u:yyyy-MM-dd HH:mm:ss},{0},{1},{t:yyyy-MM-dd HH:mm:ss}", "TemperatureF", "Humidity") { Logger = "wu_{L}", Minutes = 60 },
+        new("Contract with a zero before it", "hq.csv", "Contrat;Date et heure;kWh;Code de consommation\n",
+            "0301{L};\"{t:yyyy-MM-dd HH:mm:ss}\";\"{0}\";R", "kWh") { Logger = "0301{L}", Decimal = ',', Minutes = 60 },
+        new("Amounts of money", "cost_{L}.csv", "Date,Time,Usage (kWh),Cost\n", "{t:yyyy-MM-dd},{t:HH:mm},{0},${1}", "Usage (kWh)", "Cost")
+            { Logger = "cost_{L}", LeavesOpen = true },
+        new("Interval without a second date", "iv2_{L}.csv", "Period,Load (MW)\n", "{t:yyyy-MM-dd HH:mm}-{u:HH:mm},{0}", "Load (MW)")
+            { Logger = "iv2_{L}", LeavesOpen = true },
     ];
 }
