@@ -59,7 +59,7 @@ internal sealed class InferCommand : Command, IExamples
         return (int)(report.IsGood ? ExitCode.Ok : ExitCode.DoneWithBadData);
     }
 
-    /// <summary>The file to which a shell sends stdout (<c>&gt; dynamo.json</c>); <see langword="null"/>: none, or it cannot be told.</summary>
+    /// <summary>The file to which a shell sends stdout (<c>&gt; dynamo.json</c>), if it can be told.</summary>
     private static string? RedirectedTo()
     {
         if (!OperatingSystem.IsLinux() || !Console.IsOutputRedirected) return null;

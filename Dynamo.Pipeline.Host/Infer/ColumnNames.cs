@@ -8,7 +8,8 @@ internal static partial class ColumnNames
     private static readonly string[] s_loggers =
     [
         "serial", "ser", "sernbr", "logger", "outstation", "endpoint", "contrat", "contract", "compteur", "zähler", "contatore",
-            "contador", "pod", "cups", "nmi", "mpan", "prm", "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
+            "contador", "pod", "cups", "nmi", "mpan", "prm",
+        "datalogger", "rtu", "station", "stations", "site", "device", "location", "meter", "asset",
             "point", "gauge", "well", "stn", "sensorid", "stasjon", "estacao", "estação", "indicativo", "pegel", "posto", "stacja",
             "havaintoasema", "stazione", "estación", "estacion", "messstelle", "meetpunt", "poste", "stationsnummer", "code", "cde",
         "instrument", "node", "stationid", "stationsid", "siteid", "idsensore", "deviceid", "loggerid", "id", "name", "entity", "sensor",
@@ -40,7 +41,8 @@ internal static partial class ColumnNames
     ];
 
     private static readonly string[] s_counters =
-        ["index", "row", "record", "rec", "recno", "recnbr", "recordno", "rn", "seq", "no", "nr", "num", "number", "lfd", "id", "counter", "#",
+        ["index", "row", "record", "rec", "recno", "recnbr", "recordno", "rn", "seq", "no", "nr", "num",
+            "number", "lfd", "id", "counter", "#",
             "line", "obs", "sample"];
 
     private static readonly string[] s_ids = [

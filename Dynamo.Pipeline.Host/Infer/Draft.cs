@@ -186,7 +186,9 @@ internal sealed partial class Draft
             .. _tables.Select(
                 table => table.Above.Select(line => ZoneLine().Match(line)).FirstOrDefault(match => match.Success) ?? Match.Empty)];
         if (_tables.All(table => table.Above.Any(line => ZrxpZone().IsMatch(line))))
-            return (format with { Offset = FieldSource.PreamblePattern(ZrxpPattern) }, "the offset of the times is after TZ above the table");
+            return (
+                format with { Offset = FieldSource.PreamblePattern(ZrxpPattern) },
+                "the offset of the times is after TZ above the table");
         if (!above.All(match => match.Success))
             return UtcColumn() is var column and >= 0 ? (format with { Zone = "UTC" }, $"times are UTC, as column '{_names[column]}' "
                 + "says") : null;
@@ -216,7 +218,8 @@ internal sealed partial class Draft
             _sure.Add($"names are put together from {_table.HeaderParts.Count} lines, such as '{_names[^1]}'"
                 + (_table.HeaderSpans ? "; an empty cell above belongs to the text to its left" : ""));
         if (isJoined && _table.IsHeaderDoubtful)
-            Ask("the columns' names", $"'{string.Join(_table.Separator, _table.HeaderParts[0].Take(8)).Trim(_table.Separator)}' stands above the "
+            Ask("the columns' names",
+                $"'{string.Join(_table.Separator, _table.HeaderParts[0].Take(8)).Trim(_table.Separator)}' stands above the "
                 + "names and is taken for a part of them. If it is none, take the line for one above the table: one line less in "
                 + "\"headerLines\", one more in \"preambleLines\".");
         if (below > 0) _sure.Add($"{Shown.Count(below, "line")} between the header and the data {(below == 1 ? "is" : "are")} not data");

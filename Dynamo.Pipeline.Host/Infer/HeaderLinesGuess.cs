@@ -29,7 +29,8 @@ internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]>
     {
         bool[] hasData = [.. Enumerable.Range(0, usual).Select(i => rows.Any(row => i < row.Length && row[i].Length > 0))];
         int[] times = [
-            .. Enumerable.Range(0, usual).Where(i => rows.Count(row => i < row.Length && Cell.KindOf(row[i]) == CellKind.Time) * 2 > rows.Length)];
+            .. Enumerable.Range(0, usual).Where(
+                i => rows.Count(row => i < row.Length && Cell.KindOf(row[i]) == CellKind.Time) * 2 > rows.Length)];
         int named = hasData.Count(has => has);
         int best = Told(header);
         int top = at, bottom = at;
@@ -38,7 +39,8 @@ internal sealed partial record HeaderLinesGuess(int Top, IReadOnlyList<string[]>
         HeaderLinesGuess? found = null;
         if (best < named)
             foreach (HeaderLinesGuess one in All(top, at, bottom).OrderBy(one => one.Parts.Count).ThenBy(one => one.Spans))
-                if (Told(one.Names) is var told && told > best) (best, found) = (told, one with { IsDoubtful = !one.Names.Any(ColumnNames.IsTime) });
+                if (Told(one.Names) is var told && told > best)
+                    (best, found) = (told, one with { IsDoubtful = !one.Names.Any(ColumnNames.IsTime) });
         // The line above what was found: groups of the columns, or their station.
         int first = found?.Top ?? at;
         if (first == at && top < at && cells(at - 1) is { } groups && AreGroups(groups))

@@ -124,7 +124,7 @@ internal static partial class LoggerGuess
         : tables.All(IsNem12) ? FieldSource.PreamblePattern(NemChannel)
         : null;
 
-    /// <summary>The one serial number that stands after SN above the table; <see langword="null"/>: there is none, or there are several.</summary>
+    /// <summary>The serial number after SN above the table, if there is one only.</summary>
     private static string? SerialAbove(SampleTable table)
     {
         string[] found = [

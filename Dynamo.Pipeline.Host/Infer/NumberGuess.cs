@@ -141,7 +141,8 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
             .SelectMany(group => group.Select(one => one.Text)).Distinct();
     }
 
-    [GeneratedRegex(@"^[+-]?[0-9]+([.,][0-9]+)? ?(%|°[CF]?|\p{L}[\p{L}0-9/³²^·-]{0,8})$|^[$€£] ?[+-]?[0-9]+([.,][0-9]+)?$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^[+-]?[0-9]+([.,][0-9]+)? ?(%|°[CF]?|\p{L}[\p{L}0-9/³²^·-]{0,8})$"
+        + @"|^[$€£] ?[+-]?[0-9]+([.,][0-9]+)?$", RegexOptions.CultureInvariant)]
     private static partial Regex WithUnit();
 
     [GeneratedRegex("^[<>]=? ?[0-9]+([.,][0-9]+)?$", RegexOptions.CultureInvariant)]

@@ -217,7 +217,8 @@ internal sealed partial class Draft
             ];
             double enough = Math.Max(0.001, repeated * 0.02);
             // Columns whose names say what they are, before others.
-            ColumnFacts[] telling = [.. keys.Where(key => !key.IsNumeric && (ColumnNames.Channel(key.Name) >= 0 || ColumnNames.Logger(key.Name) >= 0))];
+            ColumnFacts[] telling = [
+                .. keys.Where(key => !key.IsNumeric && (ColumnNames.Channel(key.Name) >= 0 || ColumnNames.Logger(key.Name) >= 0))];
             foreach (ColumnFacts[] some in (ColumnFacts[][])[telling, keys])
             {
                 if (some.FirstOrDefault(key => Repeated(time, [key]) <= enough) is { } one) return One(one, facts, measured);
@@ -378,8 +379,10 @@ internal sealed partial class Draft
         if (_isStationAbove)
         {
             string rest = string.Join(
-                ' ', _table.HeaderParts.Skip(1).Select(line => column < line.Length ? line[column] : "").Where(cell => cell.Length > 0).Distinct());
-            return column < _table.HeaderParts[0].Length && _table.HeaderParts[0][column].Length > 0 && rest.Length > 0 ? $"* {rest}" : reference;
+                ' ', _table.HeaderParts.Skip(1).Select(line => column < line.Length ? line[column] : "")
+                    .Where(cell => cell.Length > 0).Distinct());
+            bool isBelow = column < _table.HeaderParts[0].Length && _table.HeaderParts[0][column].Length > 0;
+            return isBelow && rest.Length > 0 ? $"* {rest}" : reference;
         }
         if (!_hasHeader || reference[0] != '#' || !IsVolatile(_names[column])) return reference;
         string start = Regex.Match(_names[column], "^[^0-9(\"]*").Value.TrimEnd();

@@ -105,7 +105,8 @@ internal static partial class TableSearch
         (int headerAt, string[]? header, string headerLine) = HeaderOf(sample, separator, comment, first, usual, data, IsEmpty);
         int below = headerAt < 0 ? first : headerAt + 1;
         HeaderLinesGuess? joined = header is null || comment is { } sign && headerLine.StartsWith(sign) ? null : HeaderLinesGuess.Of(
-            headerAt, header, usual, typical, i => i < 0 || i >= first || IsEmpty(i) || IsComment(i) ? null : Cell.Split(lines[i], separator));
+            headerAt, header, usual, typical,
+            i => i < 0 || i >= first || IsEmpty(i) || IsComment(i) ? null : Cell.Split(lines[i], separator));
         if (joined is not null) (headerAt, below, header, headerLine) = (joined.Top, joined.Bottom + 1, joined.Names, lines[joined.Top]);
         string[][] between =
             [.. Enumerable.Range(below, first - below).Where(i => !IsEmpty(i)
@@ -224,7 +225,8 @@ internal static partial class TableSearch
     }
 
     /// <summary>What a column's values are for a program.</summary>
-    [GeneratedRegex("^(date|datetime|dateTime:.*|timestamp|string|str|text|double|float|int|integer|long|bool|boolean|number|real|[DFILSB][0-9]?)$",
+    [GeneratedRegex("^(date|datetime|dateTime:.*|timestamp|string|str|text|double|float|int"
+        + "|integer|long|bool|boolean|number|real|[DFILSB][0-9]?)$",
         RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex TypeWord();
 

@@ -38,7 +38,8 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
             .Where(one => one.Steps.Read >= 0.85)];
         if (all.Length == 0) return null;
         double Score(TimeGuess one) => one.Steps.Score
-            + (one.Columns.Any(i => ColumnNames.IsTime(names[i])) ? 0.6 : 0) + (one.Columns.Any(i => IsUtc(names[i])) ? 0.1 : 0) + (one.Pattern.HasTime ? 0.4 : 0)
+            + (one.Columns.Any(i => ColumnNames.IsTime(names[i])) ? 0.6 : 0)
+            + (one.Columns.Any(i => IsUtc(names[i])) ? 0.1 : 0) + (one.Pattern.HasTime ? 0.4 : 0)
             + (0.1 * one.Columns.Length) + (IsAmerican(one) ? 0.05 : 0) - (0.01 * one.Columns[0]);
         TimeGuess best = all.OrderByDescending(Score).First();
         TimeGuess[] others = [
@@ -144,7 +145,8 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         const int MostOffsets = 3;
         // A dash or a slash inside a date is none between two times.
         (string Start, string End)[] split = [.. column.Select(text => text.Length < 10 ? (text, "") : Split(text))];
-        int filled = column.Count(text => text.Length > 0), count = split.Count(one => one.End.Length > 0 && one.Start.Any(c => c is ':' or 'T'));
+        int filled = column.Count(text => text.Length > 0);
+        int count = split.Count(one => one.End.Length > 0 && one.Start.Any(c => c is ':' or 'T'));
         if (filled == 0 || count < Nearly * filled) return null;
         // A dash before a time may also be the offset's sign: there are few of them, and they are whole quarters.
         bool mayBeOffset = split.Where(one => one.End.Length > 0).Select(one => one.End).Distinct().Count() <= MostOffsets

@@ -84,7 +84,8 @@ internal static partial class TimePatterns
             {
                 bool isUsual = format.StartsWith("yyyy", StringComparison.Ordinal) && format.Length >= 8;
                 if (texts[0].Length == format.Length && (isUsual || nameSaysTime) && AreIn(texts, format))
-                    yield return new TimePattern([format], false, format.Length > 8 || format.Contains('H'), isUsual ? "" : OrderOf(format));
+                    yield return new TimePattern([format], false, format.Length > 8 || format.Contains('H'),
+                        isUsual ? "" : OrderOf(format));
             }
         }
         if (nameSaysTime && numbers.All(number => number is > 20_000 and < 75_000)) yield return new TimePattern(["excel"], false, true);
@@ -98,7 +99,8 @@ internal static partial class TimePatterns
         if (!texts.Any(text => text.Any(char.IsLetter)) && !texts.All(text => Compact().IsMatch(text))) yield break;
         foreach (
             string format in (string[])[
-                .. s_named, "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmm", "yyyyMMdd'T'HHmmss'Z'", "yyyyMMdd HH:mm", "yyyyMMdd HH:mm:ss", "yyyyMMdd:HHmm",
+                .. s_named, "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmm", "yyyyMMdd'T'HHmmss'Z'",
+                "yyyyMMdd HH:mm", "yyyyMMdd HH:mm:ss", "yyyyMMdd:HHmm",
                 "yyyyMMdd:HHmmss", "yyyyMMdd HHmm", "yyyyMMdd HHmmss", "yyyyMMdd-HHmm", "yyyyMMdd-HHmmss"])
         {
             if (!AreIn(texts, format)) continue;

@@ -36,7 +36,8 @@ internal sealed record SettingLayer(IReadOnlyList<(string Key, string Value)> Va
         catch (JsonException error)
         {
             if (new FileInfo(path).Length == 0)
-                throw new SettingsException(path, "the file is empty. If dynamo infer was to write it, it found no format: see what it said.");
+                throw new SettingsException(
+                    path, "the file is empty. If dynamo infer was to write it, it found no format: see what it said.");
             throw new SettingsException(Position(path, error), $"this is not valid JSON: {Reason(error)}");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)

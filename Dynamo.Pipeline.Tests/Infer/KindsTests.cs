@@ -656,7 +656,8 @@ internal sealed class KindsTests
     }
 
     [Test]
-    public void Groups_above_names_are_parts_of_them([Range(1, Seeds)] int seed, [Values(',', ';', '\t')] char separator, [Values] bool merged)
+    public void Groups_above_names_are_parts_of_them(
+        [Range(1, Seeds)] int seed, [Values(',', ';', '\t')] char separator, [Values] bool merged)
     {
         var file = new Lines(seed);
         string[] above = ["", "Inlet", merged ? "" : "Inlet", "Outlet", merged ? "" : "Outlet", "Room"];

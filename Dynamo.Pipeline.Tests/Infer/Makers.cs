@@ -342,9 +342,11 @@ internal static class Makers
             "{t:dd/MM/yyyy}\t{t:HH:mm:ss}\t{0}\t{1}", "Flow (l/s)", "Pressure (m)") { Logger = "{L}", Minutes = 360 },
         new("Hydrolab", "sonde_{L}.csv", "Setup Date (MMDDYY) : 020326\n\n\"Date\",\"Time\",\"Temp\",\"pH\"\n"
             + "\"MMDDYY\",\"HHMMSS\",\"°C\",\"Units\"\n", "{t:MMddyy},{t:HHmmss},{0},{1}", "Temp", "pH") { Logger = "sonde_{L}" },
-        new("CliFlo", "cliflo.txt", "Station\tDate(NZST)\tTair(C)\tRH(%)\tFreq\n", "{L}\t{t:yyyyMMdd:HHmm}\t{0}\t{1}\tH", "Tair(C)", "RH(%)")
+        new("CliFlo", "cliflo.txt", "Station\tDate(NZST)\tTair(C)\tRH(%)\tFreq\n",
+            "{L}\t{t:yyyyMMdd:HHmm}\t{0}\t{1}\tH", "Tair(C)", "RH(%)")
             { Logger = "{L}", Minutes = 60 },
-        new("Ignition", "tags_{L}.csv", "\"#NAMES\"\n\"t_stamp\",\"Tank/Level\",\"Tank/Temp\"\n\"#TYPES\"\n\"date\",\"D\",\"D\"\n\"#ROWS\",\"120\"\n",
+        new("Ignition", "tags_{L}.csv", "\"#NAMES\"\n\"t_stamp\",\"Tank/Level\",\"Tank/Temp\"\n"
+            + "\"#TYPES\"\n\"date\",\"D\",\"D\"\n\"#ROWS\",\"120\"\n",
             "\"{t:yyyy-MM-dd HH:mm:ss}\",\"{0}\",\"{1}\"", "Tank/Level", "Tank/Temp") { Logger = "tags_{L}", LeavesOpen = true },
         new("Influx annotated", "flux.csv", "#group,false,false,true,false,false,true,true\n#datatype,string,long,dateTime:RFC3339,"
             + "dateTime:RFC3339,double,string,string\n#default,_result,,,,,,\n,result,table,_start,_time,_value,_field,sensor_id\n",

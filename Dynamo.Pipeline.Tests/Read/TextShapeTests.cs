@@ -341,6 +341,32 @@ public sealed class TextShapeTests
         Assert.That(twice.ToString(), Does.Contain("North level"));
     }
 
+    [TestCase("2026-01-01 00:00:00 UTC", true)]
+    [TestCase("2026-01-01T00:00GMT", true)]
+    [TestCase("2026-01-01 00:00:00  UTC", false)]
+    [TestCase("2026-01-01 00:00:00 CET", false)]
+    [TestCase("2026-01-01 00:00:00 UTC+1", false)]
+    public async Task UTC_may_be_written_as_a_word(string text, bool isRead)
+    {
+        Outcome<Reading> read = await BothAsync($"logger,channel,timestamp,value\nL,c,{text},1\n", ReadingFormat.Default);
+
+        Assert.That(read.Rows.Select(row => row.TimestampUtc), Is.EqualTo(isRead ? [At] : Array.Empty<DateTime>()));
+    }
+
+    [TestCase("$0.12", 0.12)]
+    [TestCase("€ 3.5", 3.5)]
+    [TestCase("£-2", -2)]
+    [TestCase("$", null)]
+    [TestCase("$$1", null)]
+    public async Task A_currencys_sign_may_stand_before_a_value(string text, double? value)
+    {
+        Outcome<Reading> read = await BothAsync(
+            $"logger,channel,timestamp,value\nL,c,2026-01-01T00:00Z,{text}\n", ReadingFormat.Default with { ValuesHaveUnits = true });
+
+        Assert.That(read.Rows.Select(row => (double?)row.Value).FirstOrDefault(), Is.EqualTo(value));
+        Assert.That(read.Rejects, Has.Count.EqualTo(value is null ? 1 : 0));
+    }
+
     [Test]
     public async Task A_file_that_ends_inside_its_header_is_quarantined()
     {
@@ -370,10 +396,10 @@ public sealed class TextShapeTests
         };
 
         Assert.That((await BothAsync($"t,a\n{interval},1\n", format)).Rows.Single().TimestampUtc, Is.EqualTo(Utc(end)));
-        string start = interval[..interval.IndexOf(':')] + interval.Substring(interval.IndexOf(':'), 3);
+        string start = interval[..(interval.IndexOf(':') + 3)];
         Assert.That(
             (await BothAsync($"t,a\n{interval},1\n", format with { Interval = IntervalTime.Start })).Rows.Single().TimestampUtc,
-            Is.EqualTo(DateTime.Parse(start, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal)));
+            Is.EqualTo(Utc(start)));
         // The date may also be in a column of its own.
         if (interval.LastIndexOf("2026", StringComparison.Ordinal) > 0) return;
         ReadingFormat apart = format with { TimeOfDay = FieldSource.Column("time") };

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Dynamo.Pipeline.Readings;
 
 /// <summary>Splits an interval in one field into its start and its end.</summary>
@@ -34,10 +36,10 @@ internal static class IntervalText
     public static bool IsTime(ReadOnlySpan<byte> text)
     {
         int colon = text.IndexOf((byte)':');
-        return colon is 1 or 2 && text.Length <= LongestTime && !text.ContainsAnyExcept("0123456789:. APMapm"u8);
+        return colon is 1 or 2 && text.Length <= LongestTime && !text.ContainsAnyExcept(s_ofTimes);
     }
 
-    /// <summary>The beginning of a timestamp up to its time of day, with the blank or <c>T</c> between them; empty if it has no date.</summary>
+    /// <summary>A timestamp up to its time of day, with the blank or <c>T</c> between them; empty if it has no date.</summary>
     public static ReadOnlySpan<byte> DateOf(ReadOnlySpan<byte> start)
     {
         int colon = start.IndexOf((byte)':');
@@ -47,6 +49,8 @@ internal static class IntervalText
     // 9:00 and 10:00, 1.1.2026 and 31.12.2026.
     private const int MostApart = 3;
     private const int LongestTime = 14;
+
+    private static readonly SearchValues<byte> s_ofTimes = SearchValues.Create("0123456789:. APMapm"u8);
 
     private static readonly byte[] s_dash = " - "u8.ToArray(), s_long = "–"u8.ToArray(), s_to = " to "u8.ToArray(),
         s_slash = "/"u8.ToArray(), s_hyphen = "-"u8.ToArray();

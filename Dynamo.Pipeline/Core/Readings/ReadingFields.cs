@@ -61,7 +61,8 @@ internal sealed class ReadingFields
         }
         if (!_format.ValuesHaveUnits) return ValueState.Bad;
         // A currency's sign stands before its amount.
-        text = Blanks.Trim(text.StartsWith((byte)'$') ? text[1..] : text.StartsWith("€"u8) ? text[3..] : text.StartsWith("£"u8) ? text[2..] : text);
+        int sign = text.StartsWith((byte)'$') ? 1 : text.StartsWith("€"u8) ? 3 : text.StartsWith("£"u8) ? 2 : 0;
+        text = Blanks.Trim(text[sign..]);
         int end = text.Length;
         while (end > 0 && !char.IsAsciiDigit((char)text[end - 1])) end--;
         // A unit may have digits itself: 12.5 m3/h. What is before the blank is the value.

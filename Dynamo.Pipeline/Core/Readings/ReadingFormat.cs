@@ -140,7 +140,8 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
     public BeyondLimit BeyondLimit { get; init; }
 
     /// <summary>
-    /// Whether a unit may follow a value in its field, such as <c>12.5 l/s</c> or <c>7%</c>. It is dropped, not converted.
+    /// Whether a unit may follow a value in its field, such as <c>12.5 l/s</c> or <c>7%</c>, or the sign of a currency stand before it
+    /// (<c>$0.12</c>). It is dropped, not converted.
     /// Default <see langword="false"/>: such a value is rejected.
     /// </summary>
     public bool ValuesHaveUnits { get; init; }
@@ -151,7 +152,8 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
     /// </summary>
     /// <remarks>
     /// A format is a pattern as in <see cref="DateTime.ParseExact(string, string, IFormatProvider)"/> or one of these words:
-    /// <c>iso</c> (ISO 8601 with <c>T</c> or a space; seconds, up to nine decimals, of which seven count, and the offset are optional),
+    /// <c>iso</c> (ISO 8601 with <c>T</c> or a space; seconds, up to nine decimals, of which seven count, and the offset,
+    /// which may be the word <c>UTC</c> or <c>GMT</c>, are optional),
     /// <c>epoch</c>, <c>epochMs</c>, <c>epochUs</c>, <c>epochNs</c> (seconds, milliseconds, microseconds, nanoseconds since 1970, UTC)
     /// and <c>excel</c> (a spreadsheet's days since 1899-12-30).
     /// Besides, <c>D</c> and <c>DDD</c> are the day of the year, and <c>Hmm</c> is hour and minute in one number with or without leading
@@ -213,6 +215,7 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
 
     /// <summary>
     /// Which instant counts if a timestamp is an interval: two times with <c>-</c>, <c>–</c>, <c>/</c> or <c>to</c> between them.
+    /// An end without a date is the first one after the start.
     /// Default <see cref="IntervalTime.None"/>: it is none.
     /// </summary>
     public IntervalTime Interval { get; init; }
