@@ -16,6 +16,7 @@ internal static class KnownReadings
     public static async Task LoadAsync(HostSettings settings, StatusBoard board, TimeProvider time, CancellationToken cancellationToken)
     {
         bool isFirst = true;
+        DateTime began = time.GetUtcNow().UtcDateTime;
         while (!cancellationToken.IsCancellationRequested)
         {
             TimeSpan pause = s_again;
@@ -28,7 +29,13 @@ internal static class KnownReadings
                 if (isFirst || board.Loggers.IsBehind)
                 {
                     board.Loggers.IsBehind = false;
-                    await LoggersAsync(settings, board.Loggers.Known, cancellationToken);
+                    // A reading of a wrong clock came before now at least.
+                    await LoggersAsync(
+                        settings,
+                        (logger, newest, imported) => board.Loggers.Known(logger, newest, imported ?? (newest[0] > began ? began : null)),
+                        cancellationToken);
+                    board.Loggers.IsLoaded = true;
+                    board.LookForLate(time.GetUtcNow().UtcDateTime);
                     board.Changed();
                 }
                 isFirst = false;
@@ -49,6 +56,6 @@ internal static class KnownReadings
     /// <summary>Each logger of the table with the newest times of its last deliveries.</summary>
     /// <exception cref="SinkException">The database cannot be read.</exception>
     public static Task LoggersAsync(
-        HostSettings settings, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
+        HostSettings settings, DeliveriesFound found, CancellationToken cancellationToken) =>
         ((IDeliveries)Composition.Ledger(settings)).DeliveriesAsync(Composition.Table(settings), Deliveries, found, cancellationToken);
 }

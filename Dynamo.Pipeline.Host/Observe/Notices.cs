@@ -180,7 +180,7 @@ internal sealed class Notices : IAsyncDisposable
         _late.Clear();
         _late.UnionWith(names);
         if (newly.Length > 0) TellLoggers("late", newly, "silent for longer than usual");
-        if (again.Length > 0) TellLoggers("delivers", [.. again.Select(_board.Loggers.Of)], "delivering again");
+        if (again.Length > 0) TellLoggers("delivers", [.. again.Select(_board.Loggers.Of).OfType<LoggerState>()], "delivering again");
 
         void TellLoggers(string kind, LoggerState[] loggers, string what) => Tell(kind, now, json =>
         {

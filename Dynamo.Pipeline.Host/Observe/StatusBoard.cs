@@ -13,13 +13,18 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
 
     private const int MostQuarantined = 100, MostReasons = 50, MostLate = 100;
 
+    /// <summary>Whoever asks goes through so many loggers himself: some milliseconds. More are gone through beside the answers.</summary>
+    internal const int MostLooks = 20_000;
+
     private readonly Lock _gate = new();
     private readonly List<SourceBoard> _sources = [];
     private readonly LinkedList<(string File, DateTime SinceUtc, Defect? Defect)> _quarantined = new();
     private readonly Dictionary<string, (long Count, DateTime LastUtc, string Example)> _rejects = new(StringComparer.Ordinal);
     private readonly DateTime _startedUtc = time.GetUtcNow().UtcDateTime;
     private readonly Lock _lateGate = new();
-    private (long At, int Count, IReadOnlyList<LoggerState> First)? _late;
+    private (int Count, IReadOnlyList<LoggerState> First) _late = (0, []);
+    private long? _lookedAt;
+    private Task _looking = Task.CompletedTask;
     private long _quarantinedCount;
     private long _changes;
 
@@ -87,7 +92,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
 
     public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc)
     {
-        Loggers.Committed(batch);
+        Loggers.Committed(batch, nowUtc);
         lock (_gate)
         {
             foreach (FileResult result in batch.Results)
@@ -158,18 +163,34 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         Write(json, "loggers", Loggers.Find(text, MostLate), time.GetUtcNow().UtcDateTime);
     });
 
-    /// <summary>Looked up at most once a second, however many pages are open.</summary>
+    /// <summary>
+    /// Looked up at most once a second, however many pages are open. Of very many loggers, what was found last is told meanwhile.
+    /// </summary>
     private (int Count, IReadOnlyList<LoggerState> First) Late(DateTime now)
     {
         lock (_lateGate)
         {
-            if (_late is not { } known || time.GetElapsedTime(known.At) > TimeSpan.FromSeconds(1))
+            if (_looking.IsCompleted && (_lookedAt is not { } at || time.GetElapsedTime(at) > TimeSpan.FromSeconds(1)))
             {
-                (int count, IReadOnlyList<LoggerState> first) = Loggers.Late(now, MostLate);
-                _late = known = (time.GetTimestamp(), count, first);
+                _lookedAt = time.GetTimestamp();
+                if (Loggers.Count <= MostLooks) _late = Loggers.Late(now, MostLate);
+                else _looking = Task.Run(() => LookForLate(now));
             }
-            return (known.Count, known.First);
+            return _late;
         }
+    }
+
+    /// <summary>Goes through all loggers.</summary>
+    public void LookForLate(DateTime now)
+    {
+        var late = Loggers.Late(now, MostLate);
+        bool isNews;
+        lock (_lateGate)
+        {
+            isNews = late.Count != _late.Count;
+            _late = late;
+        }
+        if (isNews) Changed();
     }
 
     /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>

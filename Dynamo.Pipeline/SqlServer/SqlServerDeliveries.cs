@@ -9,7 +9,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// </summary>
 internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connection, CancellationToken cancellation)
 {
-    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found)
+    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, DeliveriesFound found)
     {
         string[] key = [.. map.Columns.Where(column => column.IsKey).Select(column => column.Name)];
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;
@@ -28,7 +28,7 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
             IReadOnlyList<DateTime> newest = [];
             await foreach (IReadOnlyList<DateTime> one in SeriesAsync(table, series, rows, values, 1, most).ConfigureAwait(false))
                 if (newest.Count == 0 || (one.Count > 0 && one[0] > newest[0])) newest = one;
-            if (newest.Count > 0) found(values[0], newest);
+            if (newest.Count > 0) found(values[0], newest, null);
         }
     }
 

@@ -218,7 +218,7 @@ public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
     }
 
     Task IDeliveries.DeliveriesAsync<TRow>(
-        RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
+        RowMap<TRow> map, int most, DeliveriesFound found, CancellationToken cancellationToken) =>
         ReadAsync(async (connection, token) =>
         {
             await new SqlServerDeliveries(_db, connection, token).ReadAsync(map, most, found).ConfigureAwait(false);
