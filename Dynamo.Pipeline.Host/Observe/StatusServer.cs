@@ -15,17 +15,21 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed class StatusServer : IAsyncDisposable
 {
-    private const int MostReaders = 100;
+    private const int MostConnections = 200, MostReaders = 50;
 
     private const string Html = "text/html; charset=utf-8", JsonType = "application/json; charset=utf-8";
 
-    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestSilence = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_fresh = TimeSpan.FromSeconds(0.7),
+        s_longestSilence = TimeSpan.FromSeconds(15);
 
     private readonly StatusBoard _board;
     private readonly ObserveOptions _options;
     private readonly WebApplication _app;
+    private readonly OpenConnections _connections = new(MostConnections);
     private readonly CancellationTokenSource _ending = new();
     private readonly string _page, _policy;
+    private readonly Lock _gate = new();
+    private (long Changes, long At, string Text)? _newest;
     private int _readers;
 
     private StatusServer(StatusBoard board, ObserveOptions options, MeterProvider metrics)
@@ -37,13 +41,13 @@ internal sealed class StatusServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = 200;
             kestrel.Limits.MaxRequestBodySize = 0;
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Listen(options.Listen!);
+            kestrel.Listen(options.Listen!, listen => listen.Use(next => connection => _connections.ServeAsync(connection, next)));
         });
         _app = builder.Build();
+        _app.Use(_connections.AnswerAsync);
         _app.Use(Checked);
         _app.UseOpenTelemetryPrometheusScrapingEndpoint(metrics, null, "/metrics", null, null);
         _app.Run(AnswerAsync);
@@ -134,7 +138,7 @@ internal sealed class StatusServer : IAsyncDisposable
     {
         context.Response.ContentType = "text/event-stream";
         if (HttpMethods.IsHead(context.Request.Method)) return;
-        // Connections are left for health and metrics, however many pages are open.
+        // Connections are left for health and metrics, however many pages are open. One that gets no events asks again and again.
         if (Interlocked.Increment(ref _readers) > MostReaders)
         {
             Interlocked.Decrement(ref _readers);
@@ -147,11 +151,11 @@ internal sealed class StatusServer : IAsyncDisposable
         {
             while (true)
             {
-                long changes = _board.Changes;
+                (long changes, string text) = Newest();
                 if (changes != told || TimeProvider.System.GetElapsedTime(at) > s_longestSilence)
                 {
                     (told, at) = (changes, TimeProvider.System.GetTimestamp());
-                    await context.Response.WriteAsync($"data: {_board.Json()}\n\n", gone.Token);
+                    await context.Response.WriteAsync($"data: {text}\n\n", gone.Token);
                     await context.Response.Body.FlushAsync(gone.Token);
                 }
                 await Task.Delay(s_tick, gone.Token);
@@ -164,6 +168,18 @@ internal sealed class StatusServer : IAsyncDisposable
         finally
         {
             Interlocked.Decrement(ref _readers);
+        }
+    }
+
+    /// <summary>Written once a second, however many read it.</summary>
+    private (long Changes, string Text) Newest()
+    {
+        lock (_gate)
+        {
+            long now = TimeProvider.System.GetTimestamp();
+            if (_newest is not { } known || TimeProvider.System.GetElapsedTime(known.At, now) > s_fresh)
+                _newest = known = (_board.Changes, now, _board.Json());
+            return (known.Changes, known.Text);
         }
     }
 

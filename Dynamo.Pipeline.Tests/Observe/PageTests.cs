@@ -198,14 +198,38 @@ internal sealed class PageTests
         await using IBrowserContext context = await _browser!.NewContextAsync();
         IPage page = await context.NewPageAsync();
         await page.Clock.InstallAsync();
-        await page.RouteAsync(
-            "**/api/events", route => route.FulfillAsync(new RouteFulfillOptions { Status = 502 }), new PageRouteOptions { Times = 1 });
+        foreach (string path in (string[])["**/api/events", "**/api/status"])
+            await page.RouteAsync(
+                path, route => route.FulfillAsync(new RouteFulfillOptions { Status = 502 }), new PageRouteOptions { Times = 1 });
         await page.GotoAsync(server.Address);
         await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent.includes('does not answer')");
 
         await page.Clock.FastForwardAsync(11_000);
 
         await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent === 'All is well.'",
+            options: new PageWaitForFunctionOptions { Timeout = 10_000 });
+    }
+
+    [Test]
+    public async Task A_page_that_gets_no_events_asks_for_what_is_new()
+    {
+        var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
+        var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
+        SourceBoard source = board.Add(new HostSettings { Source = "inbox" });
+        source.Started();
+        using Exporters exporters = Exporters.Begin(isServed: true)!;
+        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using IBrowserContext context = await _browser!.NewContextAsync();
+        IPage page = await context.NewPageAsync();
+        await page.Clock.InstallAsync();
+        await page.RouteAsync("**/api/events", route => route.FulfillAsync(new RouteFulfillOptions { Status = 503 }));
+        await page.GotoAsync(server.Address);
+        await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent === 'All is well.'");
+
+        source.Report(new OutageBegan(DateTime.UtcNow, "folder:/inbox", "gone"));
+        await page.Clock.FastForwardAsync(11_000);
+
+        await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent.includes('is away')",
             options: new PageWaitForFunctionOptions { Timeout = 10_000 });
     }
 
