@@ -57,5 +57,6 @@ internal static class KnownReadings
     /// <exception cref="SinkException">The database cannot be read.</exception>
     public static Task LoggersAsync(
         HostSettings settings, DeliveriesFound found, CancellationToken cancellationToken) =>
-        ((IDeliveries)Composition.Ledger(settings)).DeliveriesAsync(Composition.Table(settings), Deliveries, found, cancellationToken);
+        ((IDeliveries)Composition.Ledger(settings)).DeliveriesAsync(
+            Composition.Table(settings), Deliveries, DateTime.UtcNow, found, cancellationToken);
 }

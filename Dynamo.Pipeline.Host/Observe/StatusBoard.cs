@@ -77,6 +77,15 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         }
     }
 
+    /// <summary>Whether the database's loggers are known, and every source is looked at and nothing of it waits.</summary>
+    public bool HasCaughtUp
+    {
+        get
+        {
+            lock (_gate) return Loggers.IsLoaded && _sources.Count > 0 && _sources.All(source => source.IsReady && source.Waiting == 0);
+        }
+    }
+
     /// <summary>What the ledger has, also of former runs.</summary>
     public void Known(long count, IEnumerable<QuarantinedEntry> quarantined)
     {

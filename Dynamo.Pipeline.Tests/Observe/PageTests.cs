@@ -194,7 +194,7 @@ internal sealed class PageTests
         var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
         board.Add(new HostSettings { Source = "inbox" }).Started();
         using Exporters exporters = Exporters.Begin(isServed: true)!;
-        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
         await using IBrowserContext context = await _browser!.NewContextAsync();
         IPage page = await context.NewPageAsync();
         await page.Clock.InstallAsync();
@@ -218,7 +218,7 @@ internal sealed class PageTests
         SourceBoard source = board.Add(new HostSettings { Source = "inbox" });
         source.Started();
         using Exporters exporters = Exporters.Begin(isServed: true)!;
-        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
         await using IBrowserContext context = await _browser!.NewContextAsync();
         IPage page = await context.NewPageAsync();
         await page.Clock.InstallAsync();
@@ -248,7 +248,7 @@ internal sealed class PageTests
         source.Started();
         fill(board, source);
         using Exporters exporters = Exporters.Begin(isServed: true)!;
-        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
         await using IBrowserContext context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             ViewportSize = new ViewportSize { Width = width, Height = 900 }, ColorScheme = dark ? ColorScheme.Dark : ColorScheme.Light,

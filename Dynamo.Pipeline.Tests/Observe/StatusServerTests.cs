@@ -320,7 +320,7 @@ internal sealed class StatusServerTests
         var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
         board.Add(new HostSettings { Source = "inbox" }).Started();
         using Exporters exporters = Exporters.Begin(isServed: true)!;
-        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
         var port = new Uri(server.Address).Port;
         var strangers = new List<TcpClient>();
         try

@@ -9,7 +9,7 @@ namespace Dynamo.Pipeline.SqlServer;
 /// </summary>
 internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connection, CancellationToken cancellation)
 {
-    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, DeliveriesFound found)
+    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found)
     {
         string[] key = [.. map.Columns.Where(column => column.IsKey).Select(column => column.Name)];
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;

@@ -9,7 +9,8 @@ namespace Dynamo.Pipeline.Sqlite;
 /// </summary>
 internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
 {
-    public void Read<TRow>(RowMap<TRow> map, int most, DeliveriesFound found, CancellationToken cancellationToken)
+    public void Read<TRow>(
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken)
     {
         string[] key = [.. map.Columns.Where(column => column.IsKey).Select(column => column.Name)];
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;
@@ -29,14 +30,13 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
         try
         {
             string[] values = [.. series.Select(_ => "")];
-            DateTime now = DateTime.UtcNow;
             while (Next(next, values, 0))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 LastDeliveries? last = null;
                 foreach (LastDeliveries one in Series(next, rows, values, 1, most))
                     if (one.Newest.Count > 0 && (last is null || one.Newest[0] > last.Newest[0])) last = one;
-                if (last is not null) found(values[0], last.Newest, last.Newest[0] > now ? Imported(imported, last.Files) : null);
+                if (last is not null) found(values[0], last.Newest, last.Newest[0] > nowUtc ? Imported(imported, last.Files) : null);
             }
         }
         finally

@@ -10,6 +10,7 @@ internal interface IDeliveries
     /// </summary>
     /// <param name="map">The row table. Its key begins with a text and has a time.</param>
     /// <param name="most">How many deliveries of each.</param>
+    /// <param name="nowUtc">The time, which no reading should be ahead of.</param>
     /// <param name="found">
     /// Gets each logger with its times, the newest first. If that is in the future, also when the last of these deliveries was imported, if
     /// rows know their file. Called on any thread, one at a time.
@@ -17,7 +18,7 @@ internal interface IDeliveries
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="SinkException">The database cannot be read, or has no such table.</exception>
     Task DeliveriesAsync<TRow>(
-        RowMap<TRow> map, int most, DeliveriesFound found, CancellationToken cancellationToken);
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken);
 
     /// <summary>Of a file with more readings of a series, the deliveries before it are not found.</summary>
     const int MostRows = 500;
