@@ -151,7 +151,8 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
             if (before is not null)
                 result = result with { Books = before.Books.Plus(result.Books), Elapsed = before.Elapsed + result.Elapsed };
             if (stopping.IsCancellationRequested || !await turns) return result;
-            context.Error.WriteLine($"{Shown.Utc(DateTime.UtcNow)} Another command asks for {settings.ShownSource}; the watch goes on after it.");
+            context.Error.WriteLine(
+                $"{Shown.Utc(DateTime.UtcNow)} Another command asks for {settings.ShownSource}; the watch goes on after it.");
             await Turns.AreOverAsync(store, source, stopping);
             if (stopping.IsCancellationRequested) return result;
             // What was left is listed again.

@@ -3,9 +3,9 @@ using System.Diagnostics;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// A watch holds its source as long as it lives. A command that needs the source for a moment asks for its turn by a second lease: the watch
-/// sees that, writes what it has read, lets the command in, and goes on when both leases are free. Whoever is killed frees them, so nobody
-/// waits for the dead. It works wherever the leases do, on one machine or on several.
+/// A watch holds its source as long as it lives. A command that needs the source for a moment asks for its turn by a second lease: the
+/// watch sees that, writes what it has read, lets the command in, and goes on when both leases are free. Whoever is killed frees them, so
+/// nobody waits for the dead. It works wherever the leases do, on one machine or on several.
 /// </summary>
 internal static class Turns
 {
@@ -35,8 +35,8 @@ internal static class Turns
                 if (asks is not null && await TryAsync(store, source, cancellationToken) is { } lease) return new Turn(lease, asks);
                 if (Stopwatch.GetElapsedTime(began) < stopDeadline + s_longest) continue;
                 throw new AlreadyRunningException(
-                    $"{held.Message} If it is a watch, it does not answer, or is of an older version: stop it, repeat this, and start it again.",
-                    held);
+                    $"{held.Message} If it is a watch, it does not answer, or is of an older version: stop it, repeat this, and start it "
+                        + "again.", held);
             }
         }
         catch

@@ -86,7 +86,9 @@ internal sealed class LoggerPace(string name)
         (_newest, _newestOfSeries) = (default, default);
     }
 
-    /// <summary>The newest readings of the last deliveries, in any order, and when the last of them was imported, if that is known.</summary>
+    /// <summary>
+    /// The newest readings of the last deliveries, in any order, and when the last of them was imported, if that is known.
+    /// </summary>
     public void Delivered(IEnumerable<DateTime> newest, DateTime? importedUtc)
     {
         if (importedUtc is { } imported) Imported(imported);

@@ -62,7 +62,8 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
         {
             if (_ended is not null && _ended != WellEnded) return [($"The import of {Name} has {_ended.Split(':')[0]}.", _ended)];
             return [.. _outages.Values.Select(outage => (
-                $"{Of(outage)} is away since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
+                $"{Of(outage)} {(IsSource(outage.Name) ? "is away" : "takes nothing")} "
+                    + $"since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
                 $"{Public(outage.Reason)} It is tried again until it works; nothing is lost meanwhile."))];
         }
     }

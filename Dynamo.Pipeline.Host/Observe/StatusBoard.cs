@@ -211,7 +211,9 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         if (troubles.Length > 0) return ("failing", string.Join(" ", troubles.Select(one => one.What)), troubles[0].Why);
         (long files, TimeSpan lag) = _sources.Select(source => source.LastHour(now))
             .Aggregate((Files: 0L, Lag: TimeSpan.Zero), (sum, one) => (sum.Files + one.Files, sum.Lag > one.Lag ? sum.Lag : one.Lag));
-        string flow = files == 0 ? "No file came in the last hour." : $"{Shown.Count(files, "file")} in the last hour"
+        TimeSpan since = now - _startedUtc;
+        string time = since < TimeSpan.FromHours(1) ? $"since the start, {Shown.Short(since)} ago" : "in the last hour";
+        string flow = files == 0 ? $"No file came {time}." : $"{Shown.Count(files, "file")} {time}"
             + (lag > TimeSpan.Zero ? $", the last of them in the database {Shown.Short(lag)} after they landed, at most." : ".");
         var attention = new List<string>();
         if (_quarantinedCount > 0)

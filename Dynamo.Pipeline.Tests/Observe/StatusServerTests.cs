@@ -207,7 +207,7 @@ internal sealed class StatusServerTests
         (HttpStatusCode again, _) = await watch.GetAsync("/health/ready");
 
         Assert.That((ready, live, again), Is.EqualTo((HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK, HttpStatusCode.OK)));
-        Assert.That(away.GetProperty("headline").GetString(), Does.StartWith("The database (SQLite readings.db) is away since"));
+        Assert.That(away.GetProperty("headline").GetString(), Does.StartWith("The database (SQLite readings.db) takes nothing since"));
         Assert.That(away.GetProperty("sources")[0].GetProperty("waitsFor").GetString(), Is.Not.Empty);
     }
 
