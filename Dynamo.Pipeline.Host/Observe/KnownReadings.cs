@@ -15,7 +15,9 @@ internal static class KnownReadings
 
     public static async Task LoadAsync(HostSettings settings, StatusBoard board, TimeProvider time, CancellationToken cancellationToken)
     {
-        bool isFirst = true;
+        // All loggers of a database that is yet to be made come with what is imported.
+        bool isWanted = settings.UsesSqlServer || File.Exists(settings.Database);
+        board.Loggers.IsLoaded = !isWanted;
         DateTime began = time.GetUtcNow().UtcDateTime;
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -26,9 +28,10 @@ internal static class KnownReadings
                 board.Known(
                     await ledger.CountQuarantinedAsync(null, cancellationToken),
                     await ledger.QuarantinedAsync(null, MostQuarantined, cancellationToken));
-                if (isFirst || board.Loggers.IsBehind)
+                isWanted |= board.Loggers.IsBehind;
+                board.Loggers.IsBehind = false;
+                if (isWanted)
                 {
-                    board.Loggers.IsBehind = false;
                     // A reading of a wrong clock came before now at least.
                     await LoggersAsync(
                         settings,
@@ -38,12 +41,12 @@ internal static class KnownReadings
                     board.LookForLate(time.GetUtcNow().UtcDateTime);
                     board.Changed();
                 }
-                isFirst = false;
+                isWanted = false;
             }
             catch (Exception error) when (error is SinkException or SettingsException)
             {
                 // There is no database yet, or none at present. What is imported meanwhile is known by itself.
-                (pause, isFirst) = (s_untilReached, true);
+                pause = s_untilReached;
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
