@@ -111,7 +111,7 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
                 .Read(Composition.Format(settings))
                 .WriteTo(sink, settings.Pipeline with { Settings = settings.Text });
             if (board is not null) pipeline = pipeline.Telling(board.Committed);
-            PipelineResult result = await pipeline.WatchAsync(settings.Watch, told, told, stopping);
+            PipelineResult result = await InTurnsAsync(pipeline, settings, source.Name, told, context, stopping);
             // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
             bool isLeft = result.WasCancelled && result.Books.Listed > result.Books.FilesDone;
             ExitCode code = isLeft ? ExitCode.Cancelled : ExitCode.Ok;
@@ -125,6 +125,54 @@ internal sealed class WatchCommand : Command, ISettingsCommand, IExamples
             report.Stopped(result, failure.Code, failure.Message);
             board?.Failed(error, failure.Message);
             throw new ReportedException(failure);
+        }
+    }
+
+    /// <summary>Watches until it is stopped, and lets commands in that ask for the source: what was read is written first.</summary>
+    private static async Task<PipelineResult> InTurnsAsync(
+        FilePipeline<Reading> pipeline, HostSettings settings, string source, Told told, CommandContext context, CancellationToken stopping)
+    {
+        IStore store = Composition.Store(settings);
+        PipelineResult? before = null;
+        while (true)
+        {
+            using var watch = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            Task<bool> turns = Turns.WatchAsync(store, source, watch);
+            PipelineResult result;
+            try
+            {
+                result = await WatchAsync(watch.Token);
+            }
+            finally
+            {
+                await watch.CancelAsync();
+                await ((Task)turns).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            if (before is not null)
+                result = result with { Books = before.Books.Plus(result.Books), Elapsed = before.Elapsed + result.Elapsed };
+            if (stopping.IsCancellationRequested || !await turns) return result;
+            context.Error.WriteLine(
+                $"{Shown.Utc(DateTime.UtcNow)} Another command asks for {settings.ShownSource}; the watch goes on after it.");
+            await Turns.AreOverAsync(store, source, stopping);
+            if (stopping.IsCancellationRequested) return result;
+            // What was left is listed again.
+            before = result with { Books = result.Books with { Listed = result.Books.FilesDone } };
+        }
+
+        async Task<PipelineResult> WatchAsync(CancellationToken until)
+        {
+            // A command may have come before the watch that gave others their turn.
+            for (int left = before is null ? 0 : 100; ; left--)
+            {
+                try
+                {
+                    return await pipeline.WatchAsync(settings.Watch, told, told, until);
+                }
+                catch (AlreadyRunningException) when (left > 0)
+                {
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), until).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                }
+            }
         }
     }
 

@@ -23,6 +23,12 @@ internal interface IStore
     /// <summary>Keeps runs of a source from beginning.</summary>
     Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken);
 
+    /// <summary>Whether somebody holds such a lease.</summary>
+    Task<bool> IsLeasedAsync(string source, CancellationToken cancellationToken);
+
+    /// <summary>How often a watch looks whether somebody asks for its source: often where that costs nothing.</summary>
+    TimeSpan BetweenTurns { get; }
+
     /// <summary>How many bytes it takes, where that is known.</summary>
     long? Bytes { get; }
 }

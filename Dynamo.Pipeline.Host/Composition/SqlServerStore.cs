@@ -39,4 +39,20 @@ internal sealed class SqlServerStore : IStore
 
     public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) =>
         _inspection.LeaseAsync(source, cancellationToken);
+
+    public async Task<bool> IsLeasedAsync(string source, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using IAsyncDisposable lease = await LeaseAsync(source, cancellationToken);
+            return false;
+        }
+        catch (AlreadyRunningException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>A login each time.</summary>
+    public TimeSpan BetweenTurns => TimeSpan.FromSeconds(15);
 }

@@ -32,6 +32,10 @@ internal sealed class SqliteStore(HostSettings settings, RowMap<Reading> table) 
         return Task.FromResult<IAsyncDisposable>(new Held(Inspection().Lease(source)));
     }
 
+    public Task<bool> IsLeasedAsync(string source, CancellationToken cancellationToken) => Task.FromResult(Inspection().IsLeased(source));
+
+    public TimeSpan BetweenTurns => TimeSpan.FromSeconds(1);
+
     private SqliteInspection<Reading> Inspection() =>
         Composition.Checked("table", () => new SqliteInspection<Reading>(settings.Database, table, settings.Sqlite));
 

@@ -15,7 +15,10 @@ internal static class KnownReadings
 
     public static async Task LoadAsync(HostSettings settings, StatusBoard board, TimeProvider time, CancellationToken cancellationToken)
     {
-        bool isFirst = true;
+        // All loggers of a database that is yet to be made come with what is imported.
+        bool isWanted = settings.UsesSqlServer || File.Exists(settings.Database);
+        board.Loggers.IsLoaded = !isWanted;
+        DateTime began = time.GetUtcNow().UtcDateTime;
         while (!cancellationToken.IsCancellationRequested)
         {
             TimeSpan pause = s_again;
@@ -25,18 +28,25 @@ internal static class KnownReadings
                 board.Known(
                     await ledger.CountQuarantinedAsync(null, cancellationToken),
                     await ledger.QuarantinedAsync(null, MostQuarantined, cancellationToken));
-                if (isFirst || board.Loggers.IsBehind)
+                isWanted |= board.Loggers.IsBehind;
+                board.Loggers.IsBehind = false;
+                if (isWanted)
                 {
-                    board.Loggers.IsBehind = false;
-                    await LoggersAsync(settings, board.Loggers.Known, cancellationToken);
+                    // A reading of a wrong clock came before now at least.
+                    await LoggersAsync(
+                        settings,
+                        (logger, newest, imported) => board.Loggers.Known(logger, newest, imported ?? (newest[0] > began ? began : null)),
+                        cancellationToken);
+                    board.Loggers.IsLoaded = true;
+                    board.LookForLate(time.GetUtcNow().UtcDateTime);
                     board.Changed();
                 }
-                isFirst = false;
+                isWanted = false;
             }
             catch (Exception error) when (error is SinkException or SettingsException)
             {
                 // There is no database yet, or none at present. What is imported meanwhile is known by itself.
-                (pause, isFirst) = (s_untilReached, true);
+                pause = s_untilReached;
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -49,6 +59,7 @@ internal static class KnownReadings
     /// <summary>Each logger of the table with the newest times of its last deliveries.</summary>
     /// <exception cref="SinkException">The database cannot be read.</exception>
     public static Task LoggersAsync(
-        HostSettings settings, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
-        ((IDeliveries)Composition.Ledger(settings)).DeliveriesAsync(Composition.Table(settings), Deliveries, found, cancellationToken);
+        HostSettings settings, DeliveriesFound found, CancellationToken cancellationToken) =>
+        ((IDeliveries)Composition.Ledger(settings)).DeliveriesAsync(
+            Composition.Table(settings), Deliveries, DateTime.UtcNow, found, cancellationToken);
 }

@@ -2,12 +2,15 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary>What is known of one logger.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="LastUtc">The time of its newest reading.</param>
+/// <param name="LastUtc">The time of its newest reading, which a wrong clock may have put into the future.</param>
 /// <param name="Interval">How far apart its deliveries usually are; <see langword="null"/> while there were too few to tell.</param>
 internal readonly record struct LoggerState(string Name, DateTime LastUtc, TimeSpan? Interval)
 {
+    /// <summary>When it was last heard of: the time of its newest reading, but not later than something of it was imported.</summary>
+    public DateTime HeardUtc { get; init; } = LastUtc;
+
     /// <summary>When its next reading was, or is, due.</summary>
-    public DateTime? DueUtc => LastUtc + Interval;
+    public DateTime? DueUtc => HeardUtc + Interval;
 }
 
 /// <summary>
@@ -15,7 +18,7 @@ internal readonly record struct LoggerState(string Name, DateTime LastUtc, TimeS
 /// between two readings, because many loggers record each minute and send four times an hour. Nor the times of arrival, which an outage
 /// moves. Of fewer than three deliveries after the first, nothing is concluded. Not thread-safe.
 /// </summary>
-internal sealed class LoggerPace
+internal sealed class LoggerPace(string name)
 {
     private const int Most = 7, Fewest = 3;
 
@@ -30,17 +33,38 @@ internal sealed class LoggerPace
     private string? _channel;
     private DateTime _lastOfSeries;
 
+    public string Name => name;
+
     public DateTime LastUtc { get; private set; }
 
+    /// <summary>When something of it was imported last, as far as it is known.</summary>
+    public DateTime? ImportedUtc { get; private set; }
+
     /// <summary>From the newest readings of the last deliveries, in any order.</summary>
-    public static LoggerPace Of(IEnumerable<DateTime> newest)
+    public static LoggerPace Of(string name, IEnumerable<DateTime> newest, DateTime? importedUtc)
     {
-        var pace = new LoggerPace();
-        foreach (DateTime time in newest.Order()) pace.Delivered(time);
+        var pace = new LoggerPace(name);
+        pace.Delivered(newest, importedUtc);
         return pace;
     }
 
-    public TimeSpan? Interval => _usual == 0 ? null : TimeSpan.FromSeconds(_usual);
+    /// <summary>Found when it is asked for, which is seldom beside the deliveries.</summary>
+    public TimeSpan? Interval
+    {
+        get
+        {
+            int known = Math.Min(_count, Most);
+            if (known < Fewest) return null;
+            if (_usual == 0)
+            {
+                Span<int> sorted = stackalloc int[known];
+                _intervals.AsSpan(0, known).CopyTo(sorted);
+                sorted.Sort();
+                _usual = sorted[known / 2];
+            }
+            return TimeSpan.FromSeconds(_usual);
+        }
+    }
 
     /// <summary>A reading of a file.</summary>
     /// <returns>Whether it is the first one of this file.</returns>
@@ -53,45 +77,65 @@ internal sealed class LoggerPace
         return isFirst;
     }
 
-    /// <summary>The file has ended.</summary>
-    public void Delivered()
+    /// <summary>The file has ended, and is imported.</summary>
+    public void Delivered(DateTime importedUtc)
     {
-        DateTime newest = _newest;
-        Delivered(_newestOfSeries);
-        if (newest > LastUtc) LastUtc = newest;
+        Imported(importedUtc);
+        Learn(_newestOfSeries, importedUtc);
+        if (_newest > LastUtc) LastUtc = _newest;
         (_newest, _newestOfSeries) = (default, default);
     }
 
-    /// <summary>A delivery whose newest reading is of this time. One that is not newer than those before tells nothing.</summary>
-    public void Delivered(DateTime newest)
+    /// <summary>
+    /// The newest readings of the last deliveries, in any order, and when the last of them was imported, if that is known.
+    /// </summary>
+    public void Delivered(IEnumerable<DateTime> newest, DateTime? importedUtc)
     {
-        if (newest <= _lastOfSeries) return;
-        if (_lastOfSeries != default) _intervals[_count++ % Most] = (int)Math.Clamp((newest - _lastOfSeries).TotalSeconds, 1, int.MaxValue);
+        if (importedUtc is { } imported) Imported(imported);
+        foreach (DateTime time in newest.Order()) Learn(time, importedUtc ?? DateTime.MaxValue);
+    }
+
+    private void Imported(DateTime atUtc)
+    {
+        if (ImportedUtc is not { } known || atUtc > known) ImportedUtc = atUtc;
+    }
+
+    /// <summary>
+    /// A delivery whose newest reading is of this time. One that is not newer than those before tells nothing, unless a wrong clock had
+    /// put those into the future: then it begins anew.
+    /// </summary>
+    private void Learn(DateTime newest, DateTime importedUtc)
+    {
+        if (newest == default) return;
+        bool isAnew = newest < _lastOfSeries && _lastOfSeries > importedUtc;
+        if (newest <= _lastOfSeries && !isAnew) return;
+        if (_lastOfSeries != default && !isAnew)
+        {
+            _intervals[_count++ % Most] = (int)Math.Clamp((newest - _lastOfSeries).TotalSeconds, 1, int.MaxValue);
+            if (_count == 2 * Most) _count = Most;
+            _usual = 0;
+        }
         _lastOfSeries = newest;
         if (newest > LastUtc) LastUtc = newest;
-        if (_count == 2 * Most) _count = Most;
-        int known = Math.Min(_count, Most);
-        if (known < Fewest) return;
-        Span<int> sorted = stackalloc int[known];
-        _intervals.AsSpan(0, known).CopyTo(sorted);
-        sorted.Sort();
-        _usual = sorted[known / 2];
     }
 }
 
 /// <summary>
 /// The loggers that this process knows: those in the database when it began, and those it imported since. At most 200,000; of more, the
-/// first that came. Thread-safe.
+/// first that came. Whoever goes through all of them holds up the import for a portion of them only. Thread-safe.
 /// </summary>
 /// <param name="rule">Who counts as late.</param>
 internal sealed class LoggerBook(LateRule rule)
 {
     public const int Most = 200_000;
 
+    private const int Portion = 4_096;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<string, LoggerPace> _loggers = new(StringComparer.Ordinal);
-    private readonly List<LoggerPace> _delivered = [];
-    private bool _isBehind;
+    private readonly List<LoggerPace> _inOrder = [], _delivered = [];
+    private bool _isBehind, _isLoaded;
+    private long _looks;
 
     public int Count
     {
@@ -101,15 +145,18 @@ internal sealed class LoggerBook(LateRule rule)
         }
     }
 
+    /// <summary>How many loggers were looked at, by all who asked.</summary>
+    public long Looks => Volatile.Read(ref _looks);
+
     /// <summary>What a batch brought. Rows of streamed files are not in it: the database has to be asked for their loggers.</summary>
-    public void Committed(CommittedBatch<Reading> batch)
+    public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc)
     {
         lock (_gate)
         {
             foreach (FileRows<Reading> file in batch.Loaded)
             {
                 if (file.IsStreamed) IsBehind = true;
-                else Committed(file.Batch.RowSpan);
+                else Committed(file.Batch.RowSpan, nowUtc);
             }
         }
     }
@@ -117,46 +164,73 @@ internal sealed class LoggerBook(LateRule rule)
     /// <summary>Whether something was committed that only the database knows.</summary>
     public bool IsBehind { get => Volatile.Read(ref _isBehind); set => Volatile.Write(ref _isBehind, value); }
 
-    /// <summary>What the database knows of a logger: the newest readings of its last deliveries, in any order.</summary>
-    public void Known(string logger, IEnumerable<DateTime> newest)
+    /// <summary>Whether the database was read, so that those who are not here are nowhere.</summary>
+    public bool IsLoaded { get => Volatile.Read(ref _isLoaded); set => Volatile.Write(ref _isLoaded, value); }
+
+    /// <summary>What the database knows of a logger.</summary>
+    /// <param name="logger">Its name.</param>
+    /// <param name="newest">The newest readings of its last deliveries, in any order.</param>
+    /// <param name="importedUtc">When the last of them was imported, if that is known.</param>
+    public void Known(string logger, IEnumerable<DateTime> newest, DateTime? importedUtc = null)
     {
-        lock (_gate)
-        {
-            foreach (DateTime time in newest.Order()) Pace(logger)?.Delivered(time);
-        }
+        lock (_gate) Pace(logger)?.Delivered(newest, importedUtc);
     }
 
     /// <summary>All loggers, or those whose name contains a text, by name.</summary>
     public IReadOnlyList<LoggerState> Find(string? text, int most)
     {
-        return [.. All(one => string.IsNullOrEmpty(text) || one.Name.Contains(text, StringComparison.OrdinalIgnoreCase))
-            .OrderBy(one => one.Name, StringComparer.OrdinalIgnoreCase).Take(most)];
+        var first = new FirstOf<LoggerPace>(
+            most, (one, other) => string.Compare(one.Name, other.Name, StringComparison.OrdinalIgnoreCase));
+        Look(one =>
+        {
+            if (string.IsNullOrEmpty(text) || one.Name.Contains(text, StringComparison.OrdinalIgnoreCase)) first.Offer(one);
+        });
+        LoggerPace[] found = first.Sorted();
+        lock (_gate) return [.. found.Select(rule.Of)];
     }
 
-    /// <summary>One of those that are known.</summary>
-    public LoggerState Of(string name)
+    /// <summary>One of those that are known; <see langword="null"/>: it is not.</summary>
+    public LoggerState? Of(string name)
     {
-        lock (_gate) return rule.Of(name, _loggers[name]);
+        lock (_gate) return _loggers.TryGetValue(name, out LoggerPace? pace) ? rule.Of(pace) : null;
     }
 
     /// <summary>How many are late, and those that are due for longest.</summary>
     public (int Count, IReadOnlyList<LoggerState> First) Late(DateTime nowUtc, int most = Most)
     {
-        List<LoggerState> late = All(one => rule.IsLate(one, nowUtc));
-        return (late.Count, [.. late.OrderBy(one => one.DueUtc).ThenBy(one => one.Name, StringComparer.Ordinal).Take(most)]);
+        int count = 0;
+        var first = new FirstOf<LoggerState>(most, (one, other) =>
+            one.DueUtc != other.DueUtc ? Nullable.Compare(one.DueUtc, other.DueUtc) : string.CompareOrdinal(one.Name, other.Name));
+        Look(one =>
+        {
+            LoggerState state = rule.Of(one);
+            if (!rule.IsLate(state, nowUtc)) return;
+            count++;
+            first.Offer(state);
+        });
+        return (count, first.Sorted());
     }
 
-    /// <summary>The import waits while the loggers are gone through, so they are sorted by the caller, afterwards.</summary>
-    private List<LoggerState> All(Func<LoggerState, bool> isMeant)
+    /// <summary>Goes through all of them. They are never removed, and come at the end.</summary>
+    private void Look(Action<LoggerPace> at)
     {
-        lock (_gate) return [.. _loggers.Select(one => rule.Of(one.Key, one.Value)).Where(isMeant)];
+        for (int from = 0; ; from += Portion)
+        {
+            lock (_gate)
+            {
+                int to = Math.Min(from + Portion, _inOrder.Count);
+                for (int i = from; i < to; i++) at(_inOrder[i]);
+                _looks += Math.Max(0, to - from);
+                if (to == _inOrder.Count) return;
+            }
+        }
     }
 
     /// <summary>
     /// A file is one delivery of each of its loggers, in whatever order their rows are. Those of one mostly follow each other, so that
     /// there is one look-up for each of them.
     /// </summary>
-    private void Committed(ReadOnlySpan<Reading> rows)
+    private void Committed(ReadOnlySpan<Reading> rows, DateTime nowUtc)
     {
         string? logger = null;
         LoggerPace? pace = null;
@@ -165,7 +239,7 @@ internal sealed class LoggerBook(LateRule rule)
             if (!ReferenceEquals(row.Logger, logger)) pace = Pace(logger = row.Logger);
             if (pace is not null && pace.Read(row.Channel, row.TimestampUtc)) _delivered.Add(pace);
         }
-        foreach (LoggerPace one in _delivered) one.Delivered();
+        foreach (LoggerPace one in _delivered) one.Delivered(nowUtc);
         _delivered.Clear();
     }
 
@@ -174,7 +248,28 @@ internal sealed class LoggerBook(LateRule rule)
     {
         if (_loggers.TryGetValue(logger, out LoggerPace? pace)) return pace;
         if (_loggers.Count == Most) return null;
-        return _loggers[logger] = new LoggerPace();
+        _loggers[logger] = pace = new LoggerPace(logger);
+        _inOrder.Add(pace);
+        return pace;
+    }
+
+    /// <summary>The first of many, in an order, without keeping or sorting all of them.</summary>
+    private sealed class FirstOf<T>(int most, Comparison<T> order)
+    {
+        private readonly PriorityQueue<T, T> _last = new(Comparer<T>.Create((one, other) => order(other, one)));
+
+        public void Offer(T one)
+        {
+            if (_last.Count < most) _last.Enqueue(one, one);
+            else if (order(one, _last.Peek()) < 0) _last.EnqueueDequeue(one, one);
+        }
+
+        public T[] Sorted()
+        {
+            T[] all = [.. _last.UnorderedItems.Select(item => item.Element)];
+            Array.Sort(all, order);
+            return all;
+        }
     }
 }
 
@@ -183,8 +278,11 @@ internal sealed class LoggerBook(LateRule rule)
 /// <param name="Interval">The interval of all loggers. Default <see langword="null"/>: it is learned for each.</param>
 internal sealed record LateRule(double Intervals = 2, TimeSpan? Interval = null)
 {
-    public LoggerState Of(string name, LoggerPace pace) => new(name, pace.LastUtc, Interval ?? pace.Interval);
+    public LoggerState Of(LoggerPace pace) => new(pace.Name, pace.LastUtc, Interval ?? pace.Interval)
+    {
+        HeardUtc = pace.ImportedUtc is { } imported && imported < pace.LastUtc ? imported : pace.LastUtc,
+    };
 
     public bool IsLate(LoggerState logger, DateTime nowUtc) =>
-        logger.Interval is { } interval && (nowUtc - logger.LastUtc).TotalSeconds > interval.TotalSeconds * Intervals;
+        logger.Interval is { } interval && (nowUtc - logger.HeardUtc).TotalSeconds > interval.TotalSeconds * Intervals;
 }

@@ -18,7 +18,7 @@ internal sealed class Notices : IAsyncDisposable
     private const int MostWaiting = 1_000, MostNamed = 50, MostTogether = 10_000;
 
     private static readonly TimeSpan s_together = TimeSpan.FromSeconds(10), s_look = TimeSpan.FromMinutes(1),
-        s_tick = TimeSpan.FromSeconds(1);
+        s_start = TimeSpan.FromSeconds(5), s_tick = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_longestPause = TimeSpan.FromMinutes(5), s_longestTry = TimeSpan.FromSeconds(30),
         s_oldest = TimeSpan.FromDays(7);
 
@@ -35,14 +35,14 @@ internal sealed class Notices : IAsyncDisposable
 
     private readonly Lock _gate = new();
     private readonly List<(string File, string Problem)> _quarantined = [];
-    private readonly HashSet<string> _late = new(StringComparer.Ordinal);
+    private readonly ToldLate _late;
     private readonly Task _work;
     private long _number, _quarantinedMore;
     private DateTime? _quarantinedSince;
 
     private Notices(ObserveOptions options, StatusBoard board, TextWriter error)
     {
-        (_options, _board, _error) = (options, board, error);
+        (_options, _board, _error, _late) = (options, board, error, new ToldLate(options.NotifySpool));
         _work = Task.Run(WorkAsync);
     }
 
@@ -116,7 +116,7 @@ internal sealed class Notices : IAsyncDisposable
         var pauses = new Dictionary<string, (TimeSpan Pause, long Since)>(StringComparer.Ordinal);
         using HttpClient? client = _options.NotifyUrl is null ? null
             : new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = s_longestTry };
-        long looked = Stopwatch.GetTimestamp();
+        long began = Stopwatch.GetTimestamp(), looked = began;
         Task<bool>? news = null;
         while (!_ended.IsCancellationRequested)
         {
@@ -126,12 +126,15 @@ internal sealed class Notices : IAsyncDisposable
             if (!isOver) await Task.WhenAny(news, Task.Delay(s_tick, _ended.Token));
             if (news.IsCompleted) news = null;
             TellTogether(force: false);
-            if (Stopwatch.GetElapsedTime(looked) > s_look)
+            // At the start as soon as everything that waited is imported: until then it is not the loggers that are late.
+            bool isFirst = looked == began && Stopwatch.GetElapsedTime(began) > s_start && _board.HasCaughtUp;
+            if (isFirst || Stopwatch.GetElapsedTime(looked) > s_look)
             {
                 looked = Stopwatch.GetTimestamp();
                 TellLate(DateTime.UtcNow);
             }
             while (_told.Reader.TryRead(out var told)) Spool(told.AtUtc, told.Kind, told.Members);
+            if (_late.Keep() is { } problem) await _error.WriteLineAsync($"dynamo: late loggers may be told again: {problem}");
             await HandOverAsync("url", pauses, file => PostAsync(client!, file));
             await HandOverAsync("command", pauses, RunAsync);
             if (isOver) return;
@@ -155,7 +158,7 @@ internal sealed class Notices : IAsyncDisposable
         {
             long count = files.Length + more;
             json.WriteString("message",
-                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. Mend the cause; beside a watch, stop it, then "
+                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. Mend the cause, then "
                     + $"dynamo retry offers {(count == 1 ? "it" : "them")} again.");
             json.WriteNumber("count", count);
             json.WriteStartArray("files");
@@ -173,14 +176,9 @@ internal sealed class Notices : IAsyncDisposable
     /// <summary>One notice of all loggers that have become late, and one of those that deliver again.</summary>
     private void TellLate(DateTime now)
     {
-        IReadOnlyList<LoggerState> late = _board.Loggers.Late(now).First;
-        string[] names = [.. late.Select(logger => logger.Name)];
-        LoggerState[] newly = [.. late.Where(logger => !_late.Contains(logger.Name))];
-        string[] again = [.. _late.Except(names)];
-        _late.Clear();
-        _late.UnionWith(names);
+        (LoggerState[] newly, LoggerState[] again) = _late.Take(_board.Loggers.Late(now).First, _board.Loggers.Of);
         if (newly.Length > 0) TellLoggers("late", newly, "silent for longer than usual");
-        if (again.Length > 0) TellLoggers("delivers", [.. again.Select(_board.Loggers.Of)], "delivering again");
+        if (again.Length > 0) TellLoggers("delivers", again, "delivering again");
 
         void TellLoggers(string kind, LoggerState[] loggers, string what) => Tell(kind, now, json =>
         {

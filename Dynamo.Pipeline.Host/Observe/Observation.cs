@@ -45,7 +45,7 @@ internal sealed class Observation : IAsyncDisposable
         try
         {
             var board = new StatusBoard(command, options, settings.Pipeline.StallTimeout, TimeProvider.System);
-            if (options.Listen is not null) server = await StatusServer.StartAsync(board, options, exporters!.Metrics!);
+            if (options.Listen is not null) server = StatusServer.Start(board, options, exporters!.Metrics!, error);
             board.Notices = Notices.Begin(options, board, error);
             return new Observation(board, exporters, Log(options, exporters, error), server);
         }

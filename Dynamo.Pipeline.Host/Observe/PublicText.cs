@@ -40,7 +40,7 @@ internal static partial class PublicText
     }
 
     // An address keeps its server. A path ends where a sentence goes on; what looks like one without being one loses nothing that matters.
-    [GeneratedRegex(@"(?<![\w.:/~-])(?:~?/|[A-Za-z]:\\|\\\\)[^\s'"",;:)<>|]+|(?<=://[^/\s]+)/[^\s'"",;)<>|]+",
+    [GeneratedRegex(@"(?<![\w.:/~…-])(?:~?/|[A-Za-z]:\\|\\\\)[^\s'"",;:)<>|]+|(?<=://[^/\s]+)/[^\s'"",;)<>|]+",
         RegexOptions.CultureInvariant)]
     private static partial Regex AbsolutePath();
 

@@ -23,6 +23,7 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
     private readonly Dictionary<string, OutageBegan> _outages = new(StringComparer.Ordinal);
     private readonly Queue<PipelineProgress> _recent = new();
     private PipelineProgress _last;
+    private RunBooks _before = new();
     private DateTime? _lastCommit, _startedUtc;
     private string? _ended;
 
@@ -61,7 +62,8 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
         {
             if (_ended is not null && _ended != WellEnded) return [($"The import of {Name} has {_ended.Split(':')[0]}.", _ended)];
             return [.. _outages.Values.Select(outage => (
-                $"{Of(outage)} is away since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
+                $"{Of(outage)} {(IsSource(outage.Name) ? "is away" : "takes nothing")} "
+                    + $"since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
                 $"{Public(outage.Reason)} It is tried again until it works; nothing is lost meanwhile."))];
         }
     }
@@ -122,6 +124,10 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
             switch (value)
             {
                 case WatchStarted:
+                    // It goes on after the turn of another command, and counts from zero.
+                    _before = Books;
+                    _last = default;
+                    _recent.Clear();
                     _startedUtc ??= value.AtUtc;
                     break;
                 case WaveCommitted wave:
@@ -199,7 +205,7 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
             JsonText.Optional(json, "ended", _ended);
             if (_startedUtc is { } started) json.WriteString("startedUtc", started);
             if (_lastCommit is { } commit) json.WriteString("lastCommitUtc", commit);
-            json.WriteNumber("waiting", _last.Backlog + Math.Max(0, Books.Listed - Books.FilesDone));
+            json.WriteNumber("waiting", Waiting);
             json.WriteNumber("retries", _last.Retries);
             if (_last.Waiting is { } waits) json.WriteString("waitsFor", Public(waits));
             RunJson.Books(json, Books);
@@ -212,7 +218,16 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
         }
     }
 
-    private RunBooks Books => _last.Books ?? new RunBooks();
+    /// <summary>How many files are known and have no outcome yet.</summary>
+    public long Waiting
+    {
+        get
+        {
+            lock (_gate) return _last.Backlog + Math.Max(0, (_last.Books?.Listed ?? 0) - (_last.Books?.FilesDone ?? 0));
+        }
+    }
+
+    private RunBooks Books => _last.Books is { } now ? _before.Plus(now) : _before;
 
     private string Of(OutageBegan outage) => IsSource(outage.Name) ? $"The {Name}" : $"The database ({Sink})";
 

@@ -13,13 +13,18 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
 
     private const int MostQuarantined = 100, MostReasons = 50, MostLate = 100;
 
+    /// <summary>Whoever asks goes through so many loggers himself: some milliseconds. More are gone through beside the answers.</summary>
+    internal const int MostLooks = 20_000;
+
     private readonly Lock _gate = new();
     private readonly List<SourceBoard> _sources = [];
     private readonly LinkedList<(string File, DateTime SinceUtc, Defect? Defect)> _quarantined = new();
     private readonly Dictionary<string, (long Count, DateTime LastUtc, string Example)> _rejects = new(StringComparer.Ordinal);
     private readonly DateTime _startedUtc = time.GetUtcNow().UtcDateTime;
     private readonly Lock _lateGate = new();
-    private (long At, int Count, IReadOnlyList<LoggerState> First)? _late;
+    private (int Count, IReadOnlyList<LoggerState> First) _late = (0, []);
+    private long? _lookedAt;
+    private Task _looking = Task.CompletedTask;
     private long _quarantinedCount;
     private long _changes;
 
@@ -72,6 +77,15 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         }
     }
 
+    /// <summary>Whether the database's loggers are known, and every source is looked at and nothing of it waits.</summary>
+    public bool HasCaughtUp
+    {
+        get
+        {
+            lock (_gate) return Loggers.IsLoaded && _sources.Count > 0 && _sources.All(source => source.IsReady && source.Waiting == 0);
+        }
+    }
+
     /// <summary>What the ledger has, also of former runs.</summary>
     public void Known(long count, IEnumerable<QuarantinedEntry> quarantined)
     {
@@ -87,7 +101,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
 
     public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc)
     {
-        Loggers.Committed(batch);
+        Loggers.Committed(batch, nowUtc);
         lock (_gate)
         {
             foreach (FileResult result in batch.Results)
@@ -158,18 +172,34 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         Write(json, "loggers", Loggers.Find(text, MostLate), time.GetUtcNow().UtcDateTime);
     });
 
-    /// <summary>Looked up at most once a second, however many pages are open.</summary>
+    /// <summary>
+    /// Looked up at most once a second, however many pages are open. Of very many loggers, what was found last is told meanwhile.
+    /// </summary>
     private (int Count, IReadOnlyList<LoggerState> First) Late(DateTime now)
     {
         lock (_lateGate)
         {
-            if (_late is not { } known || time.GetElapsedTime(known.At) > TimeSpan.FromSeconds(1))
+            if (_looking.IsCompleted && (_lookedAt is not { } at || time.GetElapsedTime(at) > TimeSpan.FromSeconds(1)))
             {
-                (int count, IReadOnlyList<LoggerState> first) = Loggers.Late(now, MostLate);
-                _late = known = (time.GetTimestamp(), count, first);
+                _lookedAt = time.GetTimestamp();
+                if (Loggers.Count <= MostLooks) _late = Loggers.Late(now, MostLate);
+                else _looking = Task.Run(() => LookForLate(now));
             }
-            return (known.Count, known.First);
+            return _late;
         }
+    }
+
+    /// <summary>Goes through all loggers.</summary>
+    public void LookForLate(DateTime now)
+    {
+        var late = Loggers.Late(now, MostLate);
+        bool isNews;
+        lock (_lateGate)
+        {
+            isNews = late.Count != _late.Count;
+            _late = late;
+        }
+        if (isNews) Changed();
     }
 
     /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>
@@ -181,7 +211,9 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         if (troubles.Length > 0) return ("failing", string.Join(" ", troubles.Select(one => one.What)), troubles[0].Why);
         (long files, TimeSpan lag) = _sources.Select(source => source.LastHour(now))
             .Aggregate((Files: 0L, Lag: TimeSpan.Zero), (sum, one) => (sum.Files + one.Files, sum.Lag > one.Lag ? sum.Lag : one.Lag));
-        string flow = files == 0 ? "No file came in the last hour." : $"{Shown.Count(files, "file")} in the last hour"
+        TimeSpan since = now - _startedUtc;
+        string time = since < TimeSpan.FromHours(1) ? $"since the start, {Shown.Short(since)} ago" : "in the last hour";
+        string flow = files == 0 ? $"No file came {time}." : $"{Shown.Count(files, "file")} {time}"
             + (lag > TimeSpan.Zero ? $", the last of them in the database {Shown.Short(lag)} after they landed, at most." : ".");
         var attention = new List<string>();
         if (_quarantinedCount > 0)

@@ -1,10 +1,13 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry.Metrics;
 
 namespace Dynamo.Pipeline.Host;
@@ -15,66 +18,96 @@ namespace Dynamo.Pipeline.Host;
 /// </summary>
 internal sealed class StatusServer : IAsyncDisposable
 {
-    private const int MostReaders = 100;
+    private const int MostConnections = 200, MostReaders = 50;
 
     private const string Html = "text/html; charset=utf-8", JsonType = "application/json; charset=utf-8";
 
-    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_longestSilence = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_tick = TimeSpan.FromSeconds(1), s_fresh = TimeSpan.FromSeconds(0.7),
+        s_longestSilence = TimeSpan.FromSeconds(15);
 
     private readonly StatusBoard _board;
     private readonly ObserveOptions _options;
-    private readonly WebApplication _app;
+    private readonly MeterProvider _metrics;
+    private readonly Socket _socket;
+    private readonly Task<WebApplication> _app;
+    private readonly OpenConnections _connections = new(MostConnections);
     private readonly CancellationTokenSource _ending = new();
     private readonly string _page, _policy;
+    private readonly Lock _gate = new();
+    private (long Changes, long At, string Text)? _newest;
     private int _readers;
 
-    private StatusServer(StatusBoard board, ObserveOptions options, MeterProvider metrics)
+    private StatusServer(StatusBoard board, ObserveOptions options, MeterProvider metrics, Socket socket, TextWriter error)
     {
-        (_board, _options) = (board, options);
+        (_board, _options, _metrics, _socket) = (board, options, metrics, socket);
         (_page, _policy) = Page();
-        // Neither appsettings.json nor ASPNETCORE_ variables say what it does.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxConcurrentConnections = 200;
-            kestrel.Limits.MaxRequestBodySize = 0;
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
-            kestrel.Listen(options.Listen!);
-        });
-        _app = builder.Build();
-        _app.Use(Checked);
-        _app.UseOpenTelemetryPrometheusScrapingEndpoint(metrics, null, "/metrics", null, null);
-        _app.Run(AnswerAsync);
+        _app = Task.Run(() => ServeAsync(error));
     }
 
     /// <summary>The address that it listens on, with the port that was found if none was given.</summary>
-    public string Address => _app.Urls.First();
+    public string Address => $"http://{_socket.LocalEndPoint}";
 
+    /// <summary>
+    /// Takes the address, and begins to serve it beside the import, which need not wait for that: who asks meanwhile is answered then.
+    /// </summary>
     /// <exception cref="SettingsException">The address cannot be had.</exception>
-    public static async Task<StatusServer> StartAsync(StatusBoard board, ObserveOptions options, MeterProvider metrics)
+    public static StatusServer Start(StatusBoard board, ObserveOptions options, MeterProvider metrics, TextWriter error)
     {
-        var server = new StatusServer(board, options, metrics);
         try
         {
-            await server._app.StartAsync();
-            return server;
+            Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(options.Listen!);
+            socket.Listen(MostConnections);
+            return new StatusServer(board, options, metrics, socket, error);
         }
-        catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
+        catch (Exception failed) when (failed is IOException or SocketException)
         {
-            await server.DisposeAsync();
-            throw new SettingsException("observe:listen", $"{options.Listen} cannot be listened on: {error.Message} Choose another port.");
+            throw new SettingsException("observe:listen", $"{options.Listen} cannot be listened on: {failed.Message} Choose another port.");
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         await _ending.CancelAsync();
-        using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        await _app.StopAsync(soon.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _app.DisposeAsync();
+        await ((Task)_app).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_app.IsCompletedSuccessfully)
+        {
+            using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            await _app.Result.StopAsync(soon.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await _app.Result.DisposeAsync();
+        }
+        _socket.Dispose();
         _ending.Dispose();
+    }
+
+    private async Task<WebApplication> ServeAsync(TextWriter error)
+    {
+        try
+        {
+            // Neither appsettings.json nor ASPNETCORE_ variables say what it does.
+            WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+            builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                kestrel.Limits.MaxRequestBodySize = 0;
+                kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+                kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+                kestrel.Listen(
+                    _options.Listen!, listen => listen.Use(next => connection => _connections.ServeAsync(connection, next)));
+            });
+            builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = _ => _socket);
+            WebApplication app = builder.Build();
+            app.Use(_connections.AnswerAsync);
+            app.Use(Checked);
+            app.UseOpenTelemetryPrometheusScrapingEndpoint(_metrics, null, "/metrics", null, null);
+            app.Run(AnswerAsync);
+            await app.StartAsync(_ending.Token);
+            return app;
+        }
+        catch (Exception failed) when (!_ending.IsCancellationRequested)
+        {
+            await error.WriteLineAsync($"dynamo: the status page cannot be served: {PublicText.Of(failed.Message)}");
+            throw;
+        }
     }
 
     /// <summary>Refuses what a stranger, or a page of somebody else in the reader's browser, should not get.</summary>
@@ -134,7 +167,7 @@ internal sealed class StatusServer : IAsyncDisposable
     {
         context.Response.ContentType = "text/event-stream";
         if (HttpMethods.IsHead(context.Request.Method)) return;
-        // Connections are left for health and metrics, however many pages are open.
+        // Connections are left for health and metrics, however many pages are open. One that gets no events asks again and again.
         if (Interlocked.Increment(ref _readers) > MostReaders)
         {
             Interlocked.Decrement(ref _readers);
@@ -147,11 +180,11 @@ internal sealed class StatusServer : IAsyncDisposable
         {
             while (true)
             {
-                long changes = _board.Changes;
+                (long changes, string text) = Newest();
                 if (changes != told || TimeProvider.System.GetElapsedTime(at) > s_longestSilence)
                 {
                     (told, at) = (changes, TimeProvider.System.GetTimestamp());
-                    await context.Response.WriteAsync($"data: {_board.Json()}\n\n", gone.Token);
+                    await context.Response.WriteAsync($"data: {text}\n\n", gone.Token);
                     await context.Response.Body.FlushAsync(gone.Token);
                 }
                 await Task.Delay(s_tick, gone.Token);
@@ -164,6 +197,18 @@ internal sealed class StatusServer : IAsyncDisposable
         finally
         {
             Interlocked.Decrement(ref _readers);
+        }
+    }
+
+    /// <summary>Written once a second, however many read it.</summary>
+    private (long Changes, string Text) Newest()
+    {
+        lock (_gate)
+        {
+            long now = TimeProvider.System.GetTimestamp();
+            if (_newest is not { } known || TimeProvider.System.GetElapsedTime(known.At, now) > s_fresh)
+                _newest = known = (_board.Changes, now, _board.Json());
+            return (known.Changes, known.Text);
         }
     }
 

@@ -24,9 +24,9 @@ internal sealed class LoggersReport
         DateTime now = DateTime.UtcNow;
         var shown = new List<LoggerState>();
         int known = 0, late = 0;
-        await KnownReadings.LoggersAsync(settings, (name, newest) =>
+        await KnownReadings.LoggersAsync(settings, (name, newest, imported) =>
         {
-            LoggerState logger = rule.Of(name, LoggerPace.Of(newest));
+            LoggerState logger = rule.Of(LoggerPace.Of(name, newest, imported));
             bool isLate = rule.IsLate(logger, now);
             known++;
             if (isLate) late++;

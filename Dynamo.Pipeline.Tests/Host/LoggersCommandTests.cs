@@ -87,6 +87,23 @@ public sealed class SqlServerLoggersCommandTests : LoggersCommandContract
         await _database.DisposeAsync();
     }
 
+    [Test, CancelAfter(120_000)]
+    public async Task A_reading_in_the_future_counts_from_its_import(CancellationToken token)
+    {
+        Folder.Put("a.csv", "L,flow,2026-01-01T00:00:00Z,1", "L,flow,2098-01-01T00:00:00Z,1");
+        Folder.Put("b.csv", "M,flow,2098-01-01T00:00:00Z,1");
+        string[] asks = ["status", "--sink", Sink, "--loggers", "--late"];
+        Folder.PutText("../d.json", """{ "loggers": { "interval": "1h" } }""");
+        await RunAsync(token, "run", "--source", "inbox", "--sink", Sink);
+        DynamoResult now = await RunAsync(token, [.. asks, "--config", "d.json"]);
+        _database.Execute($"UPDATE {_database.Options.LedgerTable} SET ImportedUtc = '2026-01-01 00:00:00.0000000' WHERE Path = 'a.csv'");
+
+        DynamoResult later = await RunAsync(token, [.. asks, "--config", "d.json"]);
+
+        Assert.That(now.StandardOutput, Does.StartWith("2 loggers, 0 late"), now.StandardError);
+        Assert.That(later.StandardOutput, Does.StartWith("2 loggers, 1 late"), later.StandardError);
+    }
+
     protected override void LoseTheFiles() => _database.Execute($"UPDATE {_database.Map.Name} SET FileId = NULL");
 
     private protected override Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>

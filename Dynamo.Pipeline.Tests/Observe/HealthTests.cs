@@ -89,6 +89,11 @@ internal sealed class HealthTests
         Assert.That(PublicText.Of(text, settings), Does.Not.Contain(hidden).And.Not.Contain("/data"));
     }
 
+    [Test]
+    public void A_path_is_shortened_once() => Assert.That(
+        PublicText.Of("The folder /data/inbox does not exist", HostSettings.Default with { Source = "/data/inbox" }),
+        Is.EqualTo("The folder …/inbox does not exist"));
+
     [TestCase("The folder /data/in box/x does not exist", "/data")]
     [TestCase(@"C:\inbox\a.csv cannot be read", "inbox")]
     [TestCase("sftp://u:pw@files.example.org/srv/out: refused", "/srv")]

@@ -7,14 +7,14 @@ namespace Dynamo.Pipeline.Tests;
 [TestFixture]
 internal sealed class LoggerBookTests
 {
-    private static readonly DateTime s_start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+    private static readonly DateTime s_start = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc), s_imported = s_start.AddMonths(6);
 
     [Test]
     public void The_usual_interval_is_that_of_deliveries_and_not_of_readings()
     {
         var book = new LoggerBook(new LateRule());
         for (int delivery = 0; delivery < 5; delivery++)
-            book.Committed(Batch([.. Enumerable.Range(0, 15).Select(minute => Row("L1", (15 * delivery) + minute))]));
+            book.Committed(Batch([.. Enumerable.Range(0, 15).Select(minute => Row("L1", (15 * delivery) + minute))]), s_imported);
 
         Assert.That(book.Find("l1", 10).Single().Interval, Is.EqualTo(TimeSpan.FromMinutes(15)));
     }
@@ -26,7 +26,7 @@ internal sealed class LoggerBookTests
         for (int delivery = 0; delivery < 5; delivery++)
         {
             book.Committed(Batch([.. Enumerable.Range(0, 15).SelectMany(minute => (Reading[])
-                [Row("L1", (15 * delivery) + minute), Row("L2", (15 * delivery) + minute)])]));
+                [Row("L1", (15 * delivery) + minute), Row("L2", (15 * delivery) + minute)])]), s_imported);
         }
 
         Assert.That(book.Find(null, 10).Select(one => one.Interval), Is.All.EqualTo(TimeSpan.FromMinutes(15)));
@@ -38,8 +38,8 @@ internal sealed class LoggerBookTests
         var book = new LoggerBook(new LateRule());
         for (int delivery = 0; delivery < 6; delivery++)
         {
-            book.Committed(Batch([Row("L", 15 * delivery)]));
-            book.Committed(Batch([Row("L", (15 * delivery) + 1) with { Channel = "pressure" }]));
+            book.Committed(Batch([Row("L", 15 * delivery)]), s_imported);
+            book.Committed(Batch([Row("L", (15 * delivery) + 1) with { Channel = "pressure" }]), s_imported);
         }
 
         LoggerState logger = book.Find("L", 1).Single();
@@ -54,7 +54,7 @@ internal sealed class LoggerBookTests
         var file = new SourceFile("a.csv", 1, s_start);
         book.Committed(new CommittedBatch<Reading>(
             [new FileRows<Reading>(file, _ => throw new AssertionException("it is not read again"))],
-            [new FileResult(file, FileOutcome.Loaded)]));
+            [new FileResult(file, FileOutcome.Loaded)]), s_imported);
 
         Assert.That((before, book.IsBehind), Is.EqualTo((false, true)));
     }
@@ -63,7 +63,7 @@ internal sealed class LoggerBookTests
     public void Nothing_is_concluded_from_three_deliveries()
     {
         var book = new LoggerBook(new LateRule());
-        for (int i = 0; i < 3; i++) book.Committed(Batch([Row("L1", 15 * i)]));
+        for (int i = 0; i < 3; i++) book.Committed(Batch([Row("L1", 15 * i)]), s_imported);
 
         Assert.Multiple(() =>
         {
@@ -76,7 +76,7 @@ internal sealed class LoggerBookTests
     public void A_logger_is_late_after_twice_its_interval_and_was_due_after_one()
     {
         var book = new LoggerBook(new LateRule());
-        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L1", 15 * i), Row("L2", 60 * i)]));
+        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L1", 15 * i), Row("L2", 60 * i)]), s_imported);
         DateTime last = s_start.AddMinutes(75);
 
         Assert.Multiple(() =>
@@ -88,10 +88,41 @@ internal sealed class LoggerBookTests
     }
 
     [Test]
+    public void A_reading_in_the_future_keeps_no_logger_in_time_beyond_its_usual_interval()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L1", 15 * i)]), s_start.AddMinutes(15 * i));
+        DateTime last = s_start.AddMinutes(90);
+        book.Committed(Batch([Row("L1", 60 * 24 * 4_000)]), last);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(book.Late(last.AddMinutes(30)).First, Is.Empty);
+            Assert.That(book.Late(last.AddMinutes(31)).First.Select(one => one.DueUtc), Is.EqualTo(new[] { last.AddMinutes(15) }));
+        });
+    }
+
+    [Test]
+    public void After_a_reading_in_the_future_a_logger_is_in_time_as_long_as_it_delivers_and_its_interval_is_learned_anew()
+    {
+        var book = new LoggerBook(new LateRule());
+        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L1", 15 * i)]), s_start.AddMinutes(15 * i));
+        book.Committed(Batch([Row("L1", 60 * 24 * 4_000)]), s_start.AddMinutes(90));
+        for (int i = 0; i < 8; i++) book.Committed(Batch([Row("L1", 105 + (5 * i))]), s_start.AddMinutes(105 + (5 * i)));
+        DateTime last = s_start.AddMinutes(105 + 35);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(book.Find("L1", 1).Single().Interval, Is.EqualTo(TimeSpan.FromMinutes(5)));
+            Assert.That((book.Late(last.AddMinutes(10)).Count, book.Late(last.AddMinutes(11)).Count), Is.EqualTo((0, 1)));
+        });
+    }
+
+    [Test]
     public void An_interval_that_is_set_holds_for_all()
     {
         var book = new LoggerBook(new LateRule(3, TimeSpan.FromMinutes(10)));
-        book.Committed(Batch([Row("L1", 0)]));
+        book.Committed(Batch([Row("L1", 0)]), s_imported);
 
         Assert.Multiple(() =>
         {
@@ -110,9 +141,10 @@ internal sealed class LoggerBookTests
             int at = 0;
             for (int i = 0; i < 30; i++)
             {
-                book.Committed(Batch([Row("L", at)]));
+                book.Committed(Batch([Row("L", at)]), s_imported);
                 // The same again, and an old one from the backlog: neither says anything.
-                if (random.Next(3) == 0) book.Committed(Batch([Row("L", at), Row("L", Math.Max(0, at - random.Next(5 * every)))]));
+                if (random.Next(3) == 0)
+                    book.Committed(Batch([Row("L", at), Row("L", Math.Max(0, at - random.Next(5 * every)))]), s_imported);
                 at += i == 10 ? gap * every : every;
             }
             return book.Find("L", 1).Single().Interval == TimeSpan.FromMinutes(every);
@@ -123,7 +155,7 @@ internal sealed class LoggerBookTests
     {
         DateTime[] newest = [.. Enumerable.Range(0, 8).Select(i => s_start.AddMinutes(15 * i))];
         var imported = new LoggerBook(new LateRule());
-        foreach (DateTime time in newest) imported.Committed(Batch([new Reading("L", "flow", time, 1)]));
+        foreach (DateTime time in newest) imported.Committed(Batch([new Reading("L", "flow", time, 1)]), s_imported);
         var known = new LoggerBook(new LateRule());
 
         known.Known("L", newest.Reverse());

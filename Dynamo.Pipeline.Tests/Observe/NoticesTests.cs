@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
+using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -91,6 +92,72 @@ internal sealed class NoticesTests
         await watch.StopAsync();
 
         Assert.That(server.Got.Last(), Does.Contain("\"outage\""));
+    }
+
+    [Test, Soak]
+    public async Task What_is_late_is_told_once_also_by_a_process_that_was_killed_and_started_again(CancellationToken token)
+    {
+        int port = LoopbackPort.Next();
+        await using var watch = new ObservedWatch(
+            $$""", "notify": { "url": "http://127.0.0.1:{{port}}/hook", "spool": "notices" } """);
+        using var server = new Hook(port);
+        await DeliverAsync("L1");
+        await watch.StartAsync();
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 1 && Spooled(watch) == 0));
+        await watch.KillAsync();
+        await DeliverAsync("L2");
+        await watch.StartAsync();
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Count == 2 && Spooled(watch) == 0));
+        await watch.StopAsync();
+
+        string[][] told = [.. server.Got.Select(text => JsonDocument.Parse(text).RootElement.GetProperty("loggers").EnumerateArray()
+            .Select(logger => logger.GetProperty("logger").GetString()!).ToArray())];
+        Assert.That(told, Is.EqualTo(new string[][] { ["L1"], ["L2"] }));
+
+        Task DeliverAsync(string logger)
+        {
+            for (int hour = 0; hour < 5; hour++)
+                watch.Land($"{logger}_{hour}.csv", $"logger,channel,timestamp,value\n{logger},flow,2026-01-01T0{hour}:00:00Z,1\n");
+            return DynamoProcess.RunAsync(["run", "--config", "dynamo.json"], watch.Work.Path,
+                new Dictionary<string, string?> { ["DYNAMO__OBSERVE__LISTEN"] = $"{LoopbackPort.Next()}" }, token);
+        }
+    }
+
+    [Test]
+    public void Over_restarts_a_logger_is_told_when_it_becomes_late_and_when_it_delivers_and_at_no_other_time()
+    {
+        using var folder = new ScratchFolder();
+        DateTime now = new(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc);
+        var known = new Dictionary<string, LoggerState>();
+        var steps = new List<(string Newly, string Again)>();
+        string[] hostile = ["a", "\"],\u202e<b>"];
+        foreach (string name in hostile) known[name] = new LoggerState(name, now, TimeSpan.FromHours(1));
+
+        Look(isKilled: false, hostile);
+        Look(isKilled: true, hostile);
+        Look(isKilled: false, "a");
+        Look(isKilled: false, hostile);
+        known.Remove("a");
+        Look(isKilled: true);
+        File.WriteAllText(folder["late-loggers.told"], "{\"loggers\":[1,{}]}");
+        known.Clear();
+        known["c"] = new LoggerState("c", now, null);
+        Look(isKilled: false, "c");
+
+        string others = string.Join("|", hostile.Skip(1));
+        Assert.That(steps, Is.EqualTo(new[]
+        {
+            (string.Join("|", hostile), ""), ("", ""), ("", others), (others, ""), ("", others), ("c", ""),
+        }));
+
+        void Look(bool isKilled, params string[] late)
+        {
+            var told = new ToldLate(folder.Path);
+            (LoggerState[] newly, LoggerState[] again) = told.Take(
+                [.. late.Select(name => known[name])], name => known.TryGetValue(name, out LoggerState one) ? one : null);
+            steps.Add((string.Join("|", newly.Select(one => one.Name)), string.Join("|", again.Select(one => one.Name))));
+            if (!isKilled) Assert.That(told.Keep(), Is.Null);
+        }
     }
 
     private static int Spooled(ObservedWatch watch) => Directory.GetFiles(watch.Work["notices"], "*.json").Length;

@@ -32,6 +32,8 @@ internal sealed class ObservedWatch : IAsyncDisposable
 
     public string Address => $"http://127.0.0.1:{Port}";
 
+    public int ProcessId => _process!.Id;
+
     public async Task StartAsync(params string[] more)
     {
         _process = DynamoProcess.Start(["watch", "--config", "dynamo.json", .. more], Work.Path, _environment);

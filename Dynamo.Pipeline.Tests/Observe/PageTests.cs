@@ -1,5 +1,6 @@
 using System.Net;
 using Dynamo.Pipeline.Host;
+using Microsoft.Extensions.Time.Testing;
 using Microsoft.Playwright;
 
 namespace Dynamo.Pipeline.Tests;
@@ -58,7 +59,8 @@ internal sealed class PageTests
         Seen seen = await SeeAsync(_ => { }, 1280, dark);
 
         Assert.That(seen.Text,
-            Does.Contain("All is well.").And.Contain("No file came in the last hour.").And.Contain("folder inbox → SQLite readings.db"));
+            Does.Contain("All is well.").And.Match(@"No file came since the start, .+ ago\.")
+            .And.Contain("folder inbox → SQLite readings.db"));
     }
 
     [TestCase(360, false)]
@@ -66,7 +68,7 @@ internal sealed class PageTests
     [TestCase(1920, true)]
     public async Task While_files_come_it_shows_what_flows_and_what_is_bad(int width, bool dark)
     {
-        Seen seen = await SeeAsync(Busy, width, dark, "busy");
+        Seen seen = await SeeAsync(Busy, width, dark, "busy", began: TimeSpan.FromDays(3));
 
         Assert.That(seen.Text,
             Does.Contain("2 files are in quarantine, 3 loggers are late.").And.Contain("read_file ×4").And.Contain("87 % busy")
@@ -87,7 +89,7 @@ internal sealed class PageTests
             },
             width, dark: false, "outage");
 
-        Assert.That(seen.Heading, Does.Match(@"^The database \(SQLite readings.db\) is away since \d\d:\d\dZ \(12 min\)\.$"));
+        Assert.That(seen.Heading, Does.Match(@"^The database \(SQLite readings.db\) takes nothing since \d\d:\d\dZ \(12 min\)\.$"));
         Assert.That(seen.Text, Does.Contain("nothing is lost meanwhile").And.Not.Contain("/data/readings.db"));
     }
 
@@ -194,12 +196,13 @@ internal sealed class PageTests
         var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
         board.Add(new HostSettings { Source = "inbox" }).Started();
         using Exporters exporters = Exporters.Begin(isServed: true)!;
-        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
         await using IBrowserContext context = await _browser!.NewContextAsync();
         IPage page = await context.NewPageAsync();
         await page.Clock.InstallAsync();
-        await page.RouteAsync(
-            "**/api/events", route => route.FulfillAsync(new RouteFulfillOptions { Status = 502 }), new PageRouteOptions { Times = 1 });
+        foreach (string path in (string[])["**/api/events", "**/api/status"])
+            await page.RouteAsync(
+                path, route => route.FulfillAsync(new RouteFulfillOptions { Status = 502 }), new PageRouteOptions { Times = 1 });
         await page.GotoAsync(server.Address);
         await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent.includes('does not answer')");
 
@@ -209,22 +212,49 @@ internal sealed class PageTests
             options: new PageWaitForFunctionOptions { Timeout = 10_000 });
     }
 
+    [Test]
+    public async Task A_page_that_gets_no_events_asks_for_what_is_new()
+    {
+        var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
+        var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
+        SourceBoard source = board.Add(new HostSettings { Source = "inbox" });
+        source.Started();
+        using Exporters exporters = Exporters.Begin(isServed: true)!;
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
+        await using IBrowserContext context = await _browser!.NewContextAsync();
+        IPage page = await context.NewPageAsync();
+        await page.Clock.InstallAsync();
+        await page.RouteAsync("**/api/events", route => route.FulfillAsync(new RouteFulfillOptions { Status = 503 }));
+        await page.GotoAsync(server.Address);
+        await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent === 'All is well.'");
+
+        source.Report(new OutageBegan(DateTime.UtcNow, source.Settings.SourceName, "gone"));
+        await page.Clock.FastForwardAsync(11_000);
+
+        await page.WaitForFunctionAsync("() => document.getElementById('headline').textContent.includes('is away')",
+            options: new PageWaitForFunctionOptions { Timeout = 10_000 });
+    }
+
     private static CommittedBatch<Reading> Batch(int files, DateTime at) => new([], [.. Enumerable.Range(0, files).Select(i =>
         new FileResult(new SourceFile($"{i}.csv", 1, at.AddSeconds(-1.5 - (i % 3))), FileOutcome.Loaded) { Inserted = 8 })]);
 
     /// <summary>Opens the page of a board, and checks what must hold whatever it shows.</summary>
-    private Task<Seen> SeeAsync(Action<StatusBoard> fill, int width, bool dark) => SeeAsync((board, _) => fill(board), width, dark);
+    private Task<Seen> SeeAsync(Action<StatusBoard> fill, int width, bool dark) =>
+        SeeAsync((board, _) => fill(board), width, dark);
 
     private async Task<Seen> SeeAsync(
-        Action<StatusBoard, SourceBoard> fill, int width, bool dark, string? picture = null, string? search = null)
+        Action<StatusBoard, SourceBoard> fill, int width, bool dark, string? picture = null, string? search = null,
+        TimeSpan began = default)
     {
         var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
-        var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
+        var time = new FakeTimeProvider(s_now - began);
+        var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), time);
+        time.SetUtcNow(DateTime.UtcNow);
         SourceBoard source = board.Add(new HostSettings { Source = "inbox", Database = "/data/readings.db" });
         source.Started();
         fill(board, source);
         using Exporters exporters = Exporters.Begin(isServed: true)!;
-        await using StatusServer server = await StatusServer.StartAsync(board, options, exporters.Metrics!);
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
         await using IBrowserContext context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             ViewportSize = new ViewportSize { Width = width, Height = 900 }, ColorScheme = dark ? ColorScheme.Dark : ColorScheme.Light,

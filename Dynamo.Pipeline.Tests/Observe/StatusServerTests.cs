@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Dynamo.Pipeline.Host;
@@ -66,6 +67,33 @@ internal sealed class StatusServerTests
                 JsonDocument.Parse(asked.StandardOutput).RootElement.GetProperty("loggers")[0].ToString(), Is.EqualTo(late.ToString()),
                 "the command has the same rule");
         });
+    }
+
+    [Test]
+    public async Task A_logger_whose_last_reading_is_in_the_future_is_late_by_the_time_of_its_import(CancellationToken token)
+    {
+        using var work = new ScratchFolder();
+        Directory.CreateDirectory(work["inbox"]);
+        for (int i = 0; i < 4; i++)
+            File.WriteAllText(work[$"inbox/{i}.csv"], $"logger,channel,timestamp,value\nL,flow,2026-01-01T0{i}:00:00Z,1\n");
+        File.WriteAllText(work["inbox/wrong.csv"], "logger,channel,timestamp,value\nL,flow,2098-01-01T00:00:00Z,1\n");
+        string[] into = ["--source", "inbox", "--sink", "sqlite:r.db"], asks = ["status", "--sink", "sqlite:r.db", "--loggers", "--json"];
+        await DynamoProcess.RunAsync(["run", .. into, "--settle", "0"], work.Path, null, token);
+        DynamoResult now = await DynamoProcess.RunAsync(asks, work.Path, null, token);
+        using (var connection = new SqliteConnection($"Data Source={work["r.db"]};Pooling=False"))
+        {
+            connection.Open();
+            using SqliteCommand earlier = connection.CreateCommand();
+            earlier.CommandText = $"UPDATE ImportedFileEntry SET ImportedTicks = ImportedTicks - {TimeSpan.FromHours(3).Ticks}";
+            earlier.ExecuteNonQuery();
+        }
+
+        DynamoResult later = await DynamoProcess.RunAsync(asks, work.Path, null, token);
+
+        Assert.That((Late(now), Late(later)), Is.EqualTo((false, true)));
+
+        static bool Late(DynamoResult result) =>
+            JsonDocument.Parse(result.StandardOutput).RootElement.GetProperty("loggers")[0].GetProperty("late").GetBoolean();
     }
 
     [Test]
@@ -179,7 +207,7 @@ internal sealed class StatusServerTests
         (HttpStatusCode again, _) = await watch.GetAsync("/health/ready");
 
         Assert.That((ready, live, again), Is.EqualTo((HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK, HttpStatusCode.OK)));
-        Assert.That(away.GetProperty("headline").GetString(), Does.StartWith("The database (SQLite readings.db) is away since"));
+        Assert.That(away.GetProperty("headline").GetString(), Does.StartWith("The database (SQLite readings.db) takes nothing since"));
         Assert.That(away.GetProperty("sources")[0].GetProperty("waitsFor").GetString(), Is.Not.Empty);
     }
 
@@ -283,6 +311,68 @@ internal sealed class StatusServerTests
 
         int Quarantined() =>
             JsonDocument.Parse(board.Json()).RootElement.GetProperty("quarantine").GetProperty("count").GetInt32();
+    }
+
+    [Test]
+    public async Task However_many_hold_connections_open_health_and_metrics_answer(CancellationToken token)
+    {
+        var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
+        var board = new StatusBoard("watch", options, TimeSpan.FromMinutes(5), TimeProvider.System);
+        board.Add(new HostSettings { Source = "inbox" }).Started();
+        using Exporters exporters = Exporters.Begin(isServed: true)!;
+        await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);
+        var port = new Uri(server.Address).Port;
+        var strangers = new List<TcpClient>();
+        try
+        {
+            for (int i = 0; i < 60; i++) await AskAsync("GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            HttpStatusCode[] streams = [.. await Task.WhenAll(strangers.Select(StatusAsync))];
+            for (int i = 0; i < 300; i++) await AskAsync(i % 2 == 0 ? "" : "GET / HTT");
+
+            using var client = new HttpClient { BaseAddress = new Uri(server.Address) };
+            HttpStatusCode[] answers = [.. await Task.WhenAll(((string[])["/health/live", "/health/ready", "/metrics", "/api/status"])
+                .Select(async path => (await client.GetAsync(path, token)).StatusCode))];
+
+            Assert.That(answers, Is.All.EqualTo(HttpStatusCode.OK));
+            Assert.That(streams.GroupBy(one => one).Select(one => (one.Key, one.Count())),
+                Is.EquivalentTo(new[] { (HttpStatusCode.OK, 50), (HttpStatusCode.ServiceUnavailable, 10) }));
+        }
+        finally
+        {
+            foreach (TcpClient one in strangers) one.Dispose();
+        }
+
+        async Task AskAsync(string text)
+        {
+            var one = new TcpClient();
+            strangers.Add(one);
+            await one.ConnectAsync(IPAddress.Loopback, port, token);
+            await one.GetStream().WriteAsync(System.Text.Encoding.ASCII.GetBytes(text), token);
+        }
+
+        async Task<HttpStatusCode> StatusAsync(TcpClient one)
+        {
+            byte[] head = new byte["HTTP/1.1 200".Length];
+            await one.GetStream().ReadExactlyAsync(head, token);
+            return (HttpStatusCode)int.Parse(head.AsSpan(9), System.Globalization.CultureInfo.InvariantCulture);
+        }
+    }
+
+    [Test]
+    public void However_many_loggers_there_are_an_answer_goes_through_few_of_them()
+    {
+        var time = new FakeTimeProvider();
+        var board = new StatusBoard("watch", new ObserveOptions(), TimeSpan.FromMinutes(5), time);
+        DateTime now = time.GetUtcNow().UtcDateTime;
+        for (int i = 0; i < LoggerBook.Most; i++)
+            board.Loggers.Known($"L{i:D6}", Enumerable.Range(0, 4).Select(back => now.AddHours((i % 2 == 0 ? -1 : -900) - (24 * back))));
+        board.LookForLate(now);
+        long before = board.Loggers.Looks;
+
+        JsonElement status = JsonDocument.Parse(board.Json()).RootElement;
+
+        Assert.That(board.Loggers.Looks - before, Is.LessThanOrEqualTo(StatusBoard.MostLooks));
+        Assert.That(status.GetProperty("loggers").GetProperty("late").GetInt32(), Is.EqualTo(LoggerBook.Most / 2));
     }
 
     [Test]

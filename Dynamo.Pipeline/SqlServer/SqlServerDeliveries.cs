@@ -5,11 +5,12 @@ namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
 /// Goes along the key from one logger to the next, in each from one series to the next, and in each series back from its newest row: some
-/// short queries for each series, and none that reads the whole table.
+/// short queries for each series, and none that reads the whole table. The server puts the rows of a file together: what comes over the
+/// network is a row for each delivery.
 /// </summary>
 internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connection, CancellationToken cancellation)
 {
-    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found)
+    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found)
     {
         string[] key = [.. map.Columns.Where(column => column.IsKey).Select(column => column.Name)];
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;
@@ -20,19 +21,23 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
         bool hasFiles = SqlServerTarget<TRow>.FileColumnOf(map, new SqlServerTable(columns, [], 0), db.Options) is not null;
         string[] series = [.. key.TakeWhile(name => name != time).Select(SqlServerText.Quote)];
         string file = hasFiles ? SqlServerText.Quote(db.Options.FileColumn) : "NULL";
-        string rows = $"SELECT TOP ({IDeliveries.MostRows}) {at}, {file} FROM {table} "
-            + $"WHERE {string.Join(" AND ", series.Select((column, i) => $"{column} = @k{i}"))} ORDER BY {at} DESC";
+        // Two files of one time are one delivery, so some more are asked for. Rows that do not know their file are a delivery each.
+        string rows = $"SELECT TOP ({2 * most}) MAX(r.At) AS Newest, r.FileNumber FROM (SELECT TOP ({IDeliveries.MostRows}) "
+            + $"{at} AS At, {file} AS FileNumber FROM {table} "
+            + $"WHERE {string.Join(" AND ", series.Select((column, i) => $"{column} = @k{i}"))} ORDER BY {at} DESC) AS r "
+            + "GROUP BY r.FileNumber, CASE WHEN r.FileNumber IS NULL THEN r.At END ORDER BY MAX(r.At) DESC";
         string[] values = [.. series.Select(_ => "")];
         while (await NextAsync(table, series, values, 0).ConfigureAwait(false))
         {
-            IReadOnlyList<DateTime> newest = [];
-            await foreach (IReadOnlyList<DateTime> one in SeriesAsync(table, series, rows, values, 1, most).ConfigureAwait(false))
-                if (newest.Count == 0 || (one.Count > 0 && one[0] > newest[0])) newest = one;
-            if (newest.Count > 0) found(values[0], newest);
+            LastDeliveries? last = null;
+            await foreach (LastDeliveries one in SeriesAsync(table, series, rows, values, 1, most).ConfigureAwait(false))
+                if (one.Newest.Count > 0 && (last is null || one.Newest[0] > last.Newest[0])) last = one;
+            if (last is null) continue;
+            found(values[0], last.Newest, last.Newest[0] > nowUtc ? await ImportedAsync(last.Files).ConfigureAwait(false) : null);
         }
     }
 
-    private async IAsyncEnumerable<IReadOnlyList<DateTime>> SeriesAsync(
+    private async IAsyncEnumerable<LastDeliveries> SeriesAsync(
         string table, string[] series, string rows, string[] values, int level, int most)
     {
         if (level == values.Length)
@@ -43,7 +48,7 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
         values[level] = "";
         while (await NextAsync(table, series, values, level).ConfigureAwait(false))
         {
-            await foreach (IReadOnlyList<DateTime> one in SeriesAsync(table, series, rows, values, level + 1, most).ConfigureAwait(false))
+            await foreach (LastDeliveries one in SeriesAsync(table, series, rows, values, level + 1, most).ConfigureAwait(false))
                 yield return one;
         }
     }
@@ -59,7 +64,7 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
         return found.Count > 0;
     }
 
-    private async Task<IReadOnlyList<DateTime>> LastAsync(string rows, string[] values, int most)
+    private async Task<LastDeliveries> LastAsync(string rows, string[] values, int most)
     {
         var last = new LastDeliveries(most);
         bool more = true;
@@ -71,7 +76,18 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connecti
                 row.IsDBNull(1) ? null : Convert.ToInt64(row.GetValue(1), System.Globalization.CultureInfo.InvariantCulture));
             return more;
         }, cancellation, Parameters(values, values.Length)).ConfigureAwait(false);
-        return last.Newest;
+        return last;
+    }
+
+    private async Task<DateTime?> ImportedAsync(IReadOnlyCollection<long> files)
+    {
+        if (files.Count == 0) return null;
+        List<DateTime?> found = await db.QueryAsync<DateTime?>(
+            connection, null,
+            $"SELECT MAX(ImportedUtc) FROM {SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable)} "
+            + $"WHERE {SqlServerSchema.LedgerFileColumn} IN ({string.Join(", ", files)})",
+            row => row.IsDBNull(0) ? null : LedgerTime.Utc(row.GetDateTime(0)), cancellation).ConfigureAwait(false);
+        return found[0];
     }
 
     private static (string, object?)[] Parameters(string[] values, int count) =>

@@ -218,10 +218,10 @@ public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
     }
 
     Task IDeliveries.DeliveriesAsync<TRow>(
-        RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken) =>
         ReadAsync(async (connection, token) =>
         {
-            await new SqlServerDeliveries(_db, connection, token).ReadAsync(map, most, found).ConfigureAwait(false);
+            await new SqlServerDeliveries(_db, connection, token).ReadAsync(map, most, nowUtc, found).ConfigureAwait(false);
             return true;
         }, cancellationToken);
 

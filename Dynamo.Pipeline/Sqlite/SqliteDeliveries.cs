@@ -9,7 +9,8 @@ namespace Dynamo.Pipeline.Sqlite;
 /// </summary>
 internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
 {
-    public void Read<TRow>(RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken)
+    public void Read<TRow>(
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken)
     {
         string[] key = [.. map.Columns.Where(column => column.IsKey).Select(column => column.Name)];
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;
@@ -24,16 +25,18 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
             + $"WHERE {string.Concat(series.Take(level).Select(above => $"{above} = ? AND "))}{column} > ?"))];
         using SqliteStatement rows = db.Prepare(
             $"SELECT {at}, {file} FROM {table} WHERE {string.Join(" AND ", series.Select(column => $"{column} = ?"))} ORDER BY {at} DESC");
+        using SqliteStatement? imported = hasFiles
+            ? db.Prepare($"SELECT ImportedUtc FROM {SqliteSchema.Quote(options.LedgerTable)} WHERE FileId = ?") : null;
         try
         {
             string[] values = [.. series.Select(_ => "")];
             while (Next(next, values, 0))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                IReadOnlyList<DateTime> newest = [];
+                LastDeliveries? last = null;
                 foreach (LastDeliveries one in Series(next, rows, values, 1, most))
-                    if (newest.Count == 0 || (one.Newest.Count > 0 && one.Newest[0] > newest[0])) newest = one.Newest;
-                if (newest.Count > 0) found(values[0], newest);
+                    if (one.Newest.Count > 0 && (last is null || one.Newest[0] > last.Newest[0])) last = one;
+                if (last is not null) found(values[0], last.Newest, last.Newest[0] > nowUtc ? Imported(imported, last.Files) : null);
             }
         }
         finally
@@ -64,18 +67,33 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
         return found is not null;
     }
 
+    private static DateTime? Imported(SqliteStatement? imported, IEnumerable<long> files)
+    {
+        DateTime? newest = null;
+        if (imported is null) return newest;
+        foreach (long file in files)
+        {
+            imported.Int64(1, file);
+            if (imported.Next() && Time(imported) is var time && (newest is null || time > newest)) newest = time;
+            imported.Reset();
+        }
+        return newest;
+    }
+
     private static LastDeliveries Last(SqliteStatement rows, string[] values, int most)
     {
         var last = new LastDeliveries(most);
         for (int i = 0; i < values.Length; i++) rows.Text(i + 1, values[i]);
         while (rows.Next())
         {
-            DateTime time = DateTime.Parse(
-                rows.Text(0) ?? "", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+            DateTime time = Time(rows);
             long file = rows.Int64(1);
             if (!last.Take(time, file > 0 ? file : null)) break;
         }
         rows.Reset();
         return last;
     }
+
+    private static DateTime Time(SqliteStatement row) => DateTime.Parse(
+        row.Text(0) ?? "", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
 }

@@ -70,6 +70,9 @@ internal sealed class SqliteInspection<TRow>
         return SqliteLease.Take(_path, source);
     }
 
+    /// <summary>Whether somebody holds such a lease. Nothing is made.</summary>
+    public bool IsLeased(string source) => SqliteLease.IsTaken(_path, source);
+
     private void CheckFolder()
     {
         string folder = Path.GetDirectoryName(_path) ?? _path;

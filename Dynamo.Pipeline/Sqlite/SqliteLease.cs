@@ -17,7 +17,7 @@ internal sealed class SqliteLease : IDisposable
 
     public static SqliteLease Take(string database, string source)
     {
-        string path = string.Create(CultureInfo.InvariantCulture, $"{database}.{StableHash.Of(Encoding.UTF8.GetBytes(source)):x16}.lock");
+        string path = PathOf(database, source);
         try
         {
             return new SqliteLease(OwnFile.Lock(path, database));
@@ -33,6 +33,23 @@ internal sealed class SqliteLease : IDisposable
                 + "Check that its folder exists, has room, and that this user may write there.", e);
         }
     }
+
+    public static bool IsTaken(string database, string source)
+    {
+        if (!File.Exists(PathOf(database, source))) return false;
+        try
+        {
+            Take(database, source).Dispose();
+            return false;
+        }
+        catch (AlreadyRunningException)
+        {
+            return true;
+        }
+    }
+
+    private static string PathOf(string database, string source) =>
+        string.Create(CultureInfo.InvariantCulture, $"{database}.{StableHash.Of(Encoding.UTF8.GetBytes(source)):x16}.lock");
 
     /// <summary>
     /// The path without links: one database has one lease, whatever path leads to it. A link that leads in a circle is returned as it is,

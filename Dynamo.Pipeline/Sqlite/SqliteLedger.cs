@@ -178,10 +178,10 @@ public sealed class SqliteLedger : ILedger, ILineage, IDeliveries
 
     /// <summary>Reads one state of the database, keeps no run from writing meanwhile, and leaves nothing beside it.</summary>
     Task IDeliveries.DeliveriesAsync<TRow>(
-        RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken) =>
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken) =>
         ReadAsync(db =>
         {
-            new SqliteDeliveries(db, _options).Read(map, most, found, cancellationToken);
+            new SqliteDeliveries(db, _options).Read(map, most, nowUtc, found, cancellationToken);
             return true;
         }, cancellationToken);
 

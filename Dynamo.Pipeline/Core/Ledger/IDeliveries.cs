@@ -10,24 +10,34 @@ internal interface IDeliveries
     /// </summary>
     /// <param name="map">The row table. Its key begins with a text and has a time.</param>
     /// <param name="most">How many deliveries of each.</param>
-    /// <param name="found">Gets each logger with its times, the newest first. Called on any thread, one at a time.</param>
+    /// <param name="nowUtc">The time, which no reading should be ahead of.</param>
+    /// <param name="found">
+    /// Gets each logger with its times, the newest first. If that is in the future, also when the last of these deliveries was imported, if
+    /// rows know their file. Called on any thread, one at a time.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="SinkException">The database cannot be read, or has no such table.</exception>
     Task DeliveriesAsync<TRow>(
-        RowMap<TRow> map, int most, Action<string, IReadOnlyList<DateTime>> found, CancellationToken cancellationToken);
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken);
 
     /// <summary>Of a file with more readings of a series, the deliveries before it are not found.</summary>
     const int MostRows = 500;
 }
 
+/// <summary>Gets a logger with the newest times of its last deliveries, and perhaps when the last of them was imported.</summary>
+internal delegate void DeliveriesFound(string logger, IReadOnlyList<DateTime> newest, DateTime? importedUtc);
+
 /// <summary>The newest time of each delivery in a series, from its rows in descending order. Used by one thread.</summary>
 internal sealed class LastDeliveries(int most)
 {
     private readonly List<DateTime> _newest = [];
+    private readonly HashSet<long> _files = [];
     private long? _file;
     private int _rows;
 
     public IReadOnlyList<DateTime> Newest => _newest;
+
+    public IReadOnlyCollection<long> Files => _files;
 
     /// <summary>Takes the next row.</summary>
     /// <param name="time">Its time.</param>
@@ -38,6 +48,7 @@ internal sealed class LastDeliveries(int most)
         // Two files of one time are one delivery.
         if ((_rows == 0 || file is null || file != _file) && (_newest.Count == 0 || _newest[^1] != time)) _newest.Add(time);
         _file = file;
+        if (file is { } known) _files.Add(known);
         return _newest.Count < most && ++_rows < IDeliveries.MostRows;
     }
 }

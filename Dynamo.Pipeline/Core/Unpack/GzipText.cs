@@ -36,6 +36,7 @@ internal sealed class GzipStream(Stream packed, Allowance allowance) : UnpackedS
     /// <summary>For formats that read without waiting, as those of others may. Blocks where the source must wait.</summary>
     public override int Read(Span<byte> buffer)
     {
+        // Ours await. A way without awaiting would be all of this file once more, for sources that mostly have to wait anyway.
         byte[] own = new byte[Math.Min(buffer.Length, 1 << 16)];
         int read = ReadAsync(own).AsTask().GetAwaiter().GetResult();
         own.AsSpan(0, read).CopyTo(buffer);
