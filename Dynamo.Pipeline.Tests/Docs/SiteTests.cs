@@ -55,7 +55,8 @@ internal sealed partial class SiteTests
     [Test]
     public void Every_guide_and_every_package_is_in_a_table_of_contents()
     {
-        string guides = File.ReadAllText(Path.Join(s_site, "docs", "toc.json")), api = File.ReadAllText(Path.Join(s_site, "api", "toc.json"));
+        string guides = File.ReadAllText(Path.Join(s_site, "docs", "toc.json"));
+        string api = File.ReadAllText(Path.Join(s_site, "api", "toc.json"));
 
         string[] missing = [.. Repository.Pages.Where(page => page.StartsWith("docs/", StringComparison.Ordinal))
             .Select(page => Path.ChangeExtension(page["docs/".Length..], ".html"))
@@ -90,7 +91,8 @@ internal sealed partial class SiteTests
             });
             List<string> said = [], elsewhere = [];
             await context.RouteAsync("**/*", route => ServeAsync(route, elsewhere));
-            foreach (string path in (string[])["index.html", "docs/formats.html", "docs/options.html", "api/Dynamo.Pipeline.FilePipeline.html"])
+            foreach (string path in (string[])
+                ["index.html", "docs/formats.html", "docs/options.html", "api/Dynamo.Pipeline.FilePipeline.html"])
             {
                 IPage page = await context.NewPageAsync();
                 page.Console += (_, message) => said.Add($"{path}: {message.Text}");

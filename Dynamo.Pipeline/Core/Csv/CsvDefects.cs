@@ -29,7 +29,7 @@ internal static class CsvDefects
         Line = line,
         Found = Text(reader.RawRecord),
         Expected = "UTF-8, or UTF-16 with a byte order mark",
-        Remedy = "Set the Encoding in the format, such as windows-1252, or save the file as UTF-8",
+        Remedy = $"Set {OptionName.Of(nameof(CsvText.Encoding))} in the format, such as windows-1252, or save the file as UTF-8",
     };
 
     public static Defect LineTooLong(long line, int limit) => new("the line is too long")
@@ -89,7 +89,9 @@ internal static class CsvDefects
             Found = header.ToString(),
             Expected = expected,
             Remedy = similar is not null ? $"Did you mean '{similar}'? Name the column in the format, or rename it in the file"
-                : data ? $"Put the header '{expected}' into the file's first line, or set HasHeader to false and name columns #1, #2, …"
+                : data ? $"Put the header '{expected}' into the file's first line, "
+                + $"or set {OptionName.Of(nameof(CsvText.HasHeader))} to false "
+                + "and name columns #1, #2, …"
                 : separator is not null ? $"The separator looks like {separator}: set it in the format"
                 : "Name the column in the format, or rename it in the file",
         };
