@@ -1,4 +1,3 @@
-using Dynamo.Pipeline;
 using Dynamo.Pipeline.Host;
 
 if (args is [FileFeed.Word, ..])
@@ -6,7 +5,6 @@ if (args is [FileFeed.Word, ..])
     FileFeed.Run(args[1..], Console.Out);
     return 0;
 }
-OptionName.Use(OptionSettings.KeyOf);
 Cultures.Choose(args);
 if (WindowsService.IsThis) return WindowsService.Run(args);
 return (int)await DynamoHost.MainAsync(args);

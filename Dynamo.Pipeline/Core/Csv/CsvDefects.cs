@@ -37,7 +37,7 @@ internal static class CsvDefects
         Line = line,
         Expected = $"at most {limit} bytes in a line",
         Remedy = "A quote that is never closed makes one line of all that follow; or it is not a CSV file. "
-            + "Raise LongestLine if the line is meant to be so long",
+            + $"Raise {OptionName.Of(nameof(CsvText.LongestLine))} if the line is meant to be so long",
     };
 
     public static Defect UnclosedQuote(CsvReader reader, int field, long line, CsvHeader? header) => new("a quote is never closed")
