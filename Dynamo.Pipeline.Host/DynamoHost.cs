@@ -12,6 +12,7 @@ internal static class DynamoHost
     /// <param name="stopping">Stops it as a signal does.</param>
     public static async Task<ExitCode> MainAsync(string[] args, CancellationToken stopping = default)
     {
+        OptionName.Use(OptionSettings.KeyOf);
         Console.SetError(new TerminalWriter(Console.Error));
         var output = new TerminalWriter(Console.Out);
         Console.SetOut(output);

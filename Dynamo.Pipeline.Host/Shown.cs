@@ -20,9 +20,13 @@ internal static class Shown
     }
 
     /// <summary>A path below the current folder relative to it, any other path in full.</summary>
-    public static string Path(string path)
+    public static string Path(string path) => Path(path, Environment.CurrentDirectory);
+
+    /// <summary>The same for any folder. Seen from the root everything is below it: there, paths stay in full.</summary>
+    public static string Path(string path, string folder)
     {
-        string relative = System.IO.Path.GetRelativePath(Environment.CurrentDirectory, path);
+        if (System.IO.Path.GetPathRoot(folder) == folder) return Name(path);
+        string relative = System.IO.Path.GetRelativePath(folder, path);
         return Name(relative.StartsWith("..", StringComparison.Ordinal) || relative.Length > path.Length ? path : relative);
     }
 

@@ -20,13 +20,20 @@ internal static class RunProgress
         return !progress.ListingDone || done == 0 ? null : progress.Elapsed / done * left;
     }
 
-    /// <summary>Files, rows and rate: <c>120 of 27,000 files, 480 rows, 900 files/s</c>.</summary>
-    public static string Counts(PipelineProgress progress, string listed = "")
+    /// <summary>
+    /// Files, rows and rate: <c>120 of 27,000 files, 480 rows, 900 files/s</c>; while files are listed
+    /// <c>120 files of 3,000 listed so far</c>, and <c>no file listed so far</c> before the first.
+    /// </summary>
+    public static string Counts(PipelineProgress progress)
     {
-        double rate = progress.Books.FilesDone / Math.Max(0.001, progress.Elapsed.TotalSeconds);
-        string rows = Shown.Count(progress.Books.RowsRead);
-        string files = $"{Shown.Count(progress.Books.FilesDone)} of {Shown.Count(progress.Books.Listed)} files{listed}";
-        return $"{files}, {rows} rows, {Shown.Count(rate)} files/s";
+        RunBooks books = progress.Books;
+        if (books.Listed == 0) return progress.ListingDone ? "no file listed" : "no file listed so far";
+        string done = Shown.Count(books.FilesDone), listed = Shown.Count(books.Listed);
+        string files = progress.ListingDone
+            ? $"{done} of {Shown.Count(books.Listed, "file")}"
+            : $"{Shown.Count(books.FilesDone, "file")} of {listed} listed so far";
+        double rate = books.FilesDone / Math.Max(0.001, progress.Elapsed.TotalSeconds);
+        return $"{files}, {Shown.Count(books.RowsRead, "row")}, {Shown.Count(rate)} files/s";
     }
 }
 
@@ -44,10 +51,9 @@ internal sealed class LogProgress(TextWriter to, TimeProvider time) : IRunProgre
         if (value.Elapsed < _next && value.Retries == _retries) return;
         _next = value.Elapsed + s_every;
         _retries = value.Retries;
-        string listed = value.ListingDone ? "" : " listed so far";
         string remaining = RunProgress.Remaining(value) is { } left ? $", about {Shown.Time(left)} left" : "";
         string now = Shown.Utc(time.GetUtcNow().UtcDateTime);
-        to.WriteLine($"{now} {RunProgress.Counts(value, listed)}{remaining}{Standstill.Shown(waiting)}");
+        to.WriteLine($"{now} {RunProgress.Counts(value)}{remaining}{Standstill.Shown(waiting)}");
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -115,11 +121,11 @@ internal sealed class TerminalProgress : IRunProgress
         public void Show(PipelineProgress value)
         {
             if (_files is not { } files) return;
-            string remaining = RunProgress.Remaining(value) is { } left ? $"{Shown.Time(left)} left" : "still listing";
+            string remaining = RunProgress.Remaining(value) is { } left ? $", {Shown.Time(left)} left" : "";
             files.MaxValue = Math.Max(1, value.Books.Listed);
             files.Value = value.Books.FilesDone;
             string waiting = Standstill.Shown(_standstill.Waiting(value));
-            files.Description = Markup.Escape($"{RunProgress.Counts(value)}, {remaining}{waiting}");
+            files.Description = Markup.Escape($"{RunProgress.Counts(value)}{remaining}{waiting}");
         }
 
         public async ValueTask DisposeAsync()

@@ -20,6 +20,21 @@ internal sealed record Timeline(
         }
     }
 
+    /// <summary>The same as if it had taken this long. The trace stays as it was recorded.</summary>
+    public Timeline ScaledTo(TimeSpan elapsed)
+    {
+        if (Elapsed == TimeSpan.Zero) return this;
+        double factor = elapsed / Elapsed;
+        TimelineFile File(TimelineFile file) => file with { Start = file.Start * factor, End = file.End * factor };
+        TimelineChunk Chunk(TimelineChunk chunk) => chunk with
+        {
+            Start = chunk.Start * factor,
+            End = chunk.End * factor,
+            Files = [.. chunk.Files.Select(File)],
+        };
+        return this with { Elapsed = elapsed, Lanes = [.. Lanes.Select(lane => new TimelineLane([.. lane.Chunks.Select(Chunk)]))] };
+    }
+
     /// <summary>Makes the timeline of a recorded run. Readers that never had a chunk were idle all the time.</summary>
     public static Timeline Of(string title, int filesPerMessage, TraceRecorder recorder, int readers)
     {
@@ -58,6 +73,31 @@ internal sealed record Timeline(
             if (span.Kind == kind) found.Add(span);
         }
         return [.. found];
+    }
+}
+
+/// <summary>Which two runs are worth a picture: what was measured without recording says it.</summary>
+/// <param name="Good">A chunk size that is as good as any.</param>
+/// <param name="Other">One that is slower; if there is none, the largest.</param>
+/// <param name="Title">What the other one shows.</param>
+internal readonly record struct TimelineChoice(TuningVerdict Good, TuningVerdict Other, string Title)
+{
+    /// <param name="measured">Two chunk sizes or more, of the same readers.</param>
+    /// <param name="advised">The chunk size that is advised, which may be none of them.</param>
+    public static TimelineChoice Of(IReadOnlyList<TuningVerdict> measured, int advised)
+    {
+        TuningVerdict best = measured.MinBy(cell => cell.Seconds.Mean);
+        TuningVerdict good = measured.FirstOrDefault(cell => cell.Cell.FilesPerMessage == advised, best);
+        if (good.IsSlowerThan(best)) good = best;
+        TuningVerdict[] others = [.. measured.Where(cell => cell.Cell != good.Cell)];
+        TuningVerdict[] slower = [.. others.Where(cell => cell.IsSlowerThan(good)).OrderBy(cell => cell.Seconds.Mean)];
+        TuningVerdict[] larger = [.. slower.Where(cell => cell.Cell.FilesPerMessage > good.Cell.FilesPerMessage)];
+        return (larger, slower) switch
+        {
+            ([.., var slowest], _) => new(good, slowest, "Chunks that are too large"),
+            (_, [.., var slowest]) => new(good, slowest, "Chunks that are too small"),
+            _ => new(good, others.MaxBy(cell => cell.Cell.FilesPerMessage), "Large chunks, which do no harm here"),
+        };
     }
 }
 

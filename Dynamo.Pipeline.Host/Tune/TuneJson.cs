@@ -5,7 +5,7 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>The result of a sweep as settings, and as the JSON object of <c>--json</c>.</summary>
 internal static class TuneJson
 {
-    /// <summary>The recommendation, for <c>dynamo run --settings</c>.</summary>
+    /// <summary>The advice, for <c>dynamo run --settings</c>.</summary>
     public static string Settings(TuningResult result) => JsonText.ForFile(json => WriteSettings(json, result));
 
     public static string Of(TuningResult result, TuneFolder folder, ExitCode code) => JsonText.Of(json =>
@@ -17,6 +17,12 @@ internal static class TuneJson
         json.WriteNumber("deferred", result.Files.Deferred);
         json.WriteNumber("measurements", result.Samples.Count);
         if (result.Read is not { } read) return;
+        json.WriteString("advice", result.Advice!.Value.Kind switch
+        {
+            TuningAdviceKind.TooFew => "tooFew",
+            TuningAdviceKind.Leave => "leave",
+            _ => "set",
+        });
         json.WriteString("report", folder.Report);
         json.WriteStartObject("settings");
         WriteSettings(json, result);
@@ -33,8 +39,7 @@ internal static class TuneJson
 
     private static void WriteSettings(Utf8JsonWriter json, TuningResult result)
     {
-        if (result.Read is not { } read) return;
-        TuningCell cell = read.Recommended.Cell;
+        if (result.Advice?.Cell is not { } cell) return;
         if (cell.Readers is { } readers) json.WriteNumber("readers", readers);
         else json.WriteString("readers", cell.ReadersText);
         json.WriteNumber("chunk", cell.FilesPerMessage);

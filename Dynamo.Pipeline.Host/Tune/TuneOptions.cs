@@ -9,7 +9,7 @@ internal sealed class TuneOptions
         "--readers", "1,2,…", "Reader counts to try; auto is one too. Default: 1 to 8, 10, 12, 15, 18 and auto.");
 
     private readonly Option<string?> _chunks = ValueOption.Named(
-        "--chunks", "1,10,…", "Files a message to try. Default: 1,10,50,100,500,1000,5000,10000.");
+        "--chunks", "1,10,…", "Files to hand to a reader at a time. Default: 1,10,50,100,500,1000,5000,10000.");
 
     private readonly Option<string?> _repeat = ValueOption.Named("--repeat", "N", "Sets; each measures every cell. Default: 5.");
     private readonly Option<string?> _pause = ValueOption.Named("--pause", "TIME", "Time between sets. Default: 5s.");

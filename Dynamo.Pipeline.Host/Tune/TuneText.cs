@@ -5,7 +5,7 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary>
 /// The matrix and the answer for a terminal: in colour if the terminal has colours, and always with <c>*</c> for the best cell and <c>~</c>
-/// for cells that cannot be told from it.
+/// for cells that are as good.
 /// </summary>
 internal static class TuneText
 {
@@ -17,7 +17,10 @@ internal static class TuneText
             to.WriteLine($"Stopped after {Shown.Count(result.Samples.Count, "measurement")}. The same command goes on from there.");
         if (result.Read is not { } read) return;
         string share = result.Files.Files < result.Files.Ready ? $" (of {Shown.Count(result.Files.Ready)})" : "";
-        to.WriteLine($"Read step of {Shown.Count(result.Files.Files, "file")}{share}, mean seconds; * the best, ~ cannot be told from it:");
+        foreach (string sentence in TuningWords.Answer(result)) to.WriteLine(sentence);
+        to.WriteLine();
+        to.WriteLine($"Mean seconds to read {Shown.Count(result.Files.Files, "file")}{share}, by readers and files at a time;");
+        to.WriteLine("* the best, ~ as good: the difference may be chance");
         to.WriteLine();
         WriteMatrix(to, read, "readers", cell => cell.Readers, cell => cell.FilesPerMessage);
         if (result.Whole is { Cells.Count: > 1 } whole)
@@ -28,7 +31,6 @@ internal static class TuneText
             WriteMatrix(to, whole, "writers", cell => cell.Writers, cell => cell.BatchRows);
         }
         to.WriteLine();
-        foreach (string sentence in TuningWords.Answer(result)) to.WriteLine(sentence);
         if (result.BadFiles > 0)
             to.WriteLine($"{Shown.Count(result.BadFiles, "file")} cannot be imported: dynamo run --dry-run says why.");
         to.WriteLine();

@@ -9,8 +9,12 @@ namespace Dynamo.Pipeline.Host;
 /// </param>
 internal readonly record struct TuningVerdict(TuningCell Cell, Summary Seconds, double LikeBest)
 {
-    /// <summary>Whether the measurements cannot tell this cell from the best, at the 5 % level.</summary>
+    /// <summary>Whether it is as good as the best, as far as the measurements can tell, at the 5 % level.</summary>
     public bool IsLikeBest => LikeBest >= 0.05;
+
+    /// <summary>Whether it is slower than another cell by more than chance, and by enough to matter.</summary>
+    public bool IsSlowerThan(TuningVerdict other) =>
+        Seconds.Mean > other.Seconds.Mean * TuningAnalysis.NearBest && Statistics.Welch(Seconds, other.Seconds) < 0.05;
 }
 
 /// <summary>What the measurements of one stage say. Pure: the same samples give the same answer.</summary>
@@ -19,7 +23,7 @@ internal sealed class TuningAnalysis
     /// <summary>
     /// Of the cells that cannot be told from the best, only those whose mean is this near to the best may be recommended.
     /// </summary>
-    private const double NearBest = 1.05;
+    public const double NearBest = 1.05;
 
     private readonly Dictionary<TuningCell, TuningVerdict> _byCell;
 
@@ -45,6 +49,13 @@ internal sealed class TuningAnalysis
         .ThenBy(cell => cell.Cell.BatchRows)
         .ThenBy(cell => cell.Cell.Writers)
         .First();
+
+    /// <summary>
+    /// Whether there is nothing to gain over a cell: it is as good as the best, or, if it was not measured, no cell is better than another.
+    /// </summary>
+    public bool IsGood(TuningCell cell) => Find(cell) is { } found
+        ? found.IsLikeBest || found.Seconds.Mean <= Best.Seconds.Mean * NearBest
+        : Cells.All(one => one.IsLikeBest);
 
     /// <summary>The best cell with readers on auto; <see langword="null"/>: none was measured.</summary>
     public TuningVerdict? BestAuto

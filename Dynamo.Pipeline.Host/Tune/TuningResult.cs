@@ -25,17 +25,23 @@ internal sealed record TuningResult(
     /// <summary>A logger sends one file every 15 minutes.</summary>
     private const int SecondsBetweenFiles = 15 * 60;
 
+    /// <summary>What is set now. Default: what is when nothing is set.</summary>
+    public TuningCell Current { get; init; } = TuningCell.Read(null, new PipelineOptions().FilesPerMessage);
+
     /// <summary>The read step; <see langword="null"/>: it was not measured.</summary>
     public TuningAnalysis? Read { get; } = TuningAnalysis.Of(Samples, TuningStage.Read);
 
-    /// <summary>The whole pipeline with the recommended readers and chunk size; <see langword="null"/>: it was not measured.</summary>
+    /// <summary>What to do about it; <see langword="null"/>: nothing was measured.</summary>
+    public TuningAdvice? Advice => Read is null ? null : TuningAdvice.Of(Files.Files, Read, Current);
+
+    /// <summary>The whole pipeline with the advised readers and chunk size; <see langword="null"/>: it was not measured.</summary>
     public TuningAnalysis? Whole
     {
         get
         {
-            if (Read?.Recommended.Cell is not { } read) return null;
-            bool IsRecommended(TuningCell cell) => cell.Readers == read.Readers && cell.FilesPerMessage == read.FilesPerMessage;
-            return TuningAnalysis.Of(Samples.Where(sample => IsRecommended(sample.Cell)), TuningStage.Whole);
+            if (Advice?.Cell is not { } read) return null;
+            bool IsAdvised(TuningCell cell) => cell.Readers == read.Readers && cell.FilesPerMessage == read.FilesPerMessage;
+            return TuningAnalysis.Of(Samples.Where(sample => IsAdvised(sample.Cell)), TuningStage.Whole);
         }
     }
 
@@ -44,4 +50,40 @@ internal sealed record TuningResult(
 
     /// <summary>The most loggers, with one file every 15 minutes each, that the whole pipeline keeps up with.</summary>
     public double? Loggers => FilesPerSecond * SecondsBetweenFiles;
+}
+
+/// <summary>What to do after a sweep.</summary>
+/// <param name="Kind">Whether to change anything.</param>
+/// <param name="Cell">The readers and the chunk size to go on with: what is set now, or better ones.</param>
+internal readonly record struct TuningAdvice(TuningAdviceKind Kind, TuningCell Cell)
+{
+    // Below that, one interruption by another program is as long as what is measured.
+    private const double TooShortSeconds = 0.02;
+
+    // Few files may take long, as from a server; then they tell something.
+    private const int FewFiles = 1_000;
+    private const double ShortSeconds = 0.2;
+
+    /// <param name="files">How many files were measured.</param>
+    /// <param name="read">What was measured.</param>
+    /// <param name="current">What is set now.</param>
+    public static TuningAdvice Of(int files, TuningAnalysis read, TuningCell current)
+    {
+        double seconds = read.Best.Seconds.Mean;
+        if (seconds < TooShortSeconds || (files < FewFiles && seconds < ShortSeconds)) return new(TuningAdviceKind.TooFew, current);
+        return read.IsGood(current) ? new(TuningAdviceKind.Leave, current) : new(TuningAdviceKind.Set, read.Recommended.Cell);
+    }
+}
+
+/// <summary>Whether to change anything.</summary>
+internal enum TuningAdviceKind
+{
+    /// <summary>Nothing can be said: there was too little to measure.</summary>
+    TooFew,
+
+    /// <summary>What is set is as good as anything else.</summary>
+    Leave,
+
+    /// <summary>Something else is better.</summary>
+    Set,
 }

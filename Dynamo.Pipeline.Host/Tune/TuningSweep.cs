@@ -62,8 +62,13 @@ internal sealed class TuningSweep<TRow>(
             // What is measured is kept.
         }
         bool wasCancelled = cancellationToken.IsCancellationRequested;
-        return new TuningResult(facts, MachineFacts.Current, [.. measurements.Samples], _badFiles, timelines, wasCancelled);
+        return new TuningResult(facts, MachineFacts.Current, [.. measurements.Samples], _badFiles, timelines, wasCancelled)
+        {
+            Current = Current,
+        };
     }
+
+    private TuningCell Current => TuningCell.Read(options.Readers, options.FilesPerMessage);
 
     private async Task<IReadOnlyList<Timeline>> MeasureAsync()
     {
@@ -72,8 +77,9 @@ internal sealed class TuningSweep<TRow>(
         _total = _grid.Repeat * (_grid.Order(1).Count + wholeRuns);
         await SetsAsync(_grid.Order);
         TuningAnalysis read = TuningAnalysis.Of(_measurements.Samples, TuningStage.Read)!;
-        if (maxWriters > 0) await SetsAsync(set => _grid.WholeOrder(set, read.Recommended.Cell, maxWriters));
-        return await TimelinesAsync(read);
+        TuningCell advised = TuningAdvice.Of(_files.Count, read, Current).Cell;
+        if (maxWriters > 0) await SetsAsync(set => _grid.WholeOrder(set, advised, maxWriters));
+        return await TimelinesAsync(read, advised);
     }
 
     /// <summary>The most writers that the database allows; 0: there is no database.</summary>
@@ -195,24 +201,49 @@ internal sealed class TuningSweep<TRow>(
     }
 
     /// <summary>
-    /// Records runs with the recommended chunk size and with one that leaves readers without work. Both have the same number of readers:
-    /// as many as can work at once, but at least two, because a single reader is never idle.
+    /// Records runs with a good chunk size and with another one of the same readers: one that leaves readers without work or costs
+    /// overhead, if one was measured, or else the largest, which does no harm. As many readers as can work at once, but at least two,
+    /// because a single one is never idle.
     /// </summary>
-    private async Task<IReadOnlyList<Timeline>> TimelinesAsync(TuningAnalysis read)
+    private async Task<IReadOnlyList<Timeline>> TimelinesAsync(TuningAnalysis read, TuningCell advised)
     {
-        int readers = Math.Max(2, Math.Min(read.Recommended.Cell.Readers ?? int.MaxValue, Environment.ProcessorCount));
-        // If there are few files, even the recommended chunk may hold all of them.
-        int good = Math.Clamp(read.Recommended.Cell.FilesPerMessage, 1, Math.Max(1, _files.Count / (4 * readers)));
-        int bad = Math.Max(good + 1, Math.Min(_grid.Chunks.Max(), (_files.Count * 2 / 3) + 1));
+        int readers = Math.Max(2, Math.Min(advised.Readers ?? int.MaxValue, Environment.ProcessorCount));
+        TuningVerdict[] measured = [.. read.Cells.Where(cell => cell.Cell.Readers == readers)];
+        if (measured.Length < 2) measured = await MeasuredNowAsync(readers, advised.FilesPerMessage);
+        var choice = TimelineChoice.Of(measured, advised.FilesPerMessage);
+        return [await TimelineAsync("A good chunk size", choice.Good), await TimelineAsync(choice.Title, choice.Other)];
+    }
+
+    /// <summary>A small and a large chunk, for a grid without two of them; not kept with the measurements of the grid.</summary>
+    private async Task<TuningVerdict[]> MeasuredNowAsync(int readers, int advised)
+    {
+        // If there are few files, even the advised chunk may hold all of them.
+        int good = Math.Clamp(advised, 1, Math.Max(1, _files.Count / (4 * readers)));
+        int large = Math.Max(good + 1, Math.Min(_grid.Chunks.Max(), (_files.Count * 2 / 3) + 1));
+        List<double> ofGood = [], ofLarge = [];
+        for (int i = 0; i < RecordedRuns; i++)
+        {
+            foreach ((int chunk, List<double> seconds) in ((int, List<double>)[])[(good, ofGood), (large, ofLarge)])
+            {
+                Report("reading without recording");
+                GC.Collect();
+                seconds.Add((await RunAsync(TuningCell.Read(readers, chunk), _files)).Elapsed.TotalSeconds);
+            }
+        }
         return
         [
-            await TimelineAsync("A good chunk size", readers, good),
-            await TimelineAsync("Chunks that are too large", readers, bad),
+            new(TuningCell.Read(readers, good), Summary.Of(ofGood), 1),
+            new(TuningCell.Read(readers, large), Summary.Of(ofLarge), 1),
         ];
     }
 
-    private async Task<Timeline> TimelineAsync(string title, int readers, int chunk)
+    /// <summary>
+    /// The fastest of some recorded runs, drawn as long as such a run takes that is not recorded: recording costs time for each chunk, and
+    /// without that small chunks would look slow.
+    /// </summary>
+    private async Task<Timeline> TimelineAsync(string title, TuningVerdict cell)
     {
+        (int readers, int chunk) = (cell.Cell.Readers!.Value, cell.Cell.FilesPerMessage);
         Timeline? fastest = null;
         for (int i = 0; i < RecordedRuns; i++)
         {
@@ -223,6 +254,6 @@ internal sealed class TuningSweep<TRow>(
             var timeline = Timeline.Of(title, chunk, trace, readers);
             if (fastest is null || timeline.Elapsed < fastest.Elapsed) fastest = timeline;
         }
-        return fastest!;
+        return fastest!.ScaledTo(TimeSpan.FromSeconds(cell.Seconds.Median));
     }
 }

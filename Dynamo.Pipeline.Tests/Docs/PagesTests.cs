@@ -68,6 +68,24 @@ internal sealed partial class PagesTests
         Assert.That(broken, Is.Empty);
     }
 
+    /// <summary>As GitHub reads them: a <c>|</c> in a code span ends the cell as well, unless it is escaped.</summary>
+    [TestCaseSource(nameof(Pages))]
+    public void Every_row_of_a_table_has_as_many_cells_as_its_header(string page)
+    {
+        int header = 0;
+        var wrong = new List<string>();
+        foreach ((int number, string text) in Fences().Replace(Repository.Read(page), Blank).Split('\n').Index())
+        {
+            int cells = text.StartsWith('|') ? Bars().Count(text.TrimEnd()) - (text.TrimEnd().EndsWith('|') ? 1 : 0) : 0;
+            if (cells > 0 && header > 0 && cells != header) wrong.Add($"{page}({number + 1}): {cells} cells under {header}");
+            header = cells == 0 ? 0 : header > 0 ? header : cells;
+        }
+
+        Assert.That(wrong, Is.Empty);
+    }
+
+    private static string Blank(Match code) => new('\n', code.Value.Count(letter => letter == '\n'));
+
     [Test]
     public void Every_page_of_the_documentation_is_reached_from_the_readme()
     {
@@ -109,6 +127,9 @@ internal sealed partial class PagesTests
 
     [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)")]
     private static partial Regex Link();
+
+    [GeneratedRegex(@"(?<!\\)\|")]
+    private static partial Regex Bars();
 
     [GeneratedRegex("^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Fences();

@@ -6,7 +6,8 @@ namespace Dynamo.Pipeline.Tests;
 internal static partial class Repository
 {
     private static readonly string[] s_built = [
-        "bin", "obj", ".git", ".vs", ".idea", "BenchmarkDotNet.Artifacts", "TestResults", "quarantine", "archive"];
+        "bin", "obj", ".git", ".vs", ".idea", "BenchmarkDotNet.Artifacts", "TestResults", "quarantine",
+        "archive", "_site"];
 
     public static string Root { get; } = Find();
 

@@ -52,7 +52,7 @@ internal sealed class FormatsTests
         DynamoResult run = await _folder.RunAsync(token, "run", "--config", "dynamo.json");
 
         Assert.That(run.ExitCode, Is.EqualTo(2));
-        Assert.That(run.StandardError, Does.Contain("format: ThousandsSeparator and DecimalSeparator are both '.'"));
+        Assert.That(run.StandardError, Does.Contain("format: format:thousands and format:decimal are both '.'"));
         Assert.That(File.Exists(_folder["readings.db"]), Is.False);
     }
 

@@ -47,10 +47,92 @@ internal sealed class TuningAnalysisTests
     [Test]
     public void Without_a_measurement_there_is_nothing_to_say() => Assert.That(TuningAnalysis.Of([], TuningStage.Read), Is.Null);
 
-    private static TuningAnalysis Of(params (int? Readers, int Chunk, double[] Seconds)[] cells) => TuningAnalysis.Of(
-        cells.SelectMany(
-            cell => cell.Seconds.Select(
-                (seconds, i) => new TuningSample(
-                    TuningCell.Read(cell.Readers, cell.Chunk), i + 1, 1, 10, 10, 10, 100, seconds, DateTime.UnixEpoch))),
-        TuningStage.Read)!;
+    [Test]
+    public void Of_three_files_nothing_can_be_said_and_what_is_set_stays()
+    {
+        TuningResult result = Result(3, (1, 1, [0.004, 0.005, 0.004]), (4, 1, [0.002, 0.002, 0.002]), (null, 1, [0.004, 0.003, 0.004]));
+
+        Assert.That(result.Advice!.Value.Kind, Is.EqualTo(TuningAdviceKind.TooFew));
+        Assert.That(TuningWords.Answer(result)[0], Does.StartWith("Leave it as it is: these 3 files are too few to tell anything."));
+        Assert.That(TuningWords.Answer(result)[1], Does.Contain("dynamo generate --to"));
+        Assert.That(Json(result), Is.EqualTo("{\"readers\":\"auto\",\"chunk\":100}"));
+    }
+
+    [TestCase(300, 0.1, true)]
+    [TestCase(300, 5, false)]
+    [TestCase(27_000, 0.1, false)]
+    [TestCase(27_000, 0.01, true)]
+    public void Few_files_are_too_few_unless_they_take_long(int files, double seconds, bool areTooFew)
+    {
+        TuningResult result = Result(files, (2, 100, [seconds, seconds * 1.01, seconds * 0.99]), (1, 100, [3 * seconds, 3.03 * seconds]));
+
+        Assert.That(result.Advice!.Value.Kind == TuningAdviceKind.TooFew, Is.EqualTo(areTooFew));
+    }
+
+    [Test]
+    public void Where_what_is_set_is_as_good_as_anything_the_first_line_says_to_leave_it()
+    {
+        TuningResult result = Result(
+            27_000, (4, 10, [0.150, 0.153, 0.147]), (1, 1, [0.4, 0.41, 0.39]), (null, 100, [0.152, 0.155, 0.150]));
+
+        Assert.That(result.Advice, Is.EqualTo(new TuningAdvice(TuningAdviceKind.Leave, TuningCell.Read(null, 100))));
+        Assert.That(TuningWords.Answer(result)[0], Does.StartWith("Leave it as it is: readers on auto with 100 files at a time"));
+        Assert.That(Json(result), Is.EqualTo("{\"readers\":\"auto\",\"chunk\":100}"));
+        Assert.That(new TuningReport(result, "inbox", "{}").ToString(), Does.Contain("<p>Leave it as it is"));
+    }
+
+    [Test]
+    public void Where_nothing_differs_and_what_is_set_was_not_tried_it_is_left_too()
+    {
+        TuningResult result = Result(27_000, (4, 10, [0.150, 0.163, 0.147]), (2, 10, [0.151, 0.160, 0.149]));
+
+        Assert.That(TuningWords.Answer(result)[0], Does.StartWith("Leave it as it is: whatever was tried"));
+    }
+
+    [Test]
+    public void Where_something_is_faster_than_what_is_set_it_says_what_and_by_how_much()
+    {
+        TuningResult result = Result(27_000, (2, 100, [0.150, 0.153, 0.147]), (4, 100, [0.151, 0.150, 0.149]), (8, 1, [0.4, 0.41, 0.39]))
+            with { Current = TuningCell.Read(8, 1) };
+
+        IReadOnlyList<string> words = TuningWords.Answer(result);
+
+        Assert.That(words[0],
+            Is.EqualTo("Set 2 readers with 100 files at a time: that takes 0.150 s, and what is set now, 8 readers with 1 file at a time, "
+                + "0.400 s."));
+        Assert.That(Json(result), Is.EqualTo("{\"readers\":2,\"chunk\":100}"));
+    }
+
+    [Test]
+    public void Pictures_are_of_chunks_that_are_slower_and_say_so_when_none_is()
+    {
+        TuningVerdict[] Column(params (int Chunk, double Seconds)[] cells) => [.. Of([.. cells.Select(cell =>
+            ((int?)2, cell.Chunk, new[] { cell.Seconds, cell.Seconds * 1.01, cell.Seconds * 0.99 }))]).Cells];
+
+        var large = TimelineChoice.Of(Column((1, 0.14), (10, 0.1), (1_000, 0.2), (10_000, 0.15)), advised: 10);
+        var small = TimelineChoice.Of(Column((1, 0.14), (10, 0.1), (1_000, 0.1)), advised: 10);
+        var none = TimelineChoice.Of(Column((10, 0.1), (100, 0.1), (1_000, 0.09)), advised: 10_000);
+
+        Assert.That((large.Good.Cell.FilesPerMessage, large.Other.Cell.FilesPerMessage, large.Title),
+            Is.EqualTo((10, 1_000, "Chunks that are too large")));
+        Assert.That((small.Good.Cell.FilesPerMessage, small.Other.Cell.FilesPerMessage, small.Title),
+            Is.EqualTo((10, 1, "Chunks that are too small")));
+        Assert.That((none.Good.Cell.FilesPerMessage, none.Title), Is.EqualTo((1_000, "Chunks that are too small")));
+        var alike = TimelineChoice.Of(Column((10, 0.1), (100, 0.1), (1_000, 0.1)), advised: 100);
+        Assert.That((alike.Good.Cell.FilesPerMessage, alike.Other.Cell.FilesPerMessage, alike.Title),
+            Is.EqualTo((100, 1_000, "Large chunks, which do no harm here")));
+    }
+
+    private static string Json(TuningResult result) => string.Concat(TuneJson.Settings(result).Where(c => !char.IsWhiteSpace(c)));
+
+    private static TuningResult Result(int files, params (int? Readers, int Chunk, double[] Seconds)[] cells) => new(
+        FileFacts.Of([], 0, 0) with { Files = files, Ready = files }, MachineFacts.Current, Samples(cells), 0, [], WasCancelled: false);
+
+    private static TuningAnalysis Of(params (int? Readers, int Chunk, double[] Seconds)[] cells) =>
+        TuningAnalysis.Of(Samples(cells), TuningStage.Read)!;
+
+    private static TuningSample[] Samples((int? Readers, int Chunk, double[] Seconds)[] cells) => [.. cells.SelectMany(
+        cell => cell.Seconds.Select(
+            (seconds, i) => new TuningSample(
+                TuningCell.Read(cell.Readers, cell.Chunk), i + 1, 1, 10, 10, 10, 100, seconds, DateTime.UnixEpoch)))];
 }

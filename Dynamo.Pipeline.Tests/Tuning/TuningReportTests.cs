@@ -1,4 +1,5 @@
 using Dynamo.Pipeline.Host;
+using Microsoft.Playwright;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -74,6 +75,32 @@ internal sealed partial class TuningReportTests
             Assert.That(page.GetProperty("loaded").GetArrayLength(), Is.Zero, "it needs nothing from elsewhere");
         }
         Assert.That(night.GetProperty("page").GetString(), Is.Not.EqualTo(day.GetProperty("page").GetString()));
+    }
+
+    [Test]
+    public async Task On_a_phone_the_whole_matrix_is_seen(CancellationToken token)
+    {
+        var grid = new TuningGrid();
+        IEnumerable<TuningSample> samples = grid.Order(1).SelectMany((run, i) => Enumerable.Range(1, 3).Select(set => new TuningSample(
+            run.Cell, set, run.Run, 27_000, 27_000, 27_000, 9_900_000, 0.1 + ((i % 90) / 1000.0) + (set / 10_000.0), DateTime.UnixEpoch)));
+        var result = new TuningResult(
+            FileFacts.Of([], 27_000, 0) with { Files = 27_000 }, MachineFacts.Current, [.. samples], 0, [], WasCancelled: false);
+        string file = _folder["report.html"];
+        await File.WriteAllTextAsync(file, new TuningReport(result, "inbox", "{ }").ToString(), token);
+        using IPlaywright playwright = await Playwright.CreateAsync();
+        await using IBrowser browser = await playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions { ExecutablePath = Chromium.Program(), Args = ["--no-sandbox"] });
+        IPage page = await browser.NewPageAsync(
+            new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 360, Height = 800 } });
+
+        await page.GotoAsync(new Uri(file).AbsoluteUri);
+
+        double[] ends = await page.EvaluateAsync<double[]>(
+            "() => [...document.querySelectorAll('#cells td, #cells th')].map(cell => cell.getBoundingClientRect().right)");
+        double[] spill = await page.EvaluateAsync<double[]>(
+            "() => [...document.querySelectorAll('#cells td, #cells tbody th')].map(cell => cell.scrollWidth - cell.clientWidth)");
+        Assert.That(ends, Has.Length.EqualTo(2 + 9 + (13 * 9)).And.All.LessThanOrEqualTo(360));
+        Assert.That(spill, Has.All.LessThanOrEqualTo(0), "nothing is cut off in a cell");
     }
 
     [Test]

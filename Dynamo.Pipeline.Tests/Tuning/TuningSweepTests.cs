@@ -37,6 +37,13 @@ internal sealed class TuningSweepTests
         Assert.That(
             result.Timelines.Select(timeline => timeline.Lanes.Sum(lane => lane.Chunks.Sum(chunk => chunk.FileCount))),
             Is.EqualTo(new[] { 50, 50 }));
+        // Recording takes time of its own: what is drawn is as long as what was measured without.
+        foreach (Timeline timeline in result.Timelines)
+        {
+            double median = result.Read!.Find(TuningCell.Read(timeline.Lanes.Count, timeline.FilesPerMessage))!.Value.Seconds.Median;
+            Assert.That(timeline.Elapsed.TotalSeconds, Is.EqualTo(median).Within(1e-6));
+            Assert.That(timeline.Lanes.SelectMany(lane => lane.Chunks).Max(chunk => chunk.End), Is.LessThanOrEqualTo(timeline.Elapsed));
+        }
     }
 
     [Test]

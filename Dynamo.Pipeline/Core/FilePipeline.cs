@@ -116,7 +116,8 @@ public sealed partial class FilePipeline<TRow>
         if (options.StreamAbove > options.BytesInFlight)
         {
             throw new ArgumentException(
-                $"StreamAbove ({options.StreamAbove:N0}) must not exceed BytesInFlight ({options.BytesInFlight:N0}): "
+                $"{OptionName.Of(nameof(PipelineOptions.StreamAbove))} ({options.StreamAbove:N0}) must not exceed "
+                + $"{OptionName.Of(nameof(PipelineOptions.BytesInFlight))} ({options.BytesInFlight:N0}): "
                 + "such a file would never fit.",
                 nameof(options));
         }

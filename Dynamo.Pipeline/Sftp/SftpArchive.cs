@@ -57,7 +57,7 @@ public sealed class SftpArchive : IArchive
         if (root.IsLink)
             throw new SourceException(
                 $"{_source.Name}: {Place.Archive} is a symbolic link, and nothing in it is removed. "
-                + "Name the folder itself (ArchiveFolder).");
+                + $"Name the folder itself ({OptionName.Of(nameof(FileSourceOptions.ArchiveFolder))}).");
         await PruneAsync(session, "", pruning, dryRun, cancellationToken).ConfigureAwait(false);
     }
 

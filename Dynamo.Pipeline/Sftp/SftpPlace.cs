@@ -18,8 +18,10 @@ internal sealed class SftpPlace
         Archive = Resolve(Days.Root);
         Quarantine = Resolve(options.QuarantineFolder);
         if (Archive == Root || Quarantine == Root || Archive == Quarantine)
-            throw new ArgumentException($"The source's folder ({Root}), its ArchiveFolder ({Archive}) and its QuarantineFolder "
-                + $"({Quarantine}) must be three different folders", nameof(options));
+            throw new ArgumentException(
+                $"The source's folder ({Root}), its {OptionName.Of(nameof(FileSourceOptions.ArchiveFolder))} ({Archive}) "
+                + $"and its {OptionName.Of(nameof(FileSourceOptions.QuarantineFolder))} ({Quarantine}) must be three different folders",
+                nameof(options));
     }
 
     public string Root { get; }

@@ -160,8 +160,8 @@ public sealed partial record SftpSourceOptions : FileSourceOptions
         string userInfo = match.Groups["user"].Value;
         // Before anything quotes the address: a password must not come back in a message.
         if (userInfo.Contains(':'))
-            throw new ArgumentException("The sftp:// address holds a password. Leave it out, and set Password from the environment or a "
-                + "secret store.", nameof(url));
+            throw new ArgumentException("The sftp:// address holds a password. Leave it out, "
+                + $"and set {OptionName.Of(nameof(SftpSourceOptions.Password))} from the environment or a secret store.", nameof(url));
         if (!match.Success)
             throw new ArgumentException(
                 $"This is no SFTP address: expected sftp://user@host:port/path, found '{WithoutUser(url)}'.", nameof(url));

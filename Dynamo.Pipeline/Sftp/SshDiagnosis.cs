@@ -15,7 +15,7 @@ internal static class SshDiagnosis
         ("Permission denied", "the server denied the login",
             "Check the user, the key or agent, and the password; 'ssh -v' with the same user and host shows what was tried", false),
         ("Too many authentication failures", "the server denied the login",
-            "The agent offers too many keys: name one with IdentityFile", false),
+            $"The agent offers too many keys: name one with {OptionName.Of(nameof(SftpSourceOptions.IdentityFile))}", false),
         ("UNPROTECTED PRIVATE KEY FILE", "the private key can be read by others", "Take the rights of others from the key file", false),
         ("Bad owner or permissions", "ssh refuses its configuration", "Take the rights of others from the file that ssh names", false),
         ("Bad configuration option", "ssh refuses its configuration", "Correct the line that ssh names, or update the client", false),
@@ -59,8 +59,8 @@ internal static class SshDiagnosis
     /// <summary>The client could not even be started.</summary>
     public static SftpConnectionException Missing(string program, Exception cause) => new(
         $"the ssh client '{program}' cannot be started ({cause.Message}). Install OpenSSH: Windows has it under Settings, Optional "
-        + "features, OpenSSH Client; Debian and Ubuntu as openssh-client, Fedora as openssh-clients. Or set the client to 'managed', "
-        + "which needs none",
+        + "features, OpenSSH Client; Debian and Ubuntu as openssh-client, Fedora as openssh-clients. "
+        + $"Or set {OptionName.Of(nameof(SftpSourceOptions.Client))} to 'managed', which needs none",
         mayRecover: false, cause);
 
     /// <summary>A client's own words, fit for a terminal and without the password.</summary>

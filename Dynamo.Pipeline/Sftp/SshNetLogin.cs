@@ -58,7 +58,8 @@ internal sealed class SshNetLogin
     public static string? Refusal(SftpSourceOptions options)
     {
         string[] asked = [.. Unable(options).Select(asked => $"{asked.Option} is set, and {asked.Why}")];
-        return asked.Length == 0 ? null : $"{string.Join("; ", asked)}. Leave out what is set, or set Client to OpenSsh";
+        return asked.Length == 0 ? null : 
+            $"{string.Join("; ", asked)}. Leave out what is set, or set {OptionName.Of(nameof(SftpSourceOptions.Client))} to openssh";
     }
 
     /// <summary>Where keys of servers are known: the user's files, or the one that was named, and the machine's.</summary>
@@ -186,8 +187,9 @@ internal sealed class SshNetLogin
             methods.Add(password);
         }
         if (methods.Count == 0)
-            throw new SftpConnectionException("there is nothing to log in with: no private key is named by IdentityFile or found in "
-                + $"~/.ssh, and no password is set. The managed client asks no agent and reads no ~/.ssh/config; {OtherClient}",
+            throw new SftpConnectionException("there is nothing to log in with: no private key is named by "
+                + $"{OptionName.Of(nameof(SftpSourceOptions.IdentityFile))} or found in ~/.ssh, and no password is set. "
+                + $"The managed client asks no agent and reads no ~/.ssh/config; {OtherClient}",
                 mayRecover: false);
         return Strict(new ConnectionInfo(Host, Port, user, [.. methods]));
     }
@@ -246,7 +248,8 @@ internal sealed class SshNetLogin
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new SftpConnectionException($"the private key {file} does not exist. Correct IdentityFile", mayRecover: false, e);
+            throw new SftpConnectionException($"the private key {file} does not exist. "
+                + $"Correct {OptionName.Of(nameof(SftpSourceOptions.IdentityFile))}", mayRecover: false, e);
         }
         catch (Exception e) when (e is UnauthorizedAccessException or IOException)
         {
@@ -254,7 +257,9 @@ internal sealed class SshNetLogin
         }
         catch (SshPassPhraseNullOrEmptyException e)
         {
-            throw new SftpConnectionException($"the private key {file} is encrypted. Set Password to its passphrase", mayRecover: false, e);
+            throw new SftpConnectionException(
+                $"the private key {file} is encrypted. Set {OptionName.Of(nameof(SftpSourceOptions.Password))} to its passphrase",
+                mayRecover: false, e);
         }
         catch (Exception e) when (e is not OutOfMemoryException && Path.GetExtension(file) == ".pub")
         {
@@ -269,7 +274,9 @@ internal sealed class SshNetLogin
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            string why = _options.HasPassword ? "it is damaged, or the passphrase (Password) is wrong" : "it is damaged, or no private key";
+            string why = _options.HasPassword
+                ? $"it is damaged, or the passphrase ({OptionName.Of(nameof(SftpSourceOptions.Password))}) is wrong"
+                : "it is damaged, or no private key";
             throw new SftpConnectionException($"the private key {file} cannot be read: {why}{Said(e)}", mayRecover: false, e);
         }
     }
@@ -357,7 +364,8 @@ internal sealed class SshNetLogin
             $"no server answered within {_options.ConnectTimeout.TotalSeconds:0.###} s{(elsewhere is null ? "" : ". " + elsewhere)}",
             mayRecover: true, error),
         SshAuthenticationException => SshDiagnosis.As("Permission denied", Said(error), error,
-            "Check the user, the private key (IdentityFile) and the password. The managed client asks no agent, reads no ~/.ssh/config "
+            $"Check the user, the private key ({OptionName.Of(nameof(SftpSourceOptions.IdentityFile))}) and the password. "
+            + "The managed client asks no agent, reads no ~/.ssh/config "
             + $"and uses no hardware key; {OtherClient}"),
         SocketException socket => Explain(socket, elsewhere),
         SshException when error.Message.Contains("Subsystem", StringComparison.Ordinal) =>

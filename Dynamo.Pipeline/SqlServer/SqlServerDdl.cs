@@ -24,7 +24,9 @@ public static class SqlServerDdl
         bool decides = options.Append || options.Duplicates != DuplicatePolicy.LastWins || options.Constants.Count > 0;
         if (options.Procedure is not null && decides)
             throw new ArgumentException(
-                "A Procedure takes the rows as it likes: leave Append, Duplicates and Constants as they are.", nameof(options));
+                $"{OptionName.Of(nameof(SqlServerSinkOptions.Procedure))} takes the rows as it likes: leave "
+                + $"{OptionName.Of(nameof(SqlServerSinkOptions.Append))}, {OptionName.Of(nameof(SqlServerSinkOptions.Duplicates))} "
+                + $"and {OptionName.Of(nameof(SqlServerSinkOptions.Constants))} as they are.", nameof(options));
         string[] names = [.. SqlServerSchema.Tables(map, options).Select(t => t.Table)];
         if (names.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { Key: { } twice })
             throw new ArgumentException($"Two tables are named {twice}. Give the row map or the options other names.", nameof(options));

@@ -147,7 +147,7 @@ internal static class SqlServerFault
         4060 or 911 => "There is no such database, or this user may not open it: check Database=… in the connection string.",
         _ when IsLockWait(error) => "It waited for "
             + (holder is null ? "a lock that another session holds, or was too slow" : $"a lock that {holder} holds")
-            + " (CommandTimeout); the same batch can be written again.",
+            + $" ({OptionName.Of(nameof(SqlServerSinkOptions.CommandTimeout))}); the same batch can be written again.",
         229 or 230 or 262 or 297 or 300 or 1088 => "Grant this user the right; the documentation of the sink lists all it needs.",
         208 or 2812 => "Check the table's name and schema, or let the sink create it.",
         207 => "Check the columns' names against the table.",

@@ -115,7 +115,7 @@ internal sealed record SqlServerPlan(int Writers, bool MergesSideBySide, bool Lo
             : $"{many}: one stages its batch while the other merges; merges take turns, since {turns}",
             columnstore
                 ? $"batches of {CompressedRows:N0} rows: from there on a columnstore compresses them at once; "
-                    + "with small files that takes a larger BytesInFlight"
+                    + $"with small files that takes a larger {OptionName.Of(nameof(PipelineOptions.BytesInFlight))}"
                 : $"batches of up to {CompressedRows:N0} rows: each costs some ten round trips, whatever it holds",
         };
         if (table.Triggers > 0)

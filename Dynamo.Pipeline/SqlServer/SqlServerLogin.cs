@@ -29,7 +29,8 @@ internal static class SqlServerLogin
             catch (OperationCanceledException error) when (cancellation.IsCancellationRequested)
             {
                 await Task.WhenAny(token, Task.Delay(s_hearing, CancellationToken.None)).ConfigureAwait(false);
-                throw new NoTokenException("The AccessTokenCallback took longer than Connect Timeout.", MayPass, error);
+                throw new NoTokenException(
+                    $"{OptionName.Of(nameof(SqlServerSinkOptions.AccessTokenCallback))} took longer than Connect Timeout.", MayPass, error);
             }
             catch (Exception error) when (error is not OutOfMemoryException)
             {
@@ -46,7 +47,8 @@ internal static class SqlServerLogin
         // SqlClient has no provider for this kind of authentication, and says so before it sends anything.
         ArgumentException => new SinkException(
             $"Nobody gets a token to log in to {sink} with: {FirstLine(error.Message)} Take Authentication out of the connection string "
-            + "and set AccessTokenCallback, or register a provider with SqlAuthenticationProvider.SetProvider.", error),
+            + $"and set {OptionName.Of(nameof(SqlServerSinkOptions.AccessTokenCallback))}, "
+            + "or register a provider with SqlAuthenticationProvider.SetProvider.", error),
         SqlException sql when IsOfToken(sql) => new SinkException(
             $"There is no token to log in to {sink} with: {FirstLine(sql.Errors[^1].Message)} Check that this machine has the identity or "
             + "the secret that the token is for, and that Entra can be reached from here.", error)

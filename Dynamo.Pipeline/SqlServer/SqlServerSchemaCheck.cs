@@ -10,6 +10,8 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     private static readonly int[] s_existsAlready = [2714, 1913, 2705, 2627];
 
     private readonly SqlServerSinkOptions _options = db.Options;
+    private static string CreateTables => OptionName.Of(nameof(SqlServerSinkOptions.CreateTables));
+
     private readonly RunObjects _objects = RunObjects.Of(map.Name, db.Options);
 
     /// <summary>Creates the missing tables if the options allow it, and describes the row table.</summary>
@@ -21,7 +23,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         {
             if (IdOf(found, table) is not null || (!_options.CreateTables && IsOfOlder(found, table))) continue;
             if (!_options.CreateTables)
-                throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
+                throw Misfit($"the table {_options.Schema}.{table} is missing and {CreateTables} is off. Create it: {sql}");
             await CreateAsync(connection, sql, Exists(table), cancellationToken).ConfigureAwait(false);
         }
         IReadOnlyList<(string Sql, string Exists)> older = await CheckOwnAsync(connection, found, cancellationToken).ConfigureAwait(false);
@@ -97,7 +99,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         if (await SqlServerTable.ReadAsync(db, connection, _objects.Rows, cancellationToken).ConfigureAwait(false) is not { } rows)
             return _options.CreateTables
                 ? null
-                : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and CreateTables is off");
+                : throw Misfit($"the table {_options.Schema}.{map.Name} is missing and {CreateTables} is off");
         foreach (RowColumn<TRow> column in map.Columns)
             CheckColumn(column, rows);
         CheckOthers(rows);
@@ -167,7 +169,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         if (required is not null)
             throw Misfit(
                 $"the column {map.Name}.{required.Name} must not be null and has no default, "
-                + "and neither the row map nor Constants fill it");
+                + $"and neither the row map nor {OptionName.Of(nameof(SqlServerSinkOptions.Constants))} fill it");
     }
 
     /// <summary>
@@ -181,7 +183,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
             return;
         throw Misfit(
             $"the table {map.Name} has another key: expected a primary key or unique index over ({string.Join(", ", key)}). "
-            + "Create one, or set Append when no row ever comes twice");
+            + $"Create one, or set {OptionName.Of(nameof(SqlServerSinkOptions.Append))} when no row ever comes twice");
     }
 
     /// <summary>Refuses tables with our names that are not ours.</summary>
@@ -204,7 +206,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
                     older.Add((sql, Exists(table)));
                     continue;
                 }
-                throw Misfit($"the table {_options.Schema}.{table} is missing and CreateTables is off. Create it: {sql}");
+                throw Misfit($"the table {_options.Schema}.{table} is missing and {CreateTables} is off. Create it: {sql}");
             }
             IEnumerable<string> lines = sql.Split('\n').Skip(1).Select(line => line.Trim().TrimEnd(','));
             foreach (string line in lines.Where(line => line.Length > 1 && !line.StartsWith("CONSTRAINT", StringComparison.Ordinal)))
@@ -219,7 +221,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         return older.Count == 0 || _options.CreateTables
             ? older
             : throw Misfit(
-                "its tables are of an older version and CreateTables is off. Bring them up to date: "
+                $"its tables are of an older version and {CreateTables} is off. Bring them up to date: "
                 + string.Join("; ", [.. older.Select(o => o.Sql), .. SqlServerSchema.Indexes(_options).Select(i => i.Sql),
                     SqlServerSchema.UpdateVersion(_options)]));
     }

@@ -39,7 +39,7 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
         if (!all.Append && all.Procedure is null && !map.Columns.Any(c => c.IsKey))
             throw new ArgumentException(
                 $"The table {map.Name} has no key column, so a row that comes twice could not be told from a new one. "
-                + "Add one with Key, or set Append.",
+                + $"Add one with Key, or set {OptionName.Of(nameof(SqlServerSinkOptions.Append))}.",
                 nameof(map));
         SqlServerDdl.RefuseConflicts(map, all);
         _db = SqlServerConnectionText.Read(connectionString, all);
@@ -149,7 +149,8 @@ internal static class SqlServerConnectionText
         }
         if (options.AccessTokenCallback is not null && db.SaysHow)
             throw new ArgumentException(
-                "An AccessTokenCallback brings the login: take Authentication and Integrated Security out of the connection string.",
+                $"{OptionName.Of(nameof(SqlServerSinkOptions.AccessTokenCallback))} brings the login: "
+                + "take Authentication and Integrated Security out of the connection string.",
                 nameof(options));
         return db;
     }

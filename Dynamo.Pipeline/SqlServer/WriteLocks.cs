@@ -59,6 +59,9 @@ internal sealed class WriteLocks<TRow>(SqlServerDb db, string table, bool isShar
             cancellationToken).ConfigureAwait(false);
         if (got[0] < 0)
             throw new SinkException(
-                $"Another writer of {table} in {db.Name} took longer than CommandTimeout.") { IsTransient = true };
+                $"Another writer of {table} in {db.Name} took longer than {OptionName.Of(nameof(SqlServerSinkOptions.CommandTimeout))}.")
+            {
+                IsTransient = true,
+            };
     }
 }

@@ -123,7 +123,8 @@ internal static class SqliteFault
 
     private static string Remedy(int primary) => primary switch
     {
-        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => "Another program writes to it: close it, or wait longer (BusyTimeout).",
+        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => 
+            $"Another program writes to it: close it, or wait longer ({OptionName.Of(nameof(SqliteSinkOptions.BusyTimeout))}).",
         raw.SQLITE_FULL => "The disk is full: make room and run again; nothing of the last batch was written, and nothing is lost.",
         raw.SQLITE_READONLY =>
             "The file or its folder cannot be written: give this user the right to write both, since SQLite keeps its journal beside "

@@ -80,7 +80,8 @@ internal sealed class SqliteInspection<TRow>
             throw new SinkException($"The folder {folder} of the database does not exist. Create it, or name another file.");
         if (_options.CreateTables) return;
         throw new SinkException(
-            $"The database {_path} does not exist and CreateTables is off. Create it with its tables, or set CreateTables.");
+            $"The database {_path} does not exist and {OptionName.Of(nameof(SqliteSinkOptions.CreateTables))} is off. "
+                + $"Create it with its tables, or set {OptionName.Of(nameof(SqliteSinkOptions.CreateTables))}.");
     }
 
     private LedgerEntry?[] LookUp(string uri, string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)

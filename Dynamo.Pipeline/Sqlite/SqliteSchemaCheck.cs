@@ -16,7 +16,8 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         {
             if (!options.CreateTables)
                 throw Misfit($"it was written by an older version of this library: found schema {found}, expected {SqliteSchema.Version}, "
-                    + "and CreateTables is off. Set it for one run, which brings the tables up to date");
+                    + $"and {OptionName.Of(nameof(SqliteSinkOptions.CreateTables))} is off. "
+                    + "Set it for one run, which brings the tables up to date");
             db.Execute(SqliteSchema.Upgrade(map, options, found), "bringing its tables up to date");
         }
         foreach ((string table, string sql) in SqliteSchema.Tables(map, options))
@@ -53,7 +54,9 @@ internal sealed class SqliteSchemaCheck<TRow>(SqliteDb db, RowMap<TRow> map, Sql
         bool isView = sql.StartsWith("CREATE VIEW", StringComparison.Ordinal);
         if (type == "table" || (isView && type == "view")) return false;
         if (type is not null) throw Misfit($"{table} is a {type}, expected a table");
-        if (!options.CreateTables) throw Misfit($"the table {table} is missing and CreateTables is off. Create it: {sql}");
+        if (!options.CreateTables) 
+            throw Misfit($"the table {table} is missing and {OptionName.Of(nameof(SqliteSinkOptions.CreateTables))} is off. "
+                + $"Create it: {sql}");
         db.Execute(sql, $"creating the table {table}");
         return true;
     }

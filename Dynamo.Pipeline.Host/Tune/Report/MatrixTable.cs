@@ -1,8 +1,7 @@
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// The published Figure 4: a table coloured from green to red. The best cell is in bold white; cells that cannot be told from it have a
-/// frame.
+/// The published Figure 4: a table coloured from green to red. The best cell is in bold white; cells that are as good have a frame.
 /// </summary>
 internal static class MatrixTable
 {
@@ -36,9 +35,9 @@ internal static class MatrixTable
         }
         bool isBest = cell == analysis.Best;
         string kind = isBest ? " class=\"best\"" : cell.IsLikeBest ? " class=\"like\"" : "";
-        string mark = !isBest && cell.IsLikeBest ? "≈ " : "";
-        string told = isBest ? "the best" : cell.IsLikeBest ? "cannot be told from the best" : "slower than the best";
-        string settings = FormattableString.Invariant($"{cell.Cell.ReadersText} readers, {cell.Cell.FilesPerMessage} files a message");
+        string mark = !isBest && cell.IsLikeBest ? "<span class=\"mark\">≈ </span>" : "";
+        string told = isBest ? "the best" : cell.IsLikeBest ? "as good as the best: the difference may be chance" : "slower than the best";
+        string settings = FormattableString.Invariant($"{cell.Cell.ReadersText} readers, {cell.Cell.FilesPerMessage} files at a time");
         string times = FormattableString.Invariant(
             $"mean {s.Mean:0.0000} s, median {s.Median:0.0000} s, standard deviation {s.StandardDeviation:0.0000} s");
         string spread = $"{Shown.Seconds(s.Median)} ± {Shown.Seconds(s.StandardDeviation)}";

@@ -31,7 +31,7 @@ internal static class TimelineFigure
         double height = (timeline.Lanes.Count * (Lane + Gap)) + Axis, scale = (Width - Left - Right) / Math.Max(1e-9, span.TotalSeconds);
         double median = MedianBytes(timeline), elapsed = timeline.Elapsed.TotalSeconds;
         string label = FormattableString.Invariant(
-            $"{timeline.Lanes.Count} readers, {timeline.FilesPerMessage} files a message, busy {timeline.Busy * 100:0} % of the time");
+            $"{timeline.Lanes.Count} readers, {timeline.FilesPerMessage} files at a time, busy {timeline.Busy * 100:0} % of the time");
         var svg = new Html().Add($"""<svg viewBox="0 0 {Width} {height}" role="img" aria-label="{label}">""");
         for (int i = 0; i < timeline.Lanes.Count; i++)
         {

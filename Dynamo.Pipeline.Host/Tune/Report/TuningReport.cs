@@ -44,8 +44,9 @@ internal sealed class TuningReport(TuningResult result, string source, string se
         html.Raw("""<section class="answer" id="answer"><h2>The answer</h2>""");
         foreach (string sentence in TuningWords.Answer(result)) html.Add($"<p>{Html.Text(sentence)}</p>");
         html.Raw("""<ul class="facts">""");
-        Fact(html, Shown.Seconds(read.Recommended.Seconds.Mean) + " s", "read step, recommended");
-        Fact(html, Shown.Percent((read.Recommended.Seconds.Mean / read.Worst.Seconds.Mean) - 1), "against the worst cell");
+        TuningVerdict shown = read.Find(result.Advice!.Value.Cell) ?? read.Recommended;
+        Fact(html, Shown.Seconds(shown.Seconds.Mean) + " s", "to read the files, so set");
+        Fact(html, Shown.Percent((shown.Seconds.Mean / read.Worst.Seconds.Mean) - 1), "against the slowest that was tried");
         if (result.FilesPerSecond is { } rate) Fact(html, Shown.Count(rate), "files a second, whole pipeline");
         if (result.Loggers is { } loggers) Fact(html, TuningWords.Loggers(loggers), "loggers kept up with");
         html.Add($"""
@@ -64,7 +65,7 @@ internal sealed class TuningReport(TuningResult result, string source, string se
         string one = curve[0].Cell.Readers == 1 ? "" : " (here: the fewest that were measured)";
         html.Add($"""
             <section id="curve"><h2>Run time against readers</h2>
-            <p class="note">The read step, {Shown.Count(curve[0].Cell.FilesPerMessage, "file")} a message.
+            <p class="note">The read step, {Shown.Count(curve[0].Cell.FilesPerMessage, "file")} at a time.
             Bars: the mean’s 95 % confidence interval. Labels: against one reader{one}.</p><figure class="wide">
             """);
         html.Raw(CurveFigure.Svg(curve)).Raw("</figure></section>");
@@ -74,15 +75,15 @@ internal sealed class TuningReport(TuningResult result, string source, string se
     {
         HeatColor fast = HeatColor.Of(1, 1, 2), between = HeatColor.Of(Math.Sqrt(2), 1, 2), slow = HeatColor.Of(2, 1, 2);
         html.Add($"""
-            <section id="matrix"><h2>Readers × files a message</h2>
+            <section id="matrix"><h2>Readers × files at a time</h2>
             <p class="note">Mean seconds of the read step; small: median ± standard deviation, number of measurements.
             <span class="key" style="background:{HeatColor.Best};color:#fff;font-weight:800">best</span>
-            <span class="key" style="background:{fast};box-shadow:inset 0 0 0 2px #0b5d2e">≈ cannot be told from the best</span>
+            <span class="key" style="background:{fast};box-shadow:inset 0 0 0 2px #0b5d2e">≈ as good: the difference may be chance</span>
             <span class="key" style="background:{fast}">fast</span>
             <span class="key" style="background:{between}">between</span>
             <span class="key" style="background:{slow}">slow</span></p>
             """);
-        html.Raw(MatrixTable.Of(read, "cells", "readers", "files a message", cell => cell.Readers, cell => cell.FilesPerMessage));
+        html.Raw(MatrixTable.Of(read, "cells", "readers", "files at a time", cell => cell.Readers, cell => cell.FilesPerMessage));
         html.Raw("""
             <p class="note">Told apart by Welch’s t-test at the 5 % level, corrected for the number of cells (Benjamini and Hochberg).
             The best is the smallest mean among fixed reader counts; auto is shown beside them.</p></section>
@@ -95,7 +96,7 @@ internal sealed class TuningReport(TuningResult result, string source, string se
         string readers = $"{cell.ReadersText} {(cell.Readers == 1 ? "reader" : "readers")}";
         html.Add($"""
             <section id="whole"><h2>The whole pipeline</h2>
-            <p class="note">Listing, reading with {readers} and {Shown.Count(cell.FilesPerMessage, "file")} a message,
+            <p class="note">Listing, reading with {readers} and {Shown.Count(cell.FilesPerMessage, "file")} at a time,
             and rows with their ledger written to a new, temporary database. Mean seconds.</p>
             """);
         html.Raw(MatrixTable.Of(whole, "whole-cells", "writers", "rows a batch", of => of.Writers, of => of.BatchRows));
@@ -107,8 +108,9 @@ internal sealed class TuningReport(TuningResult result, string source, string se
         if (result.Timelines.Count == 0) return;
         html.Raw("""
             <section id="timelines"><h2>Who waits for whom</h2>
-            <p class="note">The fastest of three recorded runs each. Green: a chunk is being read; red: a file many times as large as most;
-            grey: the reader has nothing to do. Both to the same scale.</p>
+            <p class="note">Green: a chunk is being read; red: a file many times as large as most;
+            grey: the reader has nothing to do. Both to the same scale, and as long as such a run takes: the fastest of three recorded
+            runs each, without the time that recording takes.</p>
             """);
         TimeSpan span = result.Timelines.Max(timeline => timeline.Elapsed);
         foreach (Timeline timeline in result.Timelines)

@@ -29,7 +29,7 @@ internal static class CsvDefects
         Line = line,
         Found = Text(reader.RawRecord),
         Expected = "UTF-8, or UTF-16 with a byte order mark",
-        Remedy = "Set the Encoding in the format, such as windows-1252, or save the file as UTF-8",
+        Remedy = $"Set {OptionName.Of(nameof(CsvText.Encoding))} in the format, such as windows-1252, or save the file as UTF-8",
     };
 
     public static Defect LineTooLong(long line, int limit) => new("the line is too long")
@@ -37,7 +37,7 @@ internal static class CsvDefects
         Line = line,
         Expected = $"at most {limit} bytes in a line",
         Remedy = "A quote that is never closed makes one line of all that follow; or it is not a CSV file. "
-            + "Raise LongestLine if the line is meant to be so long",
+            + $"Raise {OptionName.Of(nameof(CsvText.LongestLine))} if the line is meant to be so long",
     };
 
     public static Defect UnclosedQuote(CsvReader reader, int field, long line, CsvHeader? header) => new("a quote is never closed")
@@ -89,7 +89,9 @@ internal static class CsvDefects
             Found = header.ToString(),
             Expected = expected,
             Remedy = similar is not null ? $"Did you mean '{similar}'? Name the column in the format, or rename it in the file"
-                : data ? $"Put the header '{expected}' into the file's first line, or set HasHeader to false and name columns #1, #2, …"
+                : data ? $"Put the header '{expected}' into the file's first line, "
+                + $"or set {OptionName.Of(nameof(CsvText.HasHeader))} to false "
+                + "and name columns #1, #2, …"
                 : separator is not null ? $"The separator looks like {separator}: set it in the format"
                 : "Name the column in the format, or rename it in the file",
         };

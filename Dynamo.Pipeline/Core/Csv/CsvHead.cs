@@ -76,7 +76,8 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
         Expected = text.FirstLineStart is { } start
             ? $"a line that begins with '{start}' in the first {Longest} bytes"
             : $"{text.PreambleLines} lines above the table, within {Longest} bytes",
-        Remedy = "Cut off, or written by another logger? Set TableStart or PreambleLines in the format",
+        Remedy = $"Cut off, or written by another logger? Set {OptionName.Of(nameof(CsvText.TableStart))} "
+                + $"or {OptionName.Of(nameof(CsvText.PreambleLines))} in the format",
     });
 
     private static BadFileException NoSeparator(ReadOnlySpan<byte> line, int number) => new(new Defect("the separator cannot be detected")
@@ -84,7 +85,7 @@ internal readonly record struct CsvHead(int Length, int Lines, IReadOnlyList<str
         Line = number,
         Found = CsvDefects.Text(line),
         Expected = "lines that ; or a tab or | or , or a space splits into equally many fields, two or more",
-        Remedy = "Set the Separator in the format",
+        Remedy = $"Set {OptionName.Of(nameof(CsvText.Separator))} in the format",
     });
 }
 

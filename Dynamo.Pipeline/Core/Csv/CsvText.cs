@@ -166,19 +166,33 @@ public sealed record CsvText
     internal void Check()
     {
         if (Separator == Quote)
-            throw new ArgumentException($"Separator and Quote are both '{Quote}': they must differ.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.Separator))} and {OptionName.Of(nameof(CsvText.Quote))} are both '{Quote}': "
+                + "they must differ.");
         if (Comment == Separator || Comment == Quote)
-            throw new ArgumentException($"Comment is '{Comment}', which is the Separator or the Quote: they must differ.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.Comment))} is '{Comment}', as is {OptionName.Of(nameof(CsvText.Separator))} or "
+                + $"{OptionName.Of(nameof(CsvText.Quote))}: they must differ.");
         if (HasUnits && !HasHeader)
-            throw new ArgumentException("HasUnits needs HasHeader: the units stand in the line under the header.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.HasUnits))} needs {OptionName.Of(nameof(CsvText.HasHeader))}: "
+                + "the units stand in the line under the header.");
         if (LinesBelowHeader > 0 && !HasHeader)
-            throw new ArgumentException("LinesBelowHeader needs HasHeader. Without a header, count these lines in PreambleLines.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.LinesBelowHeader))} needs {OptionName.Of(nameof(CsvText.HasHeader))}. "
+                + $"Without a header, count these lines in {OptionName.Of(nameof(CsvText.PreambleLines))}.");
         if (HeaderLines > 1 && !HasHeader)
-            throw new ArgumentException("HeaderLines needs HasHeader: there are no names to put together.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.HeaderLines))} needs {OptionName.Of(nameof(CsvText.HasHeader))}: "
+                + "there are no names to put together.");
         if (HeaderSpans && HeaderLines == 1)
-            throw new ArgumentException("HeaderSpans needs HeaderLines of 2 or more: the last line names its own columns only.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.HeaderSpans))} needs {OptionName.Of(nameof(CsvText.HeaderLines))} of 2 or more: "
+                + "the last line names its own columns only.");
         if (PreambleLines > 0 && TableStart is not null)
-            throw new ArgumentException("PreambleLines and TableStart are both set: one of them says where the table begins.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(CsvText.PreambleLines))} and {OptionName.Of(nameof(CsvText.TableStart))} are both set: "
+                + "one of them says where the table begins.");
     }
 
     private static char Usable(char value, string name) =>
@@ -195,7 +209,8 @@ public sealed record CsvText
         Find(name) is not null
             ? name
             : throw new ArgumentException(
-                $"Encoding '{name}' is not known: utf-8, utf-16, windows-1252 or latin1, for example.", nameof(name));
+                $"{OptionName.Of(nameof(CsvText.Encoding))} '{name}' is not known: "
+                + "utf-8, utf-16, windows-1252 or latin1, for example.", nameof(name));
 
     private static Encoding? Find(string name)
     {

@@ -43,12 +43,15 @@ internal static class TimestampProblems
 
     public static string? Remedy(this TimestampProblem problem) => problem switch
     {
-        TimestampProblem.Hour24 => "Midnight is 00:00 of the next day; if the logger means that, set Hour24 in the format",
+        TimestampProblem.Hour24 =>
+            $"Midnight is 00:00 of the next day; if the logger means that, set {OptionName.Named("ReadingFormat.Hour24")} in the format",
         TimestampProblem.NoZone => "Set the zone of the source in the format, such as Europe/Brussels or UTC",
         TimestampProblem.NoOffset => "Have the logger write Z or an offset: without one, it is another moment in each zone",
         TimestampProblem.Gap =>
-            "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; or set Gap to Earlier or Later",
-        TimestampProblem.Fold => "Have the logger write offsets or UTC; or set Fold to Earlier or Later",
+            "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; "
+                + $"or set {OptionName.Named("ReadingFormat.Gap")} to earlier or later",
+        TimestampProblem.Fold =>
+            $"Have the logger write offsets or UTC; or set {OptionName.Named("ReadingFormat.Fold")} to earlier or later",
         _ => null,
     };
 }

@@ -11,7 +11,8 @@ namespace Dynamo.Pipeline.Files;
 internal static class FileNames
 {
     /// <summary>Why a link is deferred.</summary>
-    public const string NotFollowed = "a symbolic link; links are not followed (FollowLinks)";
+    public static string NotFollowed { get; } =
+        $"a symbolic link; links are not followed ({OptionName.Of(nameof(FileSourceOptions.FollowLinks))})";
 
     private const int LongestName = 255;
     private const int LongestExtension = 20;

@@ -100,7 +100,8 @@ public abstract record FileSourceOptions
             throw new ArgumentException($"{name} is empty; expected something like *.csv", name);
         if (value.AsSpan().IndexOfAny(NotInNames) >= 0)
             throw new ArgumentException(
-                $"{name} is '{value}', but it matches names, not paths; leave the folder out and set Recursive", name);
+                $"{name} is '{value}', but it matches names, not paths; leave the folder out "
+                + $"and set {OptionName.Of(nameof(FileSourceOptions.Recursive))}", name);
         return value;
     }
 

@@ -26,7 +26,8 @@ internal sealed class FolderPlace
         if (Same(_realArchive, _real) || Same(_realQuarantine, _real) || Same(_realArchive, _realQuarantine))
         {
             throw new ArgumentException(
-                $"The source's folder ({Root}), its ArchiveFolder ({Archive}) and its QuarantineFolder ({Quarantine}) "
+                $"The source's folder ({Root}), its {OptionName.Of(nameof(FileSourceOptions.ArchiveFolder))} ({Archive}) "
+                + $"and its {OptionName.Of(nameof(FileSourceOptions.QuarantineFolder))} ({Quarantine}) "
                 + "must be three different folders",
                 nameof(options));
         }

@@ -194,7 +194,8 @@ public sealed record FieldSource
                 : $"a line that matches {Text}",
             Remedy = inPath ? "Rename the file, or change the format"
                 : inHeader ? "Change the format"
-                : "Change the format: PreambleLines, TableStart or Comment say which lines are above the table",
+                : $"Change the format: {OptionName.Of(nameof(CsvText.PreambleLines))}, {OptionName.Of(nameof(CsvText.TableStart))} "
+                    + $"or {OptionName.Of(nameof(CsvText.Comment))} say which lines are above the table",
         });
     }
 

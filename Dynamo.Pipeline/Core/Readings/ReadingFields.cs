@@ -84,9 +84,11 @@ internal sealed class ReadingFields
         char other = _format.DecimalSeparator == '.' ? ',' : '.';
         bool otherSeparator = new ValueText(other).Read(text, out _) is null;
         string expected = _format.DecimalSeparator == '.' ? "a decimal number such as 12.5" : "a decimal number such as 12,5";
-        string? remedy = otherSeparator ? $"If decimals follow '{other}', set DecimalSeparator in the format"
+        string? remedy = otherSeparator
+            ? $"If decimals follow '{other}', set {OptionName.Of(nameof(ReadingFormat.DecimalSeparator))} in the format"
             : problem is "is empty" or "is NaN, not a number"
-                ? "If that is how the logger writes that it has no value, add it to NullTokens in the format"
+                ? "If that is how the logger writes that it has no value, "
+                    + $"add it to {OptionName.Of(nameof(ReadingFormat.NullTokens))} in the format"
             : null;
         return record.Defect(column, $"the value {problem}", expected, remedy);
     }

@@ -276,15 +276,25 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
     {
         Text.Check();
         if (ThousandsSeparator == DecimalSeparator)
-            throw new ArgumentException($"ThousandsSeparator and DecimalSeparator are both '{DecimalSeparator}': they must differ.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.ThousandsSeparator))} and {OptionName.Of(nameof(ReadingFormat.DecimalSeparator))} "
+                + $"are both '{DecimalSeparator}': they must differ.");
         if (ThousandsSeparator == ' ' && Text.Separator == ' ')
-            throw new ArgumentException("ThousandsSeparator and Separator are both a space: they must differ.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.ThousandsSeparator))} and {OptionName.Of(nameof(CsvText.Separator))} "
+                + "are both a space: they must differ.");
         if (Zone is not null && Offset is not null)
-            throw new ArgumentException("Zone and Offset are both set: one of them says how far local time is from UTC.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.Zone))} and {OptionName.Of(nameof(ReadingFormat.Offset))} are both set: "
+                + "one of them says how far local time is from UTC.");
         if (Layout == ReadingLayout.WideByTime && (TimeOfDay is not null || Elapsed is not null))
-            throw new ArgumentException("Layout is WideByTime: the times of the day are in the header, so no TimeOfDay and no Elapsed.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.Layout))} is wideByTime: the times of the day are in the header, "
+                + $"so no {OptionName.Of(nameof(ReadingFormat.TimeOfDay))} and no {OptionName.Of(nameof(ReadingFormat.Elapsed))}.");
         if (DayStep is not null && Layout != ReadingLayout.WideByTime)
-            throw new ArgumentException("DayStep is for files with a day in each line: Layout must be WideByTime.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.DayStep))} is for files with a day in each line: "
+                + $"{OptionName.Of(nameof(ReadingFormat.Layout))} must be wideByTime.");
         foreach ((FieldSource? source, string name) in ((FieldSource?, string)[])
             [(Logger, "Logger"), (Channel, "Channel"), (Value, "Value"), (TimeOfDay, "TimeOfDay"), (Elapsed?.Start, "Elapsed")])
             if (source?.Kind == FieldSourceKind.Columns)
@@ -298,9 +308,13 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
             if (source?.Kind == FieldSourceKind.HeaderLine)
                 throw new ArgumentException($"{name} is in a line of the header: only Logger can be there.");
         if (Elapsed is not null && TimeOfDay is not null)
-            throw new ArgumentException("Elapsed and TimeOfDay are both set: a time either counts from a start or is a time of day.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.Elapsed))} and {OptionName.Of(nameof(ReadingFormat.TimeOfDay))} are both set: "
+                + "a time either counts from a start or is a time of day.");
         if (Layout == ReadingLayout.Long && IgnoredColumns.Count > 0)
-            throw new ArgumentException("IgnoredColumns is for wide files; in a long one, columns that are not named are ignored.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.IgnoredColumns))} is for wide files; "
+                + "in a long one, columns that are not named are ignored.");
         foreach ((string channel, ChannelFormat set) in Channels)
             set.Check(channel, Text.HasUnits);
         if (Channels.TryGetValue(AnyChannel, out ChannelFormat? any) && any.Name is not null)

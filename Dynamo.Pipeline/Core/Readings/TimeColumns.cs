@@ -63,7 +63,8 @@ internal sealed class TimeColumns
         {
             Found = text,
             Expected = "an offset such as +01:00, -5, UTC or UTC+1",
-            Remedy = "Set Offset in the format to another place, or set Zone",
+            Remedy = $"Set {OptionName.Of(nameof(ReadingFormat.Offset))} in the format to another place, "
+                + $"or set {OptionName.Of(nameof(ReadingFormat.Zone))}",
         });
     }
 

@@ -97,7 +97,8 @@ internal static class TimestampFormat
         return problem is null
             ? format
             : throw new ArgumentException(
-                $"TimestampFormats: '{format}' {problem}. Words are {string.Join(", ", s_words)}.", nameof(format));
+                $"{OptionName.Of(nameof(ReadingFormat.TimestampFormats))}: '{format}' {problem}. "
+                + $"Words are {string.Join(", ", s_words)}.", nameof(format));
     }
 
     /// <summary>Whether a pattern has <c>z</c> or <c>Z</c> outside quotes and escapes.</summary>

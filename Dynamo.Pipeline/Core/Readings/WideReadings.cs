@@ -143,7 +143,8 @@ internal sealed class WideReadings : ICsvTable<Reading>
             Line = _header.Line,
             Found = $"{_cells.Length} columns that are not used otherwise",
             Expected = $"{count}, one for every {step.TotalMinutes.ToString(CultureInfo.InvariantCulture)} minutes",
-            Remedy = "Set DayStep to the file's interval, or name the other columns in IgnoredColumns",
+            Remedy = $"Set {OptionName.Of(nameof(ReadingFormat.DayStep))} to the file's interval, "
+                + $"or name the other columns in {OptionName.Of(nameof(ReadingFormat.IgnoredColumns))}",
         });
     }
 

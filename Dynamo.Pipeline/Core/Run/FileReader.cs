@@ -35,8 +35,8 @@ internal sealed class FileReader<TRow>(
 
     private readonly int _opensInFlight = source.OpensInFlight >= 1
         ? source.OpensInFlight
-        : throw new SourceException($"The source {source.Name} opens no file ahead: its OpensInFlight is {source.OpensInFlight} and must "
-            + "be at least 1.");
+        : throw new SourceException($"The source {source.Name} opens no file ahead: its {nameof(source.OpensInFlight)} "
+            + $"is {source.OpensInFlight} and must be at least 1.");
 
     /// <summary>Waits at the gate, if there is one, then reads the chunk.</summary>
     public async Task<IEnumerable<FileRows<TRow>>> ReadAsync(SourceFile[] chunk)

@@ -40,7 +40,8 @@ internal sealed class Allowance(SourceFile file, long limit)
         {
             Found = $"{file.Size} bytes that are more than {limit} when unpacked",
             Expected = $"at most {limit} bytes",
-            Remedy = "Made to fill a disk? If the file is meant to be so long, raise MaxUnpacked",
+            Remedy = $"Made to fill a disk? If the file is meant to be so long, "
+                + $"raise {OptionName.Named("PipelineOptions.MaxUnpacked")}",
         });
     }
 }

@@ -93,7 +93,7 @@ internal sealed class ZipTexts(SourceFile file, long limit, FilePattern? entries
     {
         Found = found,
         Expected = expected,
-        Remedy = "Is it the right archive? Have it packed again, or set Entries",
+        Remedy = $"Is it the right archive? Have it packed again, or set {OptionName.Named("PipelineOptions.Entries")}",
     });
 
     private ZipEntryStream Open(string name, ZipArchiveEntry entry, string shown)
