@@ -1,4 +1,3 @@
-using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 
