@@ -20,9 +20,10 @@ internal static class TuningWords
         if (best.Seconds.Count < Enough)
             words.Add("Each was measured once only, so that nothing can be said about chance; --repeat 5 tells more.");
         else if (like > 0)
-            words.Add($"Of {Shown.Count(others, "other combination")}, {Shown.Count(like, "is", "are")} as good as that, "
+            words.Add($"Of {Shown.Count(others, "other combination")}, {Shown.Count(like, "is", "are")} as good as the fastest, "
                 + "as far as these measurements can tell: which one comes first is chance.");
-        if (!worst.IsLikeBest)
+        // Unless the first sentence has said it.
+        if (!worst.IsLikeBest && (advice.Kind == TuningAdviceKind.Leave || read.Find(result.Current) is not null))
             words.Add(string.Create(CultureInfo.InvariantCulture,
                 $"The slowest, {Settings(worst.Cell)}, takes {worst.Seconds.Mean / best.Seconds.Mean:0.0} times as long: {Mean(worst)}."));
         if (read.BestAuto is { } auto) words.Add(Auto(auto, read));

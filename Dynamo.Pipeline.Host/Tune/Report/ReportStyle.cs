@@ -74,7 +74,8 @@ internal static class ReportStyle
           main { padding: 20px 8px; } section { padding: 16px 10px; }
           /* The whole matrix on a phone: the means and their colours; the frame says what ≈ says elsewhere. */
           .heat { width: 100%; table-layout: fixed; border-spacing: 1px; }
-          .heat th { font-size: .62rem; padding: 1px 0; text-align: center; overflow: hidden; }
+          .heat th { font-size: .53rem; font-weight: 500; padding: 1px 0; text-align: center; }
+          .heat thead tr:first-child th:first-child { width: 2.4rem; }
           .heat td { min-width: 0; padding: 5px 0; font-size: .62rem; border-radius: 3px; }
           .heat td small, .heat .mark { display: none; } .heat td.like { box-shadow: inset 0 0 0 1px #0b5d2e; }
           dl { grid-template-columns: 1fr; } dt { margin-top: 6px; }
