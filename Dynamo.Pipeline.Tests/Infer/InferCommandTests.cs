@@ -1,4 +1,3 @@
-
 namespace Dynamo.Pipeline.Tests;
 
 /// <summary><c>dynamo infer</c> as it is typed: folders, servers, and the file that it writes.</summary>
@@ -129,5 +128,26 @@ internal sealed class InferCommandTests
 
         Assert.That(run.ExitCode, Is.EqualTo(2));
         Assert.That(run.StandardError, Does.Contain("the file is empty").And.Contain("dynamo infer"));
+    }
+
+    [Test]
+    public async Task The_file_that_a_shell_sends_stdout_to_is_named(CancellationToken token)
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Ignore("only Linux says where stdout goes");
+        _folder.PutText("flow_1.csv", "time,logger,flow\n" + Rows);
+        string program = Path.Combine(AppContext.BaseDirectory, "dynamo.dll");
+        using var shell = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("/bin/sh")
+        {
+            ArgumentList = { "-c", $"dotnet '{program}' infer inbox > 'my own.json'" },
+            WorkingDirectory = _folder[""],
+            RedirectStandardError = true,
+        })!;
+        string said = await shell.StandardError.ReadToEndAsync(token);
+        await shell.WaitForExitAsync(token);
+
+        DynamoResult run = await _folder.RunAsync(token, "run", "--config", "my own.json", "--settle", "0");
+
+        Assert.That(said, Does.Contain("my own.json'").And.Not.Contain("dynamo.json"));
+        Assert.That(run.ExitCode, Is.Zero, said + run.StandardError);
     }
 }
