@@ -13,9 +13,33 @@ internal static class Composition
     {
         string source = settings.Source
             ?? throw new SettingsException("source", "nothing says what to import. Add --source DIR, or \"source\" to the configuration.");
+        RefuseOwnFiles(settings);
         return Checked<IFileSource>(
             "source",
             () => settings.Remote is { } remote ? Server(remote) : Folder(Path.GetFullPath(source), settings, mustBeThere));
+    }
+
+    /// <summary>
+    /// A pattern such as * takes the database and the configuration for deliveries, if they are in the source, and would put them into
+    /// quarantine.
+    /// </summary>
+    /// <exception cref="SettingsException">It does.</exception>
+    private static void RefuseOwnFiles(HostSettings settings)
+    {
+        if (settings.Remote is not null) return;
+        string inbox = Path.TrimEndingDirectorySeparator(Path.GetFullPath(settings.Source!));
+        var pattern = new FilePattern(settings.Folder.Pattern);
+        IEnumerable<string> own = settings.Files.Select(file => file.Path);
+        foreach (string path in settings.UsesSqlServer ? own : own.Append(settings.Database))
+        {
+            string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full)!;
+            bool isIn = folder == inbox
+                || (settings.Folder.Recursive && folder.StartsWith(inbox + Path.DirectorySeparatorChar, StringComparison.Ordinal));
+            if (!isIn || !pattern.Matches(Path.GetFileName(full))) continue;
+            throw new SettingsException(
+                "pattern", $"found '{settings.Folder.Pattern}', which takes {Shown.Path(full)}, a file of the import itself, for a "
+                + "delivery. Keep it outside the source, or name what is delivered, such as *.csv.");
+        }
     }
 
     /// <summary>A source of which nothing is changed, not even what a killed run left.</summary>

@@ -235,6 +235,26 @@ internal sealed partial class FirstRunTests
         Assert.That(wrong.StandardError, Does.Contain("Did you mean bash?"));
     }
 
+    [TestCase(".", false)]
+    [TestCase("..", true)]
+    public async Task A_run_takes_its_own_database_and_configuration_for_no_deliveries(
+        string source, bool recursive, CancellationToken token)
+    {
+        Directory.CreateDirectory(_folder["in"]);
+        File.WriteAllText(_folder["in/a"], "logger,channel,timestamp,value\nL1,flow,2025-01-01T00:00:00Z,1\n");
+        string settings = $$"""{ "source": "{{source}}", "recursive": {{(recursive ? "true" : "false")}}, "pattern": "*", "sink": """;
+        File.WriteAllText(_folder["in/dynamo.json"], settings + "\"sqlite:r.db\" }");
+        File.WriteAllText(_folder["elsewhere.json"], settings.Replace("\".\"", "\"in\"") + "\"sqlite:in/r.db\" }");
+
+        DynamoResult run = await RunAsync(token, "run", "--config", "in/dynamo.json");
+        DynamoResult database = await RunAsync(token, "run", "--config", "elsewhere.json", "--source", "in");
+
+        Assert.That((run.ExitCode, database.ExitCode), Is.EqualTo((2, 2)));
+        Assert.That(run.StandardError, Does.Contain("which takes in/dynamo.json, a file of the import itself, for a delivery."));
+        Assert.That(database.StandardError, Does.Contain("which takes in/r.db, a file of the import itself"));
+        Assert.That(_folder.Files(), Is.EqualTo(new[] { "elsewhere.json", "in/a", "in/dynamo.json" }));
+    }
+
     [Test, Platform("Linux")]
     public async Task A_run_names_the_retry_that_works_with_its_source_and_its_configuration(CancellationToken token)
     {
