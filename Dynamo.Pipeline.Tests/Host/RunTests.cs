@@ -276,7 +276,7 @@ internal sealed class RunTests
         await DynamoProcess.RunAsync($"TERM=xterm exec {Heard}script -qfc \"$0 $*\" {shown}", Arguments("4m"), async terminal =>
         {
             // A file was listed, and the bar is there.
-            await UntilAsync(() => File.Exists(shown) && File.ReadAllText(shown).Contains("0 of 1 files", StringComparison.Ordinal), token);
+            await UntilAsync(() => File.Exists(shown) && File.ReadAllText(shown).Contains("0 files of 1", StringComparison.Ordinal), token);
             terminal.Kill();
         }, _folder.Path, token);
 

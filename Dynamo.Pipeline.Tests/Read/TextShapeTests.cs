@@ -494,7 +494,7 @@ public sealed class TextShapeTests
         Refused(f => f with { Text = new CsvText { HasUnits = true, HasHeader = false } }, "HasUnits needs HasHeader");
         Refused(f => f with { Text = new CsvText { HeaderLines = 2, HasHeader = false } }, "HeaderLines needs HasHeader");
         Refused(f => f with { Text = new CsvText { HeaderSpans = true } }, "HeaderSpans needs HeaderLines");
-        Refused(f => f with { Logger = FieldSource.HeaderLine(1) }, "Layout must be WideByChannel");
+        Refused(f => f with { Logger = FieldSource.HeaderLine(1) }, "Layout must be wide by channel");
         Refused(f => f with { Channel = FieldSource.HeaderLine(1) }, "only Logger can be there");
         Refused(f => f with { Text = new CsvText { PreambleLines = 1, TableStart = "x" } }, "PreambleLines and TableStart");
         Refused(f => f with { Text = new CsvText { Comment = ',' } }, "Comment");

@@ -301,7 +301,9 @@ public sealed record ReadingFormat : ICsvShape<Reading>, IBlockShape
                 throw new ArgumentException($"{name} has several columns: only Timestamp can have them.");
         bool isAbove = Logger.Kind == FieldSourceKind.HeaderLine;
         if (isAbove && (Layout != ReadingLayout.WideByChannel || Logger.HeaderLineIndex >= Text.HeaderLines))
-            throw new ArgumentException($"Logger is in {Logger}: Layout must be WideByChannel, and HeaderLines as many at least.");
+            throw new ArgumentException(
+                $"{OptionName.Of(nameof(ReadingFormat.Logger))} is in {Logger}: {OptionName.Of(nameof(ReadingFormat.Layout))} must be "
+                + $"wide by channel, and {OptionName.Of(nameof(CsvText.HeaderLines))} as many at least.");
         foreach ((FieldSource? source, string name) in ((FieldSource?, string)[])
             [(Channel, "Channel"), (Value, "Value"), (Timestamp, "Timestamp"), (TimeOfDay, "TimeOfDay"), (Elapsed?.Start, "Elapsed"),
                 (Offset, "Offset")])
