@@ -59,7 +59,7 @@ internal sealed class SshNetLogin
     {
         string[] asked = [.. Unable(options).Select(asked => $"{asked.Option} is set, and {asked.Why}")];
         return asked.Length == 0 ? null : 
-            $"{string.Join("; ", asked)}. Leave out what is set, or set {OptionName.Of(nameof(SftpSourceOptions.Client))} to openssh";
+            $"{string.Join("; ", asked)}. Leave out what is set, or set {OptionName.Of(nameof(SftpSourceOptions.Client))} to OpenSsh";
     }
 
     /// <summary>Where keys of servers are known: the user's files, or the one that was named, and the machine's.</summary>

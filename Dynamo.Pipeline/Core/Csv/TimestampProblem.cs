@@ -49,9 +49,9 @@ internal static class TimestampProblems
         TimestampProblem.NoOffset => "Have the logger write Z or an offset: without one, it is another moment in each zone",
         TimestampProblem.Gap =>
             "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; "
-                + $"or set {OptionName.Named("ReadingFormat.Gap")} to earlier or later",
+                + $"or set {OptionName.Named("ReadingFormat.Gap")} to Earlier or Later",
         TimestampProblem.Fold =>
-            $"Have the logger write offsets or UTC; or set {OptionName.Named("ReadingFormat.Fold")} to earlier or later",
+            $"Have the logger write offsets or UTC; or set {OptionName.Named("ReadingFormat.Fold")} to Earlier or Later",
         _ => null,
     };
 }
