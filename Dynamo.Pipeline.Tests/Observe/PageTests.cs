@@ -177,7 +177,7 @@ internal sealed class PageTests
                 Defect = new Defect("101 of 1,400 rows are bad, the first: the value is no number")
                 {
                     Line = 12, Column = "value", Found = "n/a", Expected = "a number such as 1.5",
-                        Remedy = "Name the word in format:nullValues",
+                        Remedy = "Name the word in format:nulls",
                 },
                 Rejects = [new Defect("the value is no number") { Line = 12, Column = "value" }],
             }]));
