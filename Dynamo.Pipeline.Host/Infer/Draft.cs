@@ -46,7 +46,8 @@ internal sealed partial class Draft
     public ReadingFormat? Make()
     {
         NumberGuess numbers = NumberGuess.Of([
-            .. Enumerable.Range(0, _names.Length).Select(i => _files.SelectMany(file => file[i]).Where(Cell.IsNumber).ToArray())]);
+            .. Enumerable.Range(0, _names.Length).Select(i => _files.SelectMany(file => file[i]).Where(Cell.IsNumber).ToArray())],
+            _table.Separator);
         if (numbers.Thousands == _table.Separator && _table.Separator == ' ') numbers = numbers with { Thousands = null };
         string[] hints = [.. _table.Header ?? [], .. _table.Between.SelectMany(line => line), .. _table.Above];
         if (TimeGuess.Of(_files, Hinted(), hints, numbers.Decimal) is not { } time)

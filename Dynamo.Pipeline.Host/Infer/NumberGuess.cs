@@ -19,7 +19,9 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
             "#ref!", "#value!", "#div/0!", "error", "err", "overflow", "n.a.", "nd", "mm", "-nan", "\"nan\"", "invalid", "---.-", "--.-"];
 
     /// <summary>Looks at the numbers of all columns.</summary>
-    public static NumberGuess Of(IReadOnlyList<string[]> columns)
+    /// <param name="columns">The texts of each column that are numbers.</param>
+    /// <param name="fields">What separates the fields.</param>
+    public static NumberGuess Of(IReadOnlyList<string[]> columns, char fields = ';')
     {
         string[] texts = [.. columns.SelectMany(column => column)];
         string[] commas = [.. texts.Where(text => Comma().IsMatch(text))], points = [.. texts.Where(text => Point().IsMatch(text))];
@@ -46,6 +48,8 @@ internal sealed partial record NumberGuess(char Decimal, char? Thousands, string
         string shown = (points.Length > 0 ? points : commas)[0];
         if (texts.Any(text => Repeated().IsMatch(text)) || columns.Any(column => RunsOnAsThousands(column, most)))
             return new(other, most, null);
+        // Whoever writes thousands with points has the comma for decimals, and separates fields by something else.
+        if (most == '.' && fields == ',') return new(most, thousands, null);
         return new(most, thousands,
             $"'{shown}' may have a decimal {Word(most)} or a thousands separator: every {Word(most)} has three digits after it. "
                 + $"It is taken as a decimal {Word(most)}; if that is wrong, set \"decimal\": \"{Word(other)}\", "

@@ -98,6 +98,23 @@ internal sealed class KindsTests
     }
 
     [Test]
+    public void Between_commas_a_point_with_three_digits_behind_it_is_a_decimal_point([Range(1, Seeds)] int seed)
+    {
+        var file = new Lines(seed);
+        file.Add("time,pressure");
+        int value = 1000 + seed * 37 % 8000;
+        file.Times(48, 60, at =>
+        {
+            value = value % 8999 + 1007;
+            file.Readings.Add(new Reading("x", "pressure", DateTime.SpecifyKind(at, DateTimeKind.Utc), value / 1000.0));
+            return string.Create(CultureInfo.InvariantCulture, $"{at:yyyy-MM-dd HH:mm}:00Z,{value / 1000}.{value % 1000:000}");
+        });
+
+        file.AssertRead(["x.csv"]);
+        Assert.That(file.Proposal.Topics, Is.Empty);
+    }
+
+    [Test]
     public void A_decimal_comma_makes_points_thousands_in_all_columns([Range(1, Seeds)] int seed)
     {
         var file = new Lines(seed);
