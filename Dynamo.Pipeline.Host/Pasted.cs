@@ -35,7 +35,7 @@ internal static class Pasted
         {
             Setting setting = SettingCatalogue.Find(key)!;
             if (setting.IsForImports || (keys.Length > 0 && !keys.Contains(key))) continue;
-            words.Add(setting.ValueName is null ? setting.Option! : $"{setting.Option} {Argument(Secret.Masked(value))}");
+            words.Add(setting.ValueName is null ? setting.Option! : $"{setting.Option} {Argument(Secret.Pasted(value))}");
         }
         return string.Join(' ', words);
     }
@@ -45,8 +45,12 @@ internal static class Pasted
     {
         const string AddKey = "dynamo hostkey HOST";
         if (!failure.Message.Contains(AddKey, StringComparison.Ordinal)) return failure;
-        if (parsed.CommandResult.Command is not ISettingsCommand command) return failure;
-        HostSettings settings = command.Settings.Read(parsed, []);
+        HostSettings settings = parsed.CommandResult.Command switch
+        {
+            ISettingsCommand command => command.Settings.Read(parsed, []),
+            IServerCommand command => SampleSet.Server(command.Address(parsed), []),
+            _ => HostSettings.Default,
+        };
         if (settings.Remote is not { } server) return failure;
         string host = server.Port is { } port ? string.Create(CultureInfo.InvariantCulture, $"{server.Host}:{port}") : server.Host;
         string added = $"{Command("hostkey", settings, "sftp:knownHostsFile")} {Argument(host)}";

@@ -40,6 +40,8 @@ completions "$root/usr/share/bash-completion/completions/dynamo" "$root/usr/shar
     "$root/usr/share/dynamo/completions/dynamo.ps1"
 install -D -m 644 ../LICENSE "$root/usr/share/doc/dynamo/copyright"
 install -m 644 ../NOTICE "$root/usr/share/doc/dynamo/NOTICE"
+install -m 644 ../README.md "$root/usr/share/doc/dynamo/README.md"
+install -D -m 644 -t "$root/usr/share/doc/dynamo/docs" ../docs/*.md
 gzip -9nc ../CHANGELOG.md > "$root/usr/share/doc/dynamo/changelog.gz"
 mkdir "$root/DEBIAN"
 size=$(du -sk --apparent-size "$root" | cut -f1)
@@ -53,5 +55,6 @@ dpkg-deb --root-owner-group -Zxz --build "$root" "$out/dynamo_${version}_amd64.d
 name=dynamo-$version-linux-x64
 program "$work/$name"
 install -m 644 -t "$work/$name" ../LICENSE ../NOTICE ../README.md dynamo.1 dynamo.json dynamo.service dynamo-run.service dynamo-run.timer
+install -D -m 644 -t "$work/$name/docs" ../docs/*.md
 completions "$work/$name/completions/dynamo.bash" "$work/$name/completions/_dynamo" "$work/$name/completions/dynamo.ps1"
 tar --create --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -C "$work" "$name" | gzip -9n > "$out/$name.tar.gz"

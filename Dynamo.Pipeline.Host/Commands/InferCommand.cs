@@ -4,7 +4,7 @@ using Dynamo.Pipeline.Folder;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary><c>dynamo infer</c>: looks at sample files and proposes settings that import them.</summary>
-internal sealed class InferCommand : Command, IExamples
+internal sealed class InferCommand : Command, IExamples, IServerCommand
 {
     private readonly Argument<string[]> _files = new("FILE")
     {
@@ -40,6 +40,8 @@ internal sealed class InferCommand : Command, IExamples
           dynamo infer sftp://loggers@files.example.org/out --out dynamo.json
         """;
 
+    public string Address(ParseResult parsed) => parsed.GetValue(_files)?.FirstOrDefault() ?? "";
+
     private async Task<int> InferAsync(ParseResult parsed, CommandContext context)
     {
         string? zone = parsed.GetValue(_zone);
@@ -47,6 +49,7 @@ internal sealed class InferCommand : Command, IExamples
             throw new SettingsException("--zone", $"found '{zone}', allowed is an IANA zone such as Europe/Brussels or UTC.");
         string? output = parsed.GetValue(_out);
         SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], context.Stopping);
+        if (set.Nothing is { } nothing) throw new SourceException(nothing);
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
             await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);
         var report = new InferReport(set, proposals, [.. others, .. set.Bad]);

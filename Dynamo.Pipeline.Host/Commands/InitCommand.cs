@@ -3,7 +3,7 @@ using System.CommandLine;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary><c>dynamo init</c>: writes a commented configuration, from a few answers and a look at the files.</summary>
-internal sealed class InitCommand : Command, IExamples
+internal sealed class InitCommand : Command, IExamples, IServerCommand
 {
     private readonly Option<string?> _source = ValueOption.Named("--source", "DIR|sftp://…", "Folder or server to import from.");
     private readonly Option<string?> _sink =
@@ -14,6 +14,8 @@ internal sealed class InitCommand : Command, IExamples
 
     private readonly Option<string?> _zone =
         ValueOption.Named("--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC");
+
+    private string? _address;
 
     private readonly Option<string?> _out = ValueOption.Named("--out", "FILE", "The configuration to write. Default: dynamo.json");
 
@@ -31,6 +33,8 @@ internal sealed class InitCommand : Command, IExamples
           dynamo init --source sftp://loggers@files.example.org/out --after archive --out stations.json
         """;
 
+    public string Address(ParseResult parsed) => _address ?? parsed.GetValue(_source) ?? "";
+
     private async Task<int> WriteAsync(ParseResult parsed, CommandContext context)
     {
         string path = parsed.GetValue(_out) ?? "dynamo.json";
@@ -38,10 +42,13 @@ internal sealed class InitCommand : Command, IExamples
             throw new SettingsException("--out", $"there is a file {Shown.Name(path)} already. Name another one, or move it away.");
         var questions = new Questions(parsed, context);
         string source = questions.Ask(_source, "source", "Where are the files? A folder, or sftp://USER@HOST/DIR", Inbox());
+        _address = source;
         string sink = questions.Ask(_sink, "sink", "Where do the readings go? sqlite:FILE, or sqlserver", "sqlite:readings.db");
         string after = questions.Ask(_after, "after", "What happens to a file that is imported? keep, archive, delete", "archive");
         (string, string)[] answers = [("source", From(path, source)), ("sink", From(path, sink)), ("after", after)];
-        InferReport? looked = await LookAsync(source, parsed.GetValue(_zone), context);
+        string? zone = parsed.GetValue(_zone);
+        InferReport? looked = await LookAsync(source, zone, context);
+        if (zone is null && looked?.NeedsZone == true && questions.AskZone() is { } told) looked = await LookAsync(source, told, context);
         try
         {
             Folder.OwnFile.Write(path, ConfigurationFile.Text(answers, looked));
@@ -52,11 +59,12 @@ internal sealed class InitCommand : Command, IExamples
         }
         looked?.WriteFindings(context.Out);
         string config = Pasted.Argument(path);
+        string then = after switch { "archive" => ", and moves the files into the archive", "delete" => ", and deletes the files", _ => "" };
         context.Out.WriteLine($"The configuration is in {Shown.Path(path)}.");
         NextSteps.Write(context.Out,
         [
             ($"{Pasted.Program} check --config {config}", "shows what would be loaded, and changes nothing"),
-            ($"{Pasted.Program} run --config {config}", "imports what is there, once"),
+            ($"{Pasted.Program} run --config {config}", $"imports what is there, once{then}"),
             ($"{Pasted.Program} watch --config {config} --listen 8080", "stays, and imports what lands; http://localhost:8080 shows it"),
         ]);
         return (int)(looked?.IsGood == false ? ExitCode.DoneWithBadData : ExitCode.Ok);
@@ -75,24 +83,31 @@ internal sealed class InitCommand : Command, IExamples
 
     private static string? Inbox() => Directory.Exists("inbox") ? "inbox" : null;
 
-    /// <summary>Looks at the files, if there are any yet and the server lets us.</summary>
+    /// <summary>Looks at the files, if there are any yet. A server that does not let us in is an error: nothing is written.</summary>
     private static async Task<InferReport?> LookAsync(string source, string? zone, CommandContext context)
     {
+        SampleSet? set = null;
+        string? nothing;
         try
         {
-            SampleSet set = await SampleSet.ReadAsync([source], context.Stopping);
+            set = await SampleSet.ReadAsync([source], context.Stopping);
+            nothing = set.Nothing;
+        }
+        catch (SourceException error) when (!source.Contains("://", StringComparison.Ordinal))
+        {
+            nothing = error.Message;
+        }
+        if (nothing is null)
+        {
             (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
-                await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);
+                await FormatGuess.OfAsync(set!.Samples, zone, set.Root, context.Stopping);
             return new InferReport(set, proposals, [.. others, .. set.Bad]);
         }
-        catch (SourceException error)
-        {
-            context.Out.WriteLine($"No look at the files: {Shown.Name(Secret.Free(error.Message))}");
-            context.Out.WriteLine(
-                $"Once there are some, this shows what to set: {Pasted.Program} infer {Pasted.Argument(Secret.Masked(source))}");
-            context.Out.WriteLine();
-            return null;
-        }
+        context.Out.WriteLine($"No look at the files: {Shown.Name(Secret.Free(nothing))}");
+        context.Out.WriteLine(
+            $"Once there are some, this shows what to set: {Pasted.Program} infer {Pasted.Argument(Secret.Pasted(source))}");
+        context.Out.WriteLine();
+        return null;
     }
 
     /// <summary>Answers from the options, on a terminal also from the person.</summary>
@@ -116,6 +131,20 @@ internal sealed class InitCommand : Command, IExamples
                 if (Checked(key, key, answer) is not { } wrong) return answer;
                 context.Out.WriteLine(new SettingsException([wrong]).Message);
             }
+        }
+
+        /// <summary>The zone that the files do not tell; <see langword="null"/>: nobody is there to ask, or it is UTC.</summary>
+        public string? AskZone()
+        {
+            while (_isTerminal)
+            {
+                context.Out.Write("Which zone do the loggers' clocks have? Such as Europe/Brussels [UTC]: ");
+                string answer = (Console.In.ReadLine() ?? throw new OperationCanceledException()).Trim();
+                if (answer.Length == 0) return "UTC";
+                if (TimeZoneInfo.TryFindSystemTimeZoneById(answer, out _)) return answer;
+                context.Out.WriteLine($"There is no zone {Shown.Name(answer)}.");
+            }
+            return null;
         }
 
         private static SettingProblem? Checked(string key, string name, string value)

@@ -16,6 +16,9 @@ internal sealed class InferReport(SampleSet set, IReadOnlyList<Proposal> proposa
     /// <summary>Whether anything is proposed.</summary>
     public bool HasProposal => proposals.Count > 0;
 
+    /// <summary>Whether the samples do not tell the zone of their times.</summary>
+    public bool NeedsZone => proposals.Any(proposal => proposal.Topics.Contains("the zone"));
+
     /// <summary>The settings that import the samples.</summary>
     public void WriteSettings(Utf8JsonWriter json)
     {

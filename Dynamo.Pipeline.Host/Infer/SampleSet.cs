@@ -12,7 +12,10 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
     /// <summary>Compressed files that cannot be unpacked.</summary>
     public IReadOnlyList<NoProposal> Bad { get; private init; } = [];
 
-    /// <exception cref="SourceException">A file, folder or server cannot be read, or has no files.</exception>
+    /// <summary>Why there are no samples: a folder or a server has no files yet; <see langword="null"/>: there are some.</summary>
+    public string? Nothing { get; private init; }
+
+    /// <exception cref="SourceException">A file, folder or server cannot be read.</exception>
     public static async Task<SampleSet> ReadAsync(IReadOnlyList<string> named, CancellationToken cancellationToken)
     {
         if (named.FirstOrDefault(IsRemote) is { } address)
@@ -32,7 +35,7 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
             }
             string[] listed = [.. Files(path).Where(file => !IsOurs(Path.GetRelativePath(path, file))).Order(StringComparer.Ordinal)];
             string[] some = Some(listed, file => file);
-            if (some.Length == 0) throw new SourceException($"The folder {path} has no files.");
+            if (some.Length == 0) return Empty($"The folder {path} has no files.");
             left += listed.Length - some.Length;
             paths.AddRange(some);
         }
@@ -58,6 +61,8 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
         }
     }
 
+    private static SampleSet Empty(string why) => new([], "", "", 0) { Nothing = why };
+
     private static bool IsRemote(string name) => name.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
 
     private static IEnumerable<string> Files(string folder)
@@ -72,12 +77,18 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
         }
     }
 
+    /// <summary>How a server is looked at: what the environment says of the login, and all of its files.</summary>
+    public static HostSettings Server(string address, List<SettingProblem> problems)
+    {
+        HostSettings settings = SettingLayer.FromEnvironment().Apply(HostSettings.Default, problems);
+        var own = new SettingLayer([("source", address), ("pattern", "*"), ("recursive", "true")], _ => "FILE");
+        return own.Apply(settings, problems);
+    }
+
     private static async Task<SampleSet> OnServerAsync(string address, CancellationToken cancellationToken)
     {
         var problems = new List<SettingProblem>();
-        HostSettings settings = SettingLayer.FromEnvironment().Apply(HostSettings.Default, problems);
-        var own = new SettingLayer([("source", address), ("pattern", "*"), ("recursive", "true")], _ => "FILE");
-        settings = own.Apply(settings, problems);
+        HostSettings settings = Server(address, problems);
         if (problems.Count > 0) throw new SettingsException(problems);
         await using IFileSource source = Composition.Untouched(settings);
         var all = new List<SourceFile>();
@@ -87,7 +98,7 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
             if (all.Count == MostListed) break;
         }
         SourceFile[] some = Some([.. all.OrderBy(file => file.Path, StringComparer.Ordinal)], file => file.Path);
-        if (some.Length == 0) throw new SourceException($"{Shown.Name(address)} has no files that are complete.");
+        if (some.Length == 0) return Empty($"{Shown.Name(address)} has no files that are complete.");
         var samples = new List<Sample>();
         var bad = new List<NoProposal>();
         foreach (SourceFile file in some)

@@ -17,6 +17,9 @@ internal static partial class Secret
         return scheme >= 0 && at > scheme ? $"{text[..(scheme + 3)]}***{text[at..]}" : text;
     }
 
+    /// <summary>A value as somebody may paste it again: with its user, without its password.</summary>
+    public static string Pasted(string text) => text.Contains("://", StringComparison.Ordinal) ? Free(text) : Masked(text);
+
     /// <summary>
     /// A message without the passwords of addresses and connection strings, which errors of other libraries may have brought into it.
     /// Text about passwords stays, such as that of ssh: it is needed to repair the login.

@@ -8,6 +8,12 @@ internal interface ISettingsCommand
     SettingOptions Settings { get; }
 }
 
+/// <summary>A command that takes no settings, but may be given the address of a server.</summary>
+internal interface IServerCommand
+{
+    string Address(ParseResult parsed);
+}
+
 /// <summary>The options of a command that stand for settings. Reads the settings from all three places and checks them.</summary>
 internal sealed class SettingOptions
 {

@@ -42,8 +42,8 @@ internal static class TuningWords
         $"Leave it as it is: {(files == 1 ? "this one file is" : $"these {Shown.Count(files)} files are")} too few to tell anything. "
             + $"{(files == 1 ? "It is" : "They are")} read in {Shown.Short(TimeSpan.FromSeconds(read.Best.Seconds.Mean))}, "
             + "and what else the machine does takes as long.",
-        "To learn more, measure some thousand files: more of your own, or made ones "
-            + "(dynamo generate --to tune-files, then dynamo tune --source tune-files --quick).",
+        "To learn more, measure 20,000 files or more: your own, or made ones "
+            + "(dynamo generate --to tune-files --loggers 500 --steps 54, then dynamo tune --source tune-files --out tune-more --quick).",
     ];
 
     private static string Leave(TuningAnalysis read, TuningCell current) => read.Find(current) is { } now

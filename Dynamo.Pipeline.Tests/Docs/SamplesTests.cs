@@ -26,6 +26,7 @@ internal sealed class SamplesTests
             "files: 200 listed, 198 loaded, 0 already loaded, 2 quarantined, 0 deferred; rows: 684 read, 652 inserted, 0 updated, 11 "
                 + "unchanged, 21 rejected\n"
             + "lowest pressure: L00003 3.782 bar at 2024-12-31 07:45:00Z\n"));
+        Assert.That(first, Does.Contain("L00012_20250101T004500.csv: line 1, column logger: the column 'logger' is missing"));
         Assert.That(second, Does.StartWith("files: 200 listed, 0 loaded, 200 already loaded, 0 quarantined, 0 deferred"));
         Assert.That(Sql.Rows(_folder["readings.db"], "SELECT count(*) FROM Reading"), Is.EqualTo(new[] { "652" }));
         Assert.That(Sql.Rows(_folder["readings.db"], "SELECT DISTINCT Problem FROM RejectedRow WHERE ColumnName = 'value' ORDER BY 1"),

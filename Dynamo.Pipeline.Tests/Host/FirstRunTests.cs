@@ -218,6 +218,19 @@ internal sealed partial class FirstRunTests
     }
 
     [Test, Platform("Linux")]
+    public async Task Init_asks_for_the_zone_that_the_files_do_not_tell(CancellationToken token)
+    {
+        Directory.CreateDirectory(_folder["inbox"]);
+        File.WriteAllText(_folder["inbox/N1.csv"], "Zeit;Messstelle;Durchfluss\n13.01.2025 00:00;N1;1,25\n13.01.2025 00:15;N1;1,5\n");
+
+        string screen = await OnTerminalAsync(["init"], ["", "", "", "Mars/Base", "Europe/Brussels"], token);
+
+        Assert.That(screen, Does.Contain("Which zone do the loggers' clocks have?").And.Contains("There is no zone Mars/Base."));
+        Assert.That(screen, Does.Contain("2025-01-12 23:00:00Z"));
+        Assert.That(File.ReadAllText(_folder["dynamo.json"]), Does.Contain("\"zone\": \"Europe/Brussels\""));
+    }
+
+    [Test, Platform("Linux")]
     public async Task The_completion_of_a_shell_asks_the_program(CancellationToken token)
     {
         await External.RunAsync("bash", "--version");
@@ -276,12 +289,13 @@ internal sealed partial class FirstRunTests
         return DynamoProcess.PasteAsync($"printf '[%s]' {Pasted.Argument(one)}", "/", default).Result.StandardOutput == $"[{one}]";
     }).Check(Config.QuickThrowOnFailure.WithMaxTest(50));
 
-    [Test]
-    public void No_password_is_pasted()
+    [TestCase("sftp://me:secret@files.example.org/out", "sftp://***@files.example.org/out")]
+    [TestCase("sftp://me@files.example.org/out", "sftp://me@files.example.org/out")]
+    public void A_user_is_pasted_and_no_password(string source, string pasted)
     {
-        HostSettings settings = HostSettings.Default with { Arguments = [("source", "sftp://me:secret@files.example.org/out")] };
+        HostSettings settings = HostSettings.Default with { Arguments = [("source", source)] };
 
-        Assert.That(Pasted.Command("retry", settings), Does.Not.Contain("secret"));
+        Assert.That(Pasted.Command("retry", settings), Does.EndWith($" --source {Pasted.Argument(pasted)}"));
     }
 
     private Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>

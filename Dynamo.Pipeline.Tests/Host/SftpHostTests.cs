@@ -178,6 +178,30 @@ internal sealed class SftpHostTests(SshClientKind client)
     }
 
     [Test]
+    public async Task Init_writes_nothing_when_the_server_does_not_let_it_look_and_names_the_command_that_adds_its_key(
+        CancellationToken token)
+    {
+        if (client == SshClientKind.Managed) Assert.Ignore("one client is enough: it is about the words of init");
+        _folder.Put("a.csv", Good, "L1,flow,2025-01-01T00:15:00Z,2.5");
+        await File.WriteAllTextAsync(_sshd.KnownHosts, "", token);
+        string address = _sshd.Arguments(_folder["inbox"])[3];
+        var login = new Dictionary<string, string?>
+        {
+            ["DYNAMO__SFTP__IDENTITYFILE"] = _sshd.UserKey,
+            ["DYNAMO__SFTP__KNOWNHOSTSFILE"] = _sshd.KnownHosts,
+        };
+
+        DynamoResult refused = await _folder.RunAsync(login, token, "init", "--source", address);
+        _sshd.Trust(_sshd.Port);
+        DynamoResult written = await _folder.RunAsync(login, token, "init", "--source", address);
+
+        Assert.That(refused.ExitCode, Is.EqualTo(3));
+        Assert.That(refused.StandardError, Does.Contain($"add it with 'dynamo hostkey 127.0.0.1:{_sshd.Port}'"));
+        Assert.That(written.ExitCode, Is.Zero, written.StandardError);
+        Assert.That(written.StandardOutput, Does.Contain("All 2 readings of 1 file would be imported"));
+    }
+
+    [Test]
     public async Task Hostkey_needs_no_program(CancellationToken token)
     {
         _folder.Put("a.csv", Good);

@@ -20,6 +20,9 @@ PipelineResult result = await FilePipeline
 Console.WriteLine(result.Books);
 foreach (Reading reading in low.Values.OrderBy(r => r.Value).Take(3))
     Console.WriteLine($"lowest pressure: {reading.Logger} {reading.Value:F3} bar at {reading.TimestampUtc:u}");
+// Files that went into quarantine, and rows that were rejected, each with its reason.
+foreach (FileResult file in result.Notable.Take(5))
+    Console.WriteLine($"{file.File.Path}: {file.Defect ?? (file.Rejects is [var first, ..] ? first : null)}");
 
 // A row that is wrong is rejected, with its file and line; the rest of the file is loaded.
 static Defect? Validate(ref Reading r) => r is { Channel: "flow", Value: > 50 }

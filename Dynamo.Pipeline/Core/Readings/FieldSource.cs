@@ -188,7 +188,7 @@ public sealed record FieldSource
         throw new BadFileException(new Defect($"the {field} cannot be taken from {place}")
         {
             Found = inPath ? file.Source.Path : inHeader ? file.Header?.ToString() : string.Join(" | ", file.Preamble.Take(20)),
-            Expected = inPath ? $"a path that matches {Text}"
+            Expected = inPath ? $"a path that matches {(Text.Length > 80 ? Text[..80] + "…" : Text)}"
                 : inHeader ? $"a column whose name matches {Text}"
                 : Kind == FieldSourceKind.Preamble ? $"a line such as '{Text}: …'"
                 : $"a line that matches {Text}",
