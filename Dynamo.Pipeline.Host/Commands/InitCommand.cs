@@ -59,7 +59,7 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
         }
         looked?.WriteFindings(context.Out);
         string config = Pasted.Argument(path);
-        string then = after switch { "archive" => ", and moves the files into the archive", "delete" => ", and deletes the files", _ => "" };
+        string then = after switch { "archive" => ", and moves them into the archive", "delete" => ", and deletes the files", _ => "" };
         context.Out.WriteLine($"The configuration is in {Shown.Path(path)}.");
         NextSteps.Write(context.Out,
         [
