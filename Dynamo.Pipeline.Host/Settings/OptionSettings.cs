@@ -43,7 +43,7 @@ internal static class OptionSettings
             nameof(SftpSourceOptions) => "sftp:",
             nameof(SqlServerSinkOptions) => "sqlserver:",
             nameof(WatchOptions) => "watch:",
-            nameof(CsvText) or nameof(ReadingFormat) => "format:",
+            nameof(CsvText) or nameof(ReadingFormat) or "Format" => "format:",
             _ => "",
         };
         // What several of them have goes by one setting without a section.

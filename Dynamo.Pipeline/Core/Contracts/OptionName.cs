@@ -21,6 +21,6 @@ internal static class OptionName
     public static string Of(string property, [CallerArgumentExpression(nameof(property))] string expression = "") =>
         s_names?.Invoke(expression["nameof(".Length..^1]) ?? property;
 
-    /// <param name="option">The type and the property, where the type must not be used: <c>ReadingFormat.Gap</c>.</param>
+    /// <param name="option">The type and the property, where the type must not be used; <c>Format.Gap</c> is one of the format.</param>
     public static string Named(string option) => s_names?.Invoke(option) ?? option[(option.IndexOf('.', StringComparison.Ordinal) + 1)..];
 }

@@ -44,14 +44,14 @@ internal static class TimestampProblems
     public static string? Remedy(this TimestampProblem problem) => problem switch
     {
         TimestampProblem.Hour24 =>
-            $"Midnight is 00:00 of the next day; if the logger means that, set {OptionName.Named("ReadingFormat.Hour24")} in the format",
+            $"Midnight is 00:00 of the next day; if the logger means that, set {OptionName.Named("Format.Hour24")} in the format",
         TimestampProblem.NoZone => "Set the zone of the source in the format, such as Europe/Brussels or UTC",
         TimestampProblem.NoOffset => "Have the logger write Z or an offset: without one, it is another moment in each zone",
         TimestampProblem.Gap =>
             "Check the zone: a logger that does not change its clock has one such as Etc/GMT-1; "
-                + $"or set {OptionName.Named("ReadingFormat.Gap")} to Earlier or Later",
+                + $"or set {OptionName.Named("Format.Gap")} to Earlier or Later",
         TimestampProblem.Fold =>
-            $"Have the logger write offsets or UTC; or set {OptionName.Named("ReadingFormat.Fold")} to Earlier or Later",
+            $"Have the logger write offsets or UTC; or set {OptionName.Named("Format.Fold")} to Earlier or Later",
         _ => null,
     };
 }
