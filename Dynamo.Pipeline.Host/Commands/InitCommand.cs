@@ -15,9 +15,10 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
     private readonly Option<string?> _zone =
         ValueOption.Named("--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC");
 
-    private string? _address;
-
     private readonly Option<string?> _out = ValueOption.Named("--out", "FILE", "The configuration to write. Default: dynamo.json");
+
+    /// <summary>Where the files are, once that is answered.</summary>
+    private string? _address;
 
     public InitCommand(CommandContext context)
         : base("init", "Writes a commented configuration: asks on a terminal, and looks at the files that are there.")
@@ -45,6 +46,7 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
         _address = source;
         string sink = questions.Ask(_sink, "sink", "Where do the readings go? sqlite:FILE, or sqlserver", "sqlite:readings.db");
         string after = questions.Ask(_after, "after", "What happens to a file that is imported? keep, archive, delete", "archive");
+        // A folder that is yet to be made is one as well.
         (string, string)[] answers = [("source", From(path, source)), ("sink", From(path, sink)), ("after", after)];
         string? zone = parsed.GetValue(_zone);
         InferReport? looked = await LookAsync(source, zone, context);
@@ -76,7 +78,7 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
         const string Sqlite = "sqlite:";
         bool isDatabase = value.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase);
         string path = isDatabase ? value[Sqlite.Length..] : value;
-        bool isPath = isDatabase || Directory.Exists(path);
+        bool isPath = isDatabase || (value != "sqlserver" && !value.Contains("://", StringComparison.Ordinal));
         if (!isPath || Path.GetDirectoryName(Path.GetFullPath(file)) == Environment.CurrentDirectory) return value;
         return (isDatabase ? Sqlite : "") + Path.GetFullPath(path);
     }

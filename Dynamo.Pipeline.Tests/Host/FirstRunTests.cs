@@ -190,6 +190,17 @@ internal sealed partial class FirstRunTests
     }
 
     [Test]
+    public async Task What_init_is_told_is_meant_from_the_current_folder_wherever_the_configuration_is(CancellationToken token)
+    {
+        Directory.CreateDirectory(_folder["etc"]);
+
+        await RunAsync(token, "init", "--source", "later", "--sink", "sqlite:r.db", "--out", "etc/d.json");
+
+        string written = File.ReadAllText(_folder["etc/d.json"]);
+        Assert.That(written, Does.Contain($"\"source\": \"{_folder["later"]}\"").And.Contains($"\"sink\": \"sqlite:{_folder["r.db"]}\""));
+    }
+
+    [Test]
     public async Task Init_replaces_no_file_and_refuses_what_is_no_setting(CancellationToken token)
     {
         DynamoResult wrong = await RunAsync(token, "init", "--source", "in", "--after", "burn");

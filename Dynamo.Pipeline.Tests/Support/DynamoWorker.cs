@@ -55,8 +55,9 @@ internal sealed class DynamoWorker
     }
 
     /// <summary>The tests' assembly as a program. It ends with its input, and so with the tests.</summary>
-    private static async Task Main()
+    private static async Task Main(string[] args)
     {
+        if (await Alone.DoAsync(args)) return;
         using var input = new StreamReader(Console.OpenStandardInput());
         using var output = new StreamWriter(Console.OpenStandardOutput()) { AutoFlush = true };
         TextWriter error = Console.Error;
@@ -76,7 +77,8 @@ internal sealed class DynamoWorker
         }
     }
 
-    private static ProcessStartInfo Start()
+    /// <summary>The tests' assembly as a program, which waits for arguments.</summary>
+    public static ProcessStartInfo Start()
     {
         string tests = Path.Combine(AppContext.BaseDirectory, "Dynamo.Pipeline.Tests");
         var start = new ProcessStartInfo(DynamoProcess.Dotnet(),
