@@ -5,6 +5,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Threading.Channels;
+using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -210,13 +211,9 @@ internal sealed class Notices : IAsyncDisposable
         {
             string name = string.Create(
                 CultureInfo.InvariantCulture, $"{atUtc:yyyyMMdd'T'HHmmssfff}-{Environment.ProcessId}-{_number++:D6}.{to}.json");
-            string path = Path.Combine(_options.NotifySpool, name), temporary = path + ".tmp";
             try
             {
-                var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-                if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-                using (var file = new StreamWriter(temporary, options)) file.Write(text);
-                File.Move(temporary, path);
+                OwnFile.Write(Path.Combine(_options.NotifySpool, name), text, OwnFile.Private);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {

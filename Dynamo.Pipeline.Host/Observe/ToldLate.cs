@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dynamo.Pipeline.Folder;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -54,7 +55,6 @@ internal sealed class ToldLate
     {
         if (!_isChanged) return null;
         _isChanged = false;
-        string temporary = _path + ".tmp";
         string text = JsonText.Of(json =>
         {
             json.WriteNumber("version", StatusBoard.Version);
@@ -64,11 +64,7 @@ internal sealed class ToldLate
         });
         try
         {
-            File.Delete(temporary);
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            using (var file = new StreamWriter(temporary, options)) file.Write(text);
-            File.Move(temporary, _path, overwrite: true);
+            OwnFile.Write(_path, text, OwnFile.Private);
             return null;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

@@ -59,11 +59,14 @@ internal static class OwnFile
     }
 
     /// <summary>Writes a file whole, in the place of what is at the path.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="text">What it holds then, as UTF-8.</param>
+    /// <param name="mode">Its rights, less those that the umask takes.</param>
     /// <exception cref="IOException">There is a symbolic link or something else at the path, or the disk fails.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission.</exception>
-    public static void Write(string path, string text)
+    public static void Write(string path, string text, UnixFileMode mode = Shared)
     {
-        using var file = new NewFile(path);
+        using var file = new NewFile(path, mode);
         file.Stream.Write(Encoding.UTF8.GetBytes(text));
         file.Complete();
     }
@@ -193,7 +196,7 @@ internal sealed class NewFile : IDisposable
     /// <summary>Makes the file.</summary>
     /// <exception cref="IOException">There is a symbolic link or something else at the path, or the disk fails.</exception>
     /// <exception cref="UnauthorizedAccessException">There is no permission.</exception>
-    public NewFile(string path)
+    public NewFile(string path, UnixFileMode mode = OwnFile.Shared)
     {
         (_path, _name, _temporary) = (path, Path.GetFileName(path), FileNames.NewTemporary());
         if (_name.Length == 0) throw new IOException($"{path} names no file");
@@ -201,7 +204,7 @@ internal sealed class NewFile : IDisposable
         try
         {
             OwnFile.Refuse(_folder, _name, path);
-            Stream = new FileStream(_folder.CreateFile(_temporary, OwnFile.Shared), FileAccess.ReadWrite);
+            Stream = new FileStream(_folder.CreateFile(_temporary, mode), FileAccess.ReadWrite);
         }
         catch
         {
