@@ -316,7 +316,7 @@ internal sealed partial class FirstRunTests
     private async Task<string> OnTerminalAsync(string[] arguments, string[] answers, CancellationToken token)
     {
         await External.RunAsync("script", "--version");
-        DynamoResult ended = await DynamoProcess.RunAsync("exec script -qefc \"$0 $*\" screen", arguments, async process =>
+        DynamoResult ended = await DynamoProcess.RunAsync("exec env --default-signal script -qefc \"$0 $*\" screen", arguments, async process =>
         {
             foreach (string answer in answers) await process.StandardInput.WriteAsync($"{answer}\n".AsMemory(), token);
             await process.StandardInput.FlushAsync(token);
