@@ -287,7 +287,8 @@ internal sealed class WatchHostTests : WatchedProcess
     {
         await External.RunAsync("script", "--version");
         DynamoResult ended = await DynamoProcess.RunAsync(
-            "export DYNAMO__WATCH__SWEEP=300ms DYNAMO__WATCH__POLL=100ms; exec env --default-signal script -qefc \"stty cols 40 rows 24; exec $0 $*\" screen",
+            "export DYNAMO__WATCH__SWEEP=300ms DYNAMO__WATCH__POLL=100ms; "
+                + "exec env --default-signal script -qefc \"stty cols 40 rows 24; exec $0 $*\" screen",
             ["watch", "--source", "inbox", "--sink", "sqlite:r.db", "--after", "archive"],
             async process =>
             {
