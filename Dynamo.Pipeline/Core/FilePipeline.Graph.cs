@@ -8,21 +8,24 @@ public sealed partial class FilePipeline<TRow>
 {
     /// <summary>
     /// The whole pipeline: list → chunk → read_file ×N → [your blocks] → (batch → write) ×M → complete → [your blocks after commit].
+    /// A dispatcher has hand_out in place of read_file, and what goes on from there is only what no worker can import.
     /// Blocks are created and linked only here. Every block is bounded and gets a token of the run; a fault in one block aborts all
     /// before the commit. Those after it finish what is committed.
     /// </summary>
     private Graph Build(PipelineRun run)
     {
         int writers = Math.Min(_options.Writers ?? int.MaxValue, Faults.Checked(_sink).MaxWriters);
-        int readers = _options.Readers ?? ReaderGate.MostOf(_source);
-        int chunks = _options.Readers is null ? readers : (int)Math.Min(2L * readers, int.MaxValue);
+        int readers = Workers?.ChunksInFlight ?? _options.Readers ?? ReaderGate.MostOf(_source);
+        int chunks = Workers is not null || _options.Readers is null ? readers : (int)Math.Min(2L * readers, int.MaxValue);
         var budget = new ByteBudget(_options.BytesInFlight);
-        ReaderGate? gate = _options.Readers is null ? ReaderGate.For(_source, _options) : null;
-        Step reading = run.AddStep("read_file", () => gate?.Limit ?? readers);
-        var reader = new FileReader<TRow>(_source, _format, run, budget, gate, reading);
+        ReaderGate? gate = Workers is null && _options.Readers is null ? ReaderGate.For(_source, _options) : null;
+        Step reading = run.AddStep(Workers is null ? "read_file" : "hand_out", () => gate?.Limit ?? readers);
+        Func<SourceFile[], Task<IEnumerable<FileRows<TRow>>>> reader = Workers is null
+            ? new FileReader<TRow>(_source, _format, run, budget, gate, reading).ReadAsync
+            : new FileHandOut<TRow>(Workers, _sink, run, budget, Told, reading).ImportAsync;
 
         var read = new TransformManyBlock<SourceFile[], FileRows<TRow>>(
-            run.Guard<SourceFile[], IEnumerable<FileRows<TRow>>>(reader.ReadAsync), run.Block(parallel: readers, capacity: chunks));
+            run.Guard(reader), run.Block(parallel: readers, capacity: chunks));
         var through = _through
             .Select((make, i) => Faults.Made(() => make(run.Block(capacity: _options.FilesPerMessage)), "Through", i)).ToArray();
         run.AddSteps(through, "through");

@@ -32,6 +32,31 @@ public sealed class PipelineSource
     /// <exception cref="ArgumentNullException">There is no format.</exception>
     public PipelineRows<TRow> Read<TRow>(IFileFormat<TRow> format) =>
         new(_source, format ?? throw new ArgumentNullException(nameof(format)), []);
+
+    /// <summary>
+    /// Hands files out instead of reading them: the pipeline lists the source, asks the ledger which files are new, gives these to workers
+    /// in chunks of <see cref="PipelineOptions.FilesPerMessage"/>, and counts what they report. It reads a file only to compare it, and
+    /// completes at the source only what workers left. A file that no worker can import is entered in the ledger as bad.
+    /// </summary>
+    /// <typeparam name="TRow">The type of a row, which the workers write.</typeparam>
+    /// <param name="workers">Those who import: each of them calls <see cref="FilePipeline{TRow}.WorkAsync"/>.</param>
+    /// <param name="ledger">The sink into whose ledger the workers write. It writes no rows here.</param>
+    /// <param name="options">How to run. Default <c>new PipelineOptions()</c>.</param>
+    /// <returns>The finished pipeline.</returns>
+    /// <exception cref="ArgumentNullException">There are no workers, or there is no ledger.</exception>
+    /// <exception cref="ArgumentException">Two options exclude each other.</exception>
+    public FilePipeline<TRow> HandOut<TRow>(IFileWorkers workers, IBatchSink<TRow> ledger, PipelineOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(workers);
+        ArgumentNullException.ThrowIfNull(ledger);
+        return new FilePipeline<TRow>(_source, new NoFormat<TRow>(), [], ledger, options ?? new PipelineOptions(), []) { Workers = workers };
+    }
+
+    /// <summary>What a pipeline has that reads no file.</summary>
+    private sealed class NoFormat<TRow> : IFileFormat<TRow>
+    {
+        public IRowReader<TRow> Open(SourceFile file, FileContent content) => throw new NotSupportedException();
+    }
 }
 
 /// <summary>A pipeline that has a source and a format. Immutable: each step returns a new pipeline.</summary>
@@ -141,7 +166,7 @@ public sealed partial class FilePipeline<TRow>
     {
         ArgumentNullException.ThrowIfNull(block);
         ArgumentOutOfRangeException.ThrowIfNotEqual(delivery, Delivery.BestEffort);
-        return new(_source, _format, _through, _sink, _options, [.. _afterCommit, block]) { Told = Told };
+        return new(_source, _format, _through, _sink, _options, [.. _afterCommit, block]) { Told = Told, Workers = Workers };
     }
 
     /// <summary>
@@ -150,9 +175,12 @@ public sealed partial class FilePipeline<TRow>
     /// </summary>
     internal Action<CommittedBatch<TRow>>? Told { get; init; }
 
+    /// <summary>Who imports the files; <see langword="null"/>: this pipeline does.</summary>
+    internal IFileWorkers? Workers { get; init; }
+
     /// <summary>The pipeline, which tells of its batches.</summary>
     internal FilePipeline<TRow> Telling(Action<CommittedBatch<TRow>> told) =>
-        new(_source, _format, _through, _sink, _options, _afterCommit) { Told = told };
+        new(_source, _format, _through, _sink, _options, _afterCommit) { Told = told, Workers = Workers };
 
     /// <summary>
     /// Calls your own function after each commit, for one batch at a time. An exception in it ends the run; what is committed stays.
@@ -230,22 +258,62 @@ public sealed partial class FilePipeline<TRow>
     /// <exception cref="PipelineStalledException">Nothing moved for <see cref="PipelineOptions.StallTimeout"/> although files
     /// wait.</exception>
     /// <exception cref="PipelineException">A block or a format failed, or one of the progresses.</exception>
-    public async Task<PipelineResult> WatchAsync(
+    public Task<PipelineResult> WatchAsync(
         WatchOptions? watch = null,
         IProgress<WatchEvent>? events = null,
         IProgress<PipelineProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         watch ??= new WatchOptions();
+        return LiveAsync(
+            (run, live) => SweepAsync(run, live, watch, progress), isWorker: false, watch.LongestPause, events, cancellationToken);
+    }
+
+    /// <summary>
+    /// Imports chunks of files that somebody else has listed, such as <see cref="PipelineSource.HandOut"/> in another process, until there
+    /// are no more or it is stopped. Like <see cref="WatchAsync"/> it goes on after outages of source and sink. Several workers may import
+    /// files of one source into one sink at the same time, if the sink allows it; what comes to two of them, the ledger decides.
+    /// </summary>
+    /// <param name="chunks">
+    /// The chunks. The next one is asked for when the files of the one before are taken; how many are under way is limited by
+    /// <see cref="PipelineOptions.BytesInFlight"/>, and by whoever hands them out. An exception in it ends the worker.
+    /// </param>
+    /// <param name="events">As for <see cref="WatchAsync"/>. There are no waves.</param>
+    /// <param name="progress">As for <see cref="RunAsync"/>.</param>
+    /// <param name="cancellationToken">
+    /// Stops the worker: what it took is imported, within <see cref="PipelineOptions.StopDeadline"/>. A chunk whose
+    /// <see cref="FileChunk.ImportedAsync"/> is not called then belongs to somebody else.
+    /// </param>
+    /// <returns>The result since the beginning.</returns>
+    /// <exception cref="ArgumentNullException">There are no chunks.</exception>
+    /// <exception cref="SinkException">As for <see cref="WatchAsync"/>.</exception>
+    /// <exception cref="PipelineStalledException">As for <see cref="WatchAsync"/>.</exception>
+    /// <exception cref="PipelineException">A block, the format or a chunk failed, or one of the progresses.</exception>
+    public Task<PipelineResult> WorkAsync(
+        IAsyncEnumerable<FileChunk> chunks,
+        IProgress<WatchEvent>? events = null,
+        IProgress<PipelineProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(chunks);
+        return LiveAsync(
+            (run, live) => ImportAsync(run, live, chunks, progress), isWorker: true, new WatchOptions().LongestPause, events,
+            cancellationToken);
+    }
+
+    private async Task<PipelineResult> LiveAsync(
+        Func<PipelineRun, LiveRun, Task> import, bool isWorker, TimeSpan longestPause, IProgress<WatchEvent>? events,
+        CancellationToken cancellationToken)
+    {
         PipelineOptions options = _options with { RetryFor = Timeout.InfiniteTimeSpan, WriteRetries = null };
-        using var live = new LiveRun(_source, _sink.Name, options);
-        using var run = new PipelineRun(options, cancellationToken) { Watcher = live, LongestPause = watch.LongestPause };
+        using var live = new LiveRun(_source, _sink.Name, options) { Sweeps = !isWorker };
+        using var run = new PipelineRun(options, cancellationToken) { Watcher = live, LongestPause = longestPause, IsWorker = isWorker };
         using var watchdog = new StallWatchdog(run, _source.LongestWait);
         Task telling = live.TellAsync(run, events);
         try
         {
             if (!await live.PrepareAsync(run, () => run.PrepareAsync(_sink, _source)).ConfigureAwait(false)) return run.Result();
-            return await run.RecordAsync(_sink, _source.Name, () => WatchAsync(run, live, watch, progress)).ConfigureAwait(false);
+            return await run.RecordAsync(_sink, _source.Name, () => import(run, live)).ConfigureAwait(false);
         }
         finally
         {
@@ -262,7 +330,7 @@ public sealed partial class FilePipeline<TRow>
         if (!run.Stopping.IsCancellationRequested) run.Unreadable.Check(_source);
     }
 
-    private async Task WatchAsync(PipelineRun run, LiveRun live, WatchOptions options, IProgress<PipelineProgress>? progress)
+    private async Task SweepAsync(PipelineRun run, LiveRun live, WatchOptions options, IProgress<PipelineProgress>? progress)
     {
         using Graph graph = Build(run);
         var lister = new LiveLister<TRow>(_source, run, live, graph.Dispatch, options);
@@ -270,6 +338,27 @@ public sealed partial class FilePipeline<TRow>
         await using (books.ConfigureAwait(false))
             await ThroughAsync(run, graph, progress, () => lister.ListAsync(_sink.Name)).ConfigureAwait(false);
         lister.EndWave(atOnce: true);
+    }
+
+    private async Task ImportAsync(PipelineRun run, LiveRun live, IAsyncEnumerable<FileChunk> chunks, IProgress<PipelineProgress>? progress)
+    {
+        using Graph graph = Build(run);
+        var lister = new ChunkLister<TRow>(chunks, run, live, graph.Dispatch);
+        Task telling = run.GuardAsync(lister.TellAsync);
+        var books = new LiveBooks<TRow>(_sink, run, live);
+        await using (books.ConfigureAwait(false))
+        {
+            try
+            {
+                await ThroughAsync(run, graph, progress, () => lister.ListAsync(_source.Name, _sink.Name)).ConfigureAwait(false);
+            }
+            finally
+            {
+                lister.NoMore();
+            }
+            await Task.WhenAny(telling, run.HasLeft).ConfigureAwait(false);
+        }
+        run.ThrowIfFailed();
     }
 
     /// <summary>Lists, and waits until all that was listed is through the graph.</summary>

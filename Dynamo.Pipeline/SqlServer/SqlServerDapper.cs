@@ -23,7 +23,14 @@ internal class CancellableCommand<T> : CommandFactory<T>
 }
 
 /// <summary>A row of the run table.</summary>
-internal sealed record RunRow : RunColumns;
+internal sealed record RunRow : RunColumns
+{
+    /// <summary>Until when a dispatcher holds the source, by the server's clock.</summary>
+    public DateTime? LeaseUntilUtc { get; init; }
+
+    /// <summary>Workers whose last sign of life is older are gone.</summary>
+    public DateTime? GoneUtc { get; init; }
+}
 
 /// <summary>A quarantined file.</summary>
 internal sealed record QuarantineRow : QuarantineColumns

@@ -1,4 +1,5 @@
 using System.Data;
+using Dapper;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -8,24 +9,47 @@ namespace Dynamo.Pipeline.SqlServer;
 /// releases it when the connection ends, for whatever reason. If it is lost during a run, two runs at once are still safe: the key of
 /// the ledger decides about every file.
 /// </summary>
+/// <remarks>
+/// A dispatcher's process may hang, or be cut off, and keep its session. So its row in the run table says until when it holds the source,
+/// by the server's clock, and it renews that. When the time has passed, another dispatcher closes the row and has the source, without the
+/// lock if need be; the old one notices that its row is closed.
+/// </remarks>
 internal sealed class SqlServerLease : IAsyncDisposable
 {
     /// <summary>How long to wait, because the server needs a moment to notice that a killed run is gone.</summary>
     private const int PatienceMilliseconds = 1000;
 
+    /// <summary>SQL Server's errors for a column that is not there, and for a right that is missing.</summary>
+    private const int InvalidColumn = 207, Denied = 229;
+
     private readonly SqlConnection _connection;
+    private readonly CancellationTokenSource _ended = new(), _lost = new();
+    private Task _renewing = Task.CompletedTask;
 
     private SqlServerLease(SqlConnection connection) => _connection = connection;
 
+    /// <summary>Cancelled when another has taken the source.</summary>
+    public CancellationToken Lost => _lost.Token;
+
+    /// <exception cref="AlreadyRunningException">Another holds the source.</exception>
     public static async Task<SqlServerLease> TakeAsync(SqlServerDb db, string source, CancellationToken cancellationToken)
     {
         SqlConnection connection = await db.OpenAsync(lasting: true, cancellationToken).ConfigureAwait(false);
         try
         {
             string ledger = SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable);
-            if (await LockAsync(connection, SqlServerText.LockName("run", $"{ledger}\0{source}"), cancellationToken).ConfigureAwait(false))
+            bool isFree = await LockAsync(connection, SqlServerText.LockName("run", $"{ledger}\0{source}"), cancellationToken)
+                .ConfigureAwait(false);
+            RunRow? holder = await HolderAsync(db, connection, source, cancellationToken).ConfigureAwait(false);
+            if (isFree && holder?.LeaseUntilUtc is null) return new SqlServerLease(connection);
+            bool hasPassed = holder?.LeaseUntilUtc is { } until
+                && until <= await NowAsync(db, connection, cancellationToken).ConfigureAwait(false);
+            if (hasPassed && (isFree || (db.Options.LeaseFor is not null
+                && await CloseAsync(db, connection, holder!, cancellationToken).ConfigureAwait(false))))
                 return new SqlServerLease(connection);
-            throw new AlreadyRunningException($"Another run imports {source} into {db.Name}. Wait until it has ended.");
+            string by = holder is null ? "" : FormattableString.Invariant(
+                $" ({(holder.LeaseUntilUtc is null ? "" : "a dispatcher ")}on {holder.Host}, since {holder.StartedUtc:yyyy-MM-dd HH:mm:ss}Z)");
+            throw new AlreadyRunningException($"Another run{by} imports {source} into {db.Name}. Wait until it has ended.");
         }
         catch
         {
@@ -33,6 +57,94 @@ internal sealed class SqlServerLease : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Until when a dispatcher that begins or renews now has the source; null for all others.</summary>
+    public static async Task<DateTime?> UntilAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
+        db.Options.LeaseFor is { } time ? await NowAsync(db, connection, cancellationToken).ConfigureAwait(false) + time : null;
+
+    /// <summary>Renews the claim of a dispatcher from now on.</summary>
+    public void Renew(SqlServerDb db, long runId)
+    {
+        if (db.Options.LeaseFor is { } time && _renewing.IsCompleted) _renewing = Task.Run(() => RenewAsync(db, runId, time / 3));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync().ConfigureAwait(false);
+        await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+        _ended.Dispose();
+        _lost.Dispose();
+    }
+
+    private async Task RenewAsync(SqlServerDb db, long runId, TimeSpan every)
+    {
+        while (!_ended.IsCancellationRequested)
+        {
+            await Task.Delay(every, db.Options.TimeProvider, _ended.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            try
+            {
+                SqlConnection connection = await db.OpenAsync(lasting: false, _ended.Token).ConfigureAwait(false);
+                await using (connection.ConfigureAwait(false))
+                {
+                    var row = new RunRow
+                    {
+                        RunId = runId,
+                        LeaseUntilUtc = await UntilAsync(db, connection, _ended.Token).ConfigureAwait(false),
+                        Cancellation = _ended.Token,
+                    };
+                    string sql = $"UPDATE {Runs(db)} SET {SqlServerSchema.LeaseUntil} = @LeaseUntilUtc "
+                        + "OUTPUT inserted.RunId WHERE RunId = @RunId AND Outcome = N'running'";
+                    if ((await connection.QueryAsync<long>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false)).Any()) continue;
+                }
+                await _lost.CancelAsync().ConfigureAwait(false);
+                return;
+            }
+            catch (Exception error) when (error is SqlException or SinkException or InvalidOperationException or OperationCanceledException)
+            {
+                // It is tried again. Whoever takes the source in the meantime closes the row.
+            }
+        }
+    }
+
+    /// <summary>
+    /// The run that holds the source, as far as the table tells: a database of an older version, or a new one, does not, and neither does
+    /// one whose table the user of <c>retry</c> may not read.
+    /// </summary>
+    private static async Task<RunRow?> HolderAsync(
+        SqlServerDb db, SqlConnection connection, string source, CancellationToken cancellationToken)
+    {
+        string sql = $"SELECT TOP (1) RunId, Host, StartedUtc, {SqlServerSchema.LeaseUntil} FROM {Runs(db)} "
+            + "WHERE Source = @Source AND Outcome = N'running' AND PartOf IS NULL ORDER BY RunId DESC";
+        try
+        {
+            return await connection.QueryFirstOrDefaultAsync<RunRow>(
+                sql, new RunRow { Source = source, Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds)
+                .ConfigureAwait(false);
+        }
+        catch (SqlException error) when (error.Number is InvalidColumn or Denied || TdsDialect.MayMissTable(error.Number))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Closes the row of a holder whose time has passed. Of several that try, one does.</summary>
+    private static async Task<bool> CloseAsync(
+        SqlServerDb db, SqlConnection connection, RunRow holder, CancellationToken cancellationToken)
+    {
+        string sql = $"UPDATE {Runs(db)} SET Outcome = N'interrupted' OUTPUT inserted.RunId "
+            + $"WHERE RunId = @RunId AND Outcome = N'running' AND {SqlServerSchema.LeaseUntil} = @LeaseUntilUtc";
+        IEnumerable<long> closed = await connection.QueryAsync<long>(
+            sql, holder with { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+        return closed.Any();
+    }
+
+    private static async Task<DateTime> NowAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
+        (await connection.QuerySingleAsync<NewestTime>(
+            "SELECT SYSUTCDATETIME() AS Utc", new LedgerQuestion { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds)
+            .ConfigureAwait(false)).Utc!.Value;
+
+    private static string Runs(SqlServerDb db) => SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
 
     private static async Task<bool> LockAsync(SqlConnection connection, string name, CancellationToken cancellationToken)
     {
@@ -47,6 +159,4 @@ internal sealed class SqlServerLease : IAsyncDisposable
             return (int)result.Value >= 0;
         }
     }
-
-    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 }

@@ -40,10 +40,17 @@ public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
     public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken = default) =>
         ReadAsync<IReadOnlyList<ImportedRun>>(async (connection, token) =>
         {
-            var question = new LedgerQuestion(Most: most) { Cancellation = token };
-            IEnumerable<RunRow> rows = await connection.QueryAsync<RunRow>(
-                _sql.LastRuns, question, commandTimeout: _db.CommandSeconds).ConfigureAwait(false);
-            return [.. rows.Select(row => row.ToRun())];
+            // Workers began after the run that they are part of, so all of them come before it.
+            for (long asked = most; ; asked *= 4)
+            {
+                var question = new LedgerQuestion(Most: (int)Math.Min(asked, int.MaxValue)) { Cancellation = token };
+                ImportedRun[] rows = [.. (await connection.QueryAsync<RunRow>(
+                    _sql.LastRuns, question, commandTimeout: _db.CommandSeconds).ConfigureAwait(false)).Select(row => row.ToRun())];
+                ILookup<long?, ImportedRun> workers = rows.Where(row => row.PartOf is not null).ToLookup(row => row.PartOf);
+                ImportedRun[] runs = [.. rows.Where(row => row.PartOf is null).Take(most)
+                    .Select(row => workers[row.RunId].ToArray() is { Length: > 0 } own ? row with { Workers = own } : row)];
+                if (runs.Length == most || rows.Length < question.Most) return runs;
+            }
         }, cancellationToken);
 
     /// <inheritdoc/>

@@ -9,17 +9,24 @@ internal static class SqlServerRun
 {
     private static readonly string s_counts = string.Join(", ", RunColumns.Counts.Select(count => $"{count.Name} = @{count.Name}"));
 
+    /// <summary>A worker brings its row up to date once a minute.</summary>
+    private static readonly TimeSpan s_workerIsGone = TimeSpan.FromMinutes(5);
+
     /// <summary>
     /// Inserts the row and returns its number. Open rows of killed runs are closed as <c>interrupted</c>: we have the lease, so no other
-    /// run of this source is running.
+    /// run of this source is running. Workers, which have no lease, are closed when they gave no sign of life for long.
     /// </summary>
-    public static Task<long> StartAsync(SqlServerDb db, SqlConnection connection, RunStart run, CancellationToken cancellationToken)
+    public static Task<long> StartAsync(
+        SqlServerDb db, SqlConnection connection, RunStart run, DateTime? leaseUntilUtc, CancellationToken cancellationToken)
     {
         string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        string close = db.Options.PartOfRun is null ? " OR PartOf IS NULL" : "";
         string sql = $"""
-            UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @Source AND Outcome = N'running';
-            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version, Settings) OUTPUT inserted.RunId
-            VALUES (@Source, @StartedUtc, N'running', @Host, @Version, @Settings);
+            UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @Source AND Outcome = N'running'
+              AND (PartOf IS NOT NULL AND COALESCE(EndedUtc, StartedUtc) < @GoneUtc{close});
+            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version, Settings, PartOf, {SqlServerSchema.LeaseUntil})
+            OUTPUT inserted.RunId
+            VALUES (@Source, @StartedUtc, N'running', @Host, @Version, @Settings, @PartOf, @LeaseUntilUtc);
             """;
         var row = new RunRow
         {
@@ -28,6 +35,9 @@ internal static class SqlServerRun
             Host = run.Host,
             Version = run.Version,
             Settings = run.Settings is null ? null : SqlServerText.Cut(run.Settings),
+            PartOf = db.Options.PartOfRun,
+            LeaseUntilUtc = leaseUntilUtc,
+            GoneUtc = db.Options.TimeProvider.GetUtcNow().UtcDateTime - s_workerIsGone,
             Cancellation = cancellationToken,
         };
         return connection.QuerySingleAsync<long>(sql, row, commandTimeout: db.CommandSeconds);
@@ -77,6 +87,8 @@ internal static class SqlServerRun
             Cancellation = cancellationToken,
         };
         string sql = $"UPDATE {table} SET Outcome = @Outcome, EndedUtc = @EndedUtc, Reason = @Reason, {s_counts} WHERE RunId = @RunId";
+        // A row that another has closed stays closed.
+        if (outcome is null) sql += " AND Outcome = N'running'";
         return connection.ExecuteAsync(sql, row, commandTimeout: db.CommandSeconds);
     }
 }

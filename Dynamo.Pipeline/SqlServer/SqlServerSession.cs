@@ -6,21 +6,26 @@ namespace Dynamo.Pipeline.SqlServer;
 internal sealed class SqlServerSession<TRow> : IAsyncDisposable
 {
     private readonly SqlServerDb _db;
-    private readonly SqlServerLease _lease;
+    private readonly SqlServerLease? _lease;
     private readonly SqlServerLedgerTable _ledger;
     private readonly SqlServerBatch<TRow> _batch;
     private readonly SqlServerKeyParts<TRow> _parts;
-    private readonly long _runId;
     private readonly LedgerFilter? _filter;
+
+    /// <summary>The number of the run.</summary>
+    public long RunId { get; }
+
+    /// <summary>Cancelled when another has taken the source.</summary>
+    public CancellationToken LeaseLost => _lease?.Lost ?? CancellationToken.None;
 
     /// <summary>How this table is written.</summary>
     public SqlServerPlan Plan { get; }
 
     private SqlServerSession(
-        SqlServerDb db, SqlServerLease lease, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, long runId, int maxBadRows,
+        SqlServerDb db, SqlServerLease? lease, SqlServerTarget<TRow> target, SqlServerLedgerTable ledger, long runId, int maxBadRows,
         bool isEmpty)
     {
-        (_db, _lease, _ledger, _runId, _parts) = (db, lease, ledger, runId, target.Parts);
+        (_db, _lease, _ledger, RunId, _parts) = (db, lease, ledger, runId, target.Parts);
         Plan = target.Plan;
         _batch = new SqlServerBatch<TRow>(db, target, ledger, maxBadRows);
         // Only the run with the lease enters files of its source. If the lease is lost, and another run enters a file in the
@@ -32,7 +37,7 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
         SqlServerDb db, RowMap<TRow> map, RunStart run, CancellationToken cancellationToken)
     {
         db.Run = run;
-        SqlServerLease lease = await db.RetryAsync(
+        SqlServerLease? lease = db.Options.PartOfRun is not null ? null : await db.RetryAsync(
             "claiming the source", (_, token) => SqlServerLease.TakeAsync(db, run.Source, token), cancellationToken).ConfigureAwait(false);
         try
         {
@@ -40,15 +45,18 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
             {
                 var check = new SqlServerSchemaCheck<TRow>(db, map);
                 SqlServerTarget<TRow> target = await check.RunAsync(connection, token).ConfigureAwait(false);
-                long runId = await SqlServerRun.StartAsync(db, connection, run, token).ConfigureAwait(false);
+                DateTime? leaseUntil = await SqlServerLease.UntilAsync(db, connection, token).ConfigureAwait(false);
+                long runId = await SqlServerRun.StartAsync(db, connection, run, leaseUntil, token).ConfigureAwait(false);
+                lease?.Renew(db, runId);
                 var ledger = new SqlServerLedgerTable(db.Options, run.Source, runId);
-                bool isEmpty = await SqlServerRun.IsFirstAsync(db, connection, run.Source, runId, token).ConfigureAwait(false);
+                bool isAlone = db.Options.PartOfRun is null && leaseUntil is null;
+                bool isEmpty = isAlone && await SqlServerRun.IsFirstAsync(db, connection, run.Source, runId, token).ConfigureAwait(false);
                 return new SqlServerSession<TRow>(db, lease, target, ledger, runId, run.MaxBadRows, isEmpty);
             }, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            await lease.DisposeAsync().ConfigureAwait(false);
+            if (lease is not null) await lease.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -91,9 +99,9 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
     public Task EndAsync(RunOutcome? outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
         _db.RetryAsync(outcome is null ? "writing the books of the run" : "closing the run", async (connection, token) =>
         {
-            await SqlServerRun.EndAsync(_db, connection, _runId, outcome, books, reason, token).ConfigureAwait(false);
+            await SqlServerRun.EndAsync(_db, connection, RunId, outcome, books, reason, token).ConfigureAwait(false);
             return true;
         }, cancellationToken);
 
-    public ValueTask DisposeAsync() => _lease.DisposeAsync();
+    public ValueTask DisposeAsync() => _lease?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

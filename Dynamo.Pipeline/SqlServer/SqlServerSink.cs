@@ -56,6 +56,18 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     /// <inheritdoc/>
     public int BatchRows => _session?.Plan.BatchRows ?? SqlServerPlan.CompressedRows;
 
+    /// <summary>
+    /// The number of the run in the run table; <see langword="null"/> before <see cref="PrepareAsync"/> and after the end. A dispatcher
+    /// gives it to its workers, for <see cref="SqlServerSinkOptions.PartOfRun"/>.
+    /// </summary>
+    public long? RunId => _session?.RunId;
+
+    /// <summary>
+    /// Cancelled when another has taken the source, because the claim was not renewed for <see cref="SqlServerSinkOptions.LeaseFor"/>. It is
+    /// never cancelled without that option, and not before <see cref="PrepareAsync"/>.
+    /// </summary>
+    public CancellationToken LeaseLost => _session?.LeaseLost ?? CancellationToken.None;
+
     private SqlServerSession<TRow> Session =>
         _session ?? throw new InvalidOperationException("The sink is not prepared: call PrepareAsync first.");
 

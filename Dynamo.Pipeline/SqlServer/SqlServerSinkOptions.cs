@@ -127,6 +127,21 @@ public sealed record SqlServerSinkOptions
     /// <summary>The first pause before another attempt; each further one is twice as long, with jitter. Default: 200 ms.</summary>
     public TimeSpan RetryDelay { get; init => field = Bounded(value); } = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>
+    /// The run of a dispatcher that this sink writes for, as one of several workers: its <see cref="SqlServerSink{TRow}.RunId"/>. Then the
+    /// sink does not claim the source, which the dispatcher holds, and its row in the run table names that run. Default: none.
+    /// </summary>
+    public long? PartOfRun { get; init => field = value is null or > 0 ? value : throw new ArgumentOutOfRangeException(
+        nameof(PartOfRun), value, "PartOfRun must be the number of a run."); }
+
+    /// <summary>
+    /// How long the claim of a source outlives its holder, for a dispatcher. The claim is renewed three times in this time. When it is not,
+    /// because the process is stopped or cut off, another may take the source, and this sink's
+    /// <see cref="SqlServerSink{TRow}.LeaseLost"/> tells. Default: none; the claim lasts as long as the session, which a process that hangs
+    /// keeps.
+    /// </summary>
+    public TimeSpan? LeaseFor { get; init => field = value is null ? null : Bounded(value.Value); }
+
     /// <summary>The table of imported files, the ledger. Default: <c>ImportedFile</c>.</summary>
     public string LedgerTable { get; init => field = SqlName.Checked(value); } = "ImportedFile";
 

@@ -22,6 +22,12 @@ public sealed record SourceFile(string Path, long Size, DateTime ModifiedUtc)
     /// </summary>
     public TimeSpan? SettlesIn { get; init; }
 
+    /// <summary>
+    /// Whether the ledger has a file of this path, size and time with other content, which this one replaces. A dispatcher that has
+    /// compared them tells its workers so. Default false.
+    /// </summary>
+    public bool HasNewContent { get; init; }
+
     /// <summary>The path of the compressed file that this is a text of; <see langword="null"/>: it is no part of another file.</summary>
     internal string? Delivered { get; init; }
 }

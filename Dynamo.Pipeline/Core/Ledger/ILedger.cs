@@ -10,7 +10,7 @@ namespace Dynamo.Pipeline;
 /// </remarks>
 public interface ILedger
 {
-    /// <summary>Gets the last runs, newest first.</summary>
+    /// <summary>Gets the last runs, newest first; workers are part of the run that they worked for.</summary>
     /// <param name="most">The most runs to return.</param>
     /// <param name="cancellationToken">Cancels the query.</param>
     /// <returns>The runs.</returns>
@@ -103,6 +103,12 @@ public sealed record ImportedRun(
 {
     /// <summary>Why the run failed; <see langword="null"/> if it did not, or if the table does not say.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>The run of a dispatcher that this one is a worker of; <see langword="null"/>: it is a run of its own.</summary>
+    public long? PartOf { get; init; }
+
+    /// <summary>The workers that imported what this run handed out, newest first. Empty for a run that imported its files itself.</summary>
+    public IReadOnlyList<ImportedRun> Workers { get; init; } = [];
 }
 
 /// <summary>The totals of a ledger.</summary>

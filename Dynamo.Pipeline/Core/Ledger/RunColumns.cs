@@ -47,6 +47,8 @@ internal abstract record RunColumns : SqlArguments
 
     public string? Settings { get; init; }
 
+    public long? PartOf { get; init; }
+
     public long Listed { get; init; }
 
     public long Loaded { get; init; }
@@ -105,6 +107,6 @@ internal abstract record RunColumns : SqlArguments
             Bytes = Bytes,
         };
         DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;
-        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books) { Reason = Reason };
+        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books) { Reason = Reason, PartOf = PartOf };
     }
 }

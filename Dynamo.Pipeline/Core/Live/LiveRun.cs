@@ -46,6 +46,12 @@ internal sealed class LiveRun : IWatch, IDisposable
 
     public Outages Outages { get; }
 
+    /// <summary>Gets each file that has an outcome or is left for later. It returns at once. Default: nobody is told.</summary>
+    public Action<FileResult>? Ended { get; set; }
+
+    /// <summary>Whether files come from a listing that is repeated, so that what is done or was left for later has to be known.</summary>
+    public bool Sweeps { get; init; } = true;
+
     /// <summary>How many files were taken and have no outcome yet.</summary>
     public int UnderWay
     {
@@ -154,9 +160,10 @@ internal sealed class LiveRun : IWatch, IDisposable
         }
     }
 
-    public void Deferred(SourceFile file)
+    public void Deferred(SourceFile file, string reason)
     {
         lock (_gate) Defer(FileKeys.Of(file));
+        Ended?.Invoke(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(reason) });
         Wake();
     }
 
@@ -167,13 +174,15 @@ internal sealed class LiveRun : IWatch, IDisposable
         {
             ulong key = FileKeys.Of(file);
             _underWay.Remove(key);
-            _deferred.AddInOutage(key);
+            if (Sweeps) _deferred.AddInOutage(key);
         }
+        Ended?.Invoke(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(error.Message) });
     }
 
     private void Defer(ulong key)
     {
         _underWay.Remove(key);
+        if (!Sweeps) return;
         if (_listingFails || _workFails) _deferred.AddInOutage(key);
         else _deferred.Add(key);
     }
@@ -197,12 +206,14 @@ internal sealed class LiveRun : IWatch, IDisposable
                 if (result.Outcome == FileOutcome.Loaded && _lastCommit - result.File.ModifiedUtc is var lag && lag > _lag) _lag = lag;
                 // What is still there although it should have been taken away, the next sweep finds, and the ledger knows it.
                 if (_source.TakesFiles && isDone) _gone?.Add(key);
-                if (_source.TakesFiles || !isDone) continue;
+                if (_source.TakesFiles || !isDone || !Sweeps) continue;
                 _done.Add(key);
                 _seen?.Add(key);
             }
             isIdle = _underWay.Count == 0;
         }
+        if (Ended is { } ended)
+            foreach (FileResult result in results) ended(result);
         if (isDone && results.Count > 0) SourceWorks(listing: false);
         if (isIdle) Wake();
     }

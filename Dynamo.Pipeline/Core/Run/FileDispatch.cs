@@ -110,7 +110,7 @@ internal sealed class FileDispatch<TRow>(
                 else run.Watcher?.SinkAnswers();
                 return known;
             }
-            catch (SinkException error) when (run.Watcher is not null)
+            catch (SinkException error) when (run.Watcher is not null && !error.IsFinal)
             {
                 hasFailed = true;
                 run.Retries($"the ledger is asked again: {error.Message}", pause);

@@ -107,7 +107,7 @@ internal sealed class FileReader<TRow>(
         rows = new FileRows<TRow>(file, token => StreamAsync(rows!, token))
         {
             HidesText = !_options.KeepRawText,
-            HasNewContent = run.Known.HasNewContent(file),
+            HasNewContent = file.HasNewContent || run.Known.HasNewContent(file),
         };
         return rows;
     }
@@ -172,7 +172,7 @@ internal sealed class FileReader<TRow>(
         var result = new FileRows<TRow>(file, rows)
         {
             HidesText = !_options.KeepRawText,
-            HasNewContent = run.Known.HasNewContent(file),
+            HasNewContent = file.HasNewContent || run.Known.HasNewContent(file),
             ContentHash = hash,
             Trace = trace,
         };

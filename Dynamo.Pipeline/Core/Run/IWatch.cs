@@ -13,7 +13,7 @@ internal interface IWatch
     IEnumerable<string> ActiveOutages { get; }
 
     /// <summary>A file was left for later, after it had been offered.</summary>
-    void Deferred(SourceFile file);
+    void Deferred(SourceFile file, string reason);
 
     /// <summary>Files are committed.</summary>
     /// <param name="results">The files.</param>

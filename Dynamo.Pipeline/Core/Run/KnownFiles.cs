@@ -63,6 +63,11 @@ internal sealed class KnownFiles(PipelineRun run)
             if (isNew) _new[file] = true;
             return isNew;
         }
+        catch (FileChangedException) when (run.IsWorker)
+        {
+            // Another worker imported it and took it away.
+            return false;
+        }
         catch (Exception error) when (error is FileChangedException or UnreadableFileException or BadFileException)
         {
             run.Defer(file, error.Message);

@@ -69,6 +69,9 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
     /// <summary>Who goes on after errors of source and sink; <see langword="null"/> for a run that ends with its listing.</summary>
     public IWatch? Watcher { get; init; }
 
+    /// <summary>Whether the files come from somebody who has listed them, and who may give the same ones to others.</summary>
+    public bool IsWorker { get; init; }
+
     /// <summary>The longest pause before something is tried again.</summary>
     public TimeSpan LongestPause { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -122,6 +125,12 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
     {
         Interlocked.Increment(ref _waits);
         Volatile.Write(ref _waiting, what);
+        BePatient(longest);
+    }
+
+    /// <summary>The run does not count as stalled for a time, although nothing moves.</summary>
+    public void BePatient(TimeSpan longest)
+    {
         long until = (Elapsed + (longest < s_mostPatience ? longest : s_mostPatience)).Ticks;
         for (long known = Volatile.Read(ref _patientUntil); until > known;)
         {
@@ -283,7 +292,7 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
     public void Defer(SourceFile file, string reason)
     {
         CountDeferred(file, reason);
-        Watcher?.Deferred(file);
+        Watcher?.Deferred(file, reason);
     }
 
     /// <summary>Leaves a file for later, of a watch whose source fails.</summary>
