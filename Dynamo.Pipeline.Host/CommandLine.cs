@@ -77,6 +77,8 @@ internal static class CommandLine
         ["init"] = () => new InitCommand(context),
         ["run"] = () => new RunCommand(context),
         [WatchCommand.Word] = () => new WatchCommand(context),
+        [DispatchCommand.Word] = () => new DispatchCommand(context),
+        [WorkCommand.Word] = () => new WorkCommand(context),
         ["check"] = () => new CheckCommand(context),
         ["status"] = () => new StatusCommand(context),
         ["retry"] = () => new RetryCommand(context),

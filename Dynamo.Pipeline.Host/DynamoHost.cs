@@ -16,7 +16,7 @@ internal static class DynamoHost
         Console.SetError(new TerminalWriter(Console.Error));
         var output = new TerminalWriter(Console.Out);
         Console.SetOut(output);
-        using var answer = new Answer(output, CommandLine.WantsJson(args), isLive: args is [WatchCommand.Word, ..]);
+        using var answer = new Answer(output, CommandLine.WantsJson(args), isLive: args is [WatchCommand.Word or DispatchCommand.Word or WorkCommand.Word, ..]);
         using var signals = new StopSignals(answer.GiveUp);
         using CancellationTokenRegistration stops = stopping.Register(signals.Stop);
         var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.OnHangUp, signals.Stopping);
@@ -45,7 +45,7 @@ internal static class DynamoHost
     private static ExitCode ReportLost(Exception lost, ExitCode code, Command command)
     {
         Console.Error.WriteLine($"dynamo: the report could not be written: {lost.Message}");
-        return command is RunCommand or WatchCommand or RetryCommand or UndoCommand or PruneCommand ? code : ExitCode.Internal;
+        return command is RunCommand or LiveCommand or RetryCommand or UndoCommand or PruneCommand ? code : ExitCode.Internal;
     }
 }
 

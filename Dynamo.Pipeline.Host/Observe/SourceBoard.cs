@@ -29,6 +29,9 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
 
     public HostSettings Settings => settings;
 
+    /// <summary>Those who import what this source has; <see langword="null"/>: this process does.</summary>
+    public QueueWorkers? Workers { get; set; }
+
     /// <summary>What a reader calls it. Two folders with the same last part are told apart.</summary>
     public string Name => name;
 
@@ -62,7 +65,7 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
         {
             if (_ended is not null && _ended != WellEnded) return [($"The import of {Name} has {_ended.Split(':')[0]}.", _ended)];
             return [.. _outages.Values.Select(outage => (
-                $"{Of(outage)} {(IsSource(outage.Name) ? "is away" : "takes nothing")} "
+                $"{Of(outage.Name)} "
                     + $"since {outage.AtUtc:HH:mm}Z ({Shown.Time(nowUtc - outage.AtUtc)}).",
                 $"{Public(outage.Reason)} It is tried again until it works; nothing is lost meanwhile."))];
         }
@@ -213,6 +216,7 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
             WriteSteps(json);
             WriteOutages(json, nowUtc);
             WriteWaves(json);
+            WriteWorkers(json);
             Write(json, "hour", _hour, nowUtc);
             Write(json, "day", _day, nowUtc);
         }
@@ -229,7 +233,13 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
 
     private RunBooks Books => _last.Books is { } now ? _before.Plus(now) : _before;
 
-    private string Of(OutageBegan outage) => IsSource(outage.Name) ? $"The {Name}" : $"The database ({Sink})";
+    private string Of(string failing) => IsSource(failing) ? $"The {Name} is away"
+        : failing.StartsWith(BrokerLink.Kind, StringComparison.Ordinal) ? "The broker is away"
+        : failing.StartsWith(WorkerBook.Kind, StringComparison.Ordinal) ? "The workers are away" : $"The database ({Sink}) takes nothing";
+
+    private string NameOf(string failing) => IsSource(failing) ? Name
+        : failing.StartsWith(BrokerLink.Kind, StringComparison.Ordinal) ? $"broker, queue {settings.Queue.Name}"
+        : failing.StartsWith(WorkerBook.Kind, StringComparison.Ordinal) ? $"workers of queue {settings.Queue.Name}" : Sink;
 
     /// <summary>Whether an outage is that of the source, and not of the sink.</summary>
     public bool IsSource(string name) => name == settings.SourceName;
@@ -275,13 +285,21 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
         void Write(OutageBegan outage, TimeSpan lasted, bool isOver)
         {
             json.WriteStartObject();
-            json.WriteString("of", IsSource(outage.Name) ? Name : Sink);
+            json.WriteString("of", NameOf(outage.Name));
             json.WriteString("sinceUtc", outage.AtUtc);
             json.WriteNumber("seconds", Math.Round(lasted.TotalSeconds));
             json.WriteBoolean("over", isOver);
             json.WriteString("reason", Public(outage.Reason));
             json.WriteEndObject();
         }
+    }
+
+    private void WriteWorkers(Utf8JsonWriter json)
+    {
+        if (Workers is not { } workers) return;
+        json.WriteNumber("chunksUnderWay", workers.UnderWay);
+        json.WriteNumber("chunksRedelivered", workers.Redelivered);
+        workers.Book.Write(json, Public);
     }
 
     private void WriteWaves(Utf8JsonWriter json)

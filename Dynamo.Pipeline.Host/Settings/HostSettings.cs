@@ -58,6 +58,8 @@ internal sealed record HostSettings
 
     public WatchOptions Watch { get; init; } = new();
 
+    public QueueOptions Queue { get; init; } = new();
+
     public Retention Retention { get; init; } = new();
 
     public ObserveOptions Observe { get; init; } = new();

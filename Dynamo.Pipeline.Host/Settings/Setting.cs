@@ -88,6 +88,7 @@ internal static class SettingCatalogue
         .. FormatSettings.All,
         .. PipelineSettings.All,
         .. WatchSettings.All,
+        .. QueueSettings.All,
         .. RetentionSettings.All,
         .. ObserveSettings.All,
     ];

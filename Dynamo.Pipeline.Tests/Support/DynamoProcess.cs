@@ -13,14 +13,25 @@ internal static partial class DynamoProcess
 
     private static string? Published => Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM");
 
-    /// <summary>Starts it and goes on. What it prints is read and thrown away, so that it never waits for a reader.</summary>
+    /// <summary>Starts it and goes on. What it prints is read, so that it never waits for a reader, and thrown away if nobody wants it.</summary>
     public static Process Start(
-        IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null)
+        IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null,
+        Action<string>? said = null)
     {
         Process process = Begin(arguments, folder, environment);
+        if (said is not null)
+        {
+            process.OutputDataReceived += (_, line) => Say(line.Data);
+            process.ErrorDataReceived += (_, line) => Say(line.Data);
+        }
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return process;
+
+        void Say(string? line)
+        {
+            if (line is not null) said(line);
+        }
     }
 
     /// <summary>

@@ -48,7 +48,7 @@ internal sealed class FileHandOut<TRow>(
             while (!importing.IsCompleted)
             {
                 run.BePatient(2 * s_patience);
-                await importing.WaitAsync(s_patience, run.Options.TimeProvider, ended.Token)
+                await ((Task)importing).WaitAsync(s_patience, run.Options.TimeProvider, ended.Token)
                     .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (ended.IsCancellationRequested) break;
             }

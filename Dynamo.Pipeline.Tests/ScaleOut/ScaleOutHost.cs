@@ -1,0 +1,125 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Dapper;
+using Dynamo.Pipeline.Host;
+
+namespace Dynamo.Pipeline.Tests;
+
+/// <summary>A broker, a database and an inbox, and real dispatchers and workers on them.</summary>
+internal sealed class ScaleOutHost : IAsyncDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+
+    private readonly List<Process> _processes = [];
+    private readonly List<string> _said = [];
+
+    public ScaleOutHost(bool babelfish = false)
+    {
+        RabbitServer.Require();
+        Work = new ScratchFolder();
+        Directory.CreateDirectory(Inbox);
+        Broker = new RabbitServer(Work.Path);
+        Database = new SqlServerTestDatabase(babelfish: babelfish);
+        Source = ["--source", Inbox];
+    }
+
+    public ScratchFolder Work { get; }
+
+    public string Inbox => Work["inbox"];
+
+    public RabbitServer Broker { get; }
+
+    public SqlServerTestDatabase Database { get; }
+
+    /// <summary>The options that name the source.</summary>
+    public string[] Source { get; set; }
+
+    /// <summary>Further variables of all processes.</summary>
+    public Dictionary<string, string?> Variables { get; } = new()
+    {
+        ["DYNAMO__WATCH__SWEEP"] = "1s",
+        ["DYNAMO__WATCH__POLL"] = "500ms",
+        ["DYNAMO__QUEUE__LEASE"] = "6s",
+    };
+
+    /// <summary>What the processes wrote to stderr, and of dispatchers the lines of <c>--json</c>.</summary>
+    public string[] Said
+    {
+        get
+        {
+            lock (_said) return [.. _said];
+        }
+    }
+
+    public Process Dispatcher(params string[] more) => Begin(["dispatch", .. Source, "--sink", "sqlserver", "--after", "archive", "--json", .. more]);
+
+    public Process Worker(params string[] more) => Begin(["work", .. Source, "--sink", "sqlserver", "--after", "archive", "--quiet", .. more]);
+
+    public Dictionary<string, string?> Environment => Database.Variables
+        .Concat(Variables).Append(new("DYNAMO__QUEUE__URL__0", Broker.Url)).ToDictionary(one => one.Key, one => one.Value);
+
+    public Process Begin(string[] arguments)
+    {
+        Process process = DynamoProcess.Start(arguments, Work.Path, Environment, line =>
+        {
+            lock (_said) _said.Add(line);
+        });
+        _processes.Add(process);
+        return process;
+    }
+
+    public Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
+        DynamoProcess.RunAsync(arguments, Work.Path, Environment, token);
+
+    /// <summary>How many files are in the ledger.</summary>
+    public long Imported => Database.HasTable(Database.Options.LedgerTable)
+        ? Database.Scalar<long>($"SELECT COUNT(*) FROM {Database.Options.LedgerTable}") : 0;
+
+    public async Task UntilAsync(Func<bool> isSo, string what, CancellationToken token)
+    {
+        for (long began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(50, token))
+            if (Stopwatch.GetElapsedTime(began) > s_patience || _processes.Any(one => one is { HasExited: true, ExitCode: not (0 or 137) })) Assert.Fail($"not so: {what}\n{string.Join('\n', Said)}");
+    }
+
+    /// <summary>Puts files there as loggers do: each is complete when it has its name.</summary>
+    public void Land(int first, int count)
+    {
+        string beside = Directory.CreateDirectory(Work["beside"]).FullName;
+        for (int i = first; i < first + count; i++)
+        {
+            string name = FormattableString.Invariant($"f{i:D7}.csv"), upload = Path.Join(beside, name);
+            File.WriteAllText(upload, FormattableString.Invariant($"logger,channel,timestamp,value\nL{i},p,2025-01-01T00:00:00Z,{i}\n"));
+            File.Move(upload, Path.Join(Inbox, name));
+        }
+    }
+
+    /// <summary>Ends a process as a service manager does.</summary>
+    public static async Task StopAsync(Process process, CancellationToken token)
+    {
+        if (process.HasExited) return;
+        DynamoProcess.Terminate(process);
+        await process.WaitForExitAsync(token).WaitAsync(s_patience, token);
+    }
+
+    /// <summary>The books of the last end of a dispatcher, from its JSON.</summary>
+    public JsonElement Stopped() => Said.Where(line => line.StartsWith('{')).Select(line => JsonDocument.Parse(line).RootElement)
+        .Last(line => line.TryGetProperty("event", out JsonElement what) && what.GetString() == "stopped");
+
+    public List<(long RunId, string Outcome, long? PartOf, long Listed, long Loaded, long AlreadyLoaded, long Quarantined, long Deferred)> Runs() =>
+        Database.Query<(long, string, long?, long, long, long, long, long)>(
+            "SELECT RunId, Outcome, PartOf, Listed, Loaded, AlreadyLoaded, Quarantined, Deferred "
+            + $"FROM {Database.Options.RunTable} ORDER BY RunId");
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Process process in _processes)
+        {
+            if (!process.HasExited) process.Kill();
+            await process.WaitForExitAsync();
+            process.Dispose();
+        }
+        Broker.Dispose();
+        await Database.DisposeAsync();
+        Work.Dispose();
+    }
+}
