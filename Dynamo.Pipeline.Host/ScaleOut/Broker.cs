@@ -295,7 +295,7 @@ internal sealed class QueueNames(QueueOptions options)
     /// <summary>Files that are tried one by one, because a chunk with them ended its workers.</summary>
     public string Single { get; } = options.Name + ".single";
 
-    /// <summary>Chunks that ended their workers.</summary>
+    /// <summary>What ended its workers, or was cut off from them that often.</summary>
     public string Failed { get; } = options.Name + ".failed";
 
     /// <summary>What workers report.</summary>
@@ -315,7 +315,7 @@ internal sealed class QueueNames(QueueOptions options)
             arguments["x-max-length"] = 100_000;
             return arguments;
         }
-        if (queue != Fresh && queue != Backlog) return arguments;
+        if (queue == Failed) return arguments;
         arguments["x-delivery-limit"] = options.DeliveryLimit - 1;
         arguments["x-dead-letter-exchange"] = "";
         arguments["x-dead-letter-routing-key"] = Failed;

@@ -183,7 +183,9 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
         _ = delivery.AckAsync();
         try
         {
-            if (_handed.TryGetValue(ChunkMessage.Of(delivery.Body).Id, out Handed? handed)) handed.End(new ChunkEnd(null));
+            if (!_handed.TryGetValue(ChunkMessage.Of(delivery.Body).Id, out Handed? handed)) return;
+            if (handed.Queue == Queues.Single) handed.Returned();
+            else handed.End(new ChunkEnd(null));
         }
         catch (FormatException)
         {
@@ -200,8 +202,8 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
             Book.Look(_handed.Count);
             foreach ((_, Handed handed) in _handed)
             {
-                if (handed.Queue != Queues.Single || handed.Ended(Book, Options.DeliveryLimit) is not { } ended) continue;
-                handed.End(new ChunkEnd(null) { Defect = Bad(ended.Count, ended.Last, ended.Reason) });
+                if (handed.Queue == Queues.Single && handed.Ended(Book, Options.DeliveryLimit) is { } ended)
+                    handed.End(new ChunkEnd(null) { Defect = Bad(ended.Count, ended.Last, ended.Reason) });
             }
             if (Current is not { } broker) continue;
             try
@@ -242,6 +244,7 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
         private TaskCompletionSource _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private (int Count, WorkerId Last, string? Reason) _failures;
         private long _seen = Environment.TickCount64;
+        private bool _isReturned;
 
         public IReadOnlyList<SourceFile> Files => files;
 
@@ -274,7 +277,7 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
         public void HandOutAgain()
         {
             IsAgain = true;
-            lock (_gate) _lost = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (_gate) (_lost, _isReturned) = (new(TaskCreationOptions.RunContinuationsAsynchronously), false);
         }
 
         public void Began(WorkerId worker)
@@ -291,7 +294,15 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
             }
         }
 
-        /// <summary>Whether it has ended so many workers, and the last of them.</summary>
+        /// <summary>The broker has given it up. Whether its workers are gone, or only their connections were, turns out later.</summary>
+        public void Returned()
+        {
+            lock (_gate) _isReturned = true;
+        }
+
+        /// <summary>
+        /// Whether it has ended so many workers, and the last of them. If it was returned and has not, it is handed out again.
+        /// </summary>
         public (int Count, WorkerId Last, string? Reason)? Ended(WorkerBook book, int most)
         {
             lock (_gate)
@@ -301,7 +312,9 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
                     _began.Remove(worker);
                     _failures = (_failures.Count + 1, worker, null);
                 }
-                return _failures.Count >= most ? _failures : null;
+                if (_failures.Count >= most) return _failures;
+                if (_isReturned && _began.Count == 0) _lost.TrySetResult();
+                return null;
             }
         }
     }

@@ -34,7 +34,7 @@ internal sealed class SettingOptions
     {
         foreach (Setting setting in SettingCatalogue.All)
         {
-            if (setting.IsForImports && command is not (RunCommand or WatchCommand)) continue;
+            if (setting.IsForImports && command is not (RunCommand or LiveCommand)) continue;
             if (setting.Option is null || (keys.Length > 0 && !keys.Contains(setting.Key))) continue;
             Option option = Make(setting);
             _options.Add((setting, option));

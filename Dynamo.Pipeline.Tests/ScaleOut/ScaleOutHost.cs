@@ -8,7 +8,7 @@ namespace Dynamo.Pipeline.Tests;
 /// <summary>A broker, a database and an inbox, and real dispatchers and workers on them.</summary>
 internal sealed class ScaleOutHost : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1.5);
 
     private readonly List<Process> _processes = [];
     private readonly List<string> _said = [];
@@ -58,13 +58,15 @@ internal sealed class ScaleOutHost : IAsyncDisposable
     public Dictionary<string, string?> Environment => Database.Variables
         .Concat(Variables).Append(new("DYNAMO__QUEUE__URL__0", Broker.Url)).ToDictionary(one => one.Key, one => one.Value);
 
-    public Process Begin(string[] arguments)
+    public Process Begin(string[] arguments, Dictionary<string, string?>? more = null)
     {
-        Process process = DynamoProcess.Start(arguments, Work.Path, Environment, line =>
+        Dictionary<string, string?> all = Environment;
+        foreach ((string name, string? value) in more ?? []) all[name] = value;
+        Process process = DynamoProcess.Start(arguments, Work.Path, all, line =>
         {
             lock (_said) _said.Add(line);
         });
-        _processes.Add(process);
+        lock (_processes) _processes.Add(process);
         return process;
     }
 
@@ -75,10 +77,15 @@ internal sealed class ScaleOutHost : IAsyncDisposable
     public long Imported => Database.HasTable(Database.Options.LedgerTable)
         ? Database.Scalar<long>($"SELECT COUNT(*) FROM {Database.Options.LedgerTable}") : 0;
 
+    private bool HasFailed(Predicate<Process> how)
+    {
+        lock (_processes) return _processes.Exists(how);
+    }
+
     public async Task UntilAsync(Func<bool> isSo, string what, CancellationToken token)
     {
         for (long began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(50, token))
-            if (Stopwatch.GetElapsedTime(began) > s_patience || _processes.Any(one => one is { HasExited: true, ExitCode: not (0 or 137) })) Assert.Fail($"not so: {what}\n{string.Join('\n', Said)}");
+            if (Stopwatch.GetElapsedTime(began) > s_patience || HasFailed(one => one is { HasExited: true, ExitCode: not (0 or 137) })) Assert.Fail($"not so: {what}\n{Broker.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers")}\n{string.Join('\n', Said)}");
     }
 
     /// <summary>Puts files there as loggers do: each is complete when it has its name.</summary>

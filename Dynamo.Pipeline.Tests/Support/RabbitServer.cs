@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using RabbitMQ.Client;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -73,6 +74,21 @@ internal sealed class RabbitServer : IDisposable
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero, $"rabbitmqctl {string.Join(' ', arguments)}: {output}{error}");
         return output;
+    }
+
+    /// <summary>Makes a queue.</summary>
+    public void Declare(string queue, Dictionary<string, object?> arguments) => UseAsync(
+        channel => channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, arguments)).GetAwaiter().GetResult();
+
+    /// <summary>Sends a message to a queue.</summary>
+    public Task PublishAsync(string queue, byte[] message, CancellationToken token) =>
+        UseAsync(channel => channel.BasicPublishAsync("", queue, mandatory: true, new BasicProperties(), message, token).AsTask());
+
+    private async Task UseAsync(Func<IChannel, Task> use)
+    {
+        await using IConnection connection = await new ConnectionFactory { Uri = new Uri(Url) }.CreateConnectionAsync();
+        await using IChannel channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
+        await use(channel);
     }
 
     /// <summary>Kills it, as a power cut does.</summary>
