@@ -353,7 +353,9 @@ public sealed class WatchTests
         files.AddInOutage(7);
         Assert.That((files.Contains(7), files.Waits(7)), Is.EqualTo((true, false)), "the source failed, not the file");
         files.SweepBegins();
-        files.ForgetUnseen();
+        files.ForgetUnseen(key => key == 7);
+        Assert.That(files.Contains(7), Is.True, "it was offered again, which counts when it is dealt with");
+        files.ForgetUnseen(_ => false);
         Assert.That(files.Contains(7), Is.False);
     }
 

@@ -60,7 +60,7 @@ internal sealed class ScaleOutTests
         var runs = host.Runs();
         Assert.Multiple(() =>
         {
-            Assert.That(books.GetProperty("files").GetProperty("listed").GetInt64(), Is.EqualTo(27_000));
+            Assert.That(books.GetProperty("files").GetProperty("listed").GetInt64(), Is.EqualTo(27_000), string.Join('\n', host.Said));
             Assert.That(runs[0].Loaded + runs[0].AlreadyLoaded + runs[0].Quarantined + runs[0].Deferred, Is.EqualTo(27_000));
             Assert.That(runs.Skip(1).Count(run => run.Loaded > 0), Is.EqualTo(3), "each worker took a part");
             Assert.That(runs.Skip(1).Sum(run => run.Loaded), Is.EqualTo(runs[0].Loaded));

@@ -39,11 +39,13 @@ internal sealed class DeferredFiles(TimeProvider time)
 
     public void SweepBegins() => _sweep++;
 
-    /// <summary>The whole source was seen: what was not there is forgotten.</summary>
-    public void ForgetUnseen()
+    /// <summary>
+    /// The whole source was seen: what was not there is forgotten, but for what is under way again. That counts as offered again.
+    /// </summary>
+    public void ForgetUnseen(Predicate<ulong> isUnderWay)
     {
         foreach ((ulong key, Deferral file) in _files)
-            if (file.Sweep != _sweep) _files.Remove(key);
+            if (file.Sweep != _sweep && !isUnderWay(key)) _files.Remove(key);
     }
 
     private void Add(ulong key, Func<TimeSpan, TimeSpan> next)

@@ -142,7 +142,7 @@ internal sealed class LiveRun : IWatch, IDisposable
         lock (_gate)
         {
             if (sawAll && _seen is not null) _done = _seen;
-            if (sawAll) _deferred.ForgetUnseen();
+            if (sawAll) _deferred.ForgetUnseen(_underWay.ContainsKey);
             _seen = _gone = null;
         }
     }
