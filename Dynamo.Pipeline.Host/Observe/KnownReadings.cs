@@ -35,7 +35,7 @@ internal static class KnownReadings
                     // A reading of a wrong clock came before now at least.
                     await LoggersAsync(
                         settings,
-                        (logger, newest, imported) => board.Loggers.Known(logger, newest, imported ?? (newest[0] > began ? began : null)),
+                        one => board.Loggers.Known(one.Logger, one.Newest, one.ImportedUtc ?? (one.Newest[0] > began ? began : null)),
                         cancellationToken);
                     board.Loggers.IsLoaded = true;
                     board.LookForLate(time.GetUtcNow().UtcDateTime);

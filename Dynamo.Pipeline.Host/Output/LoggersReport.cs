@@ -24,16 +24,16 @@ internal sealed class LoggersReport
         DateTime now = DateTime.UtcNow;
         var shown = new List<LoggerState>();
         int known = 0, late = 0;
-        await KnownReadings.LoggersAsync(settings, (name, newest, imported) =>
+        await KnownReadings.LoggersAsync(settings, one =>
         {
-            LoggerState logger = rule.Of(LoggerPace.Of(name, newest, imported));
+            LoggerState logger = rule.Of(LoggerPace.Of(one.Logger, one.Newest, one.ImportedUtc));
             bool isLate = rule.IsLate(logger, now);
             known++;
             if (isLate) late++;
             if (isLate || !lateOnly) shown.Add(logger);
         }, cancellationToken);
         return new LoggersReport(
-            lateOnly ? [.. shown.OrderBy(one => one.DueUtc).ThenBy(one => one.Name, StringComparer.Ordinal)] : shown,
+            [.. shown.OrderBy(one => lateOnly ? one.DueUtc : null).ThenBy(one => one.Name, StringComparer.Ordinal)],
             known, late, rule, now, lateOnly);
     }
 

@@ -104,6 +104,24 @@ public sealed class SqlServerLoggersCommandTests : LoggersCommandContract
         Assert.That(later.StandardOutput, Does.StartWith("2 loggers, 1 late"), later.StandardError);
     }
 
+    /// <summary>The page and the notices ask in the same way when a watch begins.</summary>
+    [Test, CancelAfter(120_000)]
+    public async Task Very_many_loggers_take_a_few_round_trips(CancellationToken token)
+    {
+        const int Loggers = 2_500;
+        Folder.Put("a.csv", [.. Enumerable.Range(0, Loggers).SelectMany(i => (string[])
+            [$"L{i:D4},flow,2026-01-01T00:00:00Z,1", $"L{i:D4},pressure,2026-01-01T00:0{i % 10}:00Z,1"])]);
+        Assert.That((await RunAsync(token, "run", "--source", "inbox", "--sink", Sink)).ExitCode, Is.Zero);
+        int before = _database.Endpoint?.Counts.Statements.Count ?? 0;
+
+        DynamoResult all = await RunAsync(token, "status", "--sink", Sink, "--loggers", "--json");
+
+        string[] names = [.. DynamoFolder.Json(all).GetProperty("loggers").EnumerateArray().Select(one =>
+            $"{one.GetProperty("logger")} {one.GetProperty("lastUtc").GetDateTime():HH:mm}")];
+        Assert.That(names, Is.EqualTo(Enumerable.Range(0, Loggers).Select(i => $"L{i:D4} 00:0{i % 10}")), all.StandardError);
+        if (_database.Endpoint is { } endpoint) Assert.That(endpoint.Counts.Statements.Count - before, Is.LessThan(10));
+    }
+
     protected override void LoseTheFiles() => _database.Execute($"UPDATE {_database.Map.Name} SET FileId = NULL");
 
     private protected override Task<DynamoResult> RunAsync(CancellationToken token, params string[] arguments) =>
