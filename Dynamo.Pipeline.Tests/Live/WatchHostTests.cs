@@ -60,39 +60,6 @@ internal sealed class WatchHostTests : WatchedProcess
         });
     }
 
-    [TestCase("archive")]
-    [TestCase("keep")]
-    public async Task Beside_a_watch_retry_gets_its_turn_and_the_watch_reads_the_file_again(string after, CancellationToken token)
-    {
-        DynamoResult retry = default!;
-        DynamoResult ended = await DynamoProcess.RunAsync(
-            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--after", after, "--settle", "0", "--json"],
-            async process =>
-            {
-                await UntilAsync(() => File.Exists(Work["r.db"]), token);
-                Land(0, 3);
-                File.WriteAllText(Path.Join(Inbox, "bad.csv"), "nothing of ours\n");
-                await UntilAsync(() => Count("ImportedFile") == 4, token);
-                string[] again = ["retry", "--source", Inbox, "--sink", "sqlite:r.db"];
-                retry = await DynamoProcess.RunAsync(again, Work.Path, null, token);
-                await UntilAsync(
-                    () => Scalar("SELECT count(*) FROM ImportedFile WHERE RunId = 2 AND Outcome = 'quarantined'") == 1, token);
-                Land(3, 2);
-                await UntilAsync(() => Count() == 5, token);
-                DynamoProcess.Terminate(process);
-            },
-            Work.Path, token);
-
-        JsonElement stopped = JsonDocument.Parse(ended.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]).RootElement;
-        Assert.Multiple(() =>
-        {
-            Assert.That((ended.ExitCode, retry.ExitCode), Is.EqualTo((0, 0)), ended.StandardError + retry.StandardError);
-            Assert.That(retry.StandardOutput, Is.EqualTo("The next run reads again:\n  bad.csv\n"));
-            Assert.That(ended.StandardError, Does.Contain("Another command asks for"));
-            Assert.That(stopped.GetProperty("files").GetProperty("loaded").GetInt32(), Is.EqualTo(5), "of both parts");
-        });
-    }
-
     [Test]
     public async Task Several_sources_with_their_own_formats_go_into_one_database_and_one_outage_leaves_the_other(CancellationToken token)
     {
