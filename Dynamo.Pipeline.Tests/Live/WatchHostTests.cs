@@ -249,6 +249,43 @@ internal sealed class WatchHostTests : WatchedProcess
         });
     }
 
+    [Test]
+    public async Task A_connection_that_comes_back_is_told_and_a_stop_says_that_it_came_in_an_outage(CancellationToken token)
+    {
+        Sshd.Require();
+        using var sshd = new Sshd(Directory.CreateDirectory(Work["keys"]).FullName);
+        List<string> said = [];
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            "export DYNAMO__WATCH__POLL=100ms DYNAMO__SFTP__RECONNECTS=3; exec \"$0\" \"$@\" >out 2>err",
+            ["watch", .. sshd.Arguments(Inbox), "--sink", "sqlite:r.db", "--settle", "0", "--log", "text"],
+            async process =>
+            {
+                Land(0, 3);
+                await UntilAsync(() => Count() == 3, token);
+                sshd.Kill();
+                sshd.Start();
+                await UntilAsync(() => Said("err").Contains("is there again, after", StringComparison.Ordinal), token);
+                said.AddRange(Said("err").Split('\n').Where(line => line.Contains("The connection to", StringComparison.Ordinal)));
+                sshd.Kill();
+                await UntilAsync(() => Said("out").Contains("OUTAGE", StringComparison.Ordinal), token);
+                DynamoProcess.Terminate(process);
+            },
+            Work.Path, token);
+        string outage = Said("out").Split('\n').First(line => line.Contains("OUTAGE", StringComparison.Ordinal));
+        Assert.Multiple(() =>
+        {
+            Assert.That(said.Where(line => line.Contains("was lost, and is made anew: ", StringComparison.Ordinal)).ToList(),
+                Has.Count.EqualTo(2), "one line on the terminal, and one in the log");
+            Assert.That(said.Where(line => line.Contains("is there again, after", StringComparison.Ordinal)).ToList(), Has.Count.EqualTo(2));
+            Assert.That(outage.Split("sftp://"), Has.Length.EqualTo(2), outage);
+            Assert.That(outage, Does.Match(@"OUTAGE of sftp://\S+ \(tried 4 times\): .*Trying again until it works\."));
+            Assert.That(Said("out"), Does.Match(@"Stopped during an outage of sftp://\S+ \(since \S+ \S+\): 3 files loaded, 3 new rows in .*\. "
+                + "What came since then was not looked at, or not written: the next run or watch does that."));
+        });
+
+        string Said(string file) => File.Exists(Work[file]) ? File.ReadAllText(Work[file]) : "";
+    }
+
     [Test, Platform("Linux")]
     public async Task On_a_terminal_it_keeps_some_lines_up_to_date_and_outages_come_above_them(CancellationToken token)
     {
