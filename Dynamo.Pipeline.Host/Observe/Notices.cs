@@ -159,8 +159,7 @@ internal sealed class Notices : IAsyncDisposable
         {
             long count = files.Length + more;
             json.WriteString("message",
-                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. Mend the cause, then "
-                    + $"dynamo retry offers {(count == 1 ? "it" : "them")} again.");
+                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. {NextSteps.Retry}.");
             json.WriteNumber("count", count);
             json.WriteStartArray("files");
             foreach ((string file, string problem) in files.Take(MostNamed))

@@ -9,6 +9,9 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>Shows what a watch does. Events come one at a time, and so does progress; the two may come at once.</summary>
 internal interface IWatchReport : IProgress<WatchEvent>, IProgress<PipelineProgress>, IAsyncDisposable
 {
+    /// <summary>A file was put into quarantine. From any thread.</summary>
+    void Quarantined(FileResult file);
+
     /// <summary>The watch has ended.</summary>
     /// <param name="result">What it did.</param>
     /// <param name="code">The exit code.</param>
@@ -65,7 +68,11 @@ internal static class WatchReport
 
     public static string Totals(PipelineResult result) =>
         $"{Files(result.Books)}, {Shown.Count(result.Books.RowsInserted, "new row")} in {Shown.Time(result.Elapsed)}"
-        + (result.Books.Quarantined > 0 ? "; dynamo status shows what is in quarantine, dynamo retry offers it again" : "");
+        + (result.Books.Quarantined > 0 ? "; dynamo status shows what is in quarantine. " + NextSteps.Retry : "");
+
+    /// <summary>A file that was put into quarantine, and why.</summary>
+    public static string Quarantined(FileResult file) =>
+        $"In quarantine: {Shown.Name(file.File.Path)}: {Shown.Name(Secret.Free(file.Defect?.ToString() ?? "no reason was given"))}";
 
     private static string Wave(WaveCommitted wave)
     {
@@ -102,6 +109,9 @@ internal sealed class WatchLog(TextWriter to, bool quiet, string? source) : IWat
     }
 
     public void Report(PipelineProgress value) { }
+
+    public void Quarantined(FileResult file) =>
+        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {_source}{WatchReport.Quarantined(file)}");
 
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {
@@ -170,6 +180,15 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
 
     public void Report(PipelineProgress value) { }
 
+    public void Quarantined(FileResult file) => Write(json =>
+    {
+        json.WriteString("event", "quarantined");
+        json.WriteString("atUtc", DateTime.UtcNow);
+        json.WriteString("source", source);
+        json.WriteString("file", file.File.Path);
+        JsonText.Defect(json, file.Defect);
+    });
+
     public void Stopped(PipelineResult result, ExitCode code, string? error) => Write(json =>
     {
         json.WriteString("event", "stopped");
@@ -194,8 +213,12 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
 
     private void Write(Action<Utf8JsonWriter> members)
     {
-        to.WriteLine(JsonText.Of(members));
-        to.Flush();
+        string text = JsonText.Of(members);
+        lock (to)
+        {
+            to.WriteLine(text);
+            to.Flush();
+        }
     }
 }
 
@@ -257,6 +280,8 @@ internal sealed class WatchScreen : IWatchReport
             if (!lines.SequenceEqual(_lines)) Draw("", lines);
         }
     }
+
+    public void Quarantined(FileResult file) => Say($"{Shown.Utc(DateTime.UtcNow)} {WatchReport.Quarantined(file)}");
 
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {

@@ -24,7 +24,8 @@ internal sealed partial class FirstRunTests
 
         Assert.That(first.StandardError, Is.Empty);
         Assert.That(first.ExitCode, Is.EqualTo(1), "there are bad samples");
-        Assert.That(WithoutTimes(first.StandardOutput), Is.EqualTo("""
+        const string Rejects = "\"select Path, Line, ColumnName, Problem, Found from RejectedRow order by RejectId desc limit 20\"";
+        Assert.That(WithoutTimes(first.StandardOutput), Is.EqualTo($"""
             Imported dynamo-demo/inbox into dynamo-demo/readings.db in N s.
 
               files          200   198 loaded, 2 quarantined
@@ -43,6 +44,8 @@ internal sealed partial class FirstRunTests
             Next:
               sqlite3 dynamo-demo/readings.db "select Logger, Channel, count(*), round(avg(Value), 2) from Reading group by 1, 2 limit 10"
                   looks at the readings
+              sqlite3 dynamo-demo/readings.db {Rejects}
+                  shows the bad rows. The rest of their files is loaded; a repaired file that is sent again brings them too
               dynamo status --config dynamo-demo/dynamo.json
                   shows what was imported, and what is in quarantine
               dynamo watch --config dynamo-demo/dynamo.json --listen 8080
@@ -50,7 +53,7 @@ internal sealed partial class FirstRunTests
               dynamo init
                   writes the configuration for your own files
               dynamo retry --config dynamo-demo/dynamo.json
-                  offers quarantined files to the next run again, for example after a change of the format; repaired files need no retry
+                  {NextSteps.Retry}
 
             """));
         Assert.That(Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName), Is.EqualTo(new[] { "dynamo-demo" }));

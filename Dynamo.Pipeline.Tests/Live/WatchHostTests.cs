@@ -48,6 +48,7 @@ internal sealed class WatchHostTests : WatchedProcess
             async _ =>
             {
                 await UntilAsync(() => Count("ImportRun") == 1, token);
+                File.WriteAllText(Path.Join(Inbox, "bad.csv"), "nothing of ours\n");
                 string[] run = ["run", "--source", Inbox, "--sink", "sqlite:r.db"];
                 other = (await DynamoProcess.RunAsync(run, Work.Path, null, token)).ExitCode;
             },
@@ -56,7 +57,8 @@ internal sealed class WatchHostTests : WatchedProcess
         {
             Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
             Assert.That(other, Is.EqualTo(5));
-            Assert.That(ended.StandardOutput, Does.Contain("Watching folder:").And.Contain("Stopped: 0 files loaded"));
+            Assert.That(ended.StandardOutput, Does.Contain("Watching folder:").And.Contain("Stopped: 0 files loaded, 1 quarantined")
+                .And.Match(@"Z In quarantine: bad\.csv: line 1, column \S+: ").And.Contain("is taken by itself"));
         });
     }
 
