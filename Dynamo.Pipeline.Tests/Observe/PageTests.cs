@@ -184,7 +184,7 @@ internal sealed class PageTests
             [
                 Step("list", 1, 0.02, 0.7, null), Step("chunk", 1, 0.05, 0, null), Step("read_file", 4, 0.31, 0.4, 12),
                 Step("batch", 1, 0, 0.8, 300), Step("write", 1, 0.87, 0, 1), Step("complete", 1, 0.2, 0, 0),
-                new StepProgress("after commit 1: BurstWatch") { IsOwnBlock = true },
+                new StepProgress("after commit 1: Totals") { IsOwnBlock = true },
             ],
         });
         for (int wave = 0; wave < 8; wave++)
