@@ -307,6 +307,25 @@ internal sealed partial class FirstRunTests
         Assert.That(wrong.StandardError, Does.Contain("Did you mean bash?"));
     }
 
+    [Test, Platform("Linux")]
+    public async Task The_completion_of_zsh_completes_the_word_at_the_cursor(CancellationToken token)
+    {
+        await External.RunAsync("zsh", "--version");
+        File.WriteAllText(_folder["try.zsh"], """
+            compdef() { }
+            compadd() { print -r -- $candidates }
+            source <(dynamo completion zsh)
+            try() { BUFFER="$1"; CURSOR=${2:-${#1}}; words=(${=BUFFER}); _dynamo }
+            try "dynamo re"
+            try "dynamo run --sour"
+            try "dynamo hos inbox" 10
+            """);
+
+        DynamoResult result = await DynamoProcess.PasteAsync("zsh -f try.zsh", _folder.Path, token);
+
+        Assert.That(result.StandardOutput, Is.EqualTo("retry\n--source\nhostkey\n"), result.StandardError);
+    }
+
     [TestCase(".", false)]
     [TestCase("..", true)]
     public async Task A_run_takes_its_own_database_and_configuration_for_no_deliveries(
