@@ -48,7 +48,7 @@ internal static class Pasted
         HostSettings settings = parsed.CommandResult.Command switch
         {
             ISettingsCommand command => command.Settings.Read(parsed, []),
-            IServerCommand command => SampleSet.Server(command.Address(parsed), []),
+            IServerCommand command => SampleSet.Server(command.Address(parsed), null, []),
             _ => HostSettings.Default,
         };
         if (settings.Remote is not { } server) return failure;

@@ -20,7 +20,7 @@ internal sealed class CompletionCommand : Command, IExamples
             #compdef dynamo
             _dynamo() {
                 local -a candidates
-                candidates=("${(@f)$(${words[1]} "[suggest:${#BUFFER}]" "${BUFFER}" 2>/dev/null)}")
+                candidates=("${(@f)$(${words[1]} "[suggest:${CURSOR}]" "${BUFFER}" 2>/dev/null)}")
                 compadd -a candidates || _files
             }
             if [ "$funcstack[1]" = "_dynamo" ]; then _dynamo "$@"; else compdef _dynamo dynamo; fi

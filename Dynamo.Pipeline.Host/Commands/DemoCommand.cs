@@ -41,7 +41,6 @@ internal sealed class DemoCommand : Command, IExamples
         {
             Next =
             [
-                (NextSteps.Query(settings), "looks at the readings"),
                 (Pasted.Command("status", settings), "shows what was imported, and what is in quarantine"),
                 (Pasted.Command("watch", settings) + " --listen 8080", "stays, and imports what lands; http://localhost:8080 shows it"),
                 ($"{Pasted.Program} init", "writes the configuration for your own files"),

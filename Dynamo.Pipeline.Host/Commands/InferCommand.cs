@@ -48,7 +48,7 @@ internal sealed class InferCommand : Command, IExamples, IServerCommand
         if (zone is not null && !TimeZoneInfo.TryFindSystemTimeZoneById(zone, out _))
             throw new SettingsException("--zone", $"found '{zone}', allowed is an IANA zone such as Europe/Brussels or UTC.");
         string? output = parsed.GetValue(_out);
-        SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], context.Stopping);
+        SampleSet set = await SampleSet.ReadAsync(parsed.GetValue(_files) ?? [], null, context.Stopping);
         if (set.Nothing is { } nothing) throw new SourceException(nothing);
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) =
             await FormatGuess.OfAsync(set.Samples, zone, set.Root, context.Stopping);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dynamo.Pipeline.Sftp;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -15,6 +16,9 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
     private readonly Option<string?> _zone =
         ValueOption.Named("--zone", "ZONE", "The zone of timestamps without an offset, such as Europe/Brussels. Default: UTC");
 
+    private readonly Option<string?> _identity = ValueOption.Named(
+        "--identity", "FILE", "Private key for an sftp:// source. Default: ssh's own choice; if that is denied, a terminal asks for it.");
+
     private readonly Option<string?> _out = ValueOption.Named("--out", "FILE", "The configuration to write. Default: dynamo.json");
 
     /// <summary>Where the files are, once that is answered.</summary>
@@ -23,7 +27,7 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
     public InitCommand(CommandContext context)
         : base("init", "Writes a commented configuration: asks on a terminal, and looks at the files that are there.")
     {
-        foreach (Option option in (ReadOnlySpan<Option>)[_source, _sink, _after, _zone, _out]) Options.Add(option);
+        foreach (Option option in (ReadOnlySpan<Option>)[_source, _sink, _after, _zone, _identity, _out]) Options.Add(option);
         SetAction((parsed, _) => WriteAsync(parsed, context));
     }
 
@@ -46,11 +50,29 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
         _address = source;
         string sink = questions.Ask(_sink, "sink", "Where do the readings go? sqlite:FILE, or sqlserver", "sqlite:readings.db");
         string after = questions.Ask(_after, "after", "What happens to a file that is imported? keep, archive, delete", "archive");
+        string? zone = parsed.GetValue(_zone), identity = parsed.GetValue(_identity);
+        if (identity is not null && !SampleSet.IsRemote(source))
+            throw new SettingsException("--identity", "it is the key for a server; the source is a folder.");
+        InferReport? looked;
+        while (true)
+        {
+            try
+            {
+                looked = await LookAsync(source, zone, identity, context);
+                break;
+            }
+            catch (SourceException denied) when (
+                denied.Message.Contains(SshDiagnosis.Denied, StringComparison.Ordinal) && questions.AskIdentity(denied.Message) is { } file)
+            {
+                identity = file;
+            }
+        }
+        if (zone is null && looked?.NeedsZone == true && questions.AskZone() is { } told)
+            looked = await LookAsync(source, told, identity, context);
         // A folder that is yet to be made is one as well.
-        (string, string)[] answers = [("source", From(path, source)), ("sink", From(path, sink)), ("after", after)];
-        string? zone = parsed.GetValue(_zone);
-        InferReport? looked = await LookAsync(source, zone, context);
-        if (zone is null && looked?.NeedsZone == true && questions.AskZone() is { } told) looked = await LookAsync(source, told, context);
+        (string, string)[] answers = [
+            ("source", From(path, source)), ("sink", From(path, sink)), ("after", after),
+            .. identity is null ? Array.Empty<(string, string)>() : [("sftp:identityFile", From(path, identity))]];
         try
         {
             Folder.OwnFile.Write(path, ConfigurationFile.Text(answers, looked));
@@ -86,16 +108,16 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
     private static string? Inbox() => Directory.Exists("inbox") ? "inbox" : null;
 
     /// <summary>Looks at the files, if there are any yet. A server that does not let us in is an error: nothing is written.</summary>
-    private static async Task<InferReport?> LookAsync(string source, string? zone, CommandContext context)
+    private static async Task<InferReport?> LookAsync(string source, string? zone, string? identity, CommandContext context)
     {
         SampleSet? set = null;
         string? nothing;
         try
         {
-            set = await SampleSet.ReadAsync([source], context.Stopping);
+            set = await SampleSet.ReadAsync([source], identity, context.Stopping);
             nothing = set.Nothing;
         }
-        catch (SourceException error) when (!source.Contains("://", StringComparison.Ordinal))
+        catch (SourceException error) when (!SampleSet.IsRemote(source))
         {
             nothing = error.Message;
         }
@@ -147,6 +169,24 @@ internal sealed class InitCommand : Command, IExamples, IServerCommand
                 context.Out.WriteLine($"There is no zone {Shown.Name(answer)}.");
             }
             return null;
+        }
+
+        /// <summary>The key that the server may take; <see langword="null"/>: nobody is there to ask, or there is none.</summary>
+        public string? AskIdentity(string denied)
+        {
+            if (!_isTerminal) return null;
+            context.Out.WriteLine(Shown.Name(Secret.Free(denied)));
+            while (true)
+            {
+                context.Out.Write("Which private key does the server take? A file; empty gives up: ");
+                string answer = (Console.In.ReadLine() ?? throw new OperationCanceledException()).Trim();
+                if (answer.Length == 0) return null;
+                // No shell has seen it.
+                if (answer.StartsWith("~/", StringComparison.Ordinal))
+                    answer = Path.Join(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), answer[2..]);
+                if (File.Exists(answer)) return answer;
+                context.Out.WriteLine($"There is no file {Shown.Name(answer)}.");
+            }
         }
 
         private static SettingProblem? Checked(string key, string name, string value)

@@ -55,6 +55,8 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
     private static void Write(TextWriter to, List<ReadingTrace> traces)
     {
         if (traces.Count == 0) to.WriteLine("No such reading is in the table.");
+        // Most readings were imported with the same settings, which are long.
+        string? shown = null;
         foreach (ReadingTrace trace in traces)
         {
             to.WriteLine($"{Shown.Name(trace.Logger)}  {Shown.Name(trace.Channel)}  {trace.Time}  {trace.Value}");
@@ -69,7 +71,11 @@ internal sealed class LineageCommand : Command, ISettingsCommand, IExamples
             string run = file.Version is null ? "" : $" on {Shown.Name(file.Host ?? "")}, version {file.Version}";
             to.WriteLine($"  imported  {Shown.Utc(file.ImportedUtc)} by run {file.RunId}{run}");
             if (file.Settings is { Length: > 0 } settings)
-                to.WriteLine($"  settings  {Shown.Name(settings.Replace("\n", "; ", StringComparison.Ordinal))}");
+            {
+                string text = settings == shown ? "as above" : Shown.Name(settings.Replace("\n", "; ", StringComparison.Ordinal));
+                to.WriteLine($"  settings  {text}");
+                shown = settings;
+            }
             foreach (Delivery older in trace.Replaced)
             {
                 // Two files that met need not have this very reading in common.

@@ -205,20 +205,33 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
 internal sealed record LiveImport(
     HostSettings Settings, LiveProgress Told, SourceBoard? Board, CommandContext Context, CancellationToken Stopping)
 {
-    /// <summary>A pipeline that tells the page of its commits.</summary>
-    public FilePipeline<Reading> Telling(FilePipeline<Reading> pipeline) => Board is null ? pipeline : pipeline.Telling(Board.Committed);
+    /// <summary>A pipeline that tells of its commits: the page, and whoever watches of what goes into quarantine.</summary>
+    public FilePipeline<Reading> Telling(FilePipeline<Reading> pipeline) => pipeline.Telling(Told.Committed);
 }
 
 /// <summary>Whoever watches, and the service manager. Told by one thread at a time.</summary>
 internal sealed class LiveProgress(IWatchReport report, ServiceNotice? service, string source, SourceBoard? board)
     : IProgress<WatchEvent>, IProgress<PipelineProgress>
 {
+    /// <summary>Of so many bad files in a wave each has a line of its own. The line of the wave has their number.</summary>
+    private const int MostQuarantined = 20;
+
     private readonly Lock _gate = new();
+    private int _quarantined;
+
+    public void Committed(CommittedBatch<Reading> batch)
+    {
+        foreach (FileResult result in batch.Results)
+            if (result.Outcome == FileOutcome.Quarantined && Interlocked.Increment(ref _quarantined) <= MostQuarantined)
+                report.Quarantined(result);
+        board?.Committed(batch);
+    }
 
     public void Report(WatchEvent value)
     {
         lock (_gate)
         {
+            if (value is WaveCommitted) Volatile.Write(ref _quarantined, 0);
             report.Report(value);
             service?.Report(source, value);
             board?.Report(value);

@@ -35,7 +35,7 @@ internal sealed class RetryCommand : Command, ISettingsCommand, IExamples
         HostSettings settings = Settings.Read(parsed).WithSource();
         await using IFileSource source = Composition.Source(settings);
         IStore store = Composition.Store(settings);
-        await using IAsyncDisposable turn = await Turns.TakeAsync(
+        await using Turn turn = await Turns.TakeAsync(
             store, source.Name, settings.Pipeline.StopDeadline, context.Error, context.Stopping);
         string[] names = parsed.GetValue(_files) ?? [];
         IReadOnlyList<Retried> retried = await Returning.RetryAsync(

@@ -59,17 +59,18 @@ internal sealed class UndoCommand : Command, ISettingsCommand, IExamples
         IStore store = Composition.Store(settings);
         Undone undone;
         IReadOnlyList<Returned> returned = [];
-        await using (IAsyncDisposable lease = await store.LeaseAsync(source.Name, context.Stopping))
+        // Whoever only asks holds nobody up.
+        await using Turn? turn = dryRun ? null : await Turns.TakeAsync(
+            store, source.Name, settings.Pipeline.StopDeadline, context.Error, context.Stopping);
+        undone = await ledger.PlanUndoAsync(table, chosen, context.Stopping);
+        if (!json) Write(context.Out, undone, dryRun, reimport);
+        if (!dryRun && undone.Files.Count > 0)
         {
-            undone = await ledger.PlanUndoAsync(table, chosen, context.Stopping);
-            if (!json) Write(context.Out, undone, dryRun, reimport);
-            if (!dryRun && undone.Files.Count > 0)
-            {
-                IEnumerable<DeliveredFile> imported = again ? undone.Files.Concat(undone.Others) : restore ? undone.Others : [];
-                (undone, returned) = await Returning.UndoAsync(
-                    ledger, table, chosen, imported, Composition.BringBack(source), context.Stopping);
-            }
+            IEnumerable<DeliveredFile> imported = again ? undone.Files.Concat(undone.Others) : restore ? undone.Others : [];
+            (undone, returned) = await Returning.UndoAsync(
+                ledger, table, chosen, imported, Composition.BringBack(source), context.Stopping);
         }
+        if (turn is not null) await turn.FreeAsync();
         PipelineResult? result = returned.Any(file => file.Obstacle is null)
             ? await RunCommand.ImportAsync(settings, store, dryRun: false, shown: null, context)
             : null;

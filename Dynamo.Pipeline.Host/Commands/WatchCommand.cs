@@ -26,6 +26,7 @@ internal sealed class WatchCommand(CommandContext context) : LiveCommand(
     {
         HostSettings settings = import.Settings;
         await using IFileSource source = Composition.Source(settings, mustBeThere: false);
+        if (source is SftpSource server) server.News.Tells = TellConnection;
         await using IBatchSink<Reading> sink = Composition.Store(settings).Sink();
         await using HourlyPruning pruning = HourlyPruning.Beside(settings, Console.Error);
         FilePipeline<Reading> pipeline = FilePipeline
@@ -34,4 +35,7 @@ internal sealed class WatchCommand(CommandContext context) : LiveCommand(
             .WriteTo(sink, settings.Pipeline with { Settings = settings.Text });
         return await InTurns.WatchAsync(import.Telling(pipeline), import, source.Name);
     }
+
+    private static void TellConnection(string news) =>
+        Console.Error.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {Shown.Name(Secret.Free(news))}");
 }

@@ -40,19 +40,9 @@ internal sealed class SqlServerStore : IStore
     public Task<IAsyncDisposable> LeaseAsync(string source, CancellationToken cancellationToken) =>
         _inspection.LeaseAsync(source, cancellationToken);
 
-    public async Task<bool> IsLeasedAsync(string source, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using IAsyncDisposable lease = await LeaseAsync(source, cancellationToken);
-            return false;
-        }
-        catch (AlreadyRunningException)
-        {
-            return true;
-        }
-    }
+    public Task<bool> IsLeasedAsync(string source, CancellationToken cancellationToken) =>
+        _inspection.IsLeasedAsync(source, cancellationToken);
 
-    /// <summary>A login each time.</summary>
-    public TimeSpan BetweenTurns => TimeSpan.FromSeconds(15);
+    /// <summary>A short question on a connection of the pool.</summary>
+    public TimeSpan BetweenTurns => TimeSpan.FromSeconds(2);
 }

@@ -13,13 +13,13 @@ internal static class Turns
 
     /// <summary>Takes the source, if need be in its turn beside a watch.</summary>
     /// <exception cref="AlreadyRunningException">Who holds it gives no turn.</exception>
-    public static async Task<IAsyncDisposable> TakeAsync(
+    public static async Task<Turn> TakeAsync(
         IStore store, string source, TimeSpan stopDeadline, TextWriter error, CancellationToken cancellationToken)
     {
         AlreadyRunningException held;
         try
         {
-            return await store.LeaseAsync(source, cancellationToken);
+            return new Turn(await store.LeaseAsync(source, cancellationToken), null);
         }
         catch (AlreadyRunningException other)
         {
@@ -92,14 +92,25 @@ internal static class Turns
     }
 
     private static string Asked(string source) => source + " (turn)";
+}
 
-    private sealed class Turn(IAsyncDisposable lease, IAsyncDisposable asks) : IAsyncDisposable
+/// <summary>A turn that a command has. Used by one thread at a time.</summary>
+internal sealed class Turn(IAsyncDisposable lease, IAsyncDisposable? asks) : IAsyncDisposable
+{
+    private bool _isFree;
+
+    /// <summary>Gives the source to a run of the command's own. The watch still waits.</summary>
+    public async Task FreeAsync()
     {
-        /// <summary>The watch goes on when nobody asks: the source is free then.</summary>
-        public async ValueTask DisposeAsync()
-        {
-            await lease.DisposeAsync();
-            await asks.DisposeAsync();
-        }
+        if (_isFree) return;
+        _isFree = true;
+        await lease.DisposeAsync();
+    }
+
+    /// <summary>The watch goes on when nobody asks: the source is free then.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await FreeAsync();
+        if (asks is not null) await asks.DisposeAsync();
     }
 }

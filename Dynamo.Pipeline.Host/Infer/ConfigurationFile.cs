@@ -39,13 +39,26 @@ internal static class ConfigurationFile
         using JsonDocument proposed = JsonDocument.Parse(
             proposal is { HasProposal: true } ? JsonText.ForFile(proposal.WriteSettings) : "{}");
         var text = new StringBuilder("{\n");
-        foreach ((string key, string value) in answers) Add(text, key, json => json.WriteString(key, value));
+        foreach ((string key, string value) in answers) Add(text, key, json => Write(json, key, value));
         foreach (JsonProperty member in proposed.RootElement.EnumerateObject())
             if (answers.All(answer => answer.Key != member.Name)) Add(text, member.Name, member.WriteTo);
         text.Append("  // More settings; take the // away to set one. All of them: docs/options.md\n");
         foreach ((string key, string line) in Others)
             text.Append(CultureInfo.InvariantCulture, $"\n  // {Words(key)}\n  // {line},\n");
         return text.Append("}\n").ToString();
+    }
+
+    /// <summary>A key of a group, such as sftp:identityFile, is written as an object.</summary>
+    private static void Write(Utf8JsonWriter json, string key, string value)
+    {
+        if (key.Split(':') is not [var group, var name])
+        {
+            json.WriteString(key, value);
+            return;
+        }
+        json.WriteStartObject(group);
+        json.WriteString(name, value);
+        json.WriteEndObject();
     }
 
     private static void Add(StringBuilder text, string key, Action<Utf8JsonWriter> member)

@@ -50,7 +50,8 @@ internal sealed partial class Draft
             _table.Separator);
         if (numbers.Thousands == _table.Separator && _table.Separator == ' ') numbers = numbers with { Thousands = null };
         string[] hints = [.. _table.Header ?? [], .. _table.Between.SelectMany(line => line), .. _table.Above];
-        if (TimeGuess.Of(_files, Hinted(), hints, numbers.Decimal) is not { } time)
+        if (TimeGuess.Of(
+            _files, Hinted(), hints, numbers.Decimal, [.. Samples.Select(sample => sample.Path)]) is not { } time)
         {
             Why = "no column with timestamps was found. If times count from a start, set \"elapsed\" and \"elapsedStart\"; see "
                 + "docs/formats.md.";
@@ -123,6 +124,7 @@ internal sealed partial class Draft
         string column = time.Columns.Length == 1 ? "column" : "columns";
         _sure.Add(
             $"timestamps are in {column} {where}, written as {how}{(time.Pattern.HasOffset ? ", which has the offset or is UTC" : "")}");
+        if (time.Named is { } named) _sure.Add($"dates have the {named}");
         if (time.IsInterval)
             Ask("the start or end of intervals", $"'{_files[0][time.Columns[^1]][0]}' is an interval, and its start is taken. Set "
                 + "\"interval\": \"end\" if a value counts for its end.");

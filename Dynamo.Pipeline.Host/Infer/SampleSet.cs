@@ -16,12 +16,13 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
     public string? Nothing { get; private init; }
 
     /// <exception cref="SourceException">A file, folder or server cannot be read.</exception>
-    public static async Task<SampleSet> ReadAsync(IReadOnlyList<string> named, CancellationToken cancellationToken)
+    public static async Task<SampleSet> ReadAsync(
+        IReadOnlyList<string> named, string? identity, CancellationToken cancellationToken)
     {
         if (named.FirstOrDefault(IsRemote) is { } address)
         {
             return named.Count == 1
-                ? await OnServerAsync(address, cancellationToken)
+                ? await OnServerAsync(address, identity, cancellationToken)
                 : throw new SettingsException("FILE", "a server's address stands alone: its folder is looked at.");
         }
         var paths = new List<string>();
@@ -63,7 +64,7 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
 
     private static SampleSet Empty(string why) => new([], "", "", 0) { Nothing = why };
 
-    private static bool IsRemote(string name) => name.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
+    public static bool IsRemote(string name) => name.StartsWith("sftp://", StringComparison.OrdinalIgnoreCase);
 
     private static IEnumerable<string> Files(string folder)
     {
@@ -78,17 +79,23 @@ internal sealed record SampleSet(IReadOnlyList<Sample> Samples, string Root, str
     }
 
     /// <summary>How a server is looked at: what the environment says of the login, and all of its files.</summary>
-    public static HostSettings Server(string address, List<SettingProblem> problems)
+    /// <param name="address">Its address.</param>
+    /// <param name="identity">The key file; <see langword="null"/>: that of the environment, or ssh's own choice.</param>
+    /// <param name="problems">What is wrong with them.</param>
+    public static HostSettings Server(string address, string? identity, List<SettingProblem> problems)
     {
         HostSettings settings = SettingLayer.FromEnvironment().Apply(HostSettings.Default, problems);
         var own = new SettingLayer([("source", address), ("pattern", "*"), ("recursive", "true")], _ => "FILE");
-        return own.Apply(settings, problems);
+        settings = own.Apply(settings, problems);
+        return identity is null ? settings
+            : new SettingLayer([("sftp:identityFile", Path.GetFullPath(identity))], _ => "--identity").Apply(settings, problems);
     }
 
-    private static async Task<SampleSet> OnServerAsync(string address, CancellationToken cancellationToken)
+    private static async Task<SampleSet> OnServerAsync(
+        string address, string? identity, CancellationToken cancellationToken)
     {
         var problems = new List<SettingProblem>();
-        HostSettings settings = Server(address, problems);
+        HostSettings settings = Server(address, identity, problems);
         if (problems.Count > 0) throw new SettingsException(problems);
         await using IFileSource source = Composition.Untouched(settings);
         var all = new List<SourceFile>();

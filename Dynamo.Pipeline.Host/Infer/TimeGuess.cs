@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 using Dynamo.Pipeline.Csv;
@@ -26,12 +27,17 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
     /// <summary>What the samples leave open, in words; <see langword="null"/>: nothing.</summary>
     public string? Ambiguity { get; private init; }
 
+    /// <summary>What only the names of the files told, in words; <see langword="null"/>: nothing.</summary>
+    public string? Named { get; private init; }
+
     /// <summary>Finds the times that run on best; <see langword="null"/>: there are none.</summary>
     /// <param name="files">The columns of each file.</param>
     /// <param name="names">The columns' names.</param>
     /// <param name="hints">Texts that may say how dates are written, such as <c>MM/DD/YYYY</c>.</param>
     /// <param name="decimalSeparator">The decimal separator of numbers.</param>
-    public static TimeGuess? Of(IReadOnlyList<string[][]> files, string[] names, IReadOnlyList<string> hints, char decimalSeparator)
+    /// <param name="paths">The names of the files, which may have a date.</param>
+    public static TimeGuess? Of(
+        IReadOnlyList<string[][]> files, string[] names, IReadOnlyList<string> hints, char decimalSeparator, IReadOnlyList<string> paths)
     {
         TimeGuess[] all = [.. Candidates(files, names)
             .Select(one => one.Judged(files, decimalSeparator))
@@ -48,8 +54,36 @@ internal sealed record TimeGuess(int[] Columns, TimePattern Pattern, bool Hour24
         if (Hinted(hints) is { } order && all.FirstOrDefault(one => one.Columns.SequenceEqual(best.Columns)
             && one.Pattern.Order == order) is { } said)
             return said;
-        return best.Compared(others, files[0][best.Columns[0]].First(text => text.Length > 0));
+        TimeGuess compared = best.Compared(others, files[0][best.Columns[0]].First(text => text.Length > 0));
+        return compared.Ambiguity is null ? compared : ByName([best, .. others], paths) ?? compared;
     }
+
+    /// <summary>
+    /// The only order in which each file that has a date in its name has a reading of that day, or the day before or after: files are named
+    /// by their first or last day, or by the day on which they were written. A name has the year first, and then the month.
+    /// </summary>
+    private static TimeGuess? ByName(IReadOnlyList<TimeGuess> orders, IReadOnlyList<string> paths)
+    {
+        DateTime[][] dates = [.. paths.Select(path => DatesOf(Path.GetFileNameWithoutExtension(path)))];
+        int dated = Array.FindIndex(dates, file => file.Length > 0);
+        TimeGuess[] fitting = dated < 0 ? [] : [.. orders.Where(order => order.Times.Zip(dates).All(file => file.Second.Length == 0
+            || file.Second.Any(date => file.First.OfType<long>().Any(ticks => Math.Abs(ticks - date.Ticks) <= 2 * TimeSpan.TicksPerDay
+                && Math.Abs((new DateTime(ticks).Date - date).TotalDays) <= 1))))];
+        // Two formats of one order tell the same.
+        if (fitting.Select(one => one.Pattern.Order).Distinct().Count() != 1) return null;
+        return fitting[0] with
+        {
+            Named = $"{Words(fitting[0].Pattern.Order)}, because only then '{Path.GetFileName(paths[dated])}' has readings of the date "
+                + "in its name",
+        };
+    }
+
+    private static DateTime[] DatesOf(string name) => [.. Regex.Matches(name, @"(?<![0-9])(20[0-9]{2})([-_.]?)([0-9]{2})\2([0-9]{2})"
+        + "(?=$|[^0-9]|[0-9]{4}(?![0-9])|[0-9]{6}(?![0-9]))")
+        .Select(match => DateTime.TryParseExact(
+            match.Groups[1].Value + match.Groups[3].Value + match.Groups[4].Value, "yyyyMMdd", CultureInfo.InvariantCulture,
+            DateTimeStyles.None, out DateTime date) ? date : default)
+        .Where(date => date != default)];
 
     /// <summary>Whether a column's name says UTC: DateUTC, utc_time, Time (GMT).</summary>
     private static bool IsUtc(string name) => Regex.IsMatch(name, @"(\b|_|[a-z])(UTC|GMT)(?![A-Za-z0-9+-])|(\b|_)utc(\b|_)");

@@ -11,6 +11,9 @@ internal static class KnownReadings
     /// <summary>Of so many deliveries an interval is learned, as of those that are imported later.</summary>
     private const int Deliveries = 8, MostQuarantined = 100;
 
+    /// <summary>How far back the last run of a source is looked for, while others run more often.</summary>
+    private const int MostRuns = 500;
+
     private static readonly TimeSpan s_untilReached = TimeSpan.FromSeconds(10), s_again = TimeSpan.FromMinutes(1);
 
     public static async Task LoadAsync(HostSettings settings, StatusBoard board, TimeProvider time, CancellationToken cancellationToken)
@@ -28,6 +31,7 @@ internal static class KnownReadings
                 board.Known(
                     await ledger.CountQuarantinedAsync(null, cancellationToken),
                     await ledger.QuarantinedAsync(null, MostQuarantined, cancellationToken));
+                board.Seen.Take(await ledger.RunsAsync(MostRuns, cancellationToken));
                 isWanted |= board.Loggers.IsBehind;
                 board.Loggers.IsBehind = false;
                 if (isWanted)
@@ -35,7 +39,8 @@ internal static class KnownReadings
                     // A reading of a wrong clock came before now at least.
                     await LoggersAsync(
                         settings,
-                        (logger, newest, imported) => board.Loggers.Known(logger, newest, imported ?? (newest[0] > began ? began : null)),
+                        one => board.Loggers.Known(
+                            one with { ImportedUtc = one.ImportedUtc ?? (one.Newest[0] > began ? began : null) }),
                         cancellationToken);
                     board.Loggers.IsLoaded = true;
                     board.LookForLate(time.GetUtcNow().UtcDateTime);
@@ -54,6 +59,15 @@ internal static class KnownReadings
             }
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>Until when the sources in the database were seen whole.</summary>
+    /// <exception cref="SinkException">The database cannot be read.</exception>
+    public static async Task<SeenSources> SeenAsync(HostSettings settings, CancellationToken cancellationToken)
+    {
+        var seen = new SeenSources();
+        seen.Take(await Composition.Ledger(settings).RunsAsync(MostRuns, cancellationToken));
+        return seen;
     }
 
     /// <summary>Each logger of the table with the newest times of its last deliveries.</summary>

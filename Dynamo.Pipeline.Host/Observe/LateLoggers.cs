@@ -6,13 +6,13 @@ namespace Dynamo.Pipeline.Host;
 internal static class LateLoggers
 {
     /// <summary>Writes the members of one logger.</summary>
-    public static void Write(Utf8JsonWriter json, LoggerState logger, LateRule rule, DateTime nowUtc)
+    public static void Write(Utf8JsonWriter json, LoggerState logger, Lateness lateness)
     {
         json.WriteString("logger", logger.Name);
         json.WriteString("lastUtc", logger.LastUtc);
         if (logger.Interval is { } interval) json.WriteNumber("intervalSeconds", Math.Round(interval.TotalSeconds));
-        bool isLate = rule.IsLate(logger, nowUtc);
-        json.WriteBoolean("late", isLate);
-        if (isLate) json.WriteString("dueUtc", logger.DueUtc!.Value);
+        json.WriteBoolean("late", lateness == Lateness.Late);
+        if (lateness == Lateness.ImportLate) json.WriteBoolean("importLate", true);
+        if (lateness != Lateness.InTime) json.WriteString("dueUtc", logger.DueUtc!.Value);
     }
 }

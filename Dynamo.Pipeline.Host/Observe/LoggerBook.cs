@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Ledger;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>What is known of one logger.</summary>
@@ -9,9 +11,26 @@ internal readonly record struct LoggerState(string Name, DateTime LastUtc, TimeS
     /// <summary>When it was last heard of: the time of its newest reading, but not later than something of it was imported.</summary>
     public DateTime HeardUtc { get; init; } = LastUtc;
 
+    /// <summary>The source of what it delivered last; <see langword="null"/>: it is not known.</summary>
+    public string? Source { get; init; }
+
     /// <summary>When its next reading was, or is, due.</summary>
     public DateTime? DueUtc => HeardUtc + Interval;
 }
+
+/// <summary>Whether a logger delivers as it should.</summary>
+internal enum Lateness
+{
+    InTime,
+
+    /// <summary>Nothing of it is there, but its source was not seen whole since something was due.</summary>
+    ImportLate,
+
+    Late,
+}
+
+/// <summary>How many loggers are late, of how many that is not known, and some of the first, those that are due for longest.</summary>
+internal readonly record struct LateOnes(int Count, int ImportLate, IReadOnlyList<LoggerState> First);
 
 /// <summary>
 /// How often a logger delivers, learned from its last deliveries: the median of the times between their newest readings. Not the time
@@ -35,16 +54,19 @@ internal sealed class LoggerPace(string name)
 
     public string Name => name;
 
+    /// <summary>The source of what it delivered last, as far as it is known.</summary>
+    public string? Source { get; set; }
+
     public DateTime LastUtc { get; private set; }
 
     /// <summary>When something of it was imported last, as far as it is known.</summary>
     public DateTime? ImportedUtc { get; private set; }
 
     /// <summary>From the newest readings of the last deliveries, in any order.</summary>
-    public static LoggerPace Of(string name, IEnumerable<DateTime> newest, DateTime? importedUtc)
+    public static LoggerPace Of(LoggerDeliveries known)
     {
-        var pace = new LoggerPace(name);
-        pace.Delivered(newest, importedUtc);
+        var pace = new LoggerPace(known.Logger) { Source = known.Source };
+        pace.Delivered(known.Newest, known.ImportedUtc);
         return pace;
     }
 
@@ -149,17 +171,20 @@ internal sealed class LoggerBook(LateRule rule)
     public long Looks => Volatile.Read(ref _looks);
 
     /// <summary>What a batch brought. Rows of streamed files are not in it: the database has to be asked for their loggers.</summary>
-    public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc)
+    public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc, string? source = null)
     {
         lock (_gate)
         {
             foreach (FileRows<Reading> file in batch.Loaded)
             {
                 if (file.IsStreamed) IsBehind = true;
-                else Committed(file.Batch.RowSpan, nowUtc);
+                else Committed(file.Batch.RowSpan, source, nowUtc);
             }
         }
     }
+
+    /// <summary>Until when the sources were seen whole: late is measured against that.</summary>
+    public SeenSources Seen { get; } = new();
 
     /// <summary>Whether something was committed that only the database knows.</summary>
     public bool IsBehind { get => Volatile.Read(ref _isBehind); set => Volatile.Write(ref _isBehind, value); }
@@ -168,13 +193,18 @@ internal sealed class LoggerBook(LateRule rule)
     public bool IsLoaded { get => Volatile.Read(ref _isLoaded); set => Volatile.Write(ref _isLoaded, value); }
 
     /// <summary>What the database knows of a logger.</summary>
-    /// <param name="logger">Its name.</param>
-    /// <param name="newest">The newest readings of its last deliveries, in any order.</param>
-    /// <param name="importedUtc">When the last of them was imported, if that is known.</param>
-    public void Known(string logger, IEnumerable<DateTime> newest, DateTime? importedUtc = null)
+    public void Known(LoggerDeliveries logger)
     {
-        lock (_gate) Pace(logger)?.Delivered(newest, importedUtc);
+        lock (_gate)
+        {
+            if (Pace(logger.Logger) is not { } pace) return;
+            pace.Source ??= logger.Source;
+            pace.Delivered(logger.Newest, logger.ImportedUtc);
+        }
     }
+
+    /// <summary>Whether a logger delivers as it should.</summary>
+    public Lateness Of(LoggerState logger, DateTime nowUtc) => rule.Of(logger, nowUtc, Seen.Until(logger.Source, nowUtc));
 
     /// <summary>All loggers, or those whose name contains a text, by name.</summary>
     public IReadOnlyList<LoggerState> Find(string? text, int most)
@@ -196,19 +226,21 @@ internal sealed class LoggerBook(LateRule rule)
     }
 
     /// <summary>How many are late, and those that are due for longest.</summary>
-    public (int Count, IReadOnlyList<LoggerState> First) Late(DateTime nowUtc, int most = Most)
+    public LateOnes Late(DateTime nowUtc, int most = Most)
     {
-        int count = 0;
+        int count = 0, importLate = 0;
         var first = new FirstOf<LoggerState>(most, (one, other) =>
             one.DueUtc != other.DueUtc ? Nullable.Compare(one.DueUtc, other.DueUtc) : string.CompareOrdinal(one.Name, other.Name));
         Look(one =>
         {
             LoggerState state = rule.Of(one);
-            if (!rule.IsLate(state, nowUtc)) return;
+            Lateness lateness = Of(state, nowUtc);
+            if (lateness == Lateness.ImportLate) importLate++;
+            if (lateness != Lateness.Late) return;
             count++;
             first.Offer(state);
         });
-        return (count, first.Sorted());
+        return new LateOnes(count, importLate, first.Sorted());
     }
 
     /// <summary>Goes through all of them. They are never removed, and come at the end.</summary>
@@ -230,7 +262,7 @@ internal sealed class LoggerBook(LateRule rule)
     /// A file is one delivery of each of its loggers, in whatever order their rows are. Those of one mostly follow each other, so that
     /// there is one look-up for each of them.
     /// </summary>
-    private void Committed(ReadOnlySpan<Reading> rows, DateTime nowUtc)
+    private void Committed(ReadOnlySpan<Reading> rows, string? source, DateTime nowUtc)
     {
         string? logger = null;
         LoggerPace? pace = null;
@@ -239,7 +271,11 @@ internal sealed class LoggerBook(LateRule rule)
             if (!ReferenceEquals(row.Logger, logger)) pace = Pace(logger = row.Logger);
             if (pace is not null && pace.Read(row.Channel, row.TimestampUtc)) _delivered.Add(pace);
         }
-        foreach (LoggerPace one in _delivered) one.Delivered(nowUtc);
+        foreach (LoggerPace one in _delivered)
+        {
+            one.Source = source;
+            one.Delivered(nowUtc);
+        }
         _delivered.Clear();
     }
 
@@ -281,8 +317,16 @@ internal sealed record LateRule(double Intervals = 2, TimeSpan? Interval = null)
     public LoggerState Of(LoggerPace pace) => new(pace.Name, pace.LastUtc, Interval ?? pace.Interval)
     {
         HeardUtc = pace.ImportedUtc is { } imported && imported < pace.LastUtc ? imported : pace.LastUtc,
+        Source = pace.Source,
     };
 
-    public bool IsLate(LoggerState logger, DateTime nowUtc) =>
-        logger.Interval is { } interval && (nowUtc - logger.HeardUtc).TotalSeconds > interval.TotalSeconds * Intervals;
+    /// <summary>The verdict. Pure.</summary>
+    /// <param name="logger">The logger.</param>
+    /// <param name="nowUtc">The time.</param>
+    /// <param name="seenUtc">Until when its source was seen whole.</param>
+    public Lateness Of(LoggerState logger, DateTime nowUtc, DateTime seenUtc) =>
+        !IsMissed(logger, nowUtc) ? Lateness.InTime : IsMissed(logger, seenUtc) ? Lateness.Late : Lateness.ImportLate;
+
+    private bool IsMissed(LoggerState logger, DateTime atUtc) =>
+        logger.Interval is { } interval && (atUtc - logger.HeardUtc).TotalSeconds > interval.TotalSeconds * Intervals;
 }

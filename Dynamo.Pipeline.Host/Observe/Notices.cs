@@ -159,8 +159,7 @@ internal sealed class Notices : IAsyncDisposable
         {
             long count = files.Length + more;
             json.WriteString("message",
-                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. Mend the cause, then "
-                    + $"dynamo retry offers {(count == 1 ? "it" : "them")} again.");
+                $"{Shown.Count(count, "file")} put into quarantine; dynamo status shows why. {NextSteps.Retry}.");
             json.WriteNumber("count", count);
             json.WriteStartArray("files");
             foreach ((string file, string problem) in files.Take(MostNamed))
@@ -177,7 +176,9 @@ internal sealed class Notices : IAsyncDisposable
     /// <summary>One notice of all loggers that have become late, and one of those that deliver again.</summary>
     private void TellLate(DateTime now)
     {
-        (LoggerState[] newly, LoggerState[] again) = _late.Take(_board.Loggers.Late(now).First, _board.Loggers.Of);
+        // Who was told, and of whom it is not known now, neither delivers again nor is told again.
+        (LoggerState[] newly, LoggerState[] again) = _late.Take(_board.Loggers.Late(now).First, name =>
+            _board.Loggers.Of(name) is { } logger && _board.Loggers.Of(logger, now) == Lateness.InTime ? logger : null);
         if (newly.Length > 0) TellLoggers("late", newly, "silent for longer than usual");
         if (again.Length > 0) TellLoggers("delivers", again, "delivering again");
 
@@ -189,7 +190,7 @@ internal sealed class Notices : IAsyncDisposable
             foreach (LoggerState logger in loggers.Take(MostNamed))
             {
                 json.WriteStartObject();
-                LateLoggers.Write(json, logger, _options.Late, now);
+                LateLoggers.Write(json, logger, _board.Loggers.Of(logger, now));
                 json.WriteEndObject();
             }
             json.WriteEndArray();

@@ -98,9 +98,11 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
         FilePipeline<Reading> pipeline, IProgress<PipelineProgress>? progress, CancellationToken stopping)
     {
         Started();
+        DateTime began = DateTime.UtcNow;
         try
         {
             PipelineResult result = await pipeline.Telling(Committed).RunAsync(new Both(this, progress), stopping);
+            if (!result.WasCancelled) board.Seen.Whole(settings.SourceName, began);
             Ended();
             return result;
         }
@@ -157,6 +159,7 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
             isNews = value.Books != _last.Books || value.Waiting != _last.Waiting || value.Backlog != _last.Backlog;
             _last = value;
             if (_recent.Count == 0 || value.Elapsed - _recent.Last().Elapsed >= TimeSpan.FromSeconds(1)) _recent.Enqueue(value);
+            if (value.SeenUtc is { } until) board.Seen.Whole(settings.SourceName, until);
             while (_recent.Count > 2 && value.Elapsed - _recent.Peek().Elapsed > s_now) _recent.Dequeue();
         }
         board.Pulse.Report(settings.SourceName, value);
@@ -182,7 +185,7 @@ internal sealed class SourceBoard(HostSettings settings, string name, StatusBoar
             _hour.Add(now, files, rows, lag);
             _day.Add(now, files, rows, lag);
         }
-        board.Committed(batch, now);
+        board.Committed(batch, settings.SourceName, now);
         board.Notices?.Tell(batch);
     }
 

@@ -22,7 +22,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     private readonly Dictionary<string, (long Count, DateTime LastUtc, string Example)> _rejects = new(StringComparer.Ordinal);
     private readonly DateTime _startedUtc = time.GetUtcNow().UtcDateTime;
     private readonly Lock _lateGate = new();
-    private (int Count, IReadOnlyList<LoggerState> First) _late = (0, []);
+    private LateOnes _late = new(0, 0, []);
     private long? _lookedAt;
     private Task _looking = Task.CompletedTask;
     private long _quarantinedCount;
@@ -31,6 +31,9 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     public Pulse Pulse { get; } = new(stall, time);
 
     public LoggerBook Loggers { get; } = new(options.Late);
+
+    /// <summary>Until when the sources were seen whole.</summary>
+    public SeenSources Seen => Loggers.Seen;
 
     /// <summary>Who is told of what is wrong; <see langword="null"/>: nobody.</summary>
     public Notices? Notices { get; set; }
@@ -57,6 +60,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         string name = PublicText.Source(source);
         lock (_gate)
         {
+            Seen.Expect(source.SourceName);
             int same = _sources.Count(one => PublicText.Source(one.Settings) == name);
             var made = new SourceBoard(source, same == 0 ? name : $"{name} ({same + 1})", this);
             _sources.Add(made);
@@ -99,9 +103,9 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         Changed();
     }
 
-    public void Committed(CommittedBatch<Reading> batch, DateTime nowUtc)
+    public void Committed(CommittedBatch<Reading> batch, string source, DateTime nowUtc)
     {
-        Loggers.Committed(batch, nowUtc);
+        Loggers.Committed(batch, nowUtc, source);
         lock (_gate)
         {
             foreach (FileResult result in batch.Results)
@@ -134,10 +138,10 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     public string Json() => JsonText.Of(json =>
     {
         DateTime now = time.GetUtcNow().UtcDateTime;
-        (int lateCount, IReadOnlyList<LoggerState> late) = Late(now);
+        LateOnes late = Late(now);
         lock (_gate)
         {
-            (string state, string headline, string detail) = Headline(now, lateCount);
+            (string state, string headline, string detail) = Headline(now, late.Count);
             json.WriteNumber("version", Version);
             json.WriteString("atUtc", now);
             json.WriteString("startedUtc", _startedUtc);
@@ -157,9 +161,10 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
             WriteRejects(json);
             json.WriteStartObject("loggers");
             json.WriteNumber("known", Loggers.Count);
-            json.WriteNumber("late", lateCount);
+            json.WriteNumber("late", late.Count);
+            json.WriteNumber("importLate", late.ImportLate);
             json.WriteNumber("lateAfterIntervals", options.Late.Intervals);
-            Write(json, "latest", late, now);
+            Write(json, "latest", late.First, now);
             json.WriteEndObject();
         }
     });
@@ -175,7 +180,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     /// <summary>
     /// Looked up at most once a second, however many pages are open. Of very many loggers, what was found last is told meanwhile.
     /// </summary>
-    private (int Count, IReadOnlyList<LoggerState> First) Late(DateTime now)
+    private LateOnes Late(DateTime now)
     {
         lock (_lateGate)
         {
@@ -192,11 +197,11 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     /// <summary>Goes through all loggers.</summary>
     public void LookForLate(DateTime now)
     {
-        var late = Loggers.Late(now, MostLate);
+        LateOnes late = Loggers.Late(now, MostLate);
         bool isNews;
         lock (_lateGate)
         {
-            isNews = late.Count != _late.Count;
+            isNews = (late.Count, late.ImportLate) != (_late.Count, _late.ImportLate);
             _late = late;
         }
         if (isNews) Changed();
@@ -260,7 +265,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         foreach (LoggerState logger in loggers)
         {
             json.WriteStartObject();
-            LateLoggers.Write(json, logger, options.Late, now);
+            LateLoggers.Write(json, logger, Loggers.Of(logger, now));
             json.WriteEndObject();
         }
         json.WriteEndArray();

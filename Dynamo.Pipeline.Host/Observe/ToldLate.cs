@@ -37,7 +37,7 @@ internal sealed class ToldLate
 
     /// <summary>What is to be told now.</summary>
     /// <param name="late">All that are late.</param>
-    /// <param name="of">What is known of one; <see langword="null"/>: nothing, and so not that it delivers.</param>
+    /// <param name="of">One that is in time; <see langword="null"/>: it is not known to be.</param>
     public (LoggerState[] Newly, LoggerState[] Again) Take(IReadOnlyList<LoggerState> late, Func<string, LoggerState?> of)
     {
         var names = late.Select(logger => logger.Name).ToHashSet(StringComparer.Ordinal);

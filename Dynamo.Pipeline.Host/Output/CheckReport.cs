@@ -24,7 +24,7 @@ internal static class CheckReport
             to.WriteLine($"          missing, the first run creates: {string.Join(", ", database.ToCreate.Select(Shown.Name))}");
         if (database.Missing is { } missing) to.WriteLine($"          {missing}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
-        foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "open      " : "          ")}{line}");
+        foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "at risk   " : "          ")}{line}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
         to.WriteLine("Nothing was changed.");

@@ -46,7 +46,10 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
         if (result.LastRetry is { } why)
             to.WriteLine($"  {Shown.Count(result.Retries, "further attempt")}, the last since {Shown.Name(Secret.Free(why))}");
         WriteNotable(to, result);
-        if (!failed && !IsOneOfSeveral) NextSteps.Write(to, [.. Next, .. NextSteps.After(settings, result, InQuarantine ?? 0, isDryRun)]);
+        if (failed || IsOneOfSeveral) return;
+        bool isDone = !result.WasCancelled && !isDryRun;
+        NextSteps.Write(to, [
+            .. isDone ? NextSteps.Look(settings, result) : [], .. Next, .. isDone ? NextSteps.After(settings, result, InQuarantine ?? 0) : []]);
     }
 
     private static bool IsNothingNew(PipelineResult result) =>
@@ -159,7 +162,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
             foreach (Defect defect in isLoaded ? file.Rejects : [file.Defect ?? new Defect("no reason was given")])
                 to.WriteLine($"    {defect}");
             if (isLoaded && file.Rejected > file.Rejects.Count)
-                to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more: select * from {settings.Sqlite.RejectTable}");
+                to.WriteLine($"    … {Shown.Count(file.Rejected - file.Rejects.Count)} more");
         }
         if (count > ShownFiles) to.WriteLine($"  … {Shown.Count(count - ShownFiles, "more file")}");
     }

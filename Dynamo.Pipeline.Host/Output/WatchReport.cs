@@ -9,6 +9,9 @@ namespace Dynamo.Pipeline.Host;
 /// <summary>Shows what a watch does. Events come one at a time, and so does progress; the two may come at once.</summary>
 internal interface IWatchReport : IProgress<WatchEvent>, IProgress<PipelineProgress>, IAsyncDisposable
 {
+    /// <summary>A file was put into quarantine. From any thread.</summary>
+    void Quarantined(FileResult file);
+
     /// <summary>The watch has ended.</summary>
     /// <param name="result">What it did.</param>
     /// <param name="code">The exit code.</param>
@@ -37,14 +40,39 @@ internal static class WatchReport
         WatchStarted started => $"Watching {Shown.Name(started.Source)} into {Shown.Name(started.Sink)}"
             + (started.IsTold ? "." : ": it is listed again and again."),
         WaveCommitted wave => Wave(wave),
-        OutageBegan outage => $"OUTAGE of {Shown.Name(outage.Name)}: {Shown.Name(Secret.Free(outage.Reason))} Trying again until it works.",
+        OutageBegan outage => $"OUTAGE of {Named(outage)} Trying again until it works.",
         OutageEnded outage => $"{Shown.Name(outage.Name)} works again after {Shown.Time(outage.Lasted)}.",
         _ => happened.ToString(),
     };
 
+    /// <summary>What fails, and why. Most reasons begin with the name themselves.</summary>
+    private static string Named(OutageBegan outage)
+    {
+        string reason = Shown.Name(Secret.Free(outage.Reason)), name = Shown.Name(outage.Name);
+        return reason.StartsWith(name, StringComparison.Ordinal) ? reason : $"{name}: {reason}";
+    }
+
+    /// <summary>How it ended, for people.</summary>
+    /// <param name="outages">Those that go on.</param>
+    /// <param name="result">What it did.</param>
+    /// <param name="code">The exit code.</param>
+    /// <param name="error">Why it failed; <see langword="null"/> if it was stopped.</param>
+    public static string Stopped(IReadOnlyList<OutageBegan> outages, PipelineResult result, ExitCode code, string? error)
+    {
+        string how = error is not null ? "Failed" : code == ExitCode.Cancelled ? "Stopped with files that could not be written" : "Stopped";
+        return $"{how}{string.Concat(outages.Select(During))}: {Totals(result)}."
+            + (outages.Count == 0 ? "" : " What came since then was not looked at, or not written: the next run or watch does that.");
+
+        static string During(OutageBegan outage) => $" during an outage of {Shown.Name(outage.Name)} (since {Shown.Utc(outage.AtUtc)})";
+    }
+
     public static string Totals(PipelineResult result) =>
         $"{Files(result.Books)}, {Shown.Count(result.Books.RowsInserted, "new row")} in {Shown.Time(result.Elapsed)}"
-        + (result.Books.Quarantined > 0 ? "; dynamo status shows what is in quarantine, dynamo retry offers it again" : "");
+        + (result.Books.Quarantined > 0 ? "; dynamo status shows what is in quarantine. " + NextSteps.Retry : "");
+
+    /// <summary>A file that was put into quarantine, and why.</summary>
+    public static string Quarantined(FileResult file) =>
+        $"In quarantine: {Shown.Name(file.File.Path)}: {Shown.Name(Secret.Free(file.Defect?.ToString() ?? "no reason was given"))}";
 
     private static string Wave(WaveCommitted wave)
     {
@@ -70,9 +98,11 @@ internal static class WatchReport
 internal sealed class WatchLog(TextWriter to, bool quiet, string? source) : IWatchReport
 {
     private readonly string _source = source is null ? "" : $"{source}: ";
+    private readonly ActiveOutages _outages = new();
 
     public void Report(WatchEvent value)
     {
+        _outages.Report(value);
         if (quiet && value is WatchStarted or WaveCommitted { Books.Quarantined: 0 }) return;
         // Of a wave, nothing else says whose it is.
         to.WriteLine($"{Shown.Utc(value.AtUtc)} {(value is WaveCommitted ? _source : "")}{WatchReport.Line(value)}");
@@ -80,20 +110,41 @@ internal sealed class WatchLog(TextWriter to, bool quiet, string? source) : IWat
 
     public void Report(PipelineProgress value) { }
 
+    public void Quarantined(FileResult file) =>
+        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {_source}{WatchReport.Quarantined(file)}");
+
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {
-        string how = error is not null ? "Failed" : code == ExitCode.Cancelled ? "Stopped with files that could not be written" : "Stopped";
-        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {_source}{how}: {WatchReport.Totals(result)}.");
+        to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {_source}{WatchReport.Stopped(_outages.Now, result, code, error)}");
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
+/// <summary>The outages that go on, in the order in which they began. Events come one at a time.</summary>
+internal sealed class ActiveOutages
+{
+    private readonly List<OutageBegan> _now = [];
+
+    public IReadOnlyList<OutageBegan> Now => _now;
+
+    public void Report(WatchEvent happened)
+    {
+        if (happened is OutageBegan began) _now.Add(began);
+        else if (happened is OutageEnded ended) _now.RemoveAll(outage => outage.Name == ended.Name);
+        // A watch that goes on after the turn of another command finds out anew.
+        else if (happened is WatchStarted) _now.Clear();
+    }
+}
+
 /// <summary>One JSON object a line for each event. Members may be added, but none is renamed or removed.</summary>
 internal sealed class WatchJson(TextWriter to, string source, string sink) : IWatchReport
 {
+    private readonly ActiveOutages _outages = new();
+
     public void Report(WatchEvent value) => Write(json =>
     {
+        _outages.Report(value);
         json.WriteString("event", value switch
         {
             WatchStarted => "started",
@@ -129,6 +180,15 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
 
     public void Report(PipelineProgress value) { }
 
+    public void Quarantined(FileResult file) => Write(json =>
+    {
+        json.WriteString("event", "quarantined");
+        json.WriteString("atUtc", DateTime.UtcNow);
+        json.WriteString("source", source);
+        json.WriteString("file", file.File.Path);
+        JsonText.Defect(json, file.Defect);
+    });
+
     public void Stopped(PipelineResult result, ExitCode code, string? error) => Write(json =>
     {
         json.WriteString("event", "stopped");
@@ -138,6 +198,7 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
         JsonText.Optional(json, "error", error is null ? null : Secret.Free(error));
         json.WriteString("source", source);
         json.WriteString("sink", sink);
+        JsonText.List(json, "outagesOf", _outages.Now.Select(outage => outage.Name));
         RunJson.Books(json, result.Books);
         json.WriteNumber("retries", result.Retries);
         json.WriteNumber("bytes", result.Books.Bytes);
@@ -152,8 +213,12 @@ internal sealed class WatchJson(TextWriter to, string source, string sink) : IWa
 
     private void Write(Action<Utf8JsonWriter> members)
     {
-        to.WriteLine(JsonText.Of(members));
-        to.Flush();
+        string text = JsonText.Of(members);
+        lock (to)
+        {
+            to.WriteLine(text);
+            to.Flush();
+        }
     }
 }
 
@@ -168,7 +233,7 @@ internal sealed class WatchScreen : IWatchReport
     private readonly Lock _gate = new();
     private readonly TextWriter _to, _error;
     private readonly Queue<(TimeSpan At, long Files)> _recent = new();
-    private readonly List<OutageBegan> _outages = [];
+    private readonly ActiveOutages _outages = new();
     private WatchStarted? _started;
     private WaveCommitted? _last;
     private long _lost;
@@ -188,6 +253,7 @@ internal sealed class WatchScreen : IWatchReport
     {
         lock (_gate)
         {
+            _outages.Report(value);
             switch (value)
             {
                 case WatchStarted started:
@@ -196,12 +262,8 @@ internal sealed class WatchScreen : IWatchReport
                 case WaveCommitted wave:
                     _last = wave;
                     return;
-                case OutageBegan outage:
-                    _outages.Add(outage);
+                case OutageBegan:
                     _lost++;
-                    break;
-                case OutageEnded outage:
-                    _outages.RemoveAll(began => began.Name == outage.Name);
                     break;
             }
             Say($"{Shown.Utc(value.AtUtc)} {WatchReport.Line(value)}");
@@ -219,10 +281,12 @@ internal sealed class WatchScreen : IWatchReport
         }
     }
 
+    public void Quarantined(FileResult file) => Say($"{Shown.Utc(DateTime.UtcNow)} {WatchReport.Quarantined(file)}");
+
     public void Stopped(PipelineResult result, ExitCode code, string? error)
     {
         Leave();
-        new WatchLog(_to, quiet: false, source: null).Stopped(result, code, error);
+        _to.WriteLine($"{Shown.Utc(DateTime.UtcNow)} {WatchReport.Stopped(_outages.Now, result, code, error)}");
     }
 
     public ValueTask DisposeAsync()
@@ -267,8 +331,8 @@ internal sealed class WatchScreen : IWatchReport
         yield return Line("waiting", Shown.Count(now.Backlog + now.Books.Listed - now.Books.FilesDone, "file"));
         yield return Line("rate", $"{rate.ToString("N1", CultureInfo.InvariantCulture)} files/s");
         yield return Line("last wave", _last is { } wave ? $"{Time(wave.AtUtc)}, {WatchReport.Line(wave)}" : "none yet");
-        if (_outages.Count == 0) yield return Line("outages", _lost == 0 ? "none" : $"none now, {Shown.Count(_lost)} since the start");
-        foreach (OutageBegan outage in _outages)
+        if (_outages.Now.Count == 0) yield return Line("outages", _lost == 0 ? "none" : $"none now, {Shown.Count(_lost)} since the start");
+        foreach (OutageBegan outage in _outages.Now)
             yield return Line("OUTAGE", $"since {Time(outage.AtUtc)}: {Shown.Name(Secret.Free(outage.Reason))}");
 
         string Line(string name, string text) => name.PadRight(NameWidth) + text is var line && line.Length <= width

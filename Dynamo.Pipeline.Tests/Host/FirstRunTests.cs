@@ -24,7 +24,8 @@ internal sealed partial class FirstRunTests
 
         Assert.That(first.StandardError, Is.Empty);
         Assert.That(first.ExitCode, Is.EqualTo(1), "there are bad samples");
-        Assert.That(WithoutTimes(first.StandardOutput), Is.EqualTo("""
+        const string Rejects = "\"select Path, Line, ColumnName, Problem, Found from RejectedRow order by RejectId desc limit 20\"";
+        Assert.That(WithoutTimes(first.StandardOutput), Is.EqualTo($"""
             Imported dynamo-demo/inbox into dynamo-demo/readings.db in N s.
 
               files          200   198 loaded, 2 quarantined
@@ -43,6 +44,8 @@ internal sealed partial class FirstRunTests
             Next:
               sqlite3 dynamo-demo/readings.db "select Logger, Channel, count(*), round(avg(Value), 2) from Reading group by 1, 2 limit 10"
                   looks at the readings
+              sqlite3 dynamo-demo/readings.db {Rejects}
+                  shows the bad rows. The rest of their files is loaded; a repaired file that is sent again brings them too
               dynamo status --config dynamo-demo/dynamo.json
                   shows what was imported, and what is in quarantine
               dynamo watch --config dynamo-demo/dynamo.json --listen 8080
@@ -50,7 +53,7 @@ internal sealed partial class FirstRunTests
               dynamo init
                   writes the configuration for your own files
               dynamo retry --config dynamo-demo/dynamo.json
-                  offers quarantined files to the next run again, for example after a change of the format; repaired files need no retry
+                  {NextSteps.Retry}
 
             """));
         Assert.That(Directory.EnumerateFileSystemEntries(_folder.Path).Select(Path.GetFileName), Is.EqualTo(new[] { "dynamo-demo" }));
@@ -241,6 +244,51 @@ internal sealed partial class FirstRunTests
         Assert.That(File.ReadAllText(_folder["dynamo.json"]), Does.Contain("\"zone\": \"Europe/Brussels\""));
     }
 
+    [Test]
+    public async Task Init_takes_a_key_for_the_server_and_writes_it_down(CancellationToken token)
+    {
+        Sshd.Require();
+        using var sshd = new Sshd(Directory.CreateDirectory(_folder["keys"]).FullName);
+        Directory.CreateDirectory(_folder["inbox"]);
+        File.WriteAllText(_folder["inbox/N1.csv"], "logger,channel,timestamp,value\nN1,flow,2026-01-01T00:00:00Z,1\n");
+        var environment = new Dictionary<string, string?> { ["DYNAMO__SFTP__KNOWNHOSTSFILE"] = sshd.KnownHosts };
+        string server = FormattableString.Invariant($"sftp://{Environment.UserName}@127.0.0.1:{sshd.Port}{_folder["inbox"]}");
+        string key = Path.GetRelativePath(_folder.Path, sshd.UserKey);
+
+        DynamoResult denied = await DynamoProcess.RunAsync(["init", "--source", server], _folder.Path, environment, token);
+        DynamoResult init = await DynamoProcess.RunAsync(
+            ["init", "--source", server, "--after", "keep", "--identity", key], _folder.Path, environment, token);
+        DynamoResult run = await DynamoProcess.RunAsync(["run", "--config", "dynamo.json"], _folder.Path, environment, token);
+        DynamoResult folder = await RunAsync(token, "init", "--source", "inbox", "--identity", key, "--out", "other.json");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((denied.ExitCode, init.ExitCode, run.ExitCode), Is.EqualTo((3, 0, 0)), init.StandardError + run.StandardError);
+            Assert.That(denied.StandardError, Does.Contain("the server denied the login"));
+            Assert.That(File.ReadAllText(_folder["dynamo.json"]), Does.Contain("\"identityFile\": \"" + key + "\""));
+            Assert.That(run.StandardOutput, Does.Contain("1 new"));
+            Assert.That(folder.StandardError, Does.Contain("--identity: it is the key for a server"));
+        });
+    }
+
+    [Test, Platform("Linux")]
+    public async Task Init_asks_for_a_key_where_the_server_denies_the_login(CancellationToken token)
+    {
+        Sshd.Require();
+        using var sshd = new Sshd(Directory.CreateDirectory(_folder["keys"]).FullName);
+        Directory.CreateDirectory(_folder["inbox"]);
+        File.WriteAllText(_folder["inbox/N1.csv"], "logger,channel,timestamp,value\nN1,flow,2026-01-01T00:00:00Z,1\n");
+        string server = FormattableString.Invariant($"sftp://{Environment.UserName}@127.0.0.1:{sshd.Port}{_folder["inbox"]}");
+        string key = Path.GetRelativePath(_folder.Path, sshd.UserKey);
+
+        string screen = await OnTerminalAsync(
+            ["init", "--source", server], ["", "", "no/such", key], token,
+            $"DYNAMO__SFTP__KNOWNHOSTSFILE={sshd.KnownHosts}");
+
+        Assert.That(screen, Does.Contain("Which private key does the server take?").And.Contain("There is no file no/such."));
+        Assert.That(File.ReadAllText(_folder["dynamo.json"]), Does.Contain("\"identityFile\": \"" + key + "\""));
+    }
+
     [Test, Platform("Linux")]
     public async Task The_completion_of_a_shell_asks_the_program(CancellationToken token)
     {
@@ -257,6 +305,25 @@ internal sealed partial class FirstRunTests
 
         Assert.That(result.StandardOutput, Is.EqualTo("retry\n--source\n"), result.StandardError);
         Assert.That(wrong.StandardError, Does.Contain("Did you mean bash?"));
+    }
+
+    [Test, Platform("Linux")]
+    public async Task The_completion_of_zsh_completes_the_word_at_the_cursor(CancellationToken token)
+    {
+        await External.RunAsync("zsh", "--version");
+        File.WriteAllText(_folder["try.zsh"], """
+            compdef() { }
+            compadd() { print -r -- $candidates }
+            source <(dynamo completion zsh)
+            try() { BUFFER="$1"; CURSOR=${2:-${#1}}; words=(${=BUFFER}); _dynamo }
+            try "dynamo re"
+            try "dynamo run --sour"
+            try "dynamo hos inbox" 10
+            """);
+
+        DynamoResult result = await DynamoProcess.PasteAsync("zsh -f try.zsh", _folder.Path, token);
+
+        Assert.That(result.StandardOutput, Is.EqualTo("retry\n--source\nhostkey\n"), result.StandardError);
     }
 
     [TestCase(".", false)]
@@ -313,10 +380,12 @@ internal sealed partial class FirstRunTests
         DynamoProcess.RunAsync(arguments, _folder.Path, null, token);
 
     /// <summary>What is on the screen after the answers were typed.</summary>
-    private async Task<string> OnTerminalAsync(string[] arguments, string[] answers, CancellationToken token)
+    private async Task<string> OnTerminalAsync(
+        string[] arguments, string[] answers, CancellationToken token, string environment = "")
     {
         await External.RunAsync("script", "--version");
-        DynamoResult ended = await DynamoProcess.RunAsync("exec env --default-signal script -qefc \"$0 $*\" screen", arguments, async process =>
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            $"exec env --default-signal {environment} script -qefc \"$0 $*\" screen", arguments, async process =>
         {
             foreach (string answer in answers) await process.StandardInput.WriteAsync($"{answer}\n".AsMemory(), token);
             await process.StandardInput.FlushAsync(token);

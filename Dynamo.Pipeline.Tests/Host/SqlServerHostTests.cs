@@ -160,6 +160,9 @@ internal sealed class SqlServerHostTests
             _database.Variables, token, "run", "--source", "inbox", "--config", "dynamo.json", "--max-bad-rows", "0");
 
         Assert.That(run.StandardOutput, Does.Match("retry .*--config \"?.*dynamo.json"), run.StandardError);
+        string query = run.StandardOutput.Split('\n').Select(line => line.Trim())
+            .Single(line => line.StartsWith("SELECT", StringComparison.Ordinal));
+        Assert.That(_database.Query<(string, string, int, double)>(query), Is.Not.Empty, "as a query of the database");
     }
 
     [Test]

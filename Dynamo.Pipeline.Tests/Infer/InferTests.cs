@@ -24,6 +24,28 @@ internal sealed class InferTests
         Assert.That(
             Infer("date,flow\n01/02/2026 00:00,1\n01/02/2026 00:15,2\n").Decide, Has.Some.Contains("nothing in the samples tells which"));
 
+    [TestCase("L0042_20260102.csv", "dd/MM/yyyy HH:mm", null)]
+    [TestCase("L0042_20260201T001500.csv", "dd/MM/yyyy HH:mm", "day before month")]
+    [TestCase("202602010015_L0042.csv", "dd/MM/yyyy HH:mm", "day before month")]
+    [TestCase("2026-01-02 L0042.csv", "MM/dd/yyyy HH:mm", "month before day")]
+    [TestCase("L0042_2026_01_03.csv", "MM/dd/yyyy HH:mm", "month before day")]
+    [TestCase("L0042_20260401.csv", null, null)]
+    [TestCase("L0042_20261301.csv", null, null)]
+    [TestCase("L20260102001.csv", null, null)]
+    public void A_date_in_the_name_of_a_file_tells_the_order_where_it_decides(string name, string? format, string? told)
+    {
+        // The first case has both days in its lines: the name fits either order.
+        string more = told is null && format is not null ? "02/01/2026 00:00,3\n" : "";
+
+        Proposal proposal = Infer("date,flow\n01/02/2026 00:00,1\n01/02/2026 00:15,2\n" + more, name);
+
+        if (format is not null && told is not null) Assert.That(proposal.Format.TimestampFormats, Is.EqualTo(new[] { format }));
+        bool asks = proposal.Decide.Any(one => one.Contains("may be day/month or month/day", StringComparison.Ordinal));
+        Assert.That(asks, Is.EqualTo(told is null));
+        Assert.That(proposal.Sure.Where(one => one.StartsWith("dates have the", StringComparison.Ordinal)), told is null ? Is.Empty
+            : Is.EqualTo(new[] { $"dates have the {told}, because only then '{name}' has readings of the date in its name" }));
+    }
+
     [TestCase("\u0E5126")]
     [TestCase("\u0E51\u0E52\u0E53\u0E54-01-01 00:00")]
     [TestCase("\u0661,5")]
@@ -148,10 +170,10 @@ internal sealed class InferTests
         Assert.That(problems.Single().ToString(), Does.StartWith("format: found both format and formats"));
     }
 
-    private static Proposal Infer(string text)
+    private static Proposal Infer(string text, string name = "L0042.csv")
     {
         (IReadOnlyList<Proposal> proposals, IReadOnlyList<NoProposal> others) = FormatGuess.OfAsync(
-            [Sample.Of("/x/L0042.csv", Encoding.UTF8.GetBytes(text), true)], null).GetAwaiter().GetResult();
+            [Sample.Of("/x/" + name, Encoding.UTF8.GetBytes(text), true)], null).GetAwaiter().GetResult();
         Assert.That(others, Is.Empty);
         return proposals.Single();
     }

@@ -48,6 +48,7 @@ internal sealed class WatchHostTests : WatchedProcess
             async _ =>
             {
                 await UntilAsync(() => Count("ImportRun") == 1, token);
+                File.WriteAllText(Path.Join(Inbox, "bad.csv"), "nothing of ours\n");
                 string[] run = ["run", "--source", Inbox, "--sink", "sqlite:r.db"];
                 other = (await DynamoProcess.RunAsync(run, Work.Path, null, token)).ExitCode;
             },
@@ -56,40 +57,8 @@ internal sealed class WatchHostTests : WatchedProcess
         {
             Assert.That(ended.ExitCode, Is.Zero, ended.StandardError);
             Assert.That(other, Is.EqualTo(5));
-            Assert.That(ended.StandardOutput, Does.Contain("Watching folder:").And.Contain("Stopped: 0 files loaded"));
-        });
-    }
-
-    [TestCase("archive")]
-    [TestCase("keep")]
-    public async Task Beside_a_watch_retry_gets_its_turn_and_the_watch_reads_the_file_again(string after, CancellationToken token)
-    {
-        DynamoResult retry = default!;
-        DynamoResult ended = await DynamoProcess.RunAsync(
-            ["watch", "--source", Inbox, "--sink", "sqlite:r.db", "--after", after, "--settle", "0", "--json"],
-            async process =>
-            {
-                await UntilAsync(() => File.Exists(Work["r.db"]), token);
-                Land(0, 3);
-                File.WriteAllText(Path.Join(Inbox, "bad.csv"), "nothing of ours\n");
-                await UntilAsync(() => Count("ImportedFile") == 4, token);
-                string[] again = ["retry", "--source", Inbox, "--sink", "sqlite:r.db"];
-                retry = await DynamoProcess.RunAsync(again, Work.Path, null, token);
-                await UntilAsync(
-                    () => Scalar("SELECT count(*) FROM ImportedFile WHERE RunId = 2 AND Outcome = 'quarantined'") == 1, token);
-                Land(3, 2);
-                await UntilAsync(() => Count() == 5, token);
-                DynamoProcess.Terminate(process);
-            },
-            Work.Path, token);
-
-        JsonElement stopped = JsonDocument.Parse(ended.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1]).RootElement;
-        Assert.Multiple(() =>
-        {
-            Assert.That((ended.ExitCode, retry.ExitCode), Is.EqualTo((0, 0)), ended.StandardError + retry.StandardError);
-            Assert.That(retry.StandardOutput, Is.EqualTo("The next run reads again:\n  bad.csv\n"));
-            Assert.That(ended.StandardError, Does.Contain("Another command asks for"));
-            Assert.That(stopped.GetProperty("files").GetProperty("loaded").GetInt32(), Is.EqualTo(5), "of both parts");
+            Assert.That(ended.StandardOutput, Does.Contain("Watching folder:").And.Contain("Stopped: 0 files loaded, 1 quarantined")
+                .And.Match(@"Z In quarantine: bad\.csv: line 1, column \S+: ").And.Contain("is taken by itself"));
         });
     }
 
@@ -280,6 +249,43 @@ internal sealed class WatchHostTests : WatchedProcess
             Assert.That(calls.Where(call => call.Contains(".csv", StringComparison.Ordinal)), Is.Empty, "files that are opened");
             Assert.That(calls.Where(call => call.Contains("pread64", StringComparison.Ordinal)), Is.Empty, "looks into the database");
         });
+    }
+
+    [Test]
+    public async Task A_connection_that_comes_back_is_told_and_a_stop_says_that_it_came_in_an_outage(CancellationToken token)
+    {
+        Sshd.Require();
+        using var sshd = new Sshd(Directory.CreateDirectory(Work["keys"]).FullName);
+        List<string> said = [];
+        DynamoResult ended = await DynamoProcess.RunAsync(
+            "export DYNAMO__WATCH__POLL=100ms DYNAMO__SFTP__RECONNECTS=3; exec \"$0\" \"$@\" >out 2>err",
+            ["watch", .. sshd.Arguments(Inbox), "--sink", "sqlite:r.db", "--settle", "0", "--log", "text"],
+            async process =>
+            {
+                Land(0, 3);
+                await UntilAsync(() => Count() == 3, token);
+                sshd.Kill();
+                sshd.Start();
+                await UntilAsync(() => Said("err").Contains("is there again, after", StringComparison.Ordinal), token);
+                said.AddRange(Said("err").Split('\n').Where(line => line.Contains("The connection to", StringComparison.Ordinal)));
+                sshd.Kill();
+                await UntilAsync(() => Said("out").Contains("OUTAGE", StringComparison.Ordinal), token);
+                DynamoProcess.Terminate(process);
+            },
+            Work.Path, token);
+        string outage = Said("out").Split('\n').First(line => line.Contains("OUTAGE", StringComparison.Ordinal));
+        Assert.Multiple(() =>
+        {
+            Assert.That(said.Where(line => line.Contains("was lost, and is made anew: ", StringComparison.Ordinal)).ToList(),
+                Has.Count.EqualTo(2), "one line on the terminal, and one in the log");
+            Assert.That(said.Where(line => line.Contains("is there again, after", StringComparison.Ordinal)).ToList(), Has.Count.EqualTo(2));
+            Assert.That(outage.Split("sftp://"), Has.Length.EqualTo(2), outage);
+            Assert.That(outage, Does.Match(@"OUTAGE of sftp://\S+ \(tried 4 times\): .*Trying again until it works\."));
+            Assert.That(Said("out"), Does.Match(@"Stopped during an outage of sftp://\S+ \(since \S+ \S+\): 3 files loaded, 3 new rows in .*\. "
+                + "What came since then was not looked at, or not written: the next run or watch does that."));
+        });
+
+        string Said(string file) => File.Exists(Work[file]) ? File.ReadAllText(Work[file]) : "";
     }
 
     [Test, Platform("Linux")]

@@ -1,4 +1,6 @@
 using Dynamo.Pipeline.Host;
+using Dynamo.Pipeline.Ledger;
+using Dynamo.Pipeline.Live;
 using FsCheck;
 using FsCheck.Fluent;
 
@@ -119,6 +121,99 @@ internal sealed class LoggerBookTests
     }
 
     [Test]
+    public void Nobody_is_late_by_what_a_source_may_still_hold()
+    {
+        var book = new LoggerBook(new LateRule());
+        book.Seen.Expect("a");
+        book.Seen.Expect("b");
+        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L1", 15 * i)]), s_imported, "a");
+        for (int i = 0; i < 6; i++) book.Committed(Batch([Row("L2", 15 * i)]), s_imported, "b");
+        book.Known("unknown", Enumerable.Range(0, 6).Select(i => s_start.AddMinutes(15 * i)));
+        DateTime last = s_start.AddMinutes(75), now = last.AddDays(3);
+        var told = new List<string>();
+
+        Look();
+        book.Seen.Whole("a", last.AddMinutes(30));
+        Look();
+        book.Seen.Whole("a", last.AddMinutes(31));
+        book.Seen.Whole("a", last.AddMinutes(20));
+        Look();
+        book.Seen.Whole("b", last.AddDays(9));
+        Look();
+
+        Assert.That(told, Is.EqualTo(new[] { "0 late, 3 not known: ", "0 late, 3 not known: ", "1 late, 2 not known: L1",
+            "3 late, 0 not known: L1 L2 unknown" }));
+
+        void Look()
+        {
+            LateOnes late = book.Late(now);
+            told.Add($"{late.Count} late, {late.ImportLate} not known: {string.Join(" ", late.First.Select(one => one.Name))}");
+        }
+    }
+
+    [Test]
+    public void A_source_was_seen_whole_when_all_that_a_sweep_found_has_an_outcome()
+    {
+        var seen = new SeenSource();
+        var underWay = new HashSet<long>();
+        var until = new List<int?>();
+
+        Sweep(0);
+        Sweep(1, finds: [1, 2]);
+        End(2);
+        Sweep(2, finds: [3]);
+        End(1);
+        End(3);
+        underWay.Add(4);
+        Sweep(3);
+        seen.Failed();
+        End(4);
+        seen.SweepBegins(s_start.AddMinutes(4));
+        seen.Failed();
+        seen.SweepEnds(4, underWay);
+        Look();
+        Sweep(5);
+
+        Assert.That(until, Is.EqualTo(new int?[] { 0, 0, 0, 0, 1, 2, 2, 2, 2, 5 }));
+
+        void Sweep(int minute, params long[] finds)
+        {
+            seen.SweepBegins(s_start.AddMinutes(minute));
+            underWay.UnionWith(finds);
+            seen.SweepEnds(underWay.DefaultIfEmpty(0).Max(), underWay);
+            Look();
+        }
+
+        void End(long number)
+        {
+            underWay.Remove(number);
+            seen.Ended(number, underWay);
+            Look();
+        }
+
+        void Look() => until.Add((int?)(seen.UntilUtc - s_start)?.TotalMinutes);
+    }
+
+    [TestCase(null, null, "", null)]
+    [TestCase("2026-01-01T00:00:00Z", null, "Seen whole until 2026-01-01T00:00:00Z.", null)]
+    [TestCase("2026-01-01T00:00:00Z", "It is away. For long.", "Seen whole until 2026-01-01T00:00:00Z. It is away. For long.", null)]
+    [TestCase(null, "It is away.", "Not seen whole yet. It is away.", null)]
+    [TestCase(null, null, "Not seen whole yet.", null)]
+    [TestCase(null, "Seen whole until lately.", "Seen whole until lately.", "an error")]
+    [TestCase(null, "The disk is full.", "The disk is full.", "an error")]
+    public void The_row_of_a_run_tells_until_when_its_source_was_seen_whole(string? time, string? fails, string text, string? other)
+    {
+        DateTime? until = time is null ? null : DateTime.Parse(time, System.Globalization.CultureInfo.InvariantCulture).ToUniversalTime();
+        bool isSeen = text.Length > 0 && other is null;
+
+        Assert.Multiple(() =>
+        {
+            if (isSeen) Assert.That(SeenWhole.Text(until, fails), Is.EqualTo(text));
+            Assert.That(SeenWhole.Parse(text.Length == 0 ? null : text), Is.EqualTo((isSeen, until, fails)));
+        });
+    }
+
+    [Test]
     public void An_interval_that_is_set_holds_for_all()
     {
         var book = new LoggerBook(new LateRule(3, TimeSpan.FromMinutes(10)));
@@ -196,4 +291,11 @@ internal sealed class LoggerBookTests
         foreach (Reading reading in readings) rows.Add(reading, 1);
         return new CommittedBatch<Reading>([new FileRows<Reading>(file, rows)], [new FileResult(file, FileOutcome.Loaded)]);
     }
+}
+
+internal static class LoggerBookExtensions
+{
+    /// <summary>A logger that the database knows, without its source.</summary>
+    public static void Known(this LoggerBook book, string logger, IEnumerable<DateTime> newest) =>
+        book.Known(new LoggerDeliveries(logger, [.. newest], null, null));
 }

@@ -112,6 +112,30 @@ internal sealed class PageTests
         Assert.That(seen.Text, Does.Contain("L09800"), "the latest of them");
     }
 
+    [TestCase(360)]
+    [TestCase(1920)]
+    public async Task In_an_outage_those_that_were_late_before_are_shown_and_nobody_is_late_by_it(int width)
+    {
+        DateTime away = s_now.AddHours(-2);
+        Seen seen = await SeeAsync(
+            (board, source) =>
+            {
+                Busy(board, source);
+                source.Report(new OutageBegan(away, source.Settings.SourceName, "The folder inbox is not there."));
+                // All have sent nothing since it is away, and fifty did not before that either.
+                for (int i = 0; i < 10_000; i++)
+                {
+                    DateTime last = away.AddMinutes(i % 200 == 0 ? -300 - (i / 200) : -5);
+                    board.Loggers.Known($"M{i:D5}", Enumerable.Range(0, 8).Select(back => last.AddMinutes(-15 * back)));
+                }
+            },
+            width, dark: false, "outage-late", seenUtc: away);
+
+        Assert.That(seen.Heading, Does.Match(@"^The folder inbox is away since \d\d:\d\dZ \(2 h\)\.$"));
+        Assert.That(seen.Text, Does.Contain("10,500 known, 53 late").And.Contain("Whether 9,950 more are late is not known")
+            .And.Contain("M09800"));
+    }
+
     [Test]
     public async Task Names_that_try_to_be_more_than_text_are_text()
     {
@@ -160,7 +184,7 @@ internal sealed class PageTests
             [
                 Step("list", 1, 0.02, 0.7, null), Step("chunk", 1, 0.05, 0, null), Step("read_file", 4, 0.31, 0.4, 12),
                 Step("batch", 1, 0, 0.8, 300), Step("write", 1, 0.87, 0, 1), Step("complete", 1, 0.2, 0, 0),
-                new StepProgress("after commit 1: BurstWatch") { IsOwnBlock = true },
+                new StepProgress("after commit 1: Totals") { IsOwnBlock = true },
             ],
         });
         for (int wave = 0; wave < 8; wave++)
@@ -244,7 +268,7 @@ internal sealed class PageTests
 
     private async Task<Seen> SeeAsync(
         Action<StatusBoard, SourceBoard> fill, int width, bool dark, string? picture = null, string? search = null,
-        TimeSpan began = default)
+        TimeSpan began = default, DateTime? seenUtc = null)
     {
         var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
         var time = new FakeTimeProvider(s_now - began);
@@ -252,6 +276,7 @@ internal sealed class PageTests
         time.SetUtcNow(DateTime.UtcNow);
         SourceBoard source = board.Add(new HostSettings { Source = "inbox", Database = "/data/readings.db" });
         source.Started();
+        source.Report(new PipelineProgress(new RunBooks(), TimeSpan.Zero, false) { SeenUtc = seenUtc ?? s_now });
         fill(board, source);
         using Exporters exporters = Exporters.Begin(isServed: true)!;
         await using StatusServer server = StatusServer.Start(board, options, exporters.Metrics!, TextWriter.Null);

@@ -164,6 +164,38 @@ internal sealed class StatusServerTests
     }
 
     [Test]
+    public async Task While_its_source_is_away_it_is_not_known_whether_a_logger_is_late(CancellationToken token)
+    {
+        await using var watch = new ObservedWatch("""
+            , "watch": { "sweep": "200ms", "poll": "200ms", "longestPause": "1s" }, "loggers": { "interval": "4s" }
+            """);
+        await watch.StartAsync();
+        DateTime at = DateTime.UtcNow;
+        watch.Land("L.csv", $"logger,channel,timestamp,value\nL,flow,{at:yyyy-MM-ddTHH:mm:ss}Z,1\n");
+        await watch.StatusAsync(now => now.GetProperty("loggers").GetProperty("known").GetInt32() == 1);
+        Directory.Move(watch.Work["inbox"], watch.Work["away"]);
+
+        JsonElement gone = await watch.StatusAsync(now => now.GetProperty("loggers").GetProperty("importLate").GetInt32() == 1);
+        DynamoResult asked = await DynamoProcess.RunAsync(
+            ["status", "--config", "dynamo.json", "--loggers", "--late"], watch.Work.Path, null, token);
+        Directory.Move(watch.Work["away"], watch.Work["inbox"]);
+        JsonElement back = await watch.StatusAsync(now => now.GetProperty("loggers").GetProperty("late").GetInt32() == 1);
+        await watch.StopAsync();
+        DynamoResult stopped = await DynamoProcess.RunAsync(
+            ["status", "--config", "dynamo.json", "--loggers", "--late"], watch.Work.Path, null, token);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(gone.GetProperty("loggers").GetProperty("late").GetInt32(), Is.Zero);
+            Assert.That(gone.GetProperty("state").GetString(), Is.EqualTo("failing"));
+            Assert.That(back.GetProperty("loggers").GetProperty("importLate").GetInt32(), Is.Zero);
+            Assert.That(asked.StandardOutput, Does.StartWith("1 logger, 0 late, 1 not known: their import is late")
+                .And.Match("L .*import late: its source was last seen whole 20").And.Contain("None is known to be late."));
+            Assert.That(stopped.StandardOutput, Does.StartWith("1 logger, 1 late\n").And.Contain("LATE since"), "it was seen until the stop");
+        });
+    }
+
+    [Test]
     public async Task It_answers_at_once_while_the_database_is_locked()
     {
         await using var watch = new ObservedWatch();

@@ -181,11 +181,8 @@ public sealed class SqlServerNewestReadingTests(bool append) : LineageContract
     /// <summary>A case takes the endpoint some 100 ms.</summary>
     protected override int Cases => 8;
 
-    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers)
-    {
-        _database.AwaitLease("memory:");
-        return _database.NewSink(policy, o => o with { Append = append, Writers = writers });
-    }
+    protected override IBatchSink<Reading> NewSink(DuplicatePolicy policy, int writers) =>
+        _database.NewSink(policy, o => o with { Append = append, Writers = writers });
 
     protected override RowMap<Reading> Map => _database.Map;
 

@@ -9,7 +9,7 @@ public sealed class SqlServerDialectTests
     private static readonly string[] s_onlyBabelfish = ["VALUES (@v0", "DATEDIFF"];
 
     /// <param name="append">Whether rows are copied directly into the table.</param>
-    /// <param name="most">A whole run with one batch: lease, check of the tables, run row, ledger, batch, end of the run.</param>
+    /// <param name="most">A whole run with one batch: lease, check of the tables, run row, ledger, batch, end of the run, end of the lease.</param>
     /// <param name="token">The test's own end.</param>
     [TestCase(false, 20)]
     [TestCase(true, 19)]

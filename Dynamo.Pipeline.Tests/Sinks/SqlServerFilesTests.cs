@@ -382,7 +382,6 @@ public sealed class SqlServerFilesTests
     private async Task<FileResult> WriteAsync(
         SqlServerSinkOptions options, RowMap<Reading> map, FileRows<Reading>[] files, CancellationToken token)
     {
-        _database.AwaitLease(Source);
         await using var sink = new SqlServerSink<Reading>(_database.ConnectionString, map, options with { Retries = 0 });
         await sink.PrepareAsync(new RunStart(Source, s_noon, "host", "1.0", 100), token);
         FileResult[] results = await sink.WriteAsync(files, token);

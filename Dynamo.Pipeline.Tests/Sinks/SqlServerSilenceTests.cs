@@ -59,6 +59,34 @@ public sealed class SqlServerSilenceTests
         }
     }
 
+    [Test, CancelAfter(60_000)]
+    public async Task A_source_is_free_at_once_on_a_server_that_is_slow_to_notice_closed_connections(CancellationToken token)
+    {
+        var database = new SqlServerInspection<Reading>(_database.ConnectionString, _database.Map, _database.Options);
+        Endpoint.Notices.Reset();
+        for (int i = 0; i < 3; i++)
+        {
+            await using SqlServerSink<Reading> sink = await PreparedAsync(append: false);
+            await sink.EndRunAsync(RunOutcome.Completed, new RunBooks(), token);
+            await using IAsyncDisposable lease = await database.LeaseAsync("folder:/inbox", token);
+            Assert.That(await database.IsLeasedAsync("folder:/inbox", token));
+        }
+        Assert.That(await database.IsLeasedAsync("folder:/inbox", token), Is.False);
+    }
+
+    [Test, CancelAfter(60_000)]
+    public async Task A_server_that_does_not_answer_keeps_nobody_from_giving_the_source_back(CancellationToken token)
+    {
+        var database = new SqlServerInspection<Reading>(_database.ConnectionString, _database.Map, _database.Options);
+        IAsyncDisposable lease = await database.LeaseAsync("folder:/inbox", token);
+        Endpoint.FailNext(TdsMoment.Request, TdsFault.NoAnswer, sql: "sp_releaseapplock");
+
+        await lease.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10), token);
+
+        await Endpoint.Faults.AllStruck.WaitAsync(token);
+        _database.AwaitLease("folder:/inbox");
+    }
+
     /// <param name="moment">When the server falls silent.</param>
     /// <param name="skip">How many such moments go well before: the second bulk copy is the ledger's.</param>
     /// <param name="append">Whether rows are copied into the table itself.</param>

@@ -9,17 +9,17 @@ namespace Dynamo.Pipeline.Sftp;
 /// <param name="name">The source, for messages.</param>
 /// <param name="reconnects">Replacements in a row without progress before it gives up.</param>
 /// <param name="time">The clock of the back-off.</param>
-/// <param name="log">Where losses are told.</param>
+/// <param name="news">Who is told of losses.</param>
 /// <param name="connect">Makes a connection.</param>
 internal sealed class ReconnectingConnection(
-    string name, int reconnects, TimeProvider time, ILogger? log, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
+    string name, int reconnects, TimeProvider time, ConnectionNews news, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _closing = new();
     private ISftpSession? _live;
     private Task<ISftpSession>? _connecting;
     private SourceException? _gaveUp;
-    private bool _wasConnected;
+    private bool _wasConnected, _isLost;
     private int _losses;
 
     /// <summary>
@@ -89,6 +89,8 @@ internal sealed class ReconnectingConnection(
                 _wasConnected = true;
                 Volatile.Write(ref _live, made);
                 PipelineMeter.Connection("sftp", 1);
+                if (_isLost) news.IsBack();
+                _isLost = false;
                 return made;
             }
             catch (SftpConnectionException e)
@@ -105,7 +107,8 @@ internal sealed class ReconnectingConnection(
         Volatile.Write(ref _live, null);
         Interlocked.Increment(ref _losses);
         await CloseAsync(lost).ConfigureAwait(false);
-        if (log is not null) PipelineLog.Reconnects(log, name, lost.Cause?.Message ?? "it was closed");
+        if (!_isLost) news.IsLost(lost.Cause?.Message ?? "it was closed");
+        _isLost = true;
         return lost.Cause;
     }
 
@@ -117,8 +120,52 @@ internal sealed class ReconnectingConnection(
 
     private SourceException GiveUp(Exception cause)
     {
+        if (_isLost) news.IsGivenUp();
+        _isLost = false;
         string tried = _losses > 1 ? $" (tried {_losses} times)" : "";
         lock (_gate) return _gaveUp = new SourceException($"{name}{tried}: {cause.Message.TrimEnd('.')}.", cause);
+    }
+}
+
+/// <summary>
+/// Tells of lost connections of a source: once when the first is lost, and once when all are there again. What is given up, its error tells.
+/// Thread-safe.
+/// </summary>
+internal sealed class ConnectionNews(string name, TimeProvider time, ILogger? log)
+{
+    private readonly Lock _gate = new();
+    private int _lost;
+    private long _since;
+
+    /// <summary>Who else is told, in a sentence; from any thread.</summary>
+    public Action<string>? Tells { get; set; }
+
+    public void IsLost(string reason)
+    {
+        lock (_gate)
+        {
+            if (_lost++ > 0) return;
+            _since = time.GetTimestamp();
+        }
+        if (log is not null) PipelineLog.Reconnects(log, name, reason);
+        Tells?.Invoke($"The connection to {name} was lost, and is made anew: {reason}");
+    }
+
+    public void IsBack()
+    {
+        TimeSpan lasted;
+        lock (_gate)
+        {
+            if (_lost == 0 || --_lost > 0) return;
+            lasted = time.GetElapsedTime(_since);
+        }
+        if (log is not null) PipelineLog.Reconnected(log, name, lasted.TotalSeconds);
+        Tells?.Invoke(FormattableString.Invariant($"The connection to {name} is there again, after {lasted.TotalSeconds:F1} s."));
+    }
+
+    public void IsGivenUp()
+    {
+        lock (_gate) _lost = Math.Max(0, _lost - 1);
     }
 }
 

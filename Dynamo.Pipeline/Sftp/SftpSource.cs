@@ -44,8 +44,9 @@ public sealed class SftpSource : IFileSource
         _place = new SftpPlace(options);
         _completion = new SftpCompletion(Name, _place, options);
         _isManaged = new Lazy<bool>(() => SshCommand.ClientOf(options) == SshClientKind.Managed);
+        News = new ConnectionNews(Name, options.TimeProvider, options.LoggerFactory?.CreateLogger(PipelineLog.Category));
         _lines = new ReconnectingConnections(options.Connections, () => new ReconnectingConnection(
-            Name, options.Reconnects, options.TimeProvider, options.LoggerFactory?.CreateLogger(PipelineLog.Category),
+            Name, options.Reconnects, options.TimeProvider, News,
             token => ConnectAsync(connect, token)));
         Clock = new SftpClock(_place, options);
         _opening = new SftpOpening(_lines, options, Clock);
@@ -59,6 +60,9 @@ public sealed class SftpSource : IFileSource
 
     /// <summary>Whether a listing only says what a killed run left set aside, and does not put it back.</summary>
     internal bool ChangesNothing { get; set; }
+
+    /// <summary>Tells of connections that are lost and made anew.</summary>
+    internal ConnectionNews News { get; }
 
     internal SftpPlace Place => _place;
 

@@ -5,6 +5,9 @@ internal static class SshDiagnosis
 {
     private const string Hidden = "***";
 
+    /// <summary>What an error says if another key or password may help.</summary>
+    public const string Denied = "the server denied the login";
+
     private static readonly (string Words, string Meaning, string Remedy, bool MayRecover)[] Known =
     [
         ("REMOTE HOST IDENTIFICATION HAS CHANGED", "the server's host key has changed",
@@ -12,9 +15,9 @@ internal static class SshDiagnosis
             + "one with 'dynamo hostkey HOST'", false),
         ("Host key verification failed", "the server's host key is not known",
             "Check its fingerprint with the server's administrator and add it with 'dynamo hostkey HOST'", false),
-        ("Permission denied", "the server denied the login",
+        ("Permission denied", Denied,
             "Check the user, the key or agent, and the password; 'ssh -v' with the same user and host shows what was tried", false),
-        ("Too many authentication failures", "the server denied the login",
+        ("Too many authentication failures", Denied,
             $"The agent offers too many keys: name one with {OptionName.Of(nameof(SftpSourceOptions.IdentityFile))}", false),
         ("UNPROTECTED PRIVATE KEY FILE", "the private key can be read by others", "Take the rights of others from the key file", false),
         ("Bad owner or permissions", "ssh refuses its configuration", "Take the rights of others from the file that ssh names", false),

@@ -1,95 +1,139 @@
+using System.Text;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// Goes along the key from one logger to the next, in each from one series to the next, and in each series back from its newest row: some
-/// short queries for each series, and none that reads the whole table. The server puts the rows of a file together: what comes over the
-/// network is a row for each delivery.
+/// Goes back along the key from one logger to the next, in each from one series to the next, and in the series with the newest time back
+/// from that. The server goes along the key by itself, many loggers in one batch of statements, each of which is a seek: a round trip for
+/// each of them would take minutes. What comes over the network is a row for each delivery. Asked again after an error, it goes on
+/// behind the last logger. Used by one thread.
 /// </summary>
-internal sealed class SqlServerDeliveries(SqlServerDb db, SqlConnection connection, CancellationToken cancellation)
+internal sealed class SqlServerDeliveries(SqlServerDb db, int most, DateTime nowUtc, DeliveriesFound found)
 {
-    public async Task ReadAsync<TRow>(RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found)
+    /// <summary>
+    /// Short enough for the time-out of a command, and long enough that round trips do not count.
+    /// </summary>
+    private const int LoggersOfBatch = 1_000;
+
+    private string? _last;
+
+    public async Task<bool> ReadAsync<TRow>(RowMap<TRow> map, SqlConnection connection, CancellationToken cancellationToken)
     {
         string[] key = [.. map.Columns.Where(column => column.IsKey).Select(column => column.Name)];
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;
-        if (time is null || key[0] == time || db.Options.Procedure is not null) return;
-        string table = $"{SqlServerText.Quote(db.Options.Schema)}.{SqlServerText.Quote(map.Name)}", at = SqlServerText.Quote(time);
+        if (time is null || key[0] == time || db.Options.Procedure is not null) return true;
         List<SqlServerTableColumn> columns =
-            await SqlServerTable.ColumnsAsync(db, connection, RunObjects.Of(map.Name, db.Options).Rows, cancellation).ConfigureAwait(false);
+            await SqlServerTable.ColumnsAsync(db, connection, RunObjects.Of(map.Name, db.Options).Rows, cancellationToken)
+                .ConfigureAwait(false);
         bool hasFiles = SqlServerTarget<TRow>.FileColumnOf(map, new SqlServerTable(columns, [], 0), db.Options) is not null;
-        string[] series = [.. key.TakeWhile(name => name != time).Select(SqlServerText.Quote)];
-        string file = hasFiles ? SqlServerText.Quote(db.Options.FileColumn) : "NULL";
-        // Two files of one time are one delivery, so some more are asked for. Rows that do not know their file are a delivery each.
-        string rows = $"SELECT TOP ({2 * most}) MAX(r.At) AS Newest, r.FileNumber FROM (SELECT TOP ({IDeliveries.MostRows}) "
-            + $"{at} AS At, {file} AS FileNumber FROM {table} "
-            + $"WHERE {string.Join(" AND ", series.Select((column, i) => $"{column} = @k{i}"))} ORDER BY {at} DESC) AS r "
-            + "GROUP BY r.FileNumber, CASE WHEN r.FileNumber IS NULL THEN r.At END ORDER BY MAX(r.At) DESC";
-        string[] values = [.. series.Select(_ => "")];
-        while (await NextAsync(table, series, values, 0).ConfigureAwait(false))
+        var walk = new Walk(
+            SqlServerText.Quote(db.Options.Schema, map.Name), [.. key.TakeWhile(name => name != time).Select(Column)], Column(time),
+            hasFiles ? SqlServerText.Quote(db.Options.FileColumn) : null,
+            SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable));
+        while (await BatchAsync(walk, connection, cancellationToken).ConfigureAwait(false) == LoggersOfBatch)
         {
-            LastDeliveries? last = null;
-            await foreach (LastDeliveries one in SeriesAsync(table, series, rows, values, 1, most).ConfigureAwait(false))
-                if (one.Newest.Count > 0 && (last is null || one.Newest[0] > last.Newest[0])) last = one;
-            if (last is null) continue;
-            found(values[0], last.Newest, last.Newest[0] > nowUtc ? await ImportedAsync(last.Files).ConfigureAwait(false) : null);
         }
+        return true;
+
+        // Variables of the columns' own types, so that comparing them needs no conversion, which would read the whole table.
+        (string, string) Column(string name) => (SqlServerText.Quote(name), columns.FirstOrDefault(
+            column => column.Name.Equals(name, StringComparison.OrdinalIgnoreCase))?.Declared ?? "nvarchar(4000)");
     }
 
-    private async IAsyncEnumerable<LastDeliveries> SeriesAsync(
-        string table, string[] series, string rows, string[] values, int level, int most)
+    /// <returns>How many loggers there were.</returns>
+    private async Task<int> BatchAsync(Walk walk, SqlConnection connection, CancellationToken cancellationToken)
     {
-        if (level == values.Length)
+        int loggers = 0;
+        SqlCommand command = db.Command(connection, null, walk.Sql(isFirst: _last is null, most));
+        await using (command.ConfigureAwait(false))
         {
-            yield return await LastAsync(rows, values, most).ConfigureAwait(false);
-            yield break;
+            if (_last is not null) command.Parameters.Add("@last", System.Data.SqlDbType.NVarChar, SqlServerText.Longest).Value = _last;
+            command.Parameters.Add("@now", System.Data.SqlDbType.DateTime2).Value = nowUtc;
+            command.Parameters.AddWithValue("@most", LoggersOfBatch);
+            SqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+            {
+                do
+                {
+                    if (await LoggerAsync(reader, cancellationToken).ConfigureAwait(false)) loggers++;
+                }
+                while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false));
+            }
         }
-        values[level] = "";
-        while (await NextAsync(table, series, values, level).ConfigureAwait(false))
-        {
-            await foreach (LastDeliveries one in SeriesAsync(table, series, rows, values, level + 1, most).ConfigureAwait(false))
-                yield return one;
-        }
+        return loggers;
     }
 
-    private async Task<bool> NextAsync(string table, string[] series, string[] values, int level)
-    {
-        string same = string.Concat(series.Take(level).Select((column, i) => $"{column} = @k{i} AND "));
-        List<string> found = await db.QueryAsync(
-            connection, null,
-            $"SELECT TOP (1) {series[level]} FROM {table} WHERE {same}{series[level]} > @k{level} ORDER BY {series[level]}",
-            row => row.GetString(0), cancellation, Parameters(values, level + 1)).ConfigureAwait(false);
-        if (found.Count > 0) values[level] = found[0];
-        return found.Count > 0;
-    }
-
-    private async Task<LastDeliveries> LastAsync(string rows, string[] values, int most)
+    /// <summary>The deliveries of a logger are a result of their own.</summary>
+    private async Task<bool> LoggerAsync(SqlDataReader reader, CancellationToken cancellationToken)
     {
         var last = new LastDeliveries(most);
-        bool more = true;
+        string? logger = null, source = null;
+        DateTime? imported = null;
         // What is not needed any more is read all the same: a cancelled query would end the session.
-        await db.QueryAsync(connection, null, rows, row =>
+        for (bool more = true; await reader.ReadAsync(cancellationToken).ConfigureAwait(false);)
         {
-            more = more && last.Take(
-                DateTime.SpecifyKind(row.GetDateTime(0), DateTimeKind.Utc),
-                row.IsDBNull(1) ? null : Convert.ToInt64(row.GetValue(1), System.Globalization.CultureInfo.InvariantCulture));
-            return more;
-        }, cancellation, Parameters(values, values.Length)).ConfigureAwait(false);
-        return last;
+            if (!more) continue;
+            logger ??= reader.GetString(0);
+            long? file = reader.IsDBNull(2) ? null
+                : Convert.ToInt64(reader.GetValue(2), System.Globalization.CultureInfo.InvariantCulture);
+            more = last.Take(DateTime.SpecifyKind(reader.GetDateTime(1), DateTimeKind.Utc), file);
+            if (!reader.IsDBNull(3) && LedgerTime.Utc(reader.GetDateTime(3)) is var at && !(at <= imported)) imported = at;
+            if (!reader.IsDBNull(4)) source ??= reader.GetString(4);
+        }
+        if (logger is null) return false;
+        _last = logger;
+        found(new LoggerDeliveries(logger, last.Newest, imported, source));
+        return true;
     }
 
-    private async Task<DateTime?> ImportedAsync(IReadOnlyCollection<long> files)
+    /// <summary>The batch of statements.</summary>
+    private sealed class Walk(
+        string table, (string Name, string Type)[] series, (string Name, string Type) time, string? file, string ledger)
     {
-        if (files.Count == 0) return null;
-        List<DateTime?> found = await db.QueryAsync<DateTime?>(
-            connection, null,
-            $"SELECT MAX(ImportedUtc) FROM {SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable)} "
-            + $"WHERE {SqlServerSchema.LedgerFileColumn} IN ({string.Join(", ", files)})",
-            row => row.IsDBNull(0) ? null : LedgerTime.Utc(row.GetDateTime(0)), cancellation).ConfigureAwait(false);
-        return found[0];
-    }
+        public string Sql(bool isFirst, int most)
+        {
+            var sql = new StringBuilder("DECLARE @got int, @loggers int, ");
+            sql.AppendJoin(", ", series.Select((column, i) => $"@k{i} {column.Type}, @b{i} {column.Type}"));
+            sql.Append($", @at {time.Type}, @newest {time.Type}").Append(isFirst ? "; " : $", @after {series[0].Type}; SET @after = @last; ");
+            sql.Append("SET @loggers = 0; SET @got = 0; ").Append(Next(0, isFirst ? "" : $"WHERE {series[0].Name} < @after")).AppendLine(";");
+            sql.AppendLine($"WHILE @got = 1 AND @loggers < @most BEGIN {Best};");
+            sql.AppendLine("WHILE @got = 1 BEGIN SET @got = 0;");
+            for (int level = series.Length - 1; level > 0; level--)
+                sql.AppendLine($"IF @got = 0 {Next(level, $"WHERE {Same("@k", level)} AND {series[level].Name} < @k{level}")};");
+            // Of two with one time, the first by its name.
+            sql.AppendLine($"IF @got = 1 AND @at >= @newest {Best}; END;");
+            sql.Append(Deliveries(most)).AppendLine(";");
+            sql.Append($"SET @loggers = @loggers + 1; {Next(0, $"WHERE {series[0].Name} < @k0")}; END");
+            return sql.ToString();
+        }
 
-    private static (string, object?)[] Parameters(string[] values, int count) =>
-        [.. values.Take(count).Select((value, i) => ($"@k{i}", (object?)value))];
+        /// <summary>The next series before the current one, and its newest time: one seek.</summary>
+        private string Next(int level, string where) =>
+            $"SELECT TOP (1) @got = 1, {string.Join(", ", series.Skip(level).Select((one, i) => $"@k{level + i} = {one.Name}"))}, "
+            + $"@at = {time.Name} FROM {table} {where} "
+            + $"ORDER BY {string.Join(", ", series.Skip(level).Append(time).Select(one => $"{one.Name} DESC"))}";
+
+        /// <summary>The current series is the one with the newest time until now.</summary>
+        private string Best => $"SELECT {string.Join(", ", series.Select((_, i) => $"@b{i} = @k{i}"))}, @newest = @at";
+
+        private string Same(string variable, int count) =>
+            string.Join(" AND ", series.Take(count).Select((column, i) => $"{column.Name} = {variable}{i}"));
+
+        /// <summary>
+        /// Two files of one time are one delivery, so some more are asked for. Rows that do not know their file are a delivery each.
+        /// </summary>
+        private string Deliveries(int most)
+        {
+            string of = $"FROM {ledger} AS l WHERE l.{SqlServerSchema.LedgerFileColumn} = q.FileNumber";
+            string known = file is null ? "NULL AS Imported, NULL AS Source"
+                : $"CASE WHEN @newest > @now THEN (SELECT MAX(l.ImportedUtc) {of}) END AS Imported, "
+                    + $"CASE WHEN q.Newest = @newest THEN (SELECT MAX(l.Source) {of}) END AS Source";
+            return $"SELECT @b0 AS Logger, q.Newest, q.FileNumber, {known} FROM (SELECT TOP ({2 * most}) MAX(r.At) AS Newest, r.FileNumber "
+                + $"FROM (SELECT TOP ({IDeliveries.MostRows}) {time.Name} AS At, {file ?? "NULL"} AS FileNumber FROM {table} "
+                + $"WHERE {Same("@b", series.Length)} ORDER BY {time.Name} DESC) AS r "
+                + "GROUP BY r.FileNumber, CASE WHEN r.FileNumber IS NULL THEN r.At END ORDER BY MAX(r.At) DESC) AS q ORDER BY q.Newest DESC";
+        }
+    }
 }

@@ -65,6 +65,14 @@ internal sealed class SqlServerInspection<TRow>
         await _db.GuardAsync(
             "claiming the source", () => SqlServerLease.TakeAsync(_db, source, cancellationToken), cancellationToken).ConfigureAwait(false);
 
+    /// <summary>Whether somebody has such a lease. It takes none itself.</summary>
+    /// <param name="source">The source's <see cref="IFileSource.Name"/>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Whether somebody has it.</returns>
+    /// <exception cref="SinkException">The database cannot be reached.</exception>
+    public Task<bool> IsLeasedAsync(string source, CancellationToken cancellationToken) => _db.RetryAsync(
+        "asking who has the source", (connection, token) => SqlServerLease.IsTakenAsync(_db, connection, source, token), cancellationToken);
+
     private async Task<LedgerEntry?[]> LookUpAsync(
         SqlConnection connection, string source, IReadOnlyList<SourceFile> files, CancellationToken cancellationToken)
     {

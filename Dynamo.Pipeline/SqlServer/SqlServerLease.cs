@@ -1,13 +1,14 @@
 using System.Data;
+using System.Data.Common;
 using Dapper;
 using Microsoft.Data.SqlClient;
 
 namespace Dynamo.Pipeline.SqlServer;
 
 /// <summary>
-/// The right to import one source into one database: an application lock of a session that is used for nothing else. The server
-/// releases it when the connection ends, for whatever reason. If it is lost during a run, two runs at once are still safe: the key of
-/// the ledger decides about every file.
+/// The right to import one source into one database: an application lock of a session that is used for nothing else. It is given back
+/// when the run ends; if the run is killed, the server releases it when it notices that the connection is gone. If it is lost during a
+/// run, two runs at once are still safe: the key of the ledger decides about every file.
 /// </summary>
 /// <remarks>
 /// A dispatcher's process may hang, or be cut off, and keep its session. So its row in the run table says until when it holds the source,
@@ -22,11 +23,15 @@ internal sealed class SqlServerLease : IAsyncDisposable
     /// <summary>SQL Server's errors for a column that is not there, and for a right that is missing.</summary>
     private const int InvalidColumn = 207, Denied = 229;
 
+    /// <summary>How long giving it back may hold anybody up.</summary>
+    private static readonly TimeSpan s_longestRelease = TimeSpan.FromSeconds(1);
+
     private readonly SqlConnection _connection;
+    private readonly string _name;
     private readonly CancellationTokenSource _ended = new(), _lost = new();
     private Task _renewing = Task.CompletedTask;
 
-    private SqlServerLease(SqlConnection connection) => _connection = connection;
+    private SqlServerLease(SqlConnection connection, string name) => (_connection, _name) = (connection, name);
 
     /// <summary>Cancelled when another has taken the source.</summary>
     public CancellationToken Lost => _lost.Token;
@@ -37,16 +42,15 @@ internal sealed class SqlServerLease : IAsyncDisposable
         SqlConnection connection = await db.OpenAsync(lasting: true, cancellationToken).ConfigureAwait(false);
         try
         {
-            string ledger = SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable);
-            bool isFree = await LockAsync(connection, SqlServerText.LockName("run", $"{ledger}\0{source}"), cancellationToken)
-                .ConfigureAwait(false);
+            string name = NameOf(db, source);
+            bool isFree = await LockAsync(connection, name, cancellationToken).ConfigureAwait(false);
             RunRow? holder = await HolderAsync(db, connection, source, cancellationToken).ConfigureAwait(false);
-            if (isFree && holder?.LeaseUntilUtc is null) return new SqlServerLease(connection);
+            if (isFree && holder?.LeaseUntilUtc is null) return new SqlServerLease(connection, name);
             bool hasPassed = holder?.LeaseUntilUtc is { } until
                 && until <= await NowAsync(db, connection, cancellationToken).ConfigureAwait(false);
             if (hasPassed && (isFree || (db.Options.LeaseFor is not null
                 && await CloseAsync(db, connection, holder!, cancellationToken).ConfigureAwait(false))))
-                return new SqlServerLease(connection);
+                return new SqlServerLease(connection, name);
             string by = holder is null ? "" : FormattableString.Invariant(
                 $" ({(holder.LeaseUntilUtc is null ? "" : "a dispatcher ")}on {holder.Host}, since {holder.StartedUtc:yyyy-MM-dd HH:mm:ss}Z)");
             throw new AlreadyRunningException($"Another run{by} imports {source} into {db.Name}. Wait until it has ended.");
@@ -68,13 +72,50 @@ internal sealed class SqlServerLease : IAsyncDisposable
         if (db.Options.LeaseFor is { } time && _renewing.IsCompleted) _renewing = Task.Run(() => RenewAsync(db, runId, time / 3));
     }
 
+    /// <summary>Whether somebody has the lock.</summary>
+    public static async Task<bool> IsTakenAsync(
+        SqlServerDb db, SqlConnection connection, string source, CancellationToken cancellationToken)
+    {
+        List<int> free = await db.QueryAsync(
+            connection, null, "SELECT APPLOCK_TEST(N'public', @name, N'Exclusive', N'Session')", row => row.GetInt32(0), cancellationToken,
+            ("@name", NameOf(db, source))).ConfigureAwait(false);
+        return free[0] == 0;
+    }
+
+    private static string NameOf(SqlServerDb db, string source) =>
+        SqlServerText.LockName("run", $"{SqlServerText.Quote(db.Options.Schema, db.Options.LedgerTable)}\0{source}");
+
+    /// <summary>
+    /// Gives it back, so that the next run need not wait until a busy server notices the closed connection. A server that does not answer
+    /// holds nobody up.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         await _ended.CancelAsync().ConfigureAwait(false);
         await _renewing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _connection.DisposeAsync().ConfigureAwait(false);
+        Task releasing = Task.Run(ReleaseAsync);
+        await Task.WhenAny(releasing, Task.Delay(s_longestRelease)).ConfigureAwait(false);
+        await SqlServerDb.CloseAsync(_connection, releasing.IsCompleted ? null : releasing).ConfigureAwait(false);
         _ended.Dispose();
         _lost.Dispose();
+    }
+
+    private async Task ReleaseAsync()
+    {
+        try
+        {
+            if (_connection.State != ConnectionState.Open) return;
+            SqlCommand command = SqlServerQueries.Command(
+                _connection, null, "sp_releaseapplock", SqlServerText.Seconds(s_longestRelease), ("@Resource", _name),
+                ("@LockOwner", "Session"));
+            command.CommandType = CommandType.StoredProcedure;
+            await using (command.ConfigureAwait(false))
+                await command.ExecuteNonQueryAsync().ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is DbException or InvalidOperationException or IOException or NullReferenceException)
+        {
+            // The connection is closed next, and with it goes the lock, unless another has taken the source without it.
+        }
     }
 
     private async Task RenewAsync(SqlServerDb db, long runId, TimeSpan every)

@@ -225,12 +225,11 @@ public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
     }
 
     Task IDeliveries.DeliveriesAsync<TRow>(
-        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken) =>
-        ReadAsync(async (connection, token) =>
-        {
-            await new SqlServerDeliveries(_db, connection, token).ReadAsync(map, most, nowUtc, found).ConfigureAwait(false);
-            return true;
-        }, cancellationToken);
+        RowMap<TRow> map, int most, DateTime nowUtc, DeliveriesFound found, CancellationToken cancellationToken)
+    {
+        var deliveries = new SqlServerDeliveries(_db, most, nowUtc, found);
+        return ReadAsync((connection, token) => deliveries.ReadAsync(map, connection, token), cancellationToken);
+    }
 
     private async Task<T> ReadAsync<T>(
         Func<SqlConnection, CancellationToken, Task<T>> read, CancellationToken cancellationToken, string doing = "reading its status")

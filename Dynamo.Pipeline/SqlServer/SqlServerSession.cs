@@ -99,7 +99,8 @@ internal sealed class SqlServerSession<TRow> : IAsyncDisposable
     public Task EndAsync(RunOutcome? outcome, RunBooks books, string? reason, CancellationToken cancellationToken) =>
         _db.RetryAsync(outcome is null ? "writing the books of the run" : "closing the run", async (connection, token) =>
         {
-            await SqlServerRun.EndAsync(_db, connection, RunId, outcome, books, reason, token).ConfigureAwait(false);
+            string? remark = reason ?? _db.Run?.Remark?.Invoke();
+            await SqlServerRun.EndAsync(_db, connection, RunId, outcome, books, remark, token).ConfigureAwait(false);
             return true;
         }, cancellationToken);
 

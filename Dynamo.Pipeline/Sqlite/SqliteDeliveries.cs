@@ -25,8 +25,8 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
             + $"WHERE {string.Concat(series.Take(level).Select(above => $"{above} = ? AND "))}{column} > ?"))];
         using SqliteStatement rows = db.Prepare(
             $"SELECT {at}, {file} FROM {table} WHERE {string.Join(" AND ", series.Select(column => $"{column} = ?"))} ORDER BY {at} DESC");
-        using SqliteStatement? imported = hasFiles
-            ? db.Prepare($"SELECT ImportedUtc FROM {SqliteSchema.Quote(options.LedgerTable)} WHERE FileId = ?") : null;
+        using SqliteStatement? entry = hasFiles
+            ? db.Prepare($"SELECT ImportedUtc, Source FROM {SqliteSchema.Quote(options.LedgerTable)} WHERE FileId = ?") : null;
         try
         {
             string[] values = [.. series.Select(_ => "")];
@@ -36,7 +36,7 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
                 LastDeliveries? last = null;
                 foreach (LastDeliveries one in Series(next, rows, values, 1, most))
                     if (one.Newest.Count > 0 && (last is null || one.Newest[0] > last.Newest[0])) last = one;
-                if (last is not null) found(values[0], last.Newest, last.Newest[0] > nowUtc ? Imported(imported, last.Files) : null);
+                if (last is not null) found(Of(values[0], last, entry, nowUtc));
             }
         }
         finally
@@ -67,17 +67,24 @@ internal sealed class SqliteDeliveries(SqliteDb db, SqliteSinkOptions options)
         return found is not null;
     }
 
-    private static DateTime? Imported(SqliteStatement? imported, IEnumerable<long> files)
+    private static LoggerDeliveries Of(string logger, LastDeliveries last, SqliteStatement? entry, DateTime nowUtc)
     {
-        DateTime? newest = null;
-        if (imported is null) return newest;
-        foreach (long file in files)
+        DateTime? imported = null;
+        string? source = null;
+        if (entry is not null)
         {
-            imported.Int64(1, file);
-            if (imported.Next() && Time(imported) is var time && (newest is null || time > newest)) newest = time;
-            imported.Reset();
+            foreach (long file in last.Newest[0] > nowUtc ? last.Files : last.Files.Take(1))
+            {
+                entry.Int64(1, file);
+                if (entry.Next())
+                {
+                    source ??= entry.Text(1);
+                    if (Time(entry) is var time && !(time <= imported)) imported = time;
+                }
+                entry.Reset();
+            }
         }
-        return newest;
+        return new LoggerDeliveries(logger, last.Newest, last.Newest[0] > nowUtc ? imported : null, source);
     }
 
     private static LastDeliveries Last(SqliteStatement rows, string[] values, int most)

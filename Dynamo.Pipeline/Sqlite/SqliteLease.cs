@@ -25,7 +25,8 @@ internal sealed class SqliteLease : IDisposable
         catch (IOException e) when (IsHeldByAnother(e))
         {
             throw new AlreadyRunningException(
-                $"Another run imports {source} into {database} (it holds {path}). Wait until it has ended.", e);
+                $"Another run imports {source} into {database} (it has locked {path}, a file that stays and must not be removed). "
+                    + "Wait until it has ended.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -77,7 +77,7 @@ internal sealed class SqliteSession<TRow> : IAsyncDisposable
         await BeginAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            SqliteRun.End(_db, _options, _runId, outcome, books, reason);
+            SqliteRun.End(_db, _options, _runId, outcome, books, reason ?? _run.Remark?.Invoke());
             _db.Commit("closing the run");
         }
         finally

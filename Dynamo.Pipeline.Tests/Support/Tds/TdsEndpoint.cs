@@ -48,6 +48,9 @@ internal sealed class TdsEndpoint : IAsyncDisposable
     /// <summary>How many clients are connected.</summary>
     public int Connections => _sessions.Count;
 
+    /// <summary>While it is not set, sessions go on although their clients have closed their connections, as on a busy server.</summary>
+    public ManualResetEventSlim Notices { get; } = new(true);
+
     /// <summary>Plain, with pooling; a test that wants something else builds on <see cref="Connect"/>.</summary>
     public string ConnectionString => Connect().ConnectionString;
 
@@ -106,7 +109,9 @@ internal sealed class TdsEndpoint : IAsyncDisposable
         _listener.Stop();
         await _accepting;
         CutAll();
+        Notices.Set();
         foreach ((TdsSession _, Thread thread) in _sessions.Values) thread.Join(TimeSpan.FromSeconds(10));
+        Notices.Dispose();
         Store.Dispose();
     }
 
@@ -135,6 +140,7 @@ internal sealed class TdsEndpoint : IAsyncDisposable
         var thread = new Thread(() =>
         {
             session.Run();
+            Notices.Wait(TimeSpan.FromMinutes(1));
             session.Dispose();
             _sessions.TryRemove(id, out _);
         }) { IsBackground = true, Name = $"tds-{id}" };

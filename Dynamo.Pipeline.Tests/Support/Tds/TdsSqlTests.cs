@@ -88,6 +88,25 @@ public sealed class TdsSqlTests
     }
 
     [Test]
+    public async Task WHILE_goes_on_while_TOP_finds_another_row()
+    {
+        await StageAsync(("A", 1, 1), ("B", 1, 2), ("C", 1, 3));
+        using SqlMapper.GridReader results = await _connection.QueryMultipleAsync("""
+            DECLARE @name nvarchar(64), @got int; SET @got = 0;
+            SELECT TOP (1) @got = 1, @name = Logger FROM #Stage ORDER BY Logger DESC;
+            WHILE @got = 1
+            BEGIN
+                SELECT @name;
+                SET @got = 0;
+                SELECT TOP (1) @got = 1, @name = Logger FROM #Stage WHERE Logger < @name ORDER BY Logger DESC;
+            END
+            """);
+        var found = new List<string>();
+        while (!results.IsConsumed) found.Add(await results.ReadSingleAsync<string>());
+        Assert.That(found, Is.EqualTo(new[] { "C", "B", "A" }));
+    }
+
+    [Test]
     public async Task Results_have_the_servers_types()
     {
         await StageAsync(("A", 1, 1));

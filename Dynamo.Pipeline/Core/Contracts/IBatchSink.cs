@@ -131,6 +131,9 @@ public sealed record RunStart(string Source, DateTime StartedUtc, string Host, s
     /// <see cref="PipelineOptions.RetryFor"/>. Default zero: as the sink likes.
     /// </summary>
     public TimeSpan RetryFor { get; init; }
+
+    /// <summary>What the row of the run says while nothing else is to be said, see <c>SeenWhole</c>; of a watch.</summary>
+    internal Func<string>? Remark { get; init; }
 }
 
 /// <summary>How a run ended.</summary>

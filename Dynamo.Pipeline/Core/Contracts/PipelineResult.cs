@@ -47,6 +47,11 @@ public readonly record struct PipelineProgress(RunBooks Books, TimeSpan Elapsed,
     /// <summary>Whether somebody waits who ends that by itself.</summary>
     internal bool IsPatient { get; init; }
 
+    /// <summary>
+    /// Until when everything that landed at the source is imported; <see langword="null"/>: it was not seen whole, or this is no watch.
+    /// </summary>
+    internal DateTime? SeenUtc { get; init; }
+
     /// <summary>How many files a watch knows of that wait to be read. Zero for a run.</summary>
     public long Backlog { get; init; }
 

@@ -12,8 +12,7 @@ internal interface IDeliveries
     /// <param name="most">How many deliveries of each.</param>
     /// <param name="nowUtc">The time, which no reading should be ahead of.</param>
     /// <param name="found">
-    /// Gets each logger with its times, the newest first. If that is in the future, also when the last of these deliveries was imported, if
-    /// rows know their file. Called on any thread, one at a time.
+    /// Gets each logger once, in any order. Called on any thread, one at a time.
     /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="SinkException">The database cannot be read, or has no such table.</exception>
@@ -24,19 +23,27 @@ internal interface IDeliveries
     const int MostRows = 500;
 }
 
-/// <summary>Gets a logger with the newest times of its last deliveries, and perhaps when the last of them was imported.</summary>
-internal delegate void DeliveriesFound(string logger, IReadOnlyList<DateTime> newest, DateTime? importedUtc);
+/// <summary>Gets a logger.</summary>
+internal delegate void DeliveriesFound(LoggerDeliveries logger);
+
+/// <summary>What the database knows of a logger.</summary>
+/// <param name="Logger">Its name.</param>
+/// <param name="Newest">The newest times of its last deliveries, the newest first.</param>
+/// <param name="ImportedUtc">If that is in the future, when the last of them was imported, if rows know their file.</param>
+/// <param name="Source">The source of the newest one, if rows know their file.</param>
+internal sealed record LoggerDeliveries(string Logger, IReadOnlyList<DateTime> Newest, DateTime? ImportedUtc, string? Source);
 
 /// <summary>The newest time of each delivery in a series, from its rows in descending order. Used by one thread.</summary>
 internal sealed class LastDeliveries(int most)
 {
     private readonly List<DateTime> _newest = [];
-    private readonly HashSet<long> _files = [];
+    private readonly List<long> _files = [];
     private long? _file;
     private int _rows;
 
     public IReadOnlyList<DateTime> Newest => _newest;
 
+    /// <summary>Their files, the newest first.</summary>
     public IReadOnlyCollection<long> Files => _files;
 
     /// <summary>Takes the next row.</summary>
@@ -47,8 +54,8 @@ internal sealed class LastDeliveries(int most)
     {
         // Two files of one time are one delivery.
         if ((_rows == 0 || file is null || file != _file) && (_newest.Count == 0 || _newest[^1] != time)) _newest.Add(time);
+        if (file is { } known && known != _file) _files.Add(known);
         _file = file;
-        if (file is { } known) _files.Add(known);
         return _newest.Count < most && ++_rows < IDeliveries.MostRows;
     }
 }

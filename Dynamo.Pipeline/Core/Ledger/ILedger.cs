@@ -101,7 +101,10 @@ public interface ILedger
 public sealed record ImportedRun(
     long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, RunBooks Books)
 {
-    /// <summary>Why the run failed; <see langword="null"/> if it did not, or if the table does not say.</summary>
+    /// <summary>
+    /// Why the run failed, or what is or was wrong with the source of a watch that goes on or was stopped; <see langword="null"/> if nothing
+    /// was, or if the table does not say.
+    /// </summary>
     public string? Reason { get; init; }
 
     /// <summary>The run of a dispatcher that this one is a worker of; <see langword="null"/>: it is a run of its own.</summary>
@@ -109,6 +112,9 @@ public sealed record ImportedRun(
 
     /// <summary>The workers that imported what this run handed out, newest first. Empty for a run that imported its files itself.</summary>
     public IReadOnlyList<ImportedRun> Workers { get; init; } = [];
+
+    /// <summary>Until when everything that landed at the source is imported; <see langword="null"/>: this run does not tell.</summary>
+    internal DateTime? SeenUtc { get; init; }
 }
 
 /// <summary>The totals of a ledger.</summary>

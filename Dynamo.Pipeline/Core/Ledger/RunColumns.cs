@@ -107,6 +107,14 @@ internal abstract record RunColumns : SqlArguments
             Bytes = Bytes,
         };
         DateTime? endedUtc = EndedUtc is { } ended ? LedgerTime.Utc(ended) : null;
-        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books) { Reason = Reason, PartOf = PartOf };
+        (bool isWatch, DateTime? seenUtc, string? reason) = SeenWhole.Parse(Reason);
+        // A run that came to its end has seen what was there when it began, unless it was handed its files.
+        if (!isWatch && PartOf is null && Outcome == LedgerOutcome.Of(RunOutcome.Completed)) seenUtc = LedgerTime.Utc(StartedUtc);
+        return new ImportedRun(RunId, Source, LedgerTime.Utc(StartedUtc), endedUtc, Outcome, Host, books)
+        {
+            Reason = reason,
+            SeenUtc = seenUtc,
+            PartOf = PartOf,
+        };
     }
 }

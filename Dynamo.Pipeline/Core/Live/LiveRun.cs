@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Dynamo.Pipeline.Ledger;
 using Dynamo.Pipeline.Run;
 using Dynamo.Pipeline.Telemetry;
 using Microsoft.Extensions.Logging;
@@ -17,8 +18,10 @@ internal sealed class LiveRun : IWatch, IDisposable
     private readonly Lock _gate = new();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private readonly Channel<WatchEvent> _events = Channel.CreateUnbounded<WatchEvent>(new UnboundedChannelOptions { SingleReader = true });
-    // With when it was last changed, in ticks.
-    private readonly Dictionary<ulong, long> _underWay = [];
+    // With when it was last changed, in ticks, and the how many-th it was.
+    private readonly Dictionary<ulong, (long Changed, long Number)> _underWay = [];
+    private long _number;
+    private readonly SeenSource _whole = new();
     private readonly IFileSource _source;
     private readonly string _sink;
     private readonly TimeProvider _time;
@@ -65,7 +68,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     {
         get
         {
-            lock (_gate) return _underWay.Count == 0 ? null : new DateTime(_underWay.Values.Min(), DateTimeKind.Utc);
+            lock (_gate) return _underWay.Count == 0 ? null : new DateTime(_underWay.Values.Min(file => file.Changed), DateTimeKind.Utc);
         }
     }
 
@@ -88,7 +91,7 @@ internal sealed class LiveRun : IWatch, IDisposable
         lock (_gate)
         {
             if (Knows(key) || (!isTold && (_gone?.Contains(key) == true || _deferred.Waits(key)))) return false;
-            return _underWay.TryAdd(key, file.ModifiedUtc.Ticks);
+            return _underWay.TryAdd(key, (file.ModifiedUtc.Ticks, ++_number));
         }
     }
 
@@ -123,14 +126,33 @@ internal sealed class LiveRun : IWatch, IDisposable
     /// <summary>Gives a file back that was taken and not offered.</summary>
     public void GiveBack(SourceFile file)
     {
-        lock (_gate) _underWay.Remove(FileKeys.Of(file));
+        lock (_gate) End(FileKeys.Of(file));
     }
+
+    private void End(ulong key)
+    {
+        if (_underWay.Remove(key, out (long Changed, long Number) file)) _whole.Ended(file.Number, NumbersUnderWay);
+    }
+
+    private IEnumerable<long> NumbersUnderWay => _underWay.Values.Select(file => file.Number);
+
+    public DateTime? SeenUtc
+    {
+        get
+        {
+            lock (_gate) return _whole.UntilUtc;
+        }
+    }
+
+    public string Seen => SeenWhole.Text(
+        SeenUtc, Outages.Of(_source.Name) is { } fails ? $"The source fails since {fails.Since:yyyy-MM-dd HH:mm:ss}Z: {fails.Reason}" : null);
 
     /// <summary>From now on it is noted which of the files that are done are still at the source.</summary>
     public void SweepBegins()
     {
         lock (_gate)
         {
+            _whole.SweepBegins(_time.GetUtcNow().UtcDateTime);
             (_seen, _gone) = (new FileKeys(), new FileKeys());
             _deferred.SweepBegins();
         }
@@ -141,6 +163,7 @@ internal sealed class LiveRun : IWatch, IDisposable
     {
         lock (_gate)
         {
+            if (sawAll) _whole.SweepEnds(_number, NumbersUnderWay);
             if (sawAll && _seen is not null) _done = _seen;
             if (sawAll) _deferred.ForgetUnseen(_underWay.ContainsKey);
             _seen = _gone = null;
@@ -173,7 +196,7 @@ internal sealed class LiveRun : IWatch, IDisposable
         lock (_gate)
         {
             ulong key = FileKeys.Of(file);
-            _underWay.Remove(key);
+            End(key);
             if (Sweeps) _deferred.AddInOutage(key);
         }
         Ended?.Invoke(new FileResult(file, FileOutcome.Deferred) { Defect = new Defect(error.Message) });
@@ -181,7 +204,7 @@ internal sealed class LiveRun : IWatch, IDisposable
 
     private void Defer(ulong key)
     {
-        _underWay.Remove(key);
+        End(key);
         if (!Sweeps) return;
         if (_listingFails || _workFails) _deferred.AddInOutage(key);
         else _deferred.Add(key);
@@ -201,7 +224,7 @@ internal sealed class LiveRun : IWatch, IDisposable
                     Defer(key);
                     continue;
                 }
-                _underWay.Remove(key);
+                End(key);
                 _deferred.Remove(key);
                 if (result.Outcome == FileOutcome.Loaded && _lastCommit - result.File.ModifiedUtc is var lag && lag > _lag) _lag = lag;
                 // What is still there although it should have been taken away, the next sweep finds, and the ledger knows it.
@@ -223,7 +246,11 @@ internal sealed class LiveRun : IWatch, IDisposable
     /// <summary>The source failed to list, or to give or complete files.</summary>
     public void SourceFailed(Exception error, bool listing)
     {
-        lock (_gate) (_listingFails, _workFails) = (_listingFails || listing, _workFails || !listing);
+        lock (_gate)
+        {
+            (_listingFails, _workFails) = (_listingFails || listing, _workFails || !listing);
+            _whole.Failed();
+        }
         Outages.Began(_source.Name, error.Message);
         Interlocked.Increment(ref _sourceFailures);
         Wake();

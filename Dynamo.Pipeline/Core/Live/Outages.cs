@@ -7,7 +7,7 @@ namespace Dynamo.Pipeline.Live;
 internal sealed class Outages(TimeProvider time, Action<WatchEvent> tell)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, DateTime> _since = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (DateTime Since, string Reason)> _since = new(StringComparer.Ordinal);
     private volatile bool _any;
 
     public void Began(string name, string reason)
@@ -15,10 +15,17 @@ internal sealed class Outages(TimeProvider time, Action<WatchEvent> tell)
         lock (_gate)
         {
             DateTime now = time.GetUtcNow().UtcDateTime;
-            if (!_since.TryAdd(name, now)) return;
+            if (!_since.TryAdd(name, (now, reason))) return;
             _any = true;
             tell(new OutageBegan(now, name, reason));
         }
+    }
+
+    /// <summary>Since when it fails, and why; <see langword="null"/>: it does not.</summary>
+    public (DateTime Since, string Reason)? Of(string name)
+    {
+        if (!_any) return null;
+        lock (_gate) return _since.TryGetValue(name, out (DateTime, string) began) ? began : null;
     }
 
     public void Ended(string name)
@@ -26,10 +33,10 @@ internal sealed class Outages(TimeProvider time, Action<WatchEvent> tell)
         if (!_any) return;
         lock (_gate)
         {
-            if (!_since.Remove(name, out DateTime since)) return;
+            if (!_since.Remove(name, out (DateTime Since, string Reason) began)) return;
             _any = _since.Count > 0;
             DateTime now = time.GetUtcNow().UtcDateTime;
-            tell(new OutageEnded(now, name, now - since));
+            tell(new OutageEnded(now, name, now - began.Since));
         }
     }
 }

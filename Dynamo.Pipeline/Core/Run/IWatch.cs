@@ -9,6 +9,14 @@ internal interface IWatch
     /// <summary>When the oldest file that waits or is under way was last changed, in UTC.</summary>
     DateTime? OldestWaitingUtc { get; }
 
+    /// <summary>
+    /// Until when everything that landed at the source is imported, in UTC; <see langword="null"/>: it was not seen whole yet.
+    /// </summary>
+    DateTime? SeenUtc { get; }
+
+    /// <summary>The same in words, and what is wrong with the source.</summary>
+    string Seen { get; }
+
     /// <summary>What fails at present: <c>source</c>, <c>sink</c>.</summary>
     IEnumerable<string> ActiveOutages { get; }
 

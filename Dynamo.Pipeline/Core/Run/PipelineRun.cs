@@ -189,6 +189,7 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
         Steps = [.. _steps.Select(of)],
         Moves = Moves,
         IsPatient = IsPatient,
+        SeenUtc = Watcher?.SeenUtc,
     };
 
     public PipelineResult Result()
@@ -211,6 +212,7 @@ internal sealed class PipelineRun : IMeasuredRun, IDisposable
             Settings = Options.Settings,
             Waits = Wait,
             RetryFor = Options.RetryFor,
+            Remark = Watcher is { } watch ? () => watch.Seen : null,
         };
     }
 

@@ -36,4 +36,7 @@ internal static partial class PipelineLog
 
     [LoggerMessage(9, LogLevel.Warning, "The connection to {Server} was lost, and is made anew: {Reason}")]
     public static partial void Reconnects(ILogger log, string server, string reason);
+
+    [LoggerMessage(10, LogLevel.Information, "The connection to {Server} is there again, after {Seconds:F1} s.")]
+    public static partial void Reconnected(ILogger log, string server, double seconds);
 }

@@ -23,6 +23,12 @@ internal sealed class AppLocks
         return waits;
     }
 
+    /// <summary>APPLOCK_TEST.</summary>
+    public bool CouldTake(string name, string mode, object owner)
+    {
+        lock (_held) return !_held.TryGetValue(name, out List<(object Owner, string Mode)>? holders) || IsFree(holders, mode, owner);
+    }
+
     public bool Release(string name, object owner)
     {
         lock (_held)
@@ -48,11 +54,14 @@ internal sealed class AppLocks
         lock (_held)
         {
             if (!_held.TryGetValue(name, out List<(object Owner, string Mode)>? holders)) _held[name] = holders = [];
-            if (holders.Exists(h => h.Owner != owner && !GoTogether(h.Mode, mode))) return false;
+            if (!IsFree(holders, mode, owner)) return false;
             holders.Add((owner, mode));
             return true;
         }
     }
+
+    private static bool IsFree(List<(object Owner, string Mode)> holders, string mode, object owner) =>
+        !holders.Exists(h => h.Owner != owner && !GoTogether(h.Mode, mode));
 
     /// <summary>The lock compatibility of SQL Server's documentation, for the modes of application locks.</summary>
     private static bool GoTogether(string one, string other)

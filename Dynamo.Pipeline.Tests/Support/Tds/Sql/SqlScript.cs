@@ -6,6 +6,8 @@ internal sealed record SqlBlock(List<SqlStatement> Statements) : SqlStatement;
 
 internal sealed record SqlIf(List<SqlToken> Condition, SqlStatement Then, SqlStatement? Else) : SqlStatement;
 
+internal sealed record SqlWhile(List<SqlToken> Condition, SqlStatement Body) : SqlStatement;
+
 internal sealed record SqlTry(SqlStatement Body, SqlStatement Handler) : SqlStatement;
 
 internal sealed record SqlSimple(List<SqlToken> Tokens) : SqlStatement
@@ -55,10 +57,11 @@ internal sealed class SqlScript
     private SqlStatement Statement()
     {
         if (Current.Is("IF")) return If();
+        if (Current.Is("WHILE")) return While();
         if (Current.Is("BEGIN") && Following.Is("TRY")) return Try();
         if (Current.Is("BEGIN") && !Following.IsAny("TRAN", "TRANSACTION")) return Block();
         if (!Current.Is("WITH") && !Current.IsName) throw ServerError.Syntax(Current.Value);
-        if (Current.IsAny("WHILE", "MERGE", "WAITFOR")) throw ServerError.NotSupported(Current.Value);
+        if (Current.IsAny("MERGE", "WAITFOR")) throw ServerError.NotSupported(Current.Value);
         return Simple();
     }
 
@@ -78,6 +81,14 @@ internal sealed class SqlScript
         _at++;
         SkipSemicolons();
         return new SqlIf(condition, then, Statement());
+    }
+
+    private SqlWhile While()
+    {
+        _at++;
+        List<SqlToken> condition = Condition();
+        SkipSemicolons();
+        return new SqlWhile(condition, Statement());
     }
 
     /// <summary>Up to the first word, outside parentheses and CASE, that begins a statement.</summary>

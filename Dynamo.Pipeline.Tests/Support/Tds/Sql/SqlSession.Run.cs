@@ -25,6 +25,9 @@ internal sealed partial class SqlSession
                 SqlStatement? branch = Holds(choice.Condition, scope) ? choice.Then : choice.Else;
                 if (branch is not null) Run(branch, scope);
                 break;
+            case SqlWhile loop:
+                while (!scope.Returned && Holds(loop.Condition, scope)) Run(loop.Body, scope);
+                break;
             case SqlTry attempt:
                 RunTry(attempt, scope);
                 break;
@@ -131,16 +134,21 @@ internal sealed partial class SqlSession
     }
 
     private static bool IsAssignment(List<SqlToken> tokens) =>
-        tokens.Count > 2 && tokens[1].Kind == SqlTokenKind.Variable && tokens[2].Is("=");
+        BehindTop(tokens) is var at && tokens.Count > at + 1 && tokens[at].Kind == SqlTokenKind.Variable && tokens[at + 1].Is("=");
+
+    /// <summary>Where the first item of a SELECT is.</summary>
+    private static int BehindTop(List<SqlToken> tokens) =>
+        tokens.Count < 3 || !tokens[1].Is("TOP") ? 1 : tokens[2].Is("(") ? SqlClauses.Closing(tokens, 2) + 1 : 3;
 
     private void AssignFromSelect(List<SqlToken> tokens, Scope scope)
     {
         int from = SqlClauses.Find(tokens, 0, "FROM", "WHERE");
-        List<List<SqlToken>> items = SqlClauses.SplitCommas(tokens[1..from]);
-        var query = new List<SqlToken> { tokens[0] };
+        int first = BehindTop(tokens);
+        List<List<SqlToken>> items = SqlClauses.SplitCommas(tokens[first..from]);
+        List<SqlToken> query = [.. tokens[..first]];
         foreach (List<SqlToken> item in items)
         {
-            if (query.Count > 1) query.Add(new SqlToken(SqlTokenKind.Symbol, ","));
+            if (query.Count > first) query.Add(new SqlToken(SqlTokenKind.Symbol, ","));
             query.AddRange(item[2..]);
         }
         query.AddRange(tokens[from..]);

@@ -33,6 +33,9 @@ internal sealed partial class SqlSession : IDisposable
         _store.Connection.CreateFunction(
             "OBJECT_NAME", (int id) => _store.Scalar($"SELECT name FROM \"sys.objects\" WHERE object_id = {id}") as string);
         _store.Connection.CreateFunction("SCOPE_IDENTITY", () => _identity);
+        _store.Connection.CreateFunction("APPLOCK_TEST", (string principal, string name, string mode, string owner) =>
+            _shared.AppLocks.CouldTake(name, mode, owner.Equals("Session", StringComparison.OrdinalIgnoreCase) ? this : _transactionOwner)
+                ? 1 : 0);
         _store.Connection.CreateFunction("XACT_STATE", () => TransactionDepth > 0 ? 1 : 0);
         _store.Connection.CreateFunction("ERROR_NUMBER", () => _caught?.Number);
         _store.Connection.CreateFunction("ERROR_MESSAGE", () => _caught?.Message);
