@@ -130,8 +130,22 @@ internal sealed class SinkStatus
                 + $"{Shown.Count(books.Deferred)} deferred; {Shown.Count(books.RowsInserted)} rows new"
                 + (books.RowsCollided > 0 ? $", {Shown.Count(books.RowsCollided)} replaced each other within their file" : "")
                 + (books.RowsSkipped > 0 ? $", {Shown.Count(books.RowsSkipped)} without a value" : ""));
+            WriteWorkers(to, run);
         }
     }
+
+    /// <summary>The books of a dispatcher's workers together. What a killed worker did last is in the ledger, and may lack here.</summary>
+    private void WriteWorkers(TextWriter to, ImportedRun run)
+    {
+        if (run.Workers.Count == 0) return;
+        RunBooks books = Sum(run);
+        int atWork = run.Workers.Count(worker => worker is { Outcome: "running", EndedUtc: { } life } && _now - life < s_signOfLife);
+        to.WriteLine($"      {Shown.Count(run.Workers.Count, "worker")}, {Shown.Count(atWork)} at work, together: "
+            + $"{Shown.Count(books.Loaded)} loaded, {Shown.Count(books.Quarantined)} quarantined, {Shown.Count(books.AlreadyLoaded)} already "
+            + $"loaded, {Shown.Count(books.Deferred)} deferred; {Shown.Count(books.RowsInserted)} rows new");
+    }
+
+    private static RunBooks Sum(ImportedRun run) => run.Workers.Aggregate(new RunBooks(), (sum, worker) => sum.Plus(worker.Books));
 
     private void WriteQuarantined(TextWriter to)
     {
@@ -162,6 +176,14 @@ internal sealed class SinkStatus
             if (run.Reason is { } reason) json.WriteString("reason", Secret.Free(reason));
             foreach ((string name, Func<RunBooks, long> of) in RunColumns.Counts)
                 json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(name), of(run.Books));
+            if (run.Workers.Count > 0)
+            {
+                json.WriteStartObject("workers");
+                json.WriteNumber("count", run.Workers.Count);
+                foreach ((string name, Func<RunBooks, long> of) in RunColumns.Counts)
+                    json.WriteNumber(JsonNamingPolicy.CamelCase.ConvertName(name), of(Sum(run)));
+                json.WriteEndObject();
+            }
             json.WriteEndObject();
         }
         json.WriteEndArray();

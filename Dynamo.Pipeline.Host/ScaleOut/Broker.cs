@@ -85,7 +85,7 @@ internal sealed class Broker : IAsyncDisposable
             await DeclareAsync(queue, queues, cancellationToken);
     }
 
-    private Task<uint> DeclareAsync(string queue, QueueNames queues, CancellationToken cancellationToken) =>
+    public Task<uint> DeclareAsync(string queue, QueueNames queues, CancellationToken cancellationToken) =>
         AskAsync(async (channel, token) => (await channel.QueueDeclareAsync(
             queue, durable: true, exclusive: false, autoDelete: false, queues.Arguments(queue), passive: false, noWait: false, token))
             .MessageCount,
