@@ -38,7 +38,7 @@ internal sealed class DispatchCommand(CommandContext context) : LiveCommand(
         FilePipeline<Reading> pipeline = import.Telling(FilePipeline
             .From(source)
             .HandOut(workers, sink, settings.Pipeline with { Settings = settings.Text, FilesPerMessage = queue.ChunkFiles }));
-        return await ScaleOutSink.WhileItWorksAsync(workers, import.Stopping, async stopping =>
+        return await ScaleOutSink.WhileItWorksAsync(workers, async stopping =>
         {
             bool isTold = false;
             while (true)
@@ -67,7 +67,7 @@ internal sealed class DispatchCommand(CommandContext context) : LiveCommand(
                 await Task.Delay(s_soon, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 if (stopping.IsCancellationRequested) return Nothing;
             }
-        });
+        }, import.Stopping);
     }
 
     private static PipelineResult Nothing => new(new RunBooks(), TimeSpan.Zero, false, []);

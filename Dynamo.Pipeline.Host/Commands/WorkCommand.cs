@@ -34,7 +34,7 @@ internal sealed class WorkCommand(CommandContext context) : LiveCommand(
         var told = new Waits(chunks, import.Told);
         chunks.Start();
         import.Told.Report(new WatchStarted(DateTime.UtcNow, source.Name, Composition.Store(settings).Name, IsTold: true));
-        return await ScaleOutSink.WhileItWorksAsync(chunks, import.Stopping, async stopping =>
+        return await ScaleOutSink.WhileItWorksAsync(chunks, async stopping =>
         {
             PipelineResult? all = null;
             for (TimeSpan pause = s_first; ;)
@@ -66,7 +66,7 @@ internal sealed class WorkCommand(CommandContext context) : LiveCommand(
                 }
                 if (stopping.IsCancellationRequested) return all ?? new PipelineResult(new RunBooks(), TimeSpan.Zero, false, []);
             }
-        });
+        }, import.Stopping);
     }
 
     /// <summary>Tells the dispatcher what this worker waits for.</summary>

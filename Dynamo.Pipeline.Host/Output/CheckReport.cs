@@ -9,8 +9,8 @@ internal static class CheckReport
     private const int ShownDefects = 5;
 
     public static void Write(
-        TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first,
-        IReadOnlyList<string> open)
+        TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, BrokerTrial? broker,
+        FirstFiles first, IReadOnlyList<string> open)
     {
         to.WriteLine("settings  fine");
         string files = $"{Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")}";
@@ -24,6 +24,7 @@ internal static class CheckReport
             to.WriteLine($"          missing, the first run creates: {string.Join(", ", database.ToCreate.Select(Shown.Name))}");
         if (database.Missing is { } missing) to.WriteLine($"          {missing}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
+        broker?.Write(to);
         foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "at risk   " : "          ")}{line}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
@@ -31,8 +32,8 @@ internal static class CheckReport
     }
 
     public static void WriteJson(
-        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, FirstFiles first,
-        IReadOnlyList<string> open)
+        Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, BrokerTrial? broker,
+        FirstFiles first, IReadOnlyList<string> open)
     {
         json.WriteString("source", settings.SourceName);
         trial?.WriteJson(json);
@@ -43,6 +44,7 @@ internal static class CheckReport
         JsonText.Optional(json, "sinkMissing", database.Missing);
         if (database.ToCreate.Count > 0) JsonText.List(json, "sinkCreates", database.ToCreate);
         if (database.Plan is { } plan) Write(json, plan);
+        broker?.WriteJson(json);
         JsonText.List(json, "open", open);
         json.WriteStartArray("files");
         foreach (CheckedFile file in first.Files)

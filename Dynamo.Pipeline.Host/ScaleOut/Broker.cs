@@ -20,6 +20,8 @@ internal sealed class Broker : IAsyncDisposable
     /// <summary>A broker that hangs, or has no majority, never answers a publication.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_heartbeat = TimeSpan.FromSeconds(6);
 
+    private static readonly string[] s_product = ["product", "version"];
+
     private readonly IConnection _connection;
     private readonly IChannel _publishing, _asking;
     private readonly SemaphoreSlim _askOne = new(1);
@@ -38,7 +40,7 @@ internal sealed class Broker : IAsyncDisposable
     public Task<string> Closed => _closed.Task;
 
     /// <summary>The product and the version, as the broker says them.</summary>
-    public string Version => string.Join(' ', new[] { "product", "version" }.Select(key =>
+    public string Version => string.Join(' ', s_product.Select(key =>
         _connection.ServerProperties?.TryGetValue(key, out object? value) == true && value is byte[] text
             ? Shown.Name(Encoding.UTF8.GetString(text)) : "?"));
 

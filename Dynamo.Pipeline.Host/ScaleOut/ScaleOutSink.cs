@@ -15,7 +15,7 @@ internal static class ScaleOutSink
     /// <summary>Imports until it is stopped, or until it turns out that only other settings can connect to the broker.</summary>
     /// <exception cref="SettingsException">The broker refuses the login, or a queue is there with other properties.</exception>
     public static async Task<PipelineResult> WhileItWorksAsync(
-        BrokerLink link, CancellationToken stopping, Func<CancellationToken, Task<PipelineResult>> import)
+        BrokerLink link, Func<CancellationToken, Task<PipelineResult>> import, CancellationToken stopping)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         Task<PipelineResult> importing = import(stop.Token);

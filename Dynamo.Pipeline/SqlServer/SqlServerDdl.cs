@@ -53,9 +53,6 @@ internal static class SqlServerSchema
     /// </summary>
     public const string OverlapsFrom = "OverlapsFrom";
 
-    /// <summary>The column of the run table with the time until which a dispatcher holds its source, by the server's clock.</summary>
-    public const string LeaseUntil = "LeaseUntilUtc";
-
     /// <summary>A decimal in our tables: room for all digits that .NET has before the point, and the rest for those after it.</summary>
     public const int DecimalPrecision = 38, DecimalScale = 9;
 
@@ -77,7 +74,7 @@ internal static class SqlServerSchema
     public static bool IsLater(SqlServerSinkOptions options, string table, string column) => column is LedgerFileColumn or OverlapsFrom
         or nameof(LedgerEntry.ContentHash)
         or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided)
-        || (column is nameof(RunColumns.Reason) or nameof(RunColumns.Settings) or nameof(RunColumns.PartOf) or LeaseUntil && table == options.RunTable);
+        || (column is nameof(RunColumns.Reason) or nameof(RunColumns.Settings) or nameof(RunColumns.PartOf) or "LeaseUntilUtc" && table == options.RunTable);
 
     /// <summary>Whether an older version had the other tables, but not this one.</summary>
     public static bool IsLater(SqlServerSinkOptions options, string table) => table == options.OverlapTable;
@@ -185,7 +182,7 @@ internal static class SqlServerSchema
           Reason nvarchar(4000) NULL,
           Settings nvarchar(4000) NULL,
           PartOf bigint NULL,
-          {LeaseUntil} datetime2(7) NULL,
+          LeaseUntilUtc datetime2(7) NULL,
           {string.Join(",\n  ", RunColumns.Counts.Select(c => $"{c.Name} bigint NOT NULL DEFAULT 0"))}
         )
         """;

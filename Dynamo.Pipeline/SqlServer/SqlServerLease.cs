@@ -134,7 +134,7 @@ internal sealed class SqlServerLease : IAsyncDisposable
                         LeaseUntilUtc = await UntilAsync(db, connection, _ended.Token).ConfigureAwait(false),
                         Cancellation = _ended.Token,
                     };
-                    string sql = $"UPDATE {Runs(db)} SET {SqlServerSchema.LeaseUntil} = @LeaseUntilUtc "
+                    string sql = $"UPDATE {Runs(db)} SET LeaseUntilUtc = @LeaseUntilUtc "
                         + "OUTPUT inserted.RunId WHERE RunId = @RunId AND Outcome = N'running'";
                     if ((await connection.QueryAsync<long>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false)).Any()) continue;
                 }
@@ -155,7 +155,7 @@ internal sealed class SqlServerLease : IAsyncDisposable
     private static async Task<RunRow?> HolderAsync(
         SqlServerDb db, SqlConnection connection, string source, CancellationToken cancellationToken)
     {
-        string sql = $"SELECT TOP (1) RunId, Host, StartedUtc, {SqlServerSchema.LeaseUntil} FROM {Runs(db)} "
+        string sql = $"SELECT TOP (1) RunId, Host, StartedUtc, LeaseUntilUtc FROM {Runs(db)} "
             + "WHERE Source = @Source AND Outcome = N'running' AND PartOf IS NULL ORDER BY RunId DESC";
         try
         {
@@ -174,16 +174,15 @@ internal sealed class SqlServerLease : IAsyncDisposable
         SqlServerDb db, SqlConnection connection, RunRow holder, CancellationToken cancellationToken)
     {
         string sql = $"UPDATE {Runs(db)} SET Outcome = N'interrupted' OUTPUT inserted.RunId "
-            + $"WHERE RunId = @RunId AND Outcome = N'running' AND {SqlServerSchema.LeaseUntil} = @LeaseUntilUtc";
+            + $"WHERE RunId = @RunId AND Outcome = N'running' AND LeaseUntilUtc = @LeaseUntilUtc";
         IEnumerable<long> closed = await connection.QueryAsync<long>(
             sql, holder with { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         return closed.Any();
     }
 
     private static async Task<DateTime> NowAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
-        (await connection.QuerySingleAsync<NewestTime>(
-            "SELECT SYSUTCDATETIME() AS Utc", new LedgerQuestion { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds)
-            .ConfigureAwait(false)).Utc!.Value;
+        (await db.QueryAsync(connection, null, "SELECT SYSUTCDATETIME()", row => row.GetDateTime(0), cancellationToken)
+            .ConfigureAwait(false))[0];
 
     private static string Runs(SqlServerDb db) => SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
 

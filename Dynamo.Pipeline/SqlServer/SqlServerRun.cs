@@ -24,7 +24,7 @@ internal static class SqlServerRun
         string sql = $"""
             UPDATE {table} SET Outcome = N'interrupted' WHERE Source = @Source AND Outcome = N'running'
               AND (PartOf IS NOT NULL AND COALESCE(EndedUtc, StartedUtc) < @GoneUtc{close});
-            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version, Settings, PartOf, {SqlServerSchema.LeaseUntil})
+            INSERT INTO {table} (Source, StartedUtc, Outcome, Host, Version, Settings, PartOf, LeaseUntilUtc)
             OUTPUT inserted.RunId
             VALUES (@Source, @StartedUtc, N'running', @Host, @Version, @Settings, @PartOf, @LeaseUntilUtc);
             """;
