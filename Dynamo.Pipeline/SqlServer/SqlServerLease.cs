@@ -134,8 +134,11 @@ internal sealed class SqlServerLease : IAsyncDisposable
                         LeaseUntilUtc = await UntilAsync(db, connection, _ended.Token).ConfigureAwait(false),
                         Cancellation = _ended.Token,
                     };
-                    string sql = $"UPDATE {Runs(db)} SET LeaseUntilUtc = @LeaseUntilUtc "
-                        + "OUTPUT inserted.RunId WHERE RunId = @RunId AND Outcome = N'running'";
+                    string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+                    string sql = $"""
+                        UPDATE {table} SET LeaseUntilUtc = @LeaseUntilUtc OUTPUT inserted.RunId
+                        WHERE RunId = @RunId AND Outcome = N'running'
+                        """;
                     if ((await connection.QueryAsync<long>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false)).Any()) continue;
                 }
                 await _lost.CancelAsync().ConfigureAwait(false);
@@ -155,8 +158,11 @@ internal sealed class SqlServerLease : IAsyncDisposable
     private static async Task<RunRow?> HolderAsync(
         SqlServerDb db, SqlConnection connection, string source, CancellationToken cancellationToken)
     {
-        string sql = $"SELECT TOP (1) RunId, Host, StartedUtc, LeaseUntilUtc FROM {Runs(db)} "
-            + "WHERE Source = @Source AND Outcome = N'running' AND PartOf IS NULL ORDER BY RunId DESC";
+        string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        string sql = $"""
+            SELECT TOP (1) RunId, Host, StartedUtc, LeaseUntilUtc FROM {table}
+            WHERE Source = @Source AND Outcome = N'running' AND PartOf IS NULL ORDER BY RunId DESC
+            """;
         try
         {
             return await connection.QueryFirstOrDefaultAsync<RunRow>(
@@ -173,8 +179,11 @@ internal sealed class SqlServerLease : IAsyncDisposable
     private static async Task<bool> CloseAsync(
         SqlServerDb db, SqlConnection connection, RunRow holder, CancellationToken cancellationToken)
     {
-        string sql = $"UPDATE {Runs(db)} SET Outcome = N'interrupted' OUTPUT inserted.RunId "
-            + $"WHERE RunId = @RunId AND Outcome = N'running' AND LeaseUntilUtc = @LeaseUntilUtc";
+        string table = SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
+        string sql = $"""
+            UPDATE {table} SET Outcome = N'interrupted' OUTPUT inserted.RunId
+            WHERE RunId = @RunId AND Outcome = N'running' AND LeaseUntilUtc = @LeaseUntilUtc
+            """;
         IEnumerable<long> closed = await connection.QueryAsync<long>(
             sql, holder with { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         return closed.Any();
@@ -183,8 +192,6 @@ internal sealed class SqlServerLease : IAsyncDisposable
     private static async Task<DateTime> NowAsync(SqlServerDb db, SqlConnection connection, CancellationToken cancellationToken) =>
         (await db.QueryAsync(connection, null, "SELECT SYSUTCDATETIME()", row => row.GetDateTime(0), cancellationToken)
             .ConfigureAwait(false))[0];
-
-    private static string Runs(SqlServerDb db) => SqlServerText.Quote(db.Options.Schema, db.Options.RunTable);
 
     private static async Task<bool> LockAsync(SqlConnection connection, string name, CancellationToken cancellationToken)
     {
