@@ -16,7 +16,8 @@ internal static class DynamoHost
         Console.SetError(new TerminalWriter(Console.Error));
         var output = new TerminalWriter(Console.Out);
         Console.SetOut(output);
-        using var answer = new Answer(output, CommandLine.WantsJson(args), isLive: args is [WatchCommand.Word or DispatchCommand.Word or WorkCommand.Word, ..]);
+        using var answer = new Answer(
+            output, CommandLine.WantsJson(args), isLive: args is [WatchCommand.Word or DispatchCommand.Word or WorkCommand.Word, ..]);
         using var signals = new StopSignals(answer.GiveUp);
         using CancellationTokenRegistration stops = stopping.Register(signals.Stop);
         var context = new CommandContext(answer.Out, Console.Error, signals.StopWithin, signals.OnHangUp, signals.Stopping);

@@ -2,7 +2,8 @@ namespace Dynamo.Pipeline.Host;
 
 /// <summary><c>dynamo work</c>: stays, and imports what a dispatcher hands out.</summary>
 internal sealed class WorkCommand(CommandContext context) : LiveCommand(
-    Word, "Stays, and imports the files that dynamo dispatch hands out. Start as many as you like, on any machine. Ctrl+C or SIGTERM ends it.",
+    Word,
+    "Stays, and imports the files that dynamo dispatch hands out. Start as many as you like, on any machine. Ctrl+C or SIGTERM ends it.",
     "Only outages and what needs attention.", context)
 {
     public const string Word = "work";
@@ -48,14 +49,16 @@ internal sealed class WorkCommand(CommandContext context) : LiveCommand(
                         .Read(Composition.Format(settings))
                         .WriteTo(sink, settings.Pipeline with { Settings = settings.Text }));
                     PipelineResult result = await pipeline.WorkAsync(chunks.OfRunAsync(run, stopping), told, import.Told, stopping);
-                    all = all is null ? result : result with { Books = all.Books.Plus(result.Books), Elapsed = all.Elapsed + result.Elapsed };
+                    all = all is null ? result
+                        : result with { Books = all.Books.Plus(result.Books), Elapsed = all.Elapsed + result.Elapsed };
                     pause = s_first;
                 }
                 catch (OperationCanceledException) when (stopping.IsCancellationRequested)
                 {
                     // It waited for a chunk.
                 }
-                catch (PipelineException error) when (error.InnerException is not SettingsException && error is not SinkException { IsFinal: true })
+                catch (PipelineException error) when (
+                    error.InnerException is not SettingsException && error is not SinkException { IsFinal: true })
                 {
                     // One file may be the reason. Others of this dispatcher are imported meanwhile, by this worker too.
                     import.Context.Error.WriteLine(

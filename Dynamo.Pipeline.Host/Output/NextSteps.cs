@@ -11,7 +11,8 @@ internal static class NextSteps
             steps.Add((readings, "looks at the readings" + Where(settings)));
         if (result.Books.RowsRejected > 0 && result.Notable.Any(file => file.Outcome == FileOutcome.Loaded && file.Rejected > 0))
         {
-            steps.Add((Rejects(settings), $"shows the bad rows{Where(settings)}. The rest of their files is loaded; a repaired file that is "
+            steps.Add((Rejects(settings),
+                $"shows the bad rows{Where(settings)}. The rest of their files is loaded; a repaired file that is "
                 + "sent again brings them too"));
         }
         return steps;
@@ -26,7 +27,8 @@ internal static class NextSteps
     }
 
     /// <summary>What to do about a file in quarantine; the page and docs/failures.md have the same words.</summary>
-    public const string Retry = "A repaired file that is sent again is taken by itself. Once the cause is mended, for example in the format, retry "
+    public const string Retry =
+        "A repaired file that is sent again is taken by itself. Once the cause is mended, for example in the format, retry "
         + "offers the same ones again";
 
     public static void Write(TextWriter to, IReadOnlyList<(string Command, string What)> steps)

@@ -49,7 +49,8 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
         if (failed || IsOneOfSeveral) return;
         bool isDone = !result.WasCancelled && !isDryRun;
         NextSteps.Write(to, [
-            .. isDone ? NextSteps.Look(settings, result) : [], .. Next, .. isDone ? NextSteps.After(settings, result, InQuarantine ?? 0) : []]);
+            .. isDone ? NextSteps.Look(settings, result) : [], .. Next,
+                .. isDone ? NextSteps.After(settings, result, InQuarantine ?? 0) : []]);
     }
 
     private static bool IsNothingNew(PipelineResult result) =>

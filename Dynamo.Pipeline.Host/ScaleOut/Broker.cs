@@ -93,7 +93,9 @@ internal sealed class Broker : IAsyncDisposable
             .MessageCount,
             queue, cancellationToken);
 
-    /// <summary>How many messages wait in a queue, or <see langword="null"/> if there is no such queue. That closes this connection.</summary>
+    /// <summary>
+    /// How many messages wait in a queue, or <see langword="null"/> if there is no such queue. That closes this connection.
+    /// </summary>
     public async Task<uint?> WaitingAsync(string queue, CancellationToken cancellationToken)
     {
         try
@@ -306,8 +308,8 @@ internal sealed class QueueNames(QueueOptions options)
     public IReadOnlyList<string> All => [Failed, Fresh, Backlog, Single, Reports];
 
     /// <summary>
-    /// The properties of a queue. All are on several nodes. RabbitMQ counts redeliveries, so its limit is one less. A chunk that is given up
-    /// is in the other queue before it leaves its own; that needs a queue that refuses what it cannot take.
+    /// The properties of a queue. All are on several nodes. RabbitMQ counts redeliveries, so its limit is one less. A chunk that is given
+    /// up is in the other queue before it leaves its own; that needs a queue that refuses what it cannot take.
     /// </summary>
     public Dictionary<string, object?> Arguments(string queue)
     {
@@ -347,7 +349,8 @@ internal sealed class BrokerException(string message, Exception? inner = null) :
         for (Exception? one = error; one is not null; one = one.InnerException)
         {
             if (one is AuthenticationFailureException or PossibleAuthenticationFailureException)
-                return new BrokerException($"the broker at {address} refuses the login: check user, password and virtual host of queue:url, "
+                return new BrokerException(
+                    $"the broker at {address} refuses the login: check user, password and virtual host of queue:url, "
                     + "and the user's permissions.", error) { IsFinal = true };
             if (one is AuthenticationException)
                 return new BrokerException($"TLS with the broker at {address} failed: {one.Message} "
@@ -358,7 +361,8 @@ internal sealed class BrokerException(string message, Exception? inner = null) :
                 {
                     PreconditionFailed => new BrokerException(
                         $"the queue {queue} is there with other properties than this program makes it with ({reason.ReplyText}). "
-                        + "Delete it when it is empty (rabbitmqctl delete_queue), or set another queue:name for all.", error) { IsFinal = true },
+                        + "Delete it when it is empty (rabbitmqctl delete_queue), or set another queue:name for all.",
+                            error) { IsFinal = true },
                     NotFound => new BrokerException($"there is no queue {queue}", error) { IsMissing = true },
                     AccessRefused => new BrokerException(
                         $"the broker refuses the queue {queue} to this user: give it configure, write and read permissions "

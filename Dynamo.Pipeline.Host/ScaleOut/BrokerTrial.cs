@@ -46,7 +46,10 @@ internal sealed class BrokerTrial
         to.WriteLine($"broker    {Shown.Name(_address)}: {_version}");
         to.WriteLine($"          {_policy}");
         foreach ((string queue, uint? waiting) in _queues)
-            to.WriteLine($"          {queue}: {(waiting is { } count ? Shown.Count(count, "message") : "is made when a dispatcher or worker starts")}");
+        {
+            string what = waiting is { } count ? Shown.Count(count, "message") : "is made when a dispatcher or worker starts";
+            to.WriteLine($"          {queue}: {what}");
+        }
     }
 
     public void WriteJson(Utf8JsonWriter json)

@@ -95,7 +95,8 @@ internal sealed record ChunkMessage(string Id, long RunId, string Source, IReadO
         string path = json[0].GetString() ?? throw new FormatException("a file has no path");
         long size = json[1].GetInt64(), ticks = json[2].GetInt64();
         bool isBelow = path.Length is > 0 and <= LongestPath && !path.Contains('\0', StringComparison.Ordinal)
-            && !(OperatingSystem.IsWindows() && (path.Contains('\\', StringComparison.Ordinal) || path.Contains(':', StringComparison.Ordinal)))
+            && !(OperatingSystem.IsWindows()
+                && (path.Contains('\\', StringComparison.Ordinal) || path.Contains(':', StringComparison.Ordinal)))
             && path.Split('/').All(part => part is not ("" or "." or ".."));
         if (!isBelow || size < 0 || ticks < 0 || ticks > DateTime.MaxValue.Ticks)
             throw new FormatException($"it names a file that no source lists: {Shown.Name(path)}");
@@ -227,7 +228,8 @@ internal sealed record WorkerReport(ReportKind Kind, WorkerId Worker)
     }
 
     private static Defect[] Defects(JsonElement json, string name) =>
-        json.TryGetProperty(name, out JsonElement defects) ? [.. defects.EnumerateArray().Select(one => DefectJson.Read(one.GetString() ?? ""))] : [];
+        json.TryGetProperty(name, out JsonElement defects)
+            ? [.. defects.EnumerateArray().Select(one => DefectJson.Read(one.GetString() ?? ""))] : [];
 
     private static void Count(Utf8JsonWriter json, string name, long count)
     {

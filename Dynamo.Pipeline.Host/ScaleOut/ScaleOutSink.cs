@@ -4,7 +4,8 @@ namespace Dynamo.Pipeline.Host;
 internal static class ScaleOutSink
 {
     /// <summary>Holds the source by a lease that is renewed.</summary>
-    public static SqlServerSink<Reading> Dispatcher(HostSettings settings) => Make(settings, o => o with { LeaseFor = settings.Queue.Lease });
+    public static SqlServerSink<Reading> Dispatcher(HostSettings settings) =>
+        Make(settings, o => o with { LeaseFor = settings.Queue.Lease });
 
     /// <summary>Writes for a run of a dispatcher.</summary>
     public static SqlServerSink<Reading> Worker(HostSettings settings, long runId) => Make(settings, o => o with { PartOfRun = runId });

@@ -9,7 +9,9 @@ internal sealed class WorkerBook(string queue, Action<WatchEvent> tell)
     public const string Kind = "workers of ";
 
 
-    /// <summary>A worker gives a sign of life more often than every <see cref="Gone"/>, and is remembered for a while after it is gone.</summary>
+    /// <summary>
+    /// A worker gives a sign of life more often than every <see cref="Gone"/>, and is remembered for a while after it is gone.
+    /// </summary>
     public static readonly TimeSpan Beat = TimeSpan.FromSeconds(3), Gone = TimeSpan.FromSeconds(12);
 
     private static readonly TimeSpan s_forgotten = TimeSpan.FromMinutes(10);
@@ -71,7 +73,8 @@ internal sealed class WorkerBook(string queue, Action<WatchEvent> tell)
             if (!isAnyThere && !isEarly && handedOut > 0 && _noneSinceUtc is null)
             {
                 _noneSinceUtc = DateTime.UtcNow;
-                happened = new OutageBegan(_noneSinceUtc.Value, Kind + queue, $"no worker is heard of, and {Shown.Count(handedOut, "chunk")} of files "
+                happened = new OutageBegan(
+                    _noneSinceUtc.Value, Kind + queue, $"no worker is heard of, and {Shown.Count(handedOut, "chunk")} of files "
                     + "wait for one. Start dynamo work with the same queue:url and queue:name.");
             }
             else if (isAnyThere && _noneSinceUtc is { } since)

@@ -74,7 +74,8 @@ internal static class QueueSettings
         }
         if (!settings.UsesSqlServer)
         {
-            throw new SettingsException("sink", "several workers need a database that several machines can write at once: SQLite is one file "
+            throw new SettingsException(
+                "sink", "several workers need a database that several machines can write at once: SQLite is one file "
                 + "with one writer. Name SQL Server with --sink sqlserver, or use dynamo watch, which needs no broker.");
         }
         if (settings.Sources.Count > 0)
@@ -88,7 +89,8 @@ internal static class QueueSettings
         Setting.One("queue:" + name, allowed, (s, text) => s with { Queue = apply(s.Queue, text) });
 
     private static Setting File(string name, Func<QueueOptions, string, QueueOptions> apply) =>
-        One(name, "the path of a PEM file", (q, text) => apply(q, string.IsNullOrWhiteSpace(text) ? throw new FormatException() : text)) with
+        One(name, "the path of a PEM file",
+            (q, text) => apply(q, string.IsNullOrWhiteSpace(text) ? throw new FormatException() : text)) with
         {
             Rebase = static (text, folder) => Path.Combine(folder, text),
         };

@@ -48,13 +48,15 @@ internal abstract class TurnsContract : WatchedProcess
 
         Land(3, 2);
         await UntilAsync(() => Number($"SELECT count(*) FROM {Readings}") == 5, token);
-        Assert.That((await StopAsync(watch, token), plan.ExitCode, undo.ExitCode), Is.EqualTo((0, 0, 0)), plan.StandardError + undo.StandardError);
+        Assert.That((await StopAsync(watch, token), plan.ExitCode, undo.ExitCode), Is.EqualTo((0, 0, 0)), plan.StandardError
+            + undo.StandardError);
         Assert.Multiple(() =>
         {
             Assert.That((plan.StandardError, runs), Is.EqualTo(("", 1)), "whoever only asks holds nobody up");
             Assert.That(undo.StandardOutput, Does.Contain("Takes back 1 file").And.Contain("Imported again: "));
             Assert.That(Number($"SELECT RunId FROM {Ledger} WHERE Path LIKE '%f0000001.csv'"), Is.EqualTo(2), "by the command's own run");
-            Assert.That(Number($"SELECT RunId FROM {Ledger} WHERE Path LIKE '%f0000003.csv'"), Is.EqualTo(3), "by the watch, which went on");
+            Assert.That(Number($"SELECT RunId FROM {Ledger} WHERE Path LIKE '%f0000003.csv'"), Is.EqualTo(3),
+                "by the watch, which went on");
         });
     }
 

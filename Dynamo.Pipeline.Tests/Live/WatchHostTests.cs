@@ -278,10 +278,12 @@ internal sealed class WatchHostTests : WatchedProcess
         {
             Assert.That(said.Where(line => line.Contains("was lost, and is made anew: ", StringComparison.Ordinal)).ToList(),
                 Has.Count.EqualTo(2), "one line on the terminal, and one in the log");
-            Assert.That(said.Where(line => line.Contains("is there again, after", StringComparison.Ordinal)).ToList(), Has.Count.EqualTo(2));
+            Assert.That(said.Where(line => line.Contains("is there again, after", StringComparison.Ordinal)).ToList(),
+                Has.Count.EqualTo(2));
             Assert.That(outage.Split("sftp://"), Has.Length.EqualTo(2), outage);
             Assert.That(outage, Does.Match(@"OUTAGE of sftp://\S+ \(tried 4 times\): .*Trying again until it works\."));
-            Assert.That(Said("out"), Does.Match(@"Stopped during an outage of sftp://\S+ \(since \S+ \S+\): 3 files loaded, 3 new rows in .*\. "
+            Assert.That(Said("out"),
+                Does.Match(@"Stopped during an outage of sftp://\S+ \(since \S+ \S+\): 3 files loaded, 3 new rows in .*\. "
                 + "What came since then was not looked at, or not written: the next run or watch does that."));
         });
 

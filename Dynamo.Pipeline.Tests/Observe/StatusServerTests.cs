@@ -191,7 +191,8 @@ internal sealed class StatusServerTests
             Assert.That(back.GetProperty("loggers").GetProperty("importLate").GetInt32(), Is.Zero);
             Assert.That(asked.StandardOutput, Does.StartWith("1 logger, 0 late, 1 not known: their import is late")
                 .And.Match("L .*import late: its source was last seen whole 20").And.Contain("None is known to be late."));
-            Assert.That(stopped.StandardOutput, Does.StartWith("1 logger, 1 late\n").And.Contain("LATE since"), "it was seen until the stop");
+            Assert.That(stopped.StandardOutput, Does.StartWith("1 logger, 1 late\n").And.Contain("LATE since"),
+                "it was seen until the stop");
         });
     }
 

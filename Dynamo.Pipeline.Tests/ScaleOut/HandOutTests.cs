@@ -41,7 +41,8 @@ internal sealed class HandOutTests
         Assert.Multiple(() =>
         {
             Assert.That((result.Books.Quarantined, result.Books.Loaded), Is.EqualTo((1, 2)));
-            Assert.That(source.Settled.Select(file => (file.File.Path, file.Defect?.Problem)), Is.EqualTo(new[] { ("000001.csv", "it bites") }));
+            Assert.That(source.Settled.Select(file => (file.File.Path, file.Defect?.Problem)),
+                Is.EqualTo(new[] { ("000001.csv", "it bites") }));
             Assert.That(result.Notable.Single().Defect!.Problem, Is.EqualTo("it bites"));
         });
     }
@@ -59,8 +60,10 @@ internal sealed class HandOutTests
         {
             Assert.That(chunks.Select(chunk => chunk.Results!.Length), Is.All.EqualTo(50));
             Assert.That(chunks[0].Results!.Select(one => one.Outcome), Is.All.EqualTo(FileOutcome.Loaded));
-            Assert.That(chunks.Skip(1).SelectMany(chunk => chunk.Results!).Select(one => one.Outcome), Is.All.EqualTo(FileOutcome.AlreadyLoaded));
-            Assert.That(chunks.Select(chunk => chunk.Results!.Select(one => one.File.Path)), Is.All.EqualTo(files.Select(file => file.Path)));
+            Assert.That(chunks.Skip(1).SelectMany(chunk => chunk.Results!).Select(one => one.Outcome),
+                Is.All.EqualTo(FileOutcome.AlreadyLoaded));
+            Assert.That(chunks.Select(chunk => chunk.Results!.Select(one => one.File.Path)),
+                Is.All.EqualTo(files.Select(file => file.Path)));
             Assert.That((result.Books.Listed, result.Books.Loaded, result.Books.AlreadyLoaded), Is.EqualTo((150, 50, 100)));
             Assert.That(sink.Rows, Has.Count.EqualTo(50));
         });
@@ -140,7 +143,8 @@ internal sealed class HandOutTests
         public int ChunksInFlight => 1;
 
         public ValueTask<ChunkResult> ImportAsync(IReadOnlyList<SourceFile> files, CancellationToken cancellationToken) =>
-            new(new ChunkResult([.. files.Where((_, i) => i != 1).Select(file => new FileResult(file, FileOutcome.Loaded) { Inserted = 1 })])
+            new(new ChunkResult([.. files.Where((_, i) => i != 1)
+                .Select(file => new FileResult(file, FileOutcome.Loaded) { Inserted = 1 })])
             {
                 Refused = [new CompletedFile(files[1], new Defect("it bites"))],
             });

@@ -23,7 +23,8 @@ internal sealed class ScaleOutChaosTests
     {
         await using var host = new ScaleOutHost();
         await using var chaos = new Chaos(host, seed);
-        var files = new LoggerFiles(new GenerateOptions { To = host.Work["outbox"], Loggers = Loggers, Steps = Steps, Seed = seed, Bad = 0.01 });
+        var files = new LoggerFiles(
+            new GenerateOptions { To = host.Work["outbox"], Loggers = Loggers, Steps = Steps, Seed = seed, Bad = 0.01 });
         files.Write(cancellationToken: token);
         var oracle = new ImportOracle(files);
 
@@ -40,7 +41,8 @@ internal sealed class ScaleOutChaosTests
         Assert.Multiple(() =>
         {
             Assert.That(
-                runs.Where(run => run.Outcome is "completed" or "cancelled").Select(run => run.Listed - run.Loaded - run.AlreadyLoaded - run.Quarantined - run.Deferred),
+                runs.Where(run => run.Outcome is "completed" or "cancelled")
+                    .Select(run => run.Listed - run.Loaded - run.AlreadyLoaded - run.Quarantined - run.Deferred),
                 Is.All.Zero, "the books of every run that ended by itself");
             Assert.That(chaos.LongestGap, Is.LessThan(TimeSpan.FromSeconds(30)), $"until it went on; {chaos.Story}");
         });
@@ -110,7 +112,8 @@ internal sealed class ScaleOutChaosTests
             bool isByProxy = _random.Next(2) == 0;
             string url = isByProxy ? FormattableString.Invariant($"amqp://guest:guest@127.0.0.1:{_proxy.Port}/") : host.Broker.Url;
             _workers.Add(host.Begin(
-                ["work", .. host.Source, "--sink", "sqlserver", "--after", "archive", "--quiet"], new() { ["DYNAMO__QUEUE__URL__0"] = url }));
+                ["work", .. host.Source, "--sink", "sqlserver", "--after", "archive", "--quiet"],
+                    new() { ["DYNAMO__QUEUE__URL__0"] = url }));
         }
 
         private async Task DoAsync(int what, CancellationToken token)
@@ -173,7 +176,8 @@ internal sealed class ScaleOutChaosTests
         private async Task PublishAgainAsync(CancellationToken token)
         {
             if (host.Runs() is not [.., _] runs || runs.LastOrDefault(run => run.PartOf is null) is not { RunId: > 0 } last) return;
-            await using IConnection connection = await new ConnectionFactory { Uri = new Uri(host.Broker.Url) }.CreateConnectionAsync(token);
+            await using IConnection connection =
+                await new ConnectionFactory { Uri = new Uri(host.Broker.Url) }.CreateConnectionAsync(token);
             await using IChannel channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), token);
             foreach (string[] paths in Directory.EnumerateFiles(host.Inbox).Chunk(30))
             {

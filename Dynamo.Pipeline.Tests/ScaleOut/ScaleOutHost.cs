@@ -51,12 +51,15 @@ internal sealed class ScaleOutHost : IAsyncDisposable
         }
     }
 
-    public Process Dispatcher(params string[] more) => Begin(["dispatch", .. Source, "--sink", "sqlserver", "--after", "archive", "--json", .. more]);
+    public Process Dispatcher(params string[] more) =>
+        Begin(["dispatch", .. Source, "--sink", "sqlserver", "--after", "archive", "--json", .. more]);
 
-    public Process Worker(params string[] more) => Begin(["work", .. Source, "--sink", "sqlserver", "--after", "archive", "--quiet", .. more]);
+    public Process Worker(params string[] more) =>
+        Begin(["work", .. Source, "--sink", "sqlserver", "--after", "archive", "--quiet", .. more]);
 
     public Dictionary<string, string?> Environment => Database.Variables
-        .Concat(Variables).Append(new("DYNAMO__QUEUE__URL__0", Broker.Url)).ToDictionary(one => one.Key, one => one.Value);
+        .Append(new("DYNAMO__QUEUE__URL__0", Broker.Url)).Where(one => !Variables.ContainsKey(one.Key)).Concat(Variables)
+        .ToDictionary(one => one.Key, one => one.Value);
 
     public Process Begin(string[] arguments, Dictionary<string, string?>? more = null)
     {
@@ -85,7 +88,11 @@ internal sealed class ScaleOutHost : IAsyncDisposable
     public async Task UntilAsync(Func<bool> isSo, string what, CancellationToken token)
     {
         for (long began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(50, token))
-            if (Stopwatch.GetElapsedTime(began) > s_patience || HasFailed(one => one is { HasExited: true, ExitCode: not (0 or 137) })) Assert.Fail($"not so: {what}\n{Broker.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers")}\n{string.Join('\n', Said)}");
+            if (Stopwatch.GetElapsedTime(began) > s_patience || HasFailed(one => one is { HasExited: true, ExitCode: not (0 or 137) }))
+            {
+                string queues = Broker.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers");
+                Assert.Fail($"not so: {what}\n{queues}\n{string.Join('\n', Said)}");
+            }
     }
 
     /// <summary>Puts files there as loggers do: each is complete when it has its name.</summary>
@@ -112,7 +119,8 @@ internal sealed class ScaleOutHost : IAsyncDisposable
     public JsonElement Stopped() => Said.Where(line => line.StartsWith('{')).Select(line => JsonDocument.Parse(line).RootElement)
         .Last(line => line.TryGetProperty("event", out JsonElement what) && what.GetString() == "stopped");
 
-    public List<(long RunId, string Outcome, long? PartOf, long Listed, long Loaded, long AlreadyLoaded, long Quarantined, long Deferred)> Runs() =>
+    public List<(long RunId, string Outcome, long? PartOf, long Listed, long Loaded, long AlreadyLoaded, long Quarantined,
+        long Deferred)> Runs() =>
         Database.Query<(long, string, long?, long, long, long, long, long)>(
             "SELECT RunId, Outcome, PartOf, Listed, Loaded, AlreadyLoaded, Quarantined, Deferred "
             + $"FROM {Database.Options.RunTable} ORDER BY RunId");

@@ -55,7 +55,8 @@ internal sealed class ScaleOutMeasurements
         new LoggerFiles(new GenerateOptions { To = host.Work["outbox"], Loggers = Loggers, Steps = steps, Seed = 3, Bad = 0 })
             .Write(cancellationToken: token);
         host.Source = sshd.Arguments(host.Inbox);
-        await using DelayProxy? slow = workers > 0 ? new DelayProxy(Port(host.Database.ConnectionString), TimeSpan.FromMilliseconds(5)) : null;
+        await using DelayProxy? slow = workers > 0 ? new DelayProxy(Port(host.Database.ConnectionString), TimeSpan.FromMilliseconds(5))
+            : null;
         if (slow is not null)
         {
             host.Variables["DYNAMO_SINK"] = new SqlConnectionStringBuilder(host.Database.ConnectionString)
@@ -75,7 +76,8 @@ internal sealed class ScaleOutMeasurements
             await Task.Delay(TimeSpan.FromSeconds(4), token);
         }
         Directory.Move(host.Work["outbox"], Path.Join(host.Inbox, "more"));
-        foreach (string path in Directory.EnumerateFiles(Path.Join(host.Inbox, "more"))) File.Move(path, Path.Join(host.Inbox, Path.GetFileName(path)));
+        foreach (string path in Directory.EnumerateFiles(Path.Join(host.Inbox, "more")))
+            File.Move(path, Path.Join(host.Inbox, Path.GetFileName(path)));
         long began = Stopwatch.GetTimestamp();
         if (workers == 0)
         {

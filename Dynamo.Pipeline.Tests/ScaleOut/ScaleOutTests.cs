@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
@@ -108,6 +109,48 @@ internal sealed class ScaleOutTests
         });
     }
 
+    /// <summary>The page's user, permissions and configuration, with the addresses of the test.</summary>
+    [Test]
+    public async Task Its_page_leads_from_nothing_to_three_workers(CancellationToken token)
+    {
+        await using var host = new ScaleOutHost();
+        (string Language, string Text)[] blocks = [.. Repository.Blocks("docs/scale-out.md").Select(block => (block.Language, block.Text))];
+        foreach (string line in blocks.SelectMany(block => block.Text.Split('\n'))
+            .Where(line => line.StartsWith("rabbitmqctl ", StringComparison.Ordinal)))
+            host.Broker.Control([.. line.Split(' ').Skip(1).Select(word => word.Trim('\''))]);
+        JsonNode settings = JsonNode.Parse(blocks.Single(block => block.Language == "json").Text)!;
+        settings["source"] = host.Inbox;
+        File.WriteAllText(host.Work["dynamo.json"], settings.ToJsonString());
+        host.Variables["DYNAMO__QUEUE__URL__0"] = host.Broker.Url.Replace("guest:guest", "dynamo:SECRET", StringComparison.Ordinal);
+        string[] configuration = ["--config", "dynamo.json"];
+
+        DynamoResult before = await host.RunAsync(token, ["check", .. configuration]);
+        Process dispatcher = host.Begin(["dispatch", .. configuration, "--json"]);
+        Process[] workers = [.. Enumerable.Range(0, 3).Select(_ => host.Begin(["work", .. configuration]))];
+        host.Land(0, 50);
+        await host.UntilAsync(() => host.Imported == 50, "all are imported", token);
+        DynamoResult during = await host.RunAsync(token, ["check", .. configuration, "--json"]);
+        foreach (Process process in workers.Append(dispatcher)) await ScaleOutHost.StopAsync(process, token);
+        DynamoResult status = await host.RunAsync(token, ["status", .. configuration]);
+        DynamoResult asJson = await host.RunAsync(token, ["status", .. configuration, "--json"]);
+
+        JsonElement run = DynamoFolder.Json(asJson).GetProperty("runs")[0], broker = DynamoFolder.Json(during).GetProperty("broker");
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                before.StandardOutput, Does.Contain("RabbitMQ 3.").And.Contain("dynamo.fresh: is made when").And.Contain("3 deliveries"));
+            Assert.That(before.StandardOutput + before.StandardError, Does.Not.Contain("SECRET"));
+            Assert.That(
+                broker.GetProperty("queues").EnumerateArray().Select(queue => queue.GetProperty("messages").GetInt32()),
+                Has.Exactly(5).Zero);
+            Assert.That(workers.Append(dispatcher).Select(process => process.ExitCode), Is.All.Zero, string.Join('\n', host.Said));
+            Assert.That(status.StandardOutput, Does.Match("[123] workers?, 0 at work, together: 50 loaded, 0 quarantined"));
+            Assert.That(run.GetProperty("workers").GetProperty("loaded").GetInt64(), Is.EqualTo(50));
+            Assert.That(run.GetProperty("loaded").GetInt64(), Is.EqualTo(50));
+            Assert.That(host.Database.Readings(), Has.Count.EqualTo(50));
+        });
+    }
+
     [Test]
     public async Task A_second_dispatcher_waits_and_takes_over_and_others_are_told_who_holds_the_source(CancellationToken token)
     {
@@ -117,7 +160,8 @@ internal sealed class ScaleOutTests
         Process worker = host.Worker();
         await host.UntilAsync(() => host.Imported == 20, "the first one works", token);
         Process second = host.Dispatcher();
-        await host.UntilAsync(() => host.Said.Any(line => line.Contains("This dispatcher waits, and takes over.")), "the second one waits", token);
+        await host.UntilAsync(
+            () => host.Said.Any(line => line.Contains("This dispatcher waits, and takes over.")), "the second one waits", token);
         DynamoResult run = await host.RunAsync(token, ["run", .. host.Source, "--sink", "sqlserver", "--after", "archive"]);
 
         // It hangs, and keeps its session.
@@ -126,7 +170,8 @@ internal sealed class ScaleOutTests
         await host.UntilAsync(() => host.Imported == 40, "the second one has taken over", token);
         DynamoResult again = await host.RunAsync(token, ["run", .. host.Source, "--sink", "sqlserver", "--after", "archive"]);
         Signal(first, "CONT");
-        await host.UntilAsync(() => host.Said.Any(line => line.Contains("Another dispatcher has taken the source")), "the first notices", token);
+        await host.UntilAsync(
+            () => host.Said.Any(line => line.Contains("Another dispatcher has taken the source")), "the first notices", token);
         await ScaleOutHost.StopAsync(second, token);
         host.Land(40, 20);
         await host.UntilAsync(() => host.Imported == 60, "the first one has it again", token);
@@ -138,7 +183,8 @@ internal sealed class ScaleOutTests
             Assert.That(run.StandardError, Does.Contain($"a dispatcher on {Environment.MachineName}, since 20"));
             Assert.That(again.ExitCode, Is.EqualTo((int)ExitCode.AlreadyRunning), again.StandardError);
             Assert.That(host.Database.Readings(), Has.Count.EqualTo(60));
-            Assert.That(host.Runs().Where(one => one.PartOf is null).Select(one => one.Outcome), Has.Exactly(1).EqualTo("interrupted").Or.None.EqualTo("running"));
+            Assert.That(host.Runs().Where(one => one.PartOf is null).Select(one => one.Outcome),
+                Has.Exactly(1).EqualTo("interrupted").Or.None.EqualTo("running"));
         });
     }
 
@@ -158,7 +204,8 @@ internal sealed class ScaleOutTests
         {
             Assert.That(new[] { file, other, nowhere, login }.Select(one => one.ExitCode), Is.All.EqualTo((int)ExitCode.Usage));
             Assert.That(file.StandardError, Does.Contain("SQLite is one file with one writer").And.Contain("dynamo watch"));
-            Assert.That(other.StandardError, Does.Contain("the queue dynamo.fresh is there with other properties").And.Contain("delete_queue"));
+            Assert.That(other.StandardError,
+                Does.Contain("the queue dynamo.fresh is there with other properties").And.Contain("delete_queue"));
             Assert.That(nowhere.StandardError, Does.Contain("queue:url").And.Contain("DYNAMO__QUEUE__URL"));
             Assert.That(login.StandardError, Does.Contain("refuses the login").And.Not.Contain("s3cr3t"));
         });
@@ -186,7 +233,8 @@ internal sealed class ScaleOutTests
         host.Land(5, 5);
         await host.UntilAsync(() => host.Imported == 10, "it goes on", token);
         await host.UntilAsync(
-            () => host.Broker.Control("list_queues", "--no-table-headers", "name", "messages").Split('\n').All(line => line.Trim().Length == 0 || line.TrimEnd().EndsWith("\t0", StringComparison.Ordinal)),
+            () => host.Broker.Control("list_queues", "--no-table-headers", "name", "messages").Split('\n')
+                .All(line => line.Trim().Length == 0 || line.TrimEnd().EndsWith("\t0", StringComparison.Ordinal)),
             "the messages are gone", token);
         await ScaleOutHost.StopAsync(worker, token);
         await ScaleOutHost.StopAsync(dispatcher, token);
@@ -206,10 +254,12 @@ internal sealed class ScaleOutTests
         await host.UntilAsync(() => host.Said.Any(line => line.Contains("no worker is heard of")), "no worker", token);
         Process worker = host.Worker();
         await host.UntilAsync(() => host.Imported == 10, "a worker came", token);
-        await host.UntilAsync(() => host.Said.Any(line => line.Contains("\"event\":\"recovered\"") && line.Contains("workers of")), "it is told", token);
+        await host.UntilAsync(
+            () => host.Said.Any(line => line.Contains("\"event\":\"recovered\"") && line.Contains("workers of")), "it is told", token);
         host.Broker.Kill();
         host.Land(10, 10);
-        await host.UntilAsync(() => host.Said.Any(line => line.Contains("\"event\":\"outage\"") && line.Contains("queue:dynamo at ")), "no broker", token);
+        await host.UntilAsync(
+            () => host.Said.Any(line => line.Contains("\"event\":\"outage\"") && line.Contains("queue:dynamo at ")), "no broker", token);
         host.Broker.Start();
         await host.UntilAsync(() => host.Imported == 20, "it goes on", token);
         await ScaleOutHost.StopAsync(dispatcher, token);

@@ -9,10 +9,11 @@ public sealed class SqlServerDialectTests
     private static readonly string[] s_onlyBabelfish = ["VALUES (@v0", "DATEDIFF"];
 
     /// <param name="append">Whether rows are copied directly into the table.</param>
-    /// <param name="most">A whole run with one batch: lease, check of the tables, run row, ledger, batch, end of the run, end of the lease.</param>
+    /// <param name="most">A whole run with one batch: lease, check of the tables, run row, ledger, batch, end of the run, end of the
+    /// lease.</param>
     /// <param name="token">The test's own end.</param>
-    [TestCase(false, 20)]
-    [TestCase(true, 19)]
+    [TestCase(false, 21)]
+    [TestCase(true, 20)]
     [CancelAfter(60_000)]
     public async Task A_run_on_SQL_Server_sends_nothing_that_only_another_server_needs(bool append, int most, CancellationToken token)
     {
@@ -24,14 +25,14 @@ public sealed class SqlServerDialectTests
         Assert.That(sent, Has.Length.EqualTo(most), string.Join("\n", sent));
         Assert.That(sent.Count(sql => sql.Contains("Babelfish", StringComparison.Ordinal)), Is.EqualTo(1), "the question, once a run");
         Assert.That(sent.Where(sql => s_onlyBabelfish.Any(text => sql.Contains(text, StringComparison.Ordinal))), Is.Empty);
-        Assert.That(database.Endpoint!.Counts.Errors, Is.Zero);
+        Assert.That(database.Endpoint!.Counts.Errors, Is.EqualTo(1), "the first run asks who holds the source before there is a table");
     }
 
     /// <param name="path">A newer file, or an older one: the files have one time.</param>
     /// <param name="most">As above, and the question which file is newer; of an older file, also the answer.</param>
     /// <param name="token">The test's own end.</param>
-    [TestCase("z.csv", 21)]
-    [TestCase("a.csv", 22)]
+    [TestCase("z.csv", 22)]
+    [TestCase("a.csv", 23)]
     [CancelAfter(60_000)]
     public async Task A_batch_that_meets_rows_of_other_files_sends_a_statement_or_two_more(string path, int most, CancellationToken token)
     {

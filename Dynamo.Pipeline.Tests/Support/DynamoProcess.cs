@@ -13,7 +13,9 @@ internal static partial class DynamoProcess
 
     private static string? Published => Environment.GetEnvironmentVariable("DYNAMO_TEST_PROGRAM");
 
-    /// <summary>Starts it and goes on. What it prints is read, so that it never waits for a reader, and thrown away if nobody wants it.</summary>
+    /// <summary>
+    /// Starts it and goes on. What it prints is read, so that it never waits for a reader, and thrown away if nobody wants it.
+    /// </summary>
     public static Process Start(
         IEnumerable<string> arguments, string? folder = null, IReadOnlyDictionary<string, string?>? environment = null,
         Action<string>? said = null)

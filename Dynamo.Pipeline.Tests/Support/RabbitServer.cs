@@ -78,7 +78,8 @@ internal sealed class RabbitServer : IDisposable
 
     /// <summary>Makes a queue.</summary>
     public void Declare(string queue, Dictionary<string, object?> arguments) => UseAsync(
-        channel => channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, arguments)).GetAwaiter().GetResult();
+        channel => channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, arguments)).GetAwaiter()
+            .GetResult();
 
     /// <summary>Sends a message to a queue.</summary>
     public Task PublishAsync(string queue, byte[] message, CancellationToken token) =>

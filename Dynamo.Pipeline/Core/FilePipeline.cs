@@ -49,7 +49,8 @@ public sealed class PipelineSource
     {
         ArgumentNullException.ThrowIfNull(workers);
         ArgumentNullException.ThrowIfNull(ledger);
-        return new FilePipeline<TRow>(_source, new NoFormat<TRow>(), [], ledger, options ?? new PipelineOptions(), []) { Workers = workers };
+        return new FilePipeline<TRow>(
+            _source, new NoFormat<TRow>(), [], ledger, options ?? new PipelineOptions(), []) { Workers = workers };
     }
 
     /// <summary>What a pipeline has that reads no file.</summary>

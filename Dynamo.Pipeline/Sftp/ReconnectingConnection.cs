@@ -12,7 +12,8 @@ namespace Dynamo.Pipeline.Sftp;
 /// <param name="news">Who is told of losses.</param>
 /// <param name="connect">Makes a connection.</param>
 internal sealed class ReconnectingConnection(
-    string name, int reconnects, TimeProvider time, ConnectionNews news, Func<CancellationToken, Task<ISftpSession>> connect) : IAsyncDisposable
+    string name, int reconnects, TimeProvider time, ConnectionNews news, Func<CancellationToken,
+        Task<ISftpSession>> connect) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
     private readonly CancellationTokenSource _closing = new();
@@ -128,8 +129,8 @@ internal sealed class ReconnectingConnection(
 }
 
 /// <summary>
-/// Tells of lost connections of a source: once when the first is lost, and once when all are there again. What is given up, its error tells.
-/// Thread-safe.
+/// Tells of lost connections of a source: once when the first is lost, and once when all are there again. What is given up, its error
+/// tells. Thread-safe.
 /// </summary>
 internal sealed class ConnectionNews(string name, TimeProvider time, ILogger? log)
 {

@@ -74,7 +74,8 @@ internal static class SqlServerSchema
     public static bool IsLater(SqlServerSinkOptions options, string table, string column) => column is LedgerFileColumn or OverlapsFrom
         or nameof(LedgerEntry.ContentHash)
         or nameof(RunBooks.RowsSkipped) or nameof(RunBooks.RowsFlagged) or nameof(RunBooks.RowsCollided)
-        || (column is nameof(RunColumns.Reason) or nameof(RunColumns.Settings) or nameof(RunColumns.PartOf) or "LeaseUntilUtc" && table == options.RunTable);
+        || (column is nameof(RunColumns.Reason) or nameof(RunColumns.Settings) or nameof(RunColumns.PartOf) or "LeaseUntilUtc"
+            && table == options.RunTable);
 
     /// <summary>Whether an older version had the other tables, but not this one.</summary>
     public static bool IsLater(SqlServerSinkOptions options, string table) => table == options.OverlapTable;

@@ -96,8 +96,10 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, int most, DateTime now
         {
             var sql = new StringBuilder("DECLARE @got int, @loggers int, ");
             sql.AppendJoin(", ", series.Select((column, i) => $"@k{i} {column.Type}, @b{i} {column.Type}"));
-            sql.Append($", @at {time.Type}, @newest {time.Type}").Append(isFirst ? "; " : $", @after {series[0].Type}; SET @after = @last; ");
-            sql.Append("SET @loggers = 0; SET @got = 0; ").Append(Next(0, isFirst ? "" : $"WHERE {series[0].Name} < @after")).AppendLine(";");
+            sql.Append($", @at {time.Type}, @newest {time.Type}")
+                .Append(isFirst ? "; " : $", @after {series[0].Type}; SET @after = @last; ");
+            sql.Append("SET @loggers = 0; SET @got = 0; ").Append(Next(0, isFirst ? "" : $"WHERE {series[0].Name} < @after"))
+                .AppendLine(";");
             sql.AppendLine($"WHILE @got = 1 AND @loggers < @most BEGIN {Best};");
             sql.AppendLine("WHILE @got = 1 BEGIN SET @got = 0;");
             for (int level = series.Length - 1; level > 0; level--)

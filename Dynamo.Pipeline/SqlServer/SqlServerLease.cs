@@ -52,7 +52,7 @@ internal sealed class SqlServerLease : IAsyncDisposable
                 && await CloseAsync(db, connection, holder!, cancellationToken).ConfigureAwait(false))))
                 return new SqlServerLease(connection, name);
             string by = holder is null ? "" : FormattableString.Invariant(
-                $" ({(holder.LeaseUntilUtc is null ? "" : "a dispatcher ")}on {holder.Host}, since {holder.StartedUtc:yyyy-MM-dd HH:mm:ss}Z)");
+                $" ({(holder.LeaseUntilUtc is null ? "on" : "a dispatcher on")} {holder.Host}, since {holder.StartedUtc:u})");
             throw new AlreadyRunningException($"Another run{by} imports {source} into {db.Name}. Wait until it has ended.");
         }
         catch
@@ -139,7 +139,8 @@ internal sealed class SqlServerLease : IAsyncDisposable
                         UPDATE {table} SET LeaseUntilUtc = @LeaseUntilUtc OUTPUT inserted.RunId
                         WHERE RunId = @RunId AND Outcome = N'running'
                         """;
-                    if ((await connection.QueryAsync<long>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false)).Any()) continue;
+                    if ((await connection.QueryAsync<long>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false)).Any())
+                        continue;
                 }
                 await _lost.CancelAsync().ConfigureAwait(false);
                 return;

@@ -63,8 +63,8 @@ public sealed class SqlServerSink<TRow> : IBatchSink<TRow>
     public long? RunId => _session?.RunId;
 
     /// <summary>
-    /// Cancelled when another has taken the source, because the claim was not renewed for <see cref="SqlServerSinkOptions.LeaseFor"/>. It is
-    /// never cancelled without that option, and not before <see cref="PrepareAsync"/>.
+    /// Cancelled when another has taken the source, because the claim was not renewed for <see cref="SqlServerSinkOptions.LeaseFor"/>. It
+    /// is never cancelled without that option, and not before <see cref="PrepareAsync"/>.
     /// </summary>
     public CancellationToken LeaseLost => _session?.LeaseLost ?? CancellationToken.None;
 

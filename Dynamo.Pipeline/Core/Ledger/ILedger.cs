@@ -102,8 +102,8 @@ public sealed record ImportedRun(
     long RunId, string Source, DateTime StartedUtc, DateTime? EndedUtc, string Outcome, string Host, RunBooks Books)
 {
     /// <summary>
-    /// Why the run failed, or what is or was wrong with the source of a watch that goes on or was stopped; <see langword="null"/> if nothing
-    /// was, or if the table does not say.
+    /// Why the run failed, or what is or was wrong with the source of a watch that goes on or was stopped; <see langword="null"/> if
+    /// nothing was, or if the table does not say.
     /// </summary>
     public string? Reason { get; init; }
 

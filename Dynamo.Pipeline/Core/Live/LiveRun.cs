@@ -145,7 +145,8 @@ internal sealed class LiveRun : IWatch, IDisposable
     }
 
     public string Seen => SeenWhole.Text(
-        SeenUtc, Outages.Of(_source.Name) is { } fails ? $"The source fails since {fails.Since:yyyy-MM-dd HH:mm:ss}Z: {fails.Reason}" : null);
+        SeenUtc, Outages.Of(_source.Name) is { } fails ? $"The source fails since {fails.Since:yyyy-MM-dd HH:mm:ss}Z: {fails.Reason}"
+            : null);
 
     /// <summary>From now on it is noted which of the files that are done are still at the source.</summary>
     public void SweepBegins()
