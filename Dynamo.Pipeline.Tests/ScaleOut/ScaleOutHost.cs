@@ -12,14 +12,18 @@ internal sealed class ScaleOutHost : IAsyncDisposable
 
     private readonly List<Process> _processes = [];
     private readonly List<string> _said = [];
+    private readonly RabbitServer? _own;
+    private readonly string[] _brokers;
 
-    public ScaleOutHost(bool babelfish = false)
+    /// <param name="brokers">The addresses of a broker that is there; none: one is started.</param>
+    public ScaleOutHost(params string[] brokers)
     {
         RabbitServer.Require();
         Work = new ScratchFolder();
         Directory.CreateDirectory(Inbox);
-        Broker = new RabbitServer(Work.Path);
-        Database = new SqlServerTestDatabase(babelfish: babelfish);
+        _own = brokers.Length == 0 ? new RabbitServer(Work.Path) : null;
+        _brokers = _own is { } own ? [own.Url] : brokers;
+        Database = new SqlServerTestDatabase(endpointOnly: true);
         Source = ["--source", Inbox];
     }
 
@@ -27,7 +31,8 @@ internal sealed class ScaleOutHost : IAsyncDisposable
 
     public string Inbox => Work["inbox"];
 
-    public RabbitServer Broker { get; }
+    /// <summary>The broker that was started.</summary>
+    public RabbitServer Broker => _own ?? throw new InvalidOperationException("The broker is somebody else's.");
 
     public SqlServerTestDatabase Database { get; }
 
@@ -58,7 +63,8 @@ internal sealed class ScaleOutHost : IAsyncDisposable
         Begin(["work", .. Source, "--sink", "sqlserver", "--after", "archive", "--quiet", .. more]);
 
     public Dictionary<string, string?> Environment => Database.Variables
-        .Append(new("DYNAMO__QUEUE__URL__0", Broker.Url)).Where(one => !Variables.ContainsKey(one.Key)).Concat(Variables)
+        .Concat(_brokers.Select((url, i) => new KeyValuePair<string, string?>(FormattableString.Invariant($"DYNAMO__QUEUE__URL__{i}"), url)))
+        .Where(one => !Variables.ContainsKey(one.Key)).Concat(Variables)
         .ToDictionary(one => one.Key, one => one.Value);
 
     public Process Begin(string[] arguments, Dictionary<string, string?>? more = null)
@@ -90,7 +96,7 @@ internal sealed class ScaleOutHost : IAsyncDisposable
         for (long began = Stopwatch.GetTimestamp(); !isSo(); await Task.Delay(50, token))
             if (Stopwatch.GetElapsedTime(began) > s_patience || HasFailed(one => one is { HasExited: true, ExitCode: not (0 or 137) }))
             {
-                string queues = Broker.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers");
+                string? queues = _own?.Control("list_queues", "name", "messages_ready", "messages_unacknowledged", "consumers");
                 Assert.Fail($"not so: {what}\n{queues}\n{string.Join('\n', Said)}");
             }
     }
@@ -133,7 +139,7 @@ internal sealed class ScaleOutHost : IAsyncDisposable
             await process.WaitForExitAsync();
             process.Dispose();
         }
-        Broker.Dispose();
+        _own?.Dispose();
         await Database.DisposeAsync();
         Work.Dispose();
     }
