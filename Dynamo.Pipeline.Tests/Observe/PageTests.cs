@@ -93,6 +93,29 @@ internal sealed class PageTests
         Assert.That(seen.Text, Does.Contain("nothing is lost meanwhile").And.Not.Contain("/data/readings.db"));
     }
 
+    [TestCase(360)]
+    [TestCase(1920)]
+    public async Task Of_a_dispatcher_it_shows_the_workers(int width)
+    {
+        var queue = new QueueOptions { Urls = [new Uri("amqp://u:secret@mq.example.org/")] };
+        await using var workers = new QueueWorkers(queue, "folder:/inbox", TimeSpan.FromMinutes(1), _ => { });
+        workers.Book.Heard(new WorkerReport(ReportKind.Alive, new WorkerId("north <b>", 7, 1, "1")) { Files = 1_234, Rows = 5_678, Held = ["a", "b"] });
+        workers.Book.Heard(new WorkerReport(ReportKind.Alive, new WorkerId("south", 8, 2, "1")) { Reason = "/data/db does not answer", Redelivered = 3 });
+        Seen seen = await SeeAsync(
+            (board, source) =>
+            {
+                Busy(board, source);
+                source.Workers = workers;
+                source.Report(new OutageBegan(DateTime.UtcNow.AddMinutes(-2), "queue:dynamo at mq.example.org:5672", "no broker answers"));
+            },
+            width, dark: false, "workers");
+
+        Assert.That(seen.Heading, Does.Match("^The broker is away since"));
+        Assert.That(seen.Text,
+            Does.Contain("2 at work, 0 chunks of files under way, 3 came again.").And.Contain("north <b>, 7").And.Contain("1,234")
+            .And.Contain("waits: …/db does not answer").And.Not.Contain("secret"));
+    }
+
     [Test]
     public async Task Of_ten_thousand_loggers_the_fifty_late_ones_are_shown_and_any_can_be_found()
     {

@@ -250,10 +250,14 @@ internal sealed class ScaleOutTests
     {
         await using var host = new ScaleOutHost();
         host.Land(0, 10);
-        Process dispatcher = host.Dispatcher();
+        int port = LoopbackPort.Next(), own = LoopbackPort.Next();
+        Process dispatcher = host.Dispatcher("--listen", FormattableString.Invariant($"{port}"));
         await host.UntilAsync(() => host.Said.Any(line => line.Contains("no worker is heard of")), "no worker", token);
-        Process worker = host.Worker();
+        using var client = new HttpClient();
+        string alone = await client.GetStringAsync(new Uri(FormattableString.Invariant($"http://127.0.0.1:{port}/api/status")), token);
+        Process worker = host.Worker("--listen", FormattableString.Invariant($"{own}"));
         await host.UntilAsync(() => host.Imported == 10, "a worker came", token);
+        string ready = await client.GetStringAsync(new Uri(FormattableString.Invariant($"http://127.0.0.1:{own}/health/ready")), token);
         await host.UntilAsync(
             () => host.Said.Any(line => line.Contains("\"event\":\"recovered\"") && line.Contains("workers of")), "it is told", token);
         host.Broker.Kill();
@@ -263,7 +267,12 @@ internal sealed class ScaleOutTests
         host.Broker.Start();
         await host.UntilAsync(() => host.Imported == 20, "it goes on", token);
         await ScaleOutHost.StopAsync(dispatcher, token);
-        Assert.That(dispatcher.ExitCode, Is.Zero, string.Join('\n', host.Said));
+        Assert.Multiple(() =>
+        {
+            Assert.That(dispatcher.ExitCode, Is.Zero, string.Join('\n', host.Said));
+            Assert.That(alone, Does.Contain("The workers are away").And.Contain("\"workers\":[]").And.Contain("\"chunksUnderWay\":1"));
+            Assert.That(ready, Is.Not.Empty);
+        });
     }
 
     private static void Signal(Process process, string signal)
