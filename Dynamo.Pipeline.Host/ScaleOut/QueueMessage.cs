@@ -40,7 +40,8 @@ internal static class QueueMessage
             if (version != Version) throw new FormatException($"the message is of version {version}, and this program reads {Version}");
             return read(json.RootElement);
         }
-        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException)
+        catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException
+            or IndexOutOfRangeException or OverflowException)
         {
             throw new FormatException($"the message cannot be read: {error.Message}", error);
         }
