@@ -18,7 +18,7 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class Broker : IAsyncDisposable
 {
     /// <summary>A broker that hangs, or has no majority, never answers a publication.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_heartbeat = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_heartbeat = TimeSpan.FromSeconds(5), s_connect = TimeSpan.FromSeconds(4);
 
     private static readonly string[] s_product = ["product", "version"];
 
@@ -228,7 +228,7 @@ internal sealed class Broker : IAsyncDisposable
             AutomaticRecoveryEnabled = false,
             TopologyRecoveryEnabled = false,
             RequestedHeartbeat = s_heartbeat,
-            RequestedConnectionTimeout = s_patience,
+            RequestedConnectionTimeout = s_connect,
             ContinuationTimeout = s_patience,
         };
         if (options.CertificateFile is not null && options.Urls[0].UserInfo.Length == 0)

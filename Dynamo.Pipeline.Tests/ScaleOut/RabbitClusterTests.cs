@@ -71,6 +71,8 @@ internal sealed class RabbitClusterTests
                     if (Stopwatch.GetElapsedTime(at) is var gap && gap > longest) longest = gap;
                 }
                 TestContext.Out.WriteLine($"{what}: the longest gap was {longest.TotalSeconds:0.0} s");
+                foreach (string line in host.Said.Where(line => !line.Contains("\"wave\"", StringComparison.Ordinal)).TakeLast(12))
+                    TestContext.Out.WriteLine($"    {line[..Math.Min(line.Length, 260)]}");
                 Assert.That(longest, Is.LessThan(TimeSpan.FromSeconds(30)), what);
             }
         }

@@ -133,14 +133,22 @@ internal sealed class ScaleOutHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Process process in _processes)
+        try
         {
-            if (!process.HasExited) process.Kill();
-            await process.WaitForExitAsync();
-            process.Dispose();
+            Process[] all;
+            lock (_processes) all = [.. _processes];
+            foreach (Process process in all)
+            {
+                if (!process.HasExited) process.Kill();
+                await process.WaitForExitAsync();
+                process.Dispose();
+            }
         }
-        _own?.Dispose();
-        await Database.DisposeAsync();
-        Work.Dispose();
+        finally
+        {
+            _own?.Dispose();
+            await Database.DisposeAsync();
+            Work.Dispose();
+        }
     }
 }
