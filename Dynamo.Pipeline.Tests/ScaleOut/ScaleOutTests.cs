@@ -151,7 +151,7 @@ internal sealed class ScaleOutTests
         });
     }
 
-    [Test]
+    [Test, Soak]
     public async Task A_second_dispatcher_waits_and_takes_over_and_others_are_told_who_holds_the_source(CancellationToken token)
     {
         await using var host = new ScaleOutHost();
@@ -211,7 +211,7 @@ internal sealed class ScaleOutTests
         });
     }
 
-    [Test]
+    [Test, Soak]
     public async Task Messages_of_strangers_do_no_harm(CancellationToken token)
     {
         await using var host = new ScaleOutHost();
@@ -245,7 +245,7 @@ internal sealed class ScaleOutTests
         });
     }
 
-    [Test]
+    [Test, Soak]
     public async Task Without_a_worker_or_a_broker_it_says_so_waits_and_goes_on(CancellationToken token)
     {
         await using var host = new ScaleOutHost();
