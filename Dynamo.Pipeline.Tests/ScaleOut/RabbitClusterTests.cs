@@ -23,7 +23,7 @@ internal sealed class RabbitClusterTests
             await using var host = new ScaleOutHost(
                 [.. Enumerable.Range(1, 3).Select(node => FormattableString.Invariant($"amqp://guest:guest@10.77.0.1{node}:5672/"))]);
             host.Variables["DYNAMO__QUEUE__CHUNKFILES"] = "10";
-            var files = new LoggerFiles(new GenerateOptions { To = host.Work["outbox"], Loggers = 100, Steps = 100, Seed = 7, Bad = 0.005 });
+            var files = new LoggerFiles(new GenerateOptions { To = host.Work["outbox"], Loggers = 100, Steps = 140, Seed = 7, Bad = 0.005 });
             files.Write(cancellationToken: token);
             string[] paths = [.. Directory.EnumerateFiles(host.Work["outbox"])];
             new Random(7).Shuffle(paths);

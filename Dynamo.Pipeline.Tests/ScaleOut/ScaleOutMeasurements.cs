@@ -55,6 +55,7 @@ internal sealed class ScaleOutMeasurements
         new LoggerFiles(new GenerateOptions { To = host.Work["outbox"], Loggers = Loggers, Steps = steps, Seed = 3, Bad = 0 })
             .Write(cancellationToken: token);
         host.Source = sshd.Arguments(host.Inbox);
+        host.Variables["DYNAMO__WATCH__POLL"] = "50ms";
         await using DelayProxy? slow = workers > 0 ? new DelayProxy(Port(host.Database.ConnectionString), TimeSpan.FromMilliseconds(5))
             : null;
         if (slow is not null)
