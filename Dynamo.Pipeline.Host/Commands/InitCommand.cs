@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Dynamo.Pipeline.Sftp;
 
 namespace Dynamo.Pipeline.Host;
 

@@ -151,7 +151,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
             to.WriteLine($"  {Shown.Name(file.File.Path)}: {Shown.Count(file.Flagged)}, the first: {file.Flags[0]}");
     }
 
-    private void WriteFiles(TextWriter to, FileResult[] files, long count, Func<long, string> title)
+    private static void WriteFiles(TextWriter to, FileResult[] files, long count, Func<long, string> title)
     {
         if (files.Length == 0) return;
         to.WriteLine();

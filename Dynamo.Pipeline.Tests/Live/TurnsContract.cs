@@ -65,8 +65,8 @@ internal abstract class TurnsContract : WatchedProcess
     private Process Watch(string after) => DynamoProcess.Start(
         ["watch", "--source", Inbox, .. Sink, "--after", after, "--settle", "0"], Work.Path, Variables);
 
-    private async Task<DynamoResult> AskAsync(CancellationToken token, string command, params string[] arguments) =>
-        await DynamoProcess.RunAsync([command, .. arguments, "--source", Inbox, .. Sink], Work.Path, Variables, token);
+    private async Task<DynamoResult> AskAsync(CancellationToken token, params string[] arguments) =>
+        await DynamoProcess.RunAsync([.. arguments, "--source", Inbox, .. Sink], Work.Path, Variables, token);
 
     private static async Task<int> StopAsync(Process watch, CancellationToken token)
     {

@@ -1,5 +1,4 @@
 using Dynamo.Pipeline.Host;
-using Dynamo.Pipeline.Ledger;
 using Dynamo.Pipeline.Live;
 using FsCheck;
 using FsCheck.Fluent;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Dapper;
-using Dynamo.Pipeline.Host;
 
 namespace Dynamo.Pipeline.Tests;
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Dynamo.Pipeline.Ledger;
 using Microsoft.Data.SqlClient;
 
@@ -94,21 +93,28 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, int most, DateTime now
     {
         public string Sql(bool isFirst, int most)
         {
-            var sql = new StringBuilder("DECLARE @got int, @loggers int, ");
-            sql.AppendJoin(", ", series.Select((column, i) => $"@k{i} {column.Type}, @b{i} {column.Type}"));
-            sql.Append($", @at {time.Type}, @newest {time.Type}")
-                .Append(isFirst ? "; " : $", @after {series[0].Type}; SET @after = @last; ");
-            sql.Append("SET @loggers = 0; SET @got = 0; ").Append(Next(0, isFirst ? "" : $"WHERE {series[0].Name} < @after"))
-                .AppendLine(";");
-            sql.AppendLine($"WHILE @got = 1 AND @loggers < @most BEGIN {Best};");
-            sql.AppendLine("WHILE @got = 1 BEGIN SET @got = 0;");
-            for (int level = series.Length - 1; level > 0; level--)
-                sql.AppendLine($"IF @got = 0 {Next(level, $"WHERE {Same("@k", level)} AND {series[level].Name} < @k{level}")};");
+            string variables = string.Join(", ", series.Select((column, i) => $"@k{i} {column.Type}, @b{i} {column.Type}"));
+            string after = isFirst ? "" : $"DECLARE @after {series[0].Type}; SET @after = @last;";
+            string others = string.Concat(Enumerable.Range(1, series.Length - 1).Reverse().Select(level =>
+                $"IF @got = 0 {Next(level, $"WHERE {Same("@k", level)} AND {series[level].Name} < @k{level}")};\n"));
             // Of two with one time, the first by its name.
-            sql.AppendLine($"IF @got = 1 AND @at >= @newest {Best}; END;");
-            sql.Append(Deliveries(most)).AppendLine(";");
-            sql.Append($"SET @loggers = @loggers + 1; {Next(0, $"WHERE {series[0].Name} < @k0")}; END");
-            return sql.ToString();
+            return $"""
+                DECLARE @got int, @loggers int, {variables}, @at {time.Type}, @newest {time.Type}; {after}
+                SET @loggers = 0; SET @got = 0; {Next(0, isFirst ? "" : $"WHERE {series[0].Name} < @after")};
+                WHILE @got = 1 AND @loggers < @most
+                BEGIN
+                  {Best};
+                  WHILE @got = 1
+                  BEGIN
+                    SET @got = 0;
+                    {others}
+                    IF @got = 1 AND @at >= @newest {Best};
+                  END;
+                  {Deliveries(most)};
+                  SET @loggers = @loggers + 1;
+                  {Next(0, $"WHERE {series[0].Name} < @k0")};
+                END
+                """;
         }
 
         /// <summary>The next series before the current one, and its newest time: one seek.</summary>
