@@ -18,7 +18,8 @@ namespace Dynamo.Pipeline.Host;
 internal sealed class Broker : IAsyncDisposable
 {
     /// <summary>A broker that hangs, or has no majority, never answers a publication.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_heartbeat = TimeSpan.FromSeconds(5), s_connect = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_hintPatience = TimeSpan.FromSeconds(3),
+        s_heartbeat = TimeSpan.FromSeconds(5), s_connect = TimeSpan.FromSeconds(4);
 
     private static readonly string[] s_product = ["product", "version"];
 
@@ -138,14 +139,22 @@ internal sealed class Broker : IAsyncDisposable
     }
 
     /// <summary>Sends a message, and returns when the broker has it on disk, on most of its nodes if it has several.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="body">The message.</param>
+    /// <param name="isLasting">Whether it outlives a restart of the broker, and more than some seconds.</param>
+    /// <param name="isHint">
+    /// Whether the import goes on without it. Then it is waited for less long: a queue that RabbitMQ does not recover after a kill confirms
+    /// nothing, while all others work.
+    /// </param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="BrokerException">It may not have it.</exception>
     public async Task PublishAsync(
-        string queue, ReadOnlyMemory<byte> body, bool isLasting, CancellationToken cancellationToken)
+        string queue, ReadOnlyMemory<byte> body, bool isLasting, bool isHint, CancellationToken cancellationToken)
     {
         var properties = new BasicProperties { Persistent = isLasting, ContentType = "application/json" };
         if (!isLasting) properties.Expiration = "15000";
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(s_patience);
+        patience.CancelAfter(isHint ? s_hintPatience : s_patience);
         try
         {
             // Without mandatory, a message for a queue that is gone would be confirmed.
@@ -164,7 +173,7 @@ internal sealed class Broker : IAsyncDisposable
                     $"the broker did not confirm a message within {s_patience.TotalSeconds:0} s: it hangs, or too few of its nodes are up",
                 _ => error.Message,
             };
-            _closed.TrySetResult(reason);
+            if (!isHint || error is not OperationCanceledException) _closed.TrySetResult(reason);
             throw new BrokerException(reason, error);
         }
     }

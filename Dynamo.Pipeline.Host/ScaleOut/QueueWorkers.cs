@@ -20,6 +20,9 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
     /// <summary>How many files of a chunk that failed are tried at the same time.</summary>
     private const int SinglesInFlight = 16;
 
+    /// <summary>How often a chunk is handed out before the ledger is asked.</summary>
+    private const int MostTries = 2;
+
     /// <summary>A chunk that nobody has, in an empty queue, is lost after this time. Workers name theirs more often.</summary>
     private static readonly TimeSpan s_lost = TimeSpan.FromSeconds(12), s_look = TimeSpan.FromSeconds(3), s_busy = TimeSpan.FromSeconds(1);
 
@@ -98,13 +101,15 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
         _handed[id] = handed;
         try
         {
-            while (true)
+            for (int tries = 1; ; tries++)
             {
                 await PublishAsync(id, handed, cancellationToken);
                 Task<ChunkEnd> ends = handed.Ends;
                 Task lost = handed.Lost;
                 await Task.WhenAny(ends, lost).WaitAsync(cancellationToken);
                 if (ends.IsCompleted) return await ends;
+                // Perhaps no report comes through. Then the ledger tells what became of them.
+                if (tries == MostTries) return new ChunkEnd([.. files.Select(Unheard)]);
                 handed.HandOutAgain();
                 Interlocked.Increment(ref _again);
             }
@@ -114,6 +119,9 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
             _handed.TryRemove(id, out _);
         }
     }
+
+    private static FileResult Unheard(SourceFile file) =>
+        new(file, FileOutcome.Deferred) { Defect = new Defect("it was handed out, and no worker was heard of that has it") };
 
     private async Task PublishAsync(string id, Handed handed, CancellationToken cancellationToken)
     {
@@ -125,7 +133,7 @@ internal sealed class QueueWorkers : BrokerLink, IFileWorkers
             try
             {
                 handed.Seen();
-                await broker.PublishAsync(handed.Queue, body, isLasting: true, cancellationToken);
+                await broker.PublishAsync(handed.Queue, body, isLasting: true, isHint: false, cancellationToken);
                 handed.Seen();
                 return;
             }

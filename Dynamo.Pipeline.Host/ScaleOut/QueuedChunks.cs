@@ -179,7 +179,7 @@ internal sealed class QueuedChunks : BrokerLink
         try
         {
             if (Current is not { } broker) return false;
-            await broker.PublishAsync(Queues.Reports, report.ToBytes(), isLasting: report.Kind != ReportKind.Alive, Ended);
+            await broker.PublishAsync(Queues.Reports, report.ToBytes(), isLasting: report.Kind != ReportKind.Alive, isHint: true, Ended);
             return true;
         }
         catch (Exception error) when (error is BrokerException or OperationCanceledException)
