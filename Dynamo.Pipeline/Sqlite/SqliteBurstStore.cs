@@ -36,7 +36,7 @@ public sealed class SqliteBurstStore : IBurstStore
                 await db.OpenAsync(cancellationToken).ConfigureAwait(false);
                 return db;
             },
-            Schema, SqliteSchema.Quote, time => time.ToString(Times, CultureInfo.InvariantCulture),
+            Schema, SqliteSchema.Quote, SqliteSchema.Quote, time => time.ToString(Times, CultureInfo.InvariantCulture),
             value => DateTime.Parse(
                 (string)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal),
             error => error is SqliteException { SqliteExtendedErrorCode: var code }

@@ -7,12 +7,14 @@ namespace Dynamo.Pipeline.Analysis;
 /// <summary>What SQLite and SQL Server say differently about the tables of events.</summary>
 /// <param name="Open">Opens a connection.</param>
 /// <param name="Create">Makes the two tables if they are missing.</param>
-/// <param name="Quote">Quotes a name.</param>
+/// <param name="Table">A table, quoted, in its schema.</param>
+/// <param name="Quote">Quotes the name of a column.</param>
 /// <param name="Time">A time as a parameter.</param>
 /// <param name="ToTime">A time of a column.</param>
 /// <param name="Fault">What an exception of the database becomes.</param>
 internal sealed record BurstDialect(
-    Func<CancellationToken, Task<DbConnection>> Open, string Create, Func<string, string> Quote, Func<DateTime, object> Time,
+    Func<CancellationToken, Task<DbConnection>> Open, string Create, Func<string, string> Table, Func<string, string> Quote, Func<DateTime,
+        object> Time,
     Func<object, DateTime> ToTime, Func<DbException, Exception> Fault);
 
 /// <summary>
@@ -25,7 +27,11 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
 
     private static readonly string[] s_columns = Columns.Split(", ");
 
-    private string Table => dialect.Quote(readings.Name);
+    private string Table => dialect.Table(readings.Name);
+
+    private string Events => dialect.Table("BurstEvent");
+
+    private string States => dialect.Table("BurstState");
 
     private string Logger => dialect.Quote(readings.Columns[0].Name);
 
@@ -46,7 +52,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         {
             List<DateTime> times = [];
             await foreach (DbDataReader row in QueryAsync(
-                db, "SELECT UntilUtc FROM BurstState WHERE Area = @a ORDER BY UntilUtc", [("@a", area)],
+                db, $"SELECT UntilUtc FROM {States} WHERE Area = @a ORDER BY UntilUtc", [("@a", area)],
                     cancellationToken).ConfigureAwait(false))
                 times.Add(dialect.ToTime(row.GetValue(0)));
             return times;
@@ -56,7 +62,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
     {
         byte[]? state = null;
         await foreach (DbDataReader row in QueryAsync(
-            db, "SELECT State FROM BurstState WHERE Area = @a AND UntilUtc = @u", [("@a", area), ("@u", dialect.Time(untilUtc))],
+            db, $"SELECT State FROM {States} WHERE Area = @a AND UntilUtc = @u", [("@a", area), ("@u", dialect.Time(untilUtc))],
                 cancellationToken)
             .ConfigureAwait(false))
             state = row.GetValue(0) as byte[];
@@ -71,7 +77,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
             (string, object)[] values = [("@a", area ?? ""),
                 ("@d", dialect.Time(afterUtc == DateTime.MinValue ? new DateTime(1900, 1, 1) : afterUtc))];
             await foreach (DbDataReader row in QueryAsync(
-                db, $"SELECT Area, DetectedUtc, {Columns} FROM BurstEvent WHERE 1 = 1{where} ORDER BY DetectedUtc, Area", values,
+                db, $"SELECT Area, DetectedUtc, {Columns} FROM {Events} WHERE 1 = 1{where} ORDER BY DetectedUtc, Area", values,
                     cancellationToken)
                 .ConfigureAwait(false))
                 events.Add(EventOf(row));
@@ -138,18 +144,18 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
             await using (transaction.ConfigureAwait(false))
             {
                 foreach (DateTime gone in change.Gone)
-                    await RunAsync(db, transaction, "DELETE FROM BurstEvent WHERE Area = @a AND DetectedUtc = @d", Key(change.Area, gone),
+                    await RunAsync(db, transaction, $"DELETE FROM {Events} WHERE Area = @a AND DetectedUtc = @d", Key(change.Area, gone),
                         cancellationToken)
                         .ConfigureAwait(false);
                 foreach (AreaEvent told in change.Events)
                     if (await SaveAsync(db, transaction, told, cancellationToken).ConfigureAwait(false)) created.Add(told);
                 foreach (DateTime outdated in change.Outdated.Concat(change.States.Select(state => state.UntilUtc)))
-                    await RunAsync(db, transaction, "DELETE FROM BurstState WHERE Area = @a AND UntilUtc = @d", Key(change.Area, outdated),
+                    await RunAsync(db, transaction, $"DELETE FROM {States} WHERE Area = @a AND UntilUtc = @d", Key(change.Area, outdated),
                         cancellationToken)
                         .ConfigureAwait(false);
                 foreach ((DateTime untilUtc, byte[] state) in change.States)
                     await RunAsync(
-                        db, transaction, "INSERT INTO BurstState (Area, UntilUtc, State) VALUES (@a, @d, @s)",
+                        db, transaction, $"INSERT INTO {States} (Area, UntilUtc, State) VALUES (@a, @d, @s)",
                         [.. Key(change.Area, untilUtc), ("@s", state)], cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
@@ -168,12 +174,12 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         ];
         (string, object)[] parameters = [.. Key(told.Area, it.Detected), .. values.Select((value, i) => ($"@v{i}", value))];
         string set = string.Join(", ", s_columns.Select((name, i) => $"{name} = @v{i}"));
-        if (await RunAsync(db, transaction, $"UPDATE BurstEvent SET {set} WHERE Area = @a AND DetectedUtc = @d", parameters,
+        if (await RunAsync(db, transaction, $"UPDATE {Events} SET {set} WHERE Area = @a AND DetectedUtc = @d", parameters,
             cancellationToken)
             .ConfigureAwait(false) > 0) return false;
         string names = string.Join(", ", s_columns.Select((_, i) => $"@v{i}"));
         await RunAsync(
-            db, transaction, $"INSERT INTO BurstEvent (Area, DetectedUtc, {Columns}) VALUES (@a, @d, {names})", parameters,
+            db, transaction, $"INSERT INTO {Events} (Area, DetectedUtc, {Columns}) VALUES (@a, @d, {names})", parameters,
                 cancellationToken)
             .ConfigureAwait(false);
         return true;
@@ -293,6 +299,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
             if (!sql.Contains(name, StringComparison.Ordinal)) continue;
             DbParameter parameter = command.CreateParameter();
             (parameter.ParameterName, parameter.Value) = (name, value);
+            if (value is DateTime) parameter.DbType = System.Data.DbType.DateTime2;
             command.Parameters.Add(parameter);
         }
         return command;
