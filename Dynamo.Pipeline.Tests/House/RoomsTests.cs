@@ -20,6 +20,7 @@ internal sealed class RoomsTests
     {
         [Door] = ["Contracts", "Run", "Live", "Files", "Folder", "Csv", "Readings", "Ledger", "Telemetry"],
         ["Contracts"] = [],
+        ["Analysis"] = ["Contracts", "Readings"],
         ["Files"] = ["Contracts"],
         ["Ledger"] = ["Contracts", "Files"],
         ["Folder"] = ["Contracts", "Files", "Ledger"],

@@ -1,0 +1,75 @@
+namespace Dynamo.Pipeline.Analysis;
+
+/// <summary>An event of an area, and where to look.</summary>
+/// <param name="Area">The area's name.</param>
+/// <param name="Event">The event.</param>
+/// <param name="Places">The places of its area of interest, the likeliest first; empty: not known.</param>
+public sealed record AreaEvent(string Area, BurstEvent Event, IReadOnlyList<RankedPlace> Places);
+
+/// <summary>What the analysis of an area has to be kept, together or not at all.</summary>
+/// <param name="Area">The area's name.</param>
+/// <param name="Events">Events that are new or have changed. A key that is there already is the same event.</param>
+/// <param name="Gone">Keys of events that later readings have taken back.</param>
+/// <param name="States">States to go on from, with the time they are at.</param>
+/// <param name="Outdated">Times of states that are not needed any more, or are no longer true.</param>
+public sealed record AreaChange(
+    string Area, IReadOnlyList<AreaEvent> Events, IReadOnlyList<DateTime> Gone, IReadOnlyList<(DateTime UntilUtc, byte[] State)> States,
+    IReadOnlyList<DateTime> Outdated);
+
+/// <summary>
+/// Where <see cref="BurstWatch"/> keeps events and its states, and reads readings. Its methods are called by one thread at a time.
+/// </summary>
+public interface IBurstStore
+{
+    /// <summary>Makes the tables if they are missing.</summary>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task PrepareAsync(CancellationToken cancellationToken);
+
+    /// <summary>The times of the states that are kept of an area, oldest first.</summary>
+    /// <param name="area">The area's name.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<IReadOnlyList<DateTime>> StatesAsync(string area, CancellationToken cancellationToken);
+
+    /// <summary>One of these states.</summary>
+    /// <param name="area">The area's name.</param>
+    /// <param name="untilUtc">Its time.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<byte[]?> StateAsync(string area, DateTime untilUtc, CancellationToken cancellationToken);
+
+    /// <summary>Events, by when they were detected.</summary>
+    /// <param name="area">The area's name; <see langword="null"/>: all areas.</param>
+    /// <param name="afterUtc">Those that were detected after this time.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<IReadOnlyList<AreaEvent>> EventsAsync(string? area, DateTime afterUtc, CancellationToken cancellationToken);
+
+    /// <summary>The readings of some series.</summary>
+    /// <param name="series">Loggers and their channels.</param>
+    /// <param name="fromUtc">From this time on.</param>
+    /// <param name="beforeUtc">Before this time.</param>
+    /// <param name="found">Gets each reading with the number of its series, in any order.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task ReadAsync(
+        IReadOnlyList<(string Logger, string Channel)> series, DateTime fromUtc, DateTime beforeUtc, Action<int, DateTime, double> found,
+        CancellationToken cancellationToken);
+
+    /// <summary>How many readings some series have.</summary>
+    /// <param name="series">Loggers and their channels.</param>
+    /// <param name="fromUtc">From this time on.</param>
+    /// <param name="beforeUtc">Before this time.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<long> CountAsync(
+        IReadOnlyList<(string Logger, string Channel)> series, DateTime fromUtc, DateTime beforeUtc, CancellationToken cancellationToken);
+
+    /// <summary>The oldest and the newest reading of some series.</summary>
+    /// <param name="series">Loggers and their channels.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Their times; <see langword="null"/>: there are none.</returns>
+    Task<(DateTime Oldest, DateTime Newest)?> SpanAsync(IReadOnlyList<(string Logger, string Channel)> series,
+        CancellationToken cancellationToken);
+
+    /// <summary>Keeps a change, in a transaction of its own.</summary>
+    /// <param name="change">The change.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>Those of its events whose key was not there before.</returns>
+    Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken);
+}
