@@ -125,7 +125,7 @@ internal sealed class Town
         return 0.1 + 0.9 * now * season * (1 + 0.01 * Normal(30, day)) * (1 + Noise * Normal(31, step));
     }
 
-    private double Between(double[][] losses, double demand, int node)
+    private static double Between(double[][] losses, double demand, int node)
     {
         int i = 0;
         while (i < s_grid.Length - 2 && demand > s_grid[i + 1]) i++;
