@@ -201,6 +201,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         bool isNews;
         lock (_lateGate)
         {
+            _lookedAt = time.GetTimestamp();
             isNews = (late.Count, late.ImportLate) != (_late.Count, _late.ImportLate);
             _late = late;
         }

@@ -138,10 +138,14 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, int most, DateTime now
             string known = file is null ? "NULL AS Imported, NULL AS Source"
                 : $"CASE WHEN @newest > @now THEN (SELECT MAX(l.ImportedUtc) {of}) END AS Imported, "
                     + $"CASE WHEN q.Newest = @newest THEN (SELECT MAX(l.Source) {of}) END AS Source";
-            return $"SELECT @b0 AS Logger, q.Newest, q.FileNumber, {known} FROM (SELECT TOP ({2 * most}) MAX(r.At) AS Newest, r.FileNumber "
-                + $"FROM (SELECT TOP ({IDeliveries.MostRows}) {time.Name} AS At, {file ?? "NULL"} AS FileNumber FROM {table} "
-                + $"WHERE {Same("@b", series.Length)} ORDER BY {time.Name} DESC) AS r "
-                + "GROUP BY r.FileNumber, CASE WHEN r.FileNumber IS NULL THEN r.At END ORDER BY MAX(r.At) DESC) AS q ORDER BY q.Newest DESC";
+            return $"""
+                SELECT @b0 AS Logger, q.Newest, q.FileNumber, {known}
+                FROM (SELECT TOP ({2 * most}) MAX(r.At) AS Newest, r.FileNumber
+                  FROM (SELECT TOP ({IDeliveries.MostRows}) {time.Name} AS At, {file ?? "NULL"} AS FileNumber FROM {table}
+                    WHERE {Same("@b", series.Length)} ORDER BY {time.Name} DESC) AS r
+                  GROUP BY r.FileNumber, CASE WHEN r.FileNumber IS NULL THEN r.At END ORDER BY MAX(r.At) DESC) AS q
+                ORDER BY q.Newest DESC
+                """;
         }
     }
 }

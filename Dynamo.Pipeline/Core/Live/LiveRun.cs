@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using Dynamo.Pipeline.Ledger;
 using Dynamo.Pipeline.Run;
 using Dynamo.Pipeline.Telemetry;
 using Microsoft.Extensions.Logging;

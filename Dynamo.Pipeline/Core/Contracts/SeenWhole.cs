@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Dynamo.Pipeline.Ledger;
+namespace Dynamo.Pipeline;
 
 /// <summary>
 /// Up to when a watch has imported everything that landed at its source, as it stands in the row of its run: where a run that fails has its
