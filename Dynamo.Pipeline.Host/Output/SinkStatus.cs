@@ -141,7 +141,8 @@ internal sealed class SinkStatus
         RunBooks books = Sum(run);
         int atWork = run.Workers.Count(worker => worker is { Outcome: "running", EndedUtc: { } life } && _now - life < s_signOfLife);
         to.WriteLine($"      {Shown.Count(run.Workers.Count, "worker")}, {Shown.Count(atWork)} at work, together: "
-            + $"{Shown.Count(books.Loaded)} loaded, {Shown.Count(books.Quarantined)} quarantined, {Shown.Count(books.AlreadyLoaded)} already "
+            + $"{Shown.Count(books.Loaded)} loaded, {Shown.Count(books.Quarantined)} quarantined, "
+            + $"{Shown.Count(books.AlreadyLoaded)} already "
             + $"loaded, {Shown.Count(books.Deferred)} deferred; {Shown.Count(books.RowsInserted)} rows new");
     }
 

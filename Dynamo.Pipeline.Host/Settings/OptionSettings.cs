@@ -21,6 +21,7 @@ internal static class OptionSettings
         [nameof(SqliteSinkOptions.FileColumn)] = "table:file",
         [nameof(SqliteSinkOptions.SchemaTable)] = "table:schema",
         [nameof(SqlServerSinkOptions.AccessTokenCallback)] = "sqlserver:accessTokenCommand",
+        [nameof(SqlServerSinkOptions.LeaseFor)] = "queue:lease",
         [nameof(CsvText.HasHeader)] = "format:header",
         [nameof(CsvText.HasUnits)] = "format:unitsRow",
         [nameof(CsvText.HasShortLines)] = "format:shortLines",

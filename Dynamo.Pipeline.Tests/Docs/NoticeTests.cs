@@ -11,7 +11,7 @@ internal sealed class NoticeTests
     private static readonly string[] s_ofTheBuild = ["Microsoft.NET.ILLink.Tasks", "Microsoft.DotNet.ILCompiler", "Dapper.AOT"];
 
     private static readonly string[] s_allowed = [
-        "MIT", "Apache-2.0", "BSD-3-Clause", "MS-PL OR Apache-2.0",
+        "MIT", "Apache-2.0", "BSD-3-Clause", "MS-PL OR Apache-2.0", "Apache-2.0 OR MPL-2.0",
         // SQLite and its build, and the part of SqlClient that only Windows has; both may be handed on with a program.
         "public domain", "Microsoft Software License"];
 

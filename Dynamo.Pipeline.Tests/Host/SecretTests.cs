@@ -21,7 +21,12 @@ internal sealed class SecretTests
     [TestCaseSource(nameof(Secrets)), NonParallelizable]
     public void Every_secret_comes_from_a_file_of_its_own_or_the_environment_and_is_kept_out_of_what_is_recorded(string key)
     {
-        string secret = key == "notify:url" ? "https://hooks.example.org/T0/S3cret" : "Server=x;Password=S3cret";
+        string secret = key switch
+        {
+            "notify:url" => "https://hooks.example.org/T0/S3cret",
+            "queue:url" => "amqp://dynamo:S3cret@mq.example.org/water",
+            _ => "Server=x;Password=S3cret",
+        };
         using var credentials = new ScratchFolder();
         string[] names = key.Split(':');
         File.WriteAllText(credentials["secrets.json"], $$"""{ "{{names[0]}}": { "{{names[1]}}": "{{secret}}" } }""");
@@ -54,6 +59,7 @@ internal sealed class SecretTests
             "observe:token" => settings.Observe.Token,
             "notify:url" => settings.Observe.NotifyUrl?.ToString(),
             "notify:command" => string.Join(' ', settings.Observe.NotifyCommand),
+            "queue:url" => settings.Queue.Urls.Single().OriginalString,
             _ => throw new AssertionException($"{key} is a new secret"),
         };
     }

@@ -99,8 +99,14 @@ internal sealed class PageTests
     {
         var queue = new QueueOptions { Urls = [new Uri("amqp://u:secret@mq.example.org/")] };
         await using var workers = new QueueWorkers(queue, "folder:/inbox", TimeSpan.FromMinutes(1), _ => { });
-        workers.Book.Heard(new WorkerReport(ReportKind.Alive, new WorkerId("north <b>", 7, 1, "1")) { Files = 1_234, Rows = 5_678, Held = ["a", "b"] });
-        workers.Book.Heard(new WorkerReport(ReportKind.Alive, new WorkerId("south", 8, 2, "1")) { Reason = "/data/db does not answer", Redelivered = 3 });
+        workers.Book.Heard(new WorkerReport(ReportKind.Alive, new WorkerId("north <b>", 7, 1, "1"))
+        {
+            Files = 1_234, Rows = 5_678, Held = ["a", "b"],
+        });
+        workers.Book.Heard(new WorkerReport(ReportKind.Alive, new WorkerId("south", 8, 2, "1"))
+        {
+            Reason = "/data/db does not answer", Redelivered = 3,
+        });
         Seen seen = await SeeAsync(
             (board, source) =>
             {

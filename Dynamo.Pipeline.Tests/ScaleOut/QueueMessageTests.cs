@@ -9,7 +9,8 @@ internal sealed class QueueMessageTests
     private static readonly DateTime s_time = new(2026, 3, 1, 12, 0, 0, 123, DateTimeKind.Utc);
 
     private static readonly ChunkMessage s_chunk = new(
-        "p-1", 7, "folder:/inbox", [new SourceFile("a/ü 水.csv", 12, s_time), new SourceFile("b.csv", 0, s_time) { HasNewContent = true }], true);
+        "p-1", 7, "folder:/inbox",
+        [new SourceFile("a/ü 水.csv", 12, s_time), new SourceFile("b.csv", 0, s_time) { HasNewContent = true }], true);
 
     private static readonly WorkerReport s_report = new(ReportKind.Imported, new WorkerId("höst", 12, 99, "1.2+abc"))
     {

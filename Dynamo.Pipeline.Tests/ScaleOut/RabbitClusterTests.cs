@@ -23,7 +23,8 @@ internal sealed class RabbitClusterTests
             await using var host = new ScaleOutHost(
                 [.. Enumerable.Range(1, 3).Select(node => FormattableString.Invariant($"amqp://guest:guest@10.77.0.1{node}:5672/"))]);
             host.Variables["DYNAMO__QUEUE__CHUNKFILES"] = "10";
-            var files = new LoggerFiles(new GenerateOptions { To = host.Work["outbox"], Loggers = 100, Steps = 140, Seed = 7, Bad = 0.005 });
+            var files = new LoggerFiles(
+                new GenerateOptions { To = host.Work["outbox"], Loggers = 100, Steps = 140, Seed = 7, Bad = 0.005 });
             files.Write(cancellationToken: token);
             string[] paths = [.. Directory.EnumerateFiles(host.Work["outbox"])];
             new Random(7).Shuffle(paths);
@@ -42,7 +43,8 @@ internal sealed class RabbitClusterTests
             await host.UntilAsync(() => host.Imported > 100, "it works", token);
 
             string leader = (await RunAsync(folder, token, "leader")).Trim();
-            await TroubleAsync($"the leader of the queue, node {leader}, is killed", ["kill", leader], TimeSpan.FromSeconds(20), ["start", leader]);
+            await TroubleAsync(
+                $"the leader of the queue, node {leader}, is killed", ["kill", leader], TimeSpan.FromSeconds(20), ["start", leader]);
             foreach (string node in (string[])["1", "2", "3"])
                 await TroubleAsync($"node {node} is cut off for a minute", ["cut", node], TimeSpan.FromMinutes(1), ["join", node]);
             await TroubleAsync("node 2 is paused", ["pause", "2"], TimeSpan.FromSeconds(30), ["resume", "2"]);

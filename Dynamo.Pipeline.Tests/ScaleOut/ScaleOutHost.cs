@@ -61,7 +61,8 @@ internal sealed class ScaleOutHost : IAsyncDisposable
         Begin(["work", .. Source, "--sink", "sqlserver", "--after", "archive", "--quiet", .. more]);
 
     public Dictionary<string, string?> Environment => Database.Variables
-        .Concat(_brokers.Select((url, i) => new KeyValuePair<string, string?>(FormattableString.Invariant($"DYNAMO__QUEUE__URL__{i}"), url)))
+        .Concat(_brokers.Select(
+            (url, i) => new KeyValuePair<string, string?>(FormattableString.Invariant($"DYNAMO__QUEUE__URL__{i}"), url)))
         .Where(one => !Variables.ContainsKey(one.Key)).Concat(Variables)
         .ToDictionary(one => one.Key, one => one.Value);
 

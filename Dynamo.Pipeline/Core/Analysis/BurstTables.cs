@@ -23,7 +23,8 @@ internal sealed record BurstDialect(
 /// </summary>
 internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings) : IBurstStore
 {
-    private const string Columns = "OnsetUtc, Size, Uncertainty, IsSudden, FlowConfidence, PressureConfidence, State, ChangedUtc, RepeatOfUtc, Details";
+    private const string Columns =
+        "OnsetUtc, Size, Uncertainty, IsSudden, FlowConfidence, PressureConfidence, State, ChangedUtc, RepeatOfUtc, Details";
 
     private static readonly string[] s_columns = Columns.Split(", ");
 
