@@ -68,8 +68,12 @@ public sealed partial class FilePipeline<TRow>
         return new Graph(dispatch, batches, () => $"{budget}; waiting: {run.Queues()}");
     }
 
-    private sealed record Graph(FileDispatch<TRow> Dispatch, RowBatcher<TRow>[] Batchers, Func<string> Depths) : IDisposable
+    private sealed class Graph(FileDispatch<TRow> dispatch, RowBatcher<TRow>[] batchers, Func<string> depths) : IDisposable
     {
-        public void Dispose() => Array.ForEach(Batchers, batcher => batcher.Dispose());
+        public FileDispatch<TRow> Dispatch => dispatch;
+
+        public Func<string> Depths => depths;
+
+        public void Dispose() => Array.ForEach(batchers, batcher => batcher.Dispose());
     }
 }

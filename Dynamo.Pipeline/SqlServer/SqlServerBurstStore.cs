@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.SqlServer;
@@ -18,14 +19,8 @@ public sealed class SqlServerBurstStore : IBurstStore
     public SqlServerBurstStore(string connectionString, RowMap<Reading>? readings = null, SqlServerSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
-        SqlServerSinkOptions known = options ?? new SqlServerSinkOptions();
-        SqlServerDb db = SqlServerConnectionText.Read(connectionString, known);
-        var dialect = new BurstDialect(
-            async cancellationToken => await db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false),
-            Schema(known), table => SqlServerText.Quote(known.Schema, table), SqlServerText.Quote, time => time,
-            value => DateTime.SpecifyKind((DateTime)value, DateTimeKind.Utc),
-            error => db.Translated(error, "keeping bursts", CancellationToken.None) ?? error);
-        _tables = new BurstTables(dialect, readings ?? ReadingTable.Default);
+        SqlServerDb db = SqlServerConnectionText.Read(connectionString, options ?? new SqlServerSinkOptions());
+        _tables = new BurstTables(new Dialect(db), readings ?? ReadingTable.Default);
     }
 
     /// <summary>The statements that make the tables.</summary>
@@ -92,4 +87,22 @@ public sealed class SqlServerBurstStore : IBurstStore
     /// <inheritdoc/>
     public Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken) =>
         _tables.SaveAsync(change, cancellationToken);
+
+    private sealed class Dialect(SqlServerDb db) : BurstDialect
+    {
+        public override string Create => Schema(db.Options);
+
+        public override async Task<DbConnection> Open(CancellationToken cancellationToken) =>
+            await db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);
+
+        public override string Table(string name) => SqlServerText.Quote(db.Options.Schema, name);
+
+        public override string Quote(string name) => SqlServerText.Quote(name);
+
+        public override object Time(DateTime time) => time;
+
+        public override DateTime ToTime(object value) => DateTime.SpecifyKind((DateTime)value, DateTimeKind.Utc);
+
+        public override Exception Fault(DbException error) => db.Translated(error, "keeping bursts", CancellationToken.None) ?? error;
+    }
 }

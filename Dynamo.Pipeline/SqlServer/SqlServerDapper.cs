@@ -23,7 +23,7 @@ internal class CancellableCommand<T> : CommandFactory<T>
 }
 
 /// <summary>A row of the run table.</summary>
-internal sealed record RunRow : RunColumns
+internal sealed class RunRow : RunColumns
 {
     /// <summary>Until when a dispatcher holds the source, by the server's clock.</summary>
     public DateTime? LeaseUntilUtc { get; init; }
@@ -33,7 +33,7 @@ internal sealed record RunRow : RunColumns
 }
 
 /// <summary>A quarantined file.</summary>
-internal sealed record QuarantineRow : QuarantineColumns
+internal sealed class QuarantineRow : QuarantineColumns
 {
     public byte[] FileKey { get; init; } = [];
 
@@ -46,43 +46,67 @@ internal sealed record QuarantineRow : QuarantineColumns
 }
 
 /// <summary>The parameters of a query of the ledger, or of a query without parameters.</summary>
-/// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
-/// <param name="Most">How many rows at most.</param>
-internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
+/// <param name="source">The source's name, or <see langword="null"/> for all.</param>
+/// <param name="most">How many rows at most.</param>
+internal sealed class LedgerQuestion(string? source = null, int most = int.MaxValue) : SqlArguments
+{
+    public string? Source => source;
+
+    public int Most => most;
+}
 
 /// <summary>A file: its entry is found by the hash, the primary key of the ledger, and its rejects by the path.</summary>
-internal sealed record LedgerFile(string Source, string Path, FileHash Key) : SqlArguments;
+internal sealed class LedgerFile(string source, string path, FileHash key) : SqlArguments
+{
+    public string Source => source;
+
+    public string Path => path;
+
+    public FileHash Key => key;
+}
 
 /// <summary>The newest time of a table.</summary>
 internal sealed record NewestTime(DateTime? Utc);
 
 /// <summary>An object of the database.</summary>
-/// <param name="Name">Its quoted name with its schema.</param>
-internal sealed record NamedObject(string Name) : SqlArguments;
+/// <param name="name">Its quoted name with its schema.</param>
+internal sealed class NamedObject(string name) : SqlArguments
+{
+    public string Name => name;
+}
 
 /// <summary>The objects of a run, by their quoted names with their schema.</summary>
-/// <param name="Rows">The row table, or the procedure that takes the rows.</param>
-/// <param name="Ledger">The table of imported files.</param>
-/// <param name="Runs">The table of runs.</param>
-/// <param name="Rejects">The table of rejected rows.</param>
-/// <param name="Overlaps">The table of files that brought the same key.</param>
-/// <param name="Versions">The table with the version of the others.</param>
-internal sealed record RunObjects(
-    string Rows, string Ledger, string Runs, string Rejects, string Overlaps, string Versions) : SqlArguments
+/// <param name="rows">The row table, or the procedure that takes the rows.</param>
+/// <param name="options">The names of the others.</param>
+internal class RunObjects(string rows, SqlServerSinkOptions options) : SqlArguments
 {
-    public static RunObjects Of(string rows, SqlServerSinkOptions options)
-    {
-        return new RunObjects(
-            Quoted(options.Procedure ?? rows), Quoted(options.LedgerTable), Quoted(options.RunTable), Quoted(options.RejectTable),
-            Quoted(options.OverlapTable), Quoted(options.SchemaTable));
+    /// <summary>The row table's name as it was given. Not public, so no parameter.</summary>
+    internal string RowTable => rows;
 
-        string Quoted(string name) => SqlServerText.Quote(options.Schema, name);
-    }
+    internal SqlServerSinkOptions Options => options;
+
+    public string Rows => Quoted(options.Procedure ?? rows);
+
+    public string Ledger => Quoted(options.LedgerTable);
+
+    public string Runs => Quoted(options.RunTable);
+
+    public string Rejects => Quoted(options.RejectTable);
+
+    public string Overlaps => Quoted(options.OverlapTable);
+
+    public string Versions => Quoted(options.SchemaTable);
+
+    private string Quoted(string name) => SqlServerText.Quote(options.Schema, name);
 }
 
 /// <summary>The objects of a run, and the process that does not ask about itself.</summary>
-internal sealed record HolderQuestion(
-    string Rows, string Ledger, string Runs, string Rejects, string Overlaps, string Versions, int Process, string Machine) : SqlArguments;
+internal sealed class HolderQuestion(RunObjects objects, int process, string machine) : RunObjects(objects.RowTable, objects.Options)
+{
+    public int Process => process;
+
+    public string Machine => machine;
+}
 
 /// <summary>A session that holds a lock.</summary>
 internal sealed record HolderRow(int Id, string? Host, string? Program, string? Login);

@@ -24,7 +24,7 @@ internal sealed class SqlServerDeliveries(SqlServerDb db, int most, DateTime now
         string? time = map.Columns.FirstOrDefault(column => column is { IsKey: true, Kind: ColumnKind.DateTimeUtc })?.Name;
         if (time is null || key[0] == time || db.Options.Procedure is not null) return true;
         List<SqlServerTableColumn> columns =
-            await SqlServerTable.ColumnsAsync(db, connection, RunObjects.Of(map.Name, db.Options).Rows, cancellationToken)
+            await SqlServerTable.ColumnsAsync(db, connection, new RunObjects(map.Name, db.Options).Rows, cancellationToken)
                 .ConfigureAwait(false);
         bool hasFiles = SqlServerTarget<TRow>.FileColumnOf(map, new SqlServerTable(columns, [], 0), db.Options) is not null;
         var walk = new Walk(

@@ -31,9 +31,7 @@ internal static class SqlServerHolder
             SqlConnection connection = await db.OpenAsync(lasting: false, patience.Token).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                var asked = new HolderQuestion(
-                    tables.Rows, tables.Ledger, tables.Runs, tables.Rejects, tables.Overlaps, tables.Versions,
-                    Environment.ProcessId, Environment.MachineName)
+                var asked = new HolderQuestion(tables, Environment.ProcessId, Environment.MachineName)
                 {
                     Cancellation = patience.Token,
                 };

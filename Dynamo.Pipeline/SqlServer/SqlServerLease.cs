@@ -20,8 +20,8 @@ internal sealed class SqlServerLease : IAsyncDisposable
     /// <summary>How long to wait, because the server needs a moment to notice that a killed run is gone.</summary>
     private const int PatienceMilliseconds = 1000;
 
-    /// <summary>SQL Server's errors for a column that is not there, and for a right that is missing.</summary>
-    private const int InvalidColumn = 207, Denied = 229;
+    /// <summary>SQL Server's error for a column that is not there.</summary>
+    private const int InvalidColumn = 207;
 
     /// <summary>How long giving it back may hold anybody up.</summary>
     private static readonly TimeSpan s_longestRelease = TimeSpan.FromSeconds(1);
@@ -153,8 +153,7 @@ internal sealed class SqlServerLease : IAsyncDisposable
     }
 
     /// <summary>
-    /// The run that holds the source, as far as the table tells: a database of an older version, or a new one, does not, and neither does
-    /// one whose table the user of <c>retry</c> may not read.
+    /// The run that holds the source, as far as the table tells: a database of an older version, or a new one, does not.
     /// </summary>
     private static async Task<RunRow?> HolderAsync(
         SqlServerDb db, SqlConnection connection, string source, CancellationToken cancellationToken)
@@ -170,7 +169,7 @@ internal sealed class SqlServerLease : IAsyncDisposable
                 sql, new RunRow { Source = source, Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds)
                 .ConfigureAwait(false);
         }
-        catch (SqlException error) when (error.Number is InvalidColumn or Denied || TdsDialect.MayMissTable(error.Number))
+        catch (SqlException error) when (error.Number is InvalidColumn || TdsDialect.MayMissTable(error.Number))
         {
             return null;
         }
@@ -185,8 +184,9 @@ internal sealed class SqlServerLease : IAsyncDisposable
             UPDATE {table} SET Outcome = N'interrupted' OUTPUT inserted.RunId
             WHERE RunId = @RunId AND Outcome = N'running' AND LeaseUntilUtc = @LeaseUntilUtc
             """;
-        IEnumerable<long> closed = await connection.QueryAsync<long>(
-            sql, holder with { Cancellation = cancellationToken }, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
+        var row = new RunRow { RunId = holder.RunId, LeaseUntilUtc = holder.LeaseUntilUtc, Cancellation = cancellationToken };
+        IEnumerable<long> closed =
+            await connection.QueryAsync<long>(sql, row, commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         return closed.Any();
     }
 

@@ -43,7 +43,7 @@ public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
             // Workers began after the run that they are part of, so all of them come before it.
             for (long asked = most; ; asked *= 4)
             {
-                var question = new LedgerQuestion(Most: (int)Math.Min(asked, int.MaxValue)) { Cancellation = token };
+                var question = new LedgerQuestion(most: (int)Math.Min(asked, int.MaxValue)) { Cancellation = token };
                 ImportedRun[] rows = [.. (await connection.QueryAsync<RunRow>(
                     _sql.LastRuns, question, commandTimeout: _db.CommandSeconds).ConfigureAwait(false)).Select(row => row.ToRun())];
                 ILookup<long?, ImportedRun> workers = rows.Where(row => row.PartOf is not null).ToLookup(row => row.PartOf);
@@ -196,7 +196,7 @@ public sealed class SqlServerLedger : ILedger, ILineage, IDeliveries
             int forgotten = 0;
             foreach (LedgerFile file in files)
             {
-                LedgerFile key = file with { Cancellation = cancellationToken };
+                var key = new LedgerFile(file.Source, file.Path, file.Key) { Cancellation = cancellationToken };
                 await connection.ExecuteAsync(_sql.ForgetRejects, key, transaction, _db.CommandSeconds).ConfigureAwait(false);
                 // The statement returns a row for each entry, so that no number of affected rows is needed.
                 IEnumerable<long> runs = await connection.QueryAsync<long>(

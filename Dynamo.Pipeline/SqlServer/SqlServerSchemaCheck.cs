@@ -12,7 +12,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
     private readonly SqlServerSinkOptions _options = db.Options;
     private static string CreateTables => OptionName.Of(nameof(SqlServerSinkOptions.CreateTables));
 
-    private readonly RunObjects _objects = RunObjects.Of(map.Name, db.Options);
+    private readonly RunObjects _objects = new(map.Name, db.Options);
 
     /// <summary>Creates the missing tables if the options allow it, and describes the row table.</summary>
     public async Task<SqlServerTarget<TRow>> RunAsync(SqlConnection connection, CancellationToken cancellationToken)
@@ -75,7 +75,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
 
     private Task<SqlServerCatalogue.ObjectsRow> FindAsync(SqlConnection connection, CancellationToken cancellationToken)
     {
-        RunObjects objects = _objects with { Cancellation = cancellationToken };
+        RunObjects objects = new(map.Name, db.Options) { Cancellation = cancellationToken };
         return connection.QuerySingleAsync<SqlServerCatalogue.ObjectsRow>(
             SqlServerCatalogue.Objects, objects, commandTimeout: db.CommandSeconds);
     }
@@ -192,7 +192,7 @@ internal sealed class SqlServerSchemaCheck<TRow>(SqlServerDb db, RowMap<TRow> ma
         SqlConnection connection, SqlServerCatalogue.ObjectsRow found, CancellationToken cancellationToken)
     {
         IEnumerable<SqlServerCatalogue.OwnColumnRow> rows = await connection.QueryAsync<SqlServerCatalogue.OwnColumnRow>(
-            SqlServerCatalogue.OwnColumns, _objects with { Cancellation = cancellationToken },
+            SqlServerCatalogue.OwnColumns, new RunObjects(map.Name, db.Options) { Cancellation = cancellationToken },
             commandTimeout: db.CommandSeconds).ConfigureAwait(false);
         ILookup<int, string> columns = rows.ToLookup(row => row.TableId, row => row.Name);
         var older = new List<(string Sql, string Exists)>();

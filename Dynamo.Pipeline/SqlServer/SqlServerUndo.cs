@@ -226,7 +226,7 @@ internal sealed class SqlServerUndo(SqlServerDb db, SqlConnection connection, Sq
     {
         if (_options.Procedure is { } procedure)
             throw new SinkException($"The procedure {procedure} of {db.Name} takes the rows, so they do not say of which file they are.");
-        RunObjects objects = RunObjects.Of(map.Name, _options) with { Cancellation = cancellation };
+        RunObjects objects = new(map.Name, _options) { Cancellation = cancellation };
         SqlServerCatalogue.ObjectsRow found = await connection.QuerySingleAsync<SqlServerCatalogue.ObjectsRow>(
             SqlServerCatalogue.Objects, objects, transaction, db.CommandSeconds).ConfigureAwait(false);
         if (found.Ledger is null || found.Runs is null || found.Versions is null)

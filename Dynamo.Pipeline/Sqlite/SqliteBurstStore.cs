@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Globalization;
 using Dynamo.Pipeline.Analysis;
 using Microsoft.Data.Sqlite;
@@ -22,26 +23,7 @@ public sealed class SqliteBurstStore : IBurstStore
     public SqliteBurstStore(string path, RowMap<Reading>? readings = null, SqliteSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        string full = Path.GetFullPath(path);
-        string connection = new SqliteConnectionStringBuilder
-        {
-            DataSource = full,
-            Mode = SqliteOpenMode.ReadWrite,
-            DefaultTimeout = Math.Max(1, (int)(options ?? new SqliteSinkOptions()).BusyTimeout.TotalSeconds),
-        }.ToString();
-        var dialect = new BurstDialect(
-            async cancellationToken =>
-            {
-                var db = new SqliteConnection(connection);
-                await db.OpenAsync(cancellationToken).ConfigureAwait(false);
-                return db;
-            },
-            Schema, SqliteSchema.Quote, SqliteSchema.Quote, time => time.ToString(Times, CultureInfo.InvariantCulture),
-            value => DateTime.Parse(
-                (string)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal),
-            error => error is SqliteException { SqliteExtendedErrorCode: var code }
-                ? SqliteFault.Of(code, error.Message, full, "keeping bursts") : error);
-        _tables = new BurstTables(dialect, readings ?? ReadingTable.Default);
+        _tables = new BurstTables(new Dialect(Path.GetFullPath(path), options ?? new SqliteSinkOptions()), readings ?? ReadingTable.Default);
     }
 
     /// <summary>The statements that make the tables.</summary>
@@ -102,4 +84,35 @@ public sealed class SqliteBurstStore : IBurstStore
     /// <inheritdoc/>
     public Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken) =>
         _tables.SaveAsync(change, cancellationToken);
+
+    private sealed class Dialect(string path, SqliteSinkOptions options) : BurstDialect
+    {
+        private readonly string _connection = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = SqliteOpenMode.ReadWrite,
+            DefaultTimeout = Math.Max(1, (int)options.BusyTimeout.TotalSeconds),
+        }.ToString();
+
+        public override string Create => Schema;
+
+        public override async Task<DbConnection> Open(CancellationToken cancellationToken)
+        {
+            var db = new SqliteConnection(_connection);
+            await db.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return db;
+        }
+
+        public override string Table(string name) => SqliteSchema.Quote(name);
+
+        public override string Quote(string name) => SqliteSchema.Quote(name);
+
+        public override object Time(DateTime time) => time.ToString(Times, CultureInfo.InvariantCulture);
+
+        public override DateTime ToTime(object value) => DateTime.Parse(
+            (string)value, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal);
+
+        public override Exception Fault(DbException error) => error is SqliteException { SqliteExtendedErrorCode: var code }
+            ? SqliteFault.Of(code, error.Message, path, "keeping bursts") : error;
+    }
 }

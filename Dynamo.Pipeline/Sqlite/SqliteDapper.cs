@@ -19,18 +19,35 @@ internal class CancellableCommand<T> : CommandFactory<T>
 }
 
 /// <summary>A row of the run table.</summary>
-internal sealed record RunRow : RunColumns;
+internal sealed class RunRow : RunColumns;
 
 /// <summary>A quarantined file.</summary>
-internal sealed record QuarantineRow : QuarantineColumns;
+internal sealed class QuarantineRow : QuarantineColumns;
 
 /// <summary>A question about the ledger, or any that takes no values.</summary>
-/// <param name="Source">The source's name, or <see langword="null"/> for all.</param>
-/// <param name="Most">How many rows at most.</param>
-internal sealed record LedgerQuestion(string? Source = null, int Most = int.MaxValue) : SqlArguments;
+/// <param name="source">The source's name, or <see langword="null"/> for all.</param>
+/// <param name="most">How many rows at most.</param>
+internal sealed class LedgerQuestion(string? source = null, int most = int.MaxValue) : SqlArguments
+{
+    public string? Source => source;
+
+    public int Most => most;
+}
 
 /// <summary>A file as the ledger's key has it.</summary>
-internal sealed record LedgerFile(string Source, string Path, long Size, long ModifiedTicks) : SqlArguments;
+internal sealed class LedgerFile(string source, string path, long size, long modifiedTicks) : SqlArguments
+{
+    public string Source => source;
+
+    public string Path => path;
+
+    public long Size => size;
+
+    public long ModifiedTicks => modifiedTicks;
+}
 
 /// <summary>A table of the database.</summary>
-internal sealed record NamedTable(string Name) : SqlArguments;
+internal sealed class NamedTable(string name) : SqlArguments
+{
+    public string Name => name;
+}

@@ -41,7 +41,7 @@ public sealed class SqliteLedger : ILedger, ILineage, IDeliveries
     public Task<IReadOnlyList<ImportedRun>> RunsAsync(int most, CancellationToken cancellationToken = default) =>
         UseAsync<IReadOnlyList<ImportedRun>>(SqliteOpenMode.ReadOnly, async db =>
         {
-            var question = new LedgerQuestion(Most: most) { Cancellation = cancellationToken };
+            var question = new LedgerQuestion(most: most) { Cancellation = cancellationToken };
             return [.. (await db.QueryAsync<RunRow>(_sql.LastRuns, question).ConfigureAwait(false)).Select(row => row.ToRun())];
         });
 

@@ -24,7 +24,7 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
     private readonly SortedDictionary<DateTime, int> _counts = [];
     private readonly Dictionary<DateTime, AreaEvent> _events = [];
     private readonly HashSet<DateTime> _doubtful = [];
-    private readonly List<(DateTime, byte[])> _newStates = [];
+    private readonly List<AreaState> _newStates = [];
     private readonly List<DateTime> _outdated = [];
     private readonly Dictionary<DateTime, AreaEvent> _changed = [];
     private List<DateTime> _states = [];
@@ -128,7 +128,7 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
             // Later ones hold what is no longer true.
             foreach (DateTime wrong in _states[(index + 1)..]) Drop(wrong);
             DateTime until = _states[index];
-            byte[]? state = _newStates.Find(kept => kept.Item1 == until).Item2
+            byte[]? state = _newStates.Find(kept => kept.UntilUtc == until)?.State
                 ?? await store.StateAsync(area.Name, until, cancellationToken).ConfigureAwait(false);
             isRestored = Restore(state);
             if (!isRestored) Drop(until);
@@ -173,7 +173,7 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
     private void Drop(DateTime state)
     {
         _states.Remove(state);
-        if (_newStates.RemoveAll(kept => kept.Item1 == state) == 0) _outdated.Add(state);
+        if (_newStates.RemoveAll(kept => kept.UntilUtc == state) == 0) _outdated.Add(state);
     }
 
     private void TakeSteps()
@@ -241,7 +241,7 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
             }
         }
         _detector.Save(saved);
-        _newStates.Add((_next, saved.ToArray()));
+        _newStates.Add(new AreaState(_next, saved.ToArray()));
         _states.Add(_next);
         foreach (DateTime state in _states.ToArray())
         {

@@ -1,21 +1,34 @@
 using System.Data.Common;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace Dynamo.Pipeline.Analysis;
 
 /// <summary>What SQLite and SQL Server say differently about the tables of events.</summary>
-/// <param name="Open">Opens a connection.</param>
-/// <param name="Create">Makes the two tables if they are missing.</param>
-/// <param name="Table">A table, quoted, in its schema.</param>
-/// <param name="Quote">Quotes the name of a column.</param>
-/// <param name="Time">A time as a parameter.</param>
-/// <param name="ToTime">A time of a column.</param>
-/// <param name="Fault">What an exception of the database becomes.</param>
-internal sealed record BurstDialect(
-    Func<CancellationToken, Task<DbConnection>> Open, string Create, Func<string, string> Table, Func<string, string> Quote, Func<DateTime,
-        object> Time,
-    Func<object, DateTime> ToTime, Func<DbException, Exception> Fault);
+internal abstract class BurstDialect
+{
+    /// <summary>The statements that make the two tables if they are missing.</summary>
+    public abstract string Create { get; }
+
+    /// <summary>Opens a connection.</summary>
+    public abstract Task<DbConnection> Open(CancellationToken cancellationToken);
+
+    /// <summary>A table, quoted, in its schema.</summary>
+    public abstract string Table(string name);
+
+    /// <summary>Quotes the name of a column.</summary>
+    public abstract string Quote(string name);
+
+    /// <summary>A time as a parameter.</summary>
+    public abstract object Time(DateTime time);
+
+    /// <summary>A time of a column.</summary>
+    public abstract DateTime ToTime(object value);
+
+    /// <summary>What an exception of the database becomes.</summary>
+    public abstract Exception Fault(DbException error);
+}
 
 /// <summary>
 /// The tables <c>BurstEvent</c> and <c>BurstState</c> beside that of the readings, by plain SQL that both databases understand. Every
@@ -34,6 +47,8 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
 
     private string States => dialect.Table("BurstState");
 
+    private string OfSeries => $"FROM {Table} WHERE {Logger} = @l AND {Channel} = @c";
+
     private string Logger => dialect.Quote(readings.Columns[0].Name);
 
     private string Channel => dialect.Quote(readings.Columns[1].Name);
@@ -42,151 +57,117 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
 
     private string Value => dialect.Quote(readings.Columns[3].Name);
 
-    public Task PrepareAsync(CancellationToken cancellationToken) => UseAsync(async db =>
+    public Task PrepareAsync(CancellationToken cancellationToken) => ChangeAsync([new Change(dialect.Create, [])], cancellationToken);
+
+    public async Task<IReadOnlyList<DateTime>> StatesAsync(string area, CancellationToken cancellationToken) =>
+        await QueryAsync(
+            $"SELECT UntilUtc FROM {States} WHERE Area = @a ORDER BY UntilUtc", [("@a", area)], row => dialect.ToTime(row.GetValue(0)),
+            cancellationToken).ConfigureAwait(false);
+
+    public async Task<byte[]?> StateAsync(string area, DateTime untilUtc, CancellationToken cancellationToken)
     {
-        await RunAsync(db, null, dialect.Create, [], cancellationToken).ConfigureAwait(false);
-        return 0;
-    }, cancellationToken);
+        List<byte[]?> states = await QueryAsync(
+            $"SELECT State FROM {States} WHERE Area = @a AND UntilUtc = @d", Key(area, untilUtc), row => row.GetValue(0) as byte[],
+            cancellationToken).ConfigureAwait(false);
+        return states.Count == 0 ? null : states[0];
+    }
 
-    public Task<IReadOnlyList<DateTime>> StatesAsync(string area, CancellationToken cancellationToken) =>
-        UseAsync<IReadOnlyList<DateTime>>(async db =>
-        {
-            List<DateTime> times = [];
-            await foreach (DbDataReader row in QueryAsync(
-                db, $"SELECT UntilUtc FROM {States} WHERE Area = @a ORDER BY UntilUtc", [("@a", area)],
-                    cancellationToken).ConfigureAwait(false))
-                times.Add(dialect.ToTime(row.GetValue(0)));
-            return times;
-        }, cancellationToken);
-
-    public Task<byte[]?> StateAsync(string area, DateTime untilUtc, CancellationToken cancellationToken) => UseAsync(async db =>
+    public async Task<IReadOnlyList<AreaEvent>> EventsAsync(string? area, DateTime afterUtc, CancellationToken cancellationToken)
     {
-        byte[]? state = null;
-        await foreach (DbDataReader row in QueryAsync(
-            db, $"SELECT State FROM {States} WHERE Area = @a AND UntilUtc = @u", [("@a", area), ("@u", dialect.Time(untilUtc))],
-                cancellationToken)
-            .ConfigureAwait(false))
-            state = row.GetValue(0) as byte[];
-        return state;
-    }, cancellationToken);
+        string where = (area is null ? "" : " AND Area = @a") + (afterUtc == DateTime.MinValue ? "" : " AND DetectedUtc > @d");
+        return await QueryAsync(
+            $"SELECT Area, DetectedUtc, {Columns} FROM {Events} WHERE 1 = 1{where} ORDER BY DetectedUtc, Area",
+            Key(area ?? "", afterUtc == DateTime.MinValue ? new DateTime(1900, 1, 1) : afterUtc), EventOf, cancellationToken)
+            .ConfigureAwait(false);
+    }
 
-    public Task<IReadOnlyList<AreaEvent>> EventsAsync(string? area, DateTime afterUtc, CancellationToken cancellationToken) =>
-        UseAsync<IReadOnlyList<AreaEvent>>(async db =>
-        {
-            List<AreaEvent> events = [];
-            string where = (area is null ? "" : " AND Area = @a") + (afterUtc == DateTime.MinValue ? "" : " AND DetectedUtc > @d");
-            (string, object)[] values = [("@a", area ?? ""),
-                ("@d", dialect.Time(afterUtc == DateTime.MinValue ? new DateTime(1900, 1, 1) : afterUtc))];
-            await foreach (DbDataReader row in QueryAsync(
-                db, $"SELECT Area, DetectedUtc, {Columns} FROM {Events} WHERE 1 = 1{where} ORDER BY DetectedUtc, Area", values,
-                    cancellationToken)
-                .ConfigureAwait(false))
-                events.Add(EventOf(row));
-            return events;
-        }, cancellationToken);
-
-    public Task ReadAsync(
+    public async Task ReadAsync(
         IReadOnlyList<(string Logger, string Channel)> series, DateTime fromUtc, DateTime beforeUtc, Action<int, DateTime, double> found,
-        CancellationToken cancellationToken) => UseAsync(async db =>
+        CancellationToken cancellationToken)
     {
-        string sql = $"SELECT {At}, {Value} FROM {Table} WHERE {Logger} = @l AND {Channel} = @c AND {At} >= @f AND {At} < @b ORDER BY {At}";
+        string sql = $"SELECT {At}, {Value} {OfSeries} AND {At} >= @f AND {At} < @b ORDER BY {At}";
         for (int i = 0; i < series.Count; i++)
         {
-            (string, object)[] values =
-                [("@l", series[i].Logger), ("@c", series[i].Channel), ("@f", dialect.Time(fromUtc)), ("@b", dialect.Time(beforeUtc))];
-            await foreach (DbDataReader row in QueryAsync(db, sql, values, cancellationToken).ConfigureAwait(false))
-                if (!row.IsDBNull(1)) found(i, dialect.ToTime(row.GetValue(0)), row.GetDouble(1));
-        }
-        return 0;
-    }, cancellationToken);
-
-    public Task<long> CountAsync(
-        IReadOnlyList<(string Logger, string Channel)> series, DateTime fromUtc, DateTime beforeUtc, CancellationToken cancellationToken) =>
-        UseAsync(async db =>
-        {
-            long count = 0;
-            string sql = $"SELECT count(*) FROM {Table} WHERE {Logger} = @l AND {Channel} = @c AND {At} >= @f AND {At} < @b";
-            foreach ((string logger, string channel) in series)
+            int one = i;
+            await QueryAsync(sql, Between(series[i], fromUtc, beforeUtc), row =>
             {
-                (string, object)[] values = [("@l", logger), ("@c", channel), ("@f", dialect.Time(fromUtc)),
-                    ("@b", dialect.Time(beforeUtc))];
-                await foreach (DbDataReader row in QueryAsync(db, sql, values, cancellationToken).ConfigureAwait(false))
-                    count += Convert.ToInt64(row.GetValue(0), System.Globalization.CultureInfo.InvariantCulture);
-            }
-            return count;
-        }, cancellationToken);
+                if (!row.IsDBNull(1)) found(one, dialect.ToTime(row.GetValue(0)), row.GetDouble(1));
+                return false;
+            }, cancellationToken).ConfigureAwait(false);
+        }
+    }
 
-    public Task<(DateTime Oldest, DateTime Newest)?> SpanAsync(
-        IReadOnlyList<(string Logger, string Channel)> series, CancellationToken cancellationToken) => UseAsync(async db =>
+    public async Task<long> CountAsync(
+        IReadOnlyList<(string Logger, string Channel)> series, DateTime fromUtc, DateTime beforeUtc, CancellationToken cancellationToken)
     {
-        (DateTime Oldest, DateTime Newest)? span = null;
-        // Each of the two is one look along the key.
-        string of = $"FROM {Table} WHERE {Logger} = @l AND {Channel} = @c";
-        foreach ((string logger, string channel) in series)
+        long count = 0;
+        foreach ((string, string) one in series)
         {
-            await foreach (DbDataReader row in QueryAsync(
-                db, $"SELECT (SELECT min({At}) {of}), (SELECT max({At}) {of})", [("@l", logger), ("@c", channel)],
-                    cancellationToken).ConfigureAwait(false))
-            {
-                if (row.IsDBNull(0)) continue;
-                (DateTime oldest, DateTime newest) = (dialect.ToTime(row.GetValue(0)), dialect.ToTime(row.GetValue(1)));
-                span = span is not { } known ? (oldest, newest)
-                    : (oldest < known.Oldest ? oldest : known.Oldest, newest > known.Newest ? newest : known.Newest);
-            }
+            count += (await QueryAsync(
+                $"SELECT count(*) {OfSeries} AND {At} >= @f AND {At} < @b", Between(one, fromUtc, beforeUtc),
+                row => Convert.ToInt64(row.GetValue(0), CultureInfo.InvariantCulture), cancellationToken).ConfigureAwait(false))[0];
         }
-        return span;
-    }, cancellationToken);
+        return count;
+    }
 
-    public Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken) =>
-        UseAsync<IReadOnlyList<AreaEvent>>(async db =>
+    public async Task<(DateTime Oldest, DateTime Newest)?> SpanAsync(
+        IReadOnlyList<(string Logger, string Channel)> series, CancellationToken cancellationToken)
+    {
+        List<DateTime> ends = [];
+        foreach ((string, string) one in series)
         {
-            List<AreaEvent> created = [];
-            DbTransaction transaction = await db.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            await using (transaction.ConfigureAwait(false))
-            {
-                foreach (DateTime gone in change.Gone)
-                    await RunAsync(db, transaction, $"DELETE FROM {Events} WHERE Area = @a AND DetectedUtc = @d", Key(change.Area, gone),
-                        cancellationToken)
-                        .ConfigureAwait(false);
-                foreach (AreaEvent told in change.Events)
-                    if (await SaveAsync(db, transaction, told, cancellationToken).ConfigureAwait(false)) created.Add(told);
-                foreach (DateTime outdated in change.Outdated.Concat(change.States.Select(state => state.UntilUtc)))
-                    await RunAsync(db, transaction, $"DELETE FROM {States} WHERE Area = @a AND UntilUtc = @d", Key(change.Area, outdated),
-                        cancellationToken)
-                        .ConfigureAwait(false);
-                foreach ((DateTime untilUtc, byte[] state) in change.States)
-                    await RunAsync(
-                        db, transaction, $"INSERT INTO {States} (Area, UntilUtc, State) VALUES (@a, @d, @s)",
-                        [.. Key(change.Area, untilUtc), ("@s", state)], cancellationToken).ConfigureAwait(false);
-                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            }
-            return created;
-        }, cancellationToken);
+            // Each of the two is one look along the key.
+            await QueryAsync(
+                $"SELECT (SELECT min({At}) {OfSeries}), (SELECT max({At}) {OfSeries})", Between(one, default, default), row =>
+                {
+                    if (!row.IsDBNull(0)) ends.AddRange([dialect.ToTime(row.GetValue(0)), dialect.ToTime(row.GetValue(1))]);
+                    return false;
+                }, cancellationToken).ConfigureAwait(false);
+        }
+        return ends.Count == 0 ? null : (ends.Min(), ends.Max());
+    }
 
-    /// <returns>Whether it is new.</returns>
-    private async Task<bool> SaveAsync(DbConnection db, DbTransaction transaction, AreaEvent told, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken)
+    {
+        List<AreaEvent> created = [];
+        await ChangeAsync(
+        [
+            .. change.Gone.Select(gone => new Change($"DELETE FROM {Events} WHERE Area = @a AND DetectedUtc = @d", Key(change.Area, gone))),
+            .. change.Events.SelectMany(told => Save(told, created)),
+            .. change.Outdated.Concat(change.States.Select(state => state.UntilUtc)).Select(
+                time => new Change($"DELETE FROM {States} WHERE Area = @a AND UntilUtc = @d", Key(change.Area, time))),
+            .. change.States.Select(state => new Change(
+                $"INSERT INTO {States} (Area, UntilUtc, State) VALUES (@a, @d, @s)",
+                [.. Key(change.Area, state.UntilUtc), ("@s", state.State)])),
+        ], cancellationToken).ConfigureAwait(false);
+        return created;
+    }
+
+    private Change[] Save(AreaEvent told, List<AreaEvent> created)
     {
         BurstEvent it = told.Event;
         object[] values =
         [
-            dialect.Time(it.Onset), it.Size, it.Uncertainty, it.IsSudden ? 1
-                : 0, it.FlowConfidence, it.PressureConfidence, it.State.ToString(),
-            dialect.Time(it.Changed), it.RepeatOf is { } first ? dialect.Time(first) : DBNull.Value, Details(told),
+            dialect.Time(it.Onset), it.Size, it.Uncertainty, it.IsSudden ? 1 : 0, it.FlowConfidence, it.PressureConfidence,
+            it.State.ToString(), dialect.Time(it.Changed), it.RepeatOf is { } first ? dialect.Time(first) : DBNull.Value, Details(told),
         ];
         (string, object)[] parameters = [.. Key(told.Area, it.Detected), .. values.Select((value, i) => ($"@v{i}", value))];
         string set = string.Join(", ", s_columns.Select((name, i) => $"{name} = @v{i}"));
-        if (await RunAsync(db, transaction, $"UPDATE {Events} SET {set} WHERE Area = @a AND DetectedUtc = @d", parameters,
-            cancellationToken)
-            .ConfigureAwait(false) > 0) return false;
-        string names = string.Join(", ", s_columns.Select((_, i) => $"@v{i}"));
-        await RunAsync(
-            db, transaction, $"INSERT INTO {Events} (Area, DetectedUtc, {Columns}) VALUES (@a, @d, {names})", parameters,
-                cancellationToken)
-            .ConfigureAwait(false);
-        return true;
+        string all = string.Join(", ", s_columns.Select((_, i) => $"@v{i}"));
+        const string It = "WHERE Area = @a AND DetectedUtc = @d";
+        return
+        [
+            new Change($"UPDATE {Events} SET {set} {It}", parameters),
+            new Change(
+                $"INSERT INTO {Events} (Area, DetectedUtc, {Columns}) SELECT @a, @d, {all} WHERE NOT EXISTS (SELECT 1 FROM {Events} {It})",
+                parameters, () => created.Add(told)),
+        ];
     }
 
     private (string, object)[] Key(string area, DateTime time) => [("@a", area), ("@d", dialect.Time(time))];
+
+    private (string, object)[] Between((string Logger, string Channel) series, DateTime fromUtc, DateTime beforeUtc) =>
+        [("@l", series.Logger), ("@c", series.Channel), ("@f", dialect.Time(fromUtc)), ("@b", dialect.Time(beforeUtc))];
 
     private AreaEvent EventOf(DbDataReader row)
     {
@@ -195,7 +176,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         BurstEvent it = new(Time(1), Time(2), row.GetDouble(3))
         {
             Uncertainty = row.GetDouble(4),
-            IsSudden = Convert.ToInt32(row.GetValue(5), System.Globalization.CultureInfo.InvariantCulture) != 0,
+            IsSudden = Convert.ToInt32(row.GetValue(5), CultureInfo.InvariantCulture) != 0,
             FlowConfidence = row.GetDouble(6),
             PressureConfidence = row.GetDouble(7),
             State = Enum.TryParse(row.GetString(8), out BurstState state) ? state : BurstState.Suspected,
@@ -251,12 +232,26 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         return System.Text.Encoding.UTF8.GetString(text.ToArray());
     }
 
-    private async Task<T> UseAsync<T>(Func<DbConnection, Task<T>> use, CancellationToken cancellationToken)
+    /// <summary>Carries out statements, all or none.</summary>
+    private async Task ChangeAsync(Change[] changes, CancellationToken cancellationToken)
     {
         try
         {
             DbConnection db = await dialect.Open(cancellationToken).ConfigureAwait(false);
-            await using (db.ConfigureAwait(false)) return await use(db).ConfigureAwait(false);
+            await using (db.ConfigureAwait(false))
+            {
+                DbTransaction transaction = await db.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+                await using (transaction.ConfigureAwait(false))
+                {
+                    foreach (Change change in changes)
+                    {
+                        using DbCommand command = Command(db, change.Sql, change.Values);
+                        command.Transaction = transaction;
+                        if (await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) > 0) change.Done?.Invoke();
+                    }
+                    await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                }
+            }
         }
         catch (DbException error)
         {
@@ -264,27 +259,24 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         }
     }
 
-    private static async Task<int> RunAsync(
-        DbConnection db, DbTransaction? transaction, string sql, (string Name, object Value)[] values, CancellationToken cancellationToken)
+    private async Task<List<T>> QueryAsync<T>(
+        string sql, (string, object)[] values, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
-        DbCommand command = Command(db, sql, values);
-        await using (command.ConfigureAwait(false))
+        try
         {
-            command.Transaction = transaction;
-            return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            List<T> found = [];
+            DbConnection db = await dialect.Open(cancellationToken).ConfigureAwait(false);
+            await using (db.ConfigureAwait(false))
+            {
+                using DbCommand command = Command(db, sql, values);
+                using DbDataReader rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false)) found.Add(read(rows));
+            }
+            return found;
         }
-    }
-
-    private static async IAsyncEnumerable<DbDataReader> QueryAsync(
-        DbConnection db, string sql, (string Name, object Value)[] values,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        DbCommand command = Command(db, sql, values);
-        await using (command.ConfigureAwait(false))
+        catch (DbException error)
         {
-            DbDataReader rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (rows.ConfigureAwait(false))
-                while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false)) yield return rows;
+            throw dialect.Fault(error);
         }
     }
 
@@ -304,5 +296,15 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
             command.Parameters.Add(parameter);
         }
         return command;
+    }
+
+    private sealed class Change(string sql, (string, object)[] values, Action? done = null)
+    {
+        public string Sql => sql;
+
+        public (string Name, object Value)[] Values => values;
+
+        /// <summary>Called when it has changed a row.</summary>
+        public Action? Done => done;
     }
 }

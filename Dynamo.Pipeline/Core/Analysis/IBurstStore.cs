@@ -6,14 +6,19 @@ namespace Dynamo.Pipeline.Analysis;
 /// <param name="Places">The places of its area of interest, the likeliest first; empty: not known.</param>
 public sealed record AreaEvent(string Area, BurstEvent Event, IReadOnlyList<RankedPlace> Places);
 
+/// <summary>A state of the analysis of an area, to go on from.</summary>
+/// <param name="UntilUtc">The time it is at: readings from there on are not in it.</param>
+/// <param name="State">The state.</param>
+public sealed record AreaState(DateTime UntilUtc, byte[] State);
+
 /// <summary>What the analysis of an area has to be kept, together or not at all.</summary>
 /// <param name="Area">The area's name.</param>
 /// <param name="Events">Events that are new or have changed. A key that is there already is the same event.</param>
 /// <param name="Gone">Keys of events that later readings have taken back.</param>
-/// <param name="States">States to go on from, with the time they are at.</param>
+/// <param name="States">States to go on from.</param>
 /// <param name="Outdated">Times of states that are not needed any more, or are no longer true.</param>
 public sealed record AreaChange(
-    string Area, IReadOnlyList<AreaEvent> Events, IReadOnlyList<DateTime> Gone, IReadOnlyList<(DateTime UntilUtc, byte[] State)> States,
+    string Area, IReadOnlyList<AreaEvent> Events, IReadOnlyList<DateTime> Gone, IReadOnlyList<AreaState> States,
     IReadOnlyList<DateTime> Outdated);
 
 /// <summary>

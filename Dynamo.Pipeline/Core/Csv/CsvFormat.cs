@@ -115,5 +115,10 @@ public sealed class CsvFormat<TRow> : IFileFormat<TRow>
         return bound;
     }
 
-    internal sealed record BoundHeader(CsvHeader Header, ICsvTable<TRow> Table);
+    internal sealed class BoundHeader(CsvHeader header, ICsvTable<TRow> table)
+    {
+        public CsvHeader Header => header;
+
+        public ICsvTable<TRow> Table => table;
+    }
 }

@@ -22,11 +22,13 @@ internal sealed class CsvNames
     private const int MostInBucket = 16;
 
     private readonly Lock _writing = new();
-    private readonly ulong _seed = (ulong)Random.Shared.NextInt64() | 1;
+    private readonly ulong _seed;
     private volatile Entry?[] _buckets = new Entry?[256];
     private int _count;
 
-    internal CsvNames() { }
+    internal CsvNames() : this((ulong)Random.Shared.NextInt64()) { }
+
+    internal CsvNames(ulong seed) => _seed = seed | 1;
 
     /// <summary>Gets the one string for a name.</summary>
     /// <param name="utf8">The name in UTF-8.</param>
@@ -122,7 +124,8 @@ internal sealed class CsvNames
         ulong rest = 0;
         for (int i = 0; i < utf8.Length; i++)
             rest = (rest << 8) | utf8[i];
-        return Mix(hash ^ rest);
+        // Twice: of names that differ in a few digits only, one multiplication leaves some seeds with many in one bucket.
+        return Mix(Mix(hash ^ rest) ^ 0xA0761D6478BD642F);
     }
 
     private ulong Mix(ulong value)

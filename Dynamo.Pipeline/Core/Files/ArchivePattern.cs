@@ -108,8 +108,13 @@ internal sealed class ArchivePattern
 }
 
 /// <summary>What the name of a folder of an archive says.</summary>
-/// <param name="EndUtc">When the last day that it is for is over.</param>
-/// <param name="Below">
+/// <param name="endUtc">When the last day that it is for is over.</param>
+/// <param name="below">
 /// The rest of its path below the folder of its day, month or year, empty for that itself; <see langword="null"/> for one above.
 /// </param>
-internal readonly record struct ArchiveDay(DateTime EndUtc, string? Below);
+internal readonly struct ArchiveDay(DateTime endUtc, string? below)
+{
+    public DateTime EndUtc => endUtc;
+
+    public string? Below => below;
+}

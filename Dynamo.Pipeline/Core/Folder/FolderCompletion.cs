@@ -103,7 +103,12 @@ internal sealed class FolderCompletion(string source, FolderPlace place, FolderD
     }
 
     /// <summary>Where a file was put: a folder of the archive or quarantine, and its name there.</summary>
-    private readonly record struct Place(HeldFolder Folder, string Name);
+    private readonly struct Place(HeldFolder folder, string name)
+    {
+        public HeldFolder Folder => folder;
+
+        public string Name => name;
+    }
 
     /// <summary>Archives, deletes or quarantines a claimed file, and returns where it went, if it is anywhere.</summary>
     private Place? DealWith(

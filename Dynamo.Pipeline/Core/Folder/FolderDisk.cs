@@ -4,11 +4,20 @@ using Microsoft.Win32.SafeHandles;
 namespace Dynamo.Pipeline.Folder;
 
 /// <summary>One name in a folder.</summary>
-/// <param name="Name">The name. It has replacement characters if <paramref name="IsText"/> is <see langword="false"/>.</param>
-/// <param name="IsText">Whether the name is valid text. Only then can the file be opened by its name.</param>
-/// <param name="IsLink">Whether it is a symbolic link.</param>
-/// <param name="Stat">Kind, size and time of the file, or of the file that the link leads to.</param>
-internal readonly record struct FolderEntry(string Name, bool IsText, bool IsLink, FileStat Stat);
+/// <param name="name">The name. It has replacement characters if <paramref name="isText"/> is <see langword="false"/>.</param>
+/// <param name="isText">Whether the name is valid text. Only then can the file be opened by its name.</param>
+/// <param name="isLink">Whether it is a symbolic link.</param>
+/// <param name="stat">Kind, size and time of the file, or of the file that the link leads to.</param>
+internal readonly struct FolderEntry(string name, bool isText, bool isLink, FileStat stat)
+{
+    public string Name => name;
+
+    public bool IsText => isText;
+
+    public bool IsLink => isLink;
+
+    public FileStat Stat => stat;
+}
 
 /// <summary>Reads the names of one folder. Used by one thread at a time.</summary>
 internal abstract class FolderReader : IDisposable

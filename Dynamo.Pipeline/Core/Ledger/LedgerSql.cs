@@ -6,7 +6,7 @@ namespace Dynamo.Pipeline.Ledger;
 /// The SQL statements of <c>dynamo status</c> and <c>dynamo retry</c>, in the SQL that both databases understand. Values are parameters:
 /// <c>@Source</c> (null for all sources), <c>@Most</c>, <c>@Path</c>, and those of <see cref="IsFile"/>.
 /// </summary>
-internal sealed record LedgerSql
+internal sealed class LedgerSql
 {
     /// <summary>The name of the table of files, quoted.</summary>
     public required string Ledger { get; init; }
@@ -74,13 +74,13 @@ internal sealed record LedgerSql
 /// it is not a parameter. Dapper.AOT writes code only for types of the project that it works in, so each database derives the types that it
 /// uses, from this one and from those below.
 /// </summary>
-internal abstract record SqlArguments
+internal abstract class SqlArguments
 {
     internal CancellationToken Cancellation { get; init; }
 }
 
 /// <summary>A row of the ledger with a quarantined file.</summary>
-internal abstract record QuarantineColumns
+internal abstract class QuarantineColumns
 {
     public string Source { get; init; } = "";
 

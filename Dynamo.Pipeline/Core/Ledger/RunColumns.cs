@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Ledger;
 /// A row of the run table. Its properties are the columns of the table, and they are parameters with the same names when a row is written.
 /// A column that an older table does not have is read as 0.
 /// </summary>
-internal abstract record RunColumns : SqlArguments
+internal abstract class RunColumns : SqlArguments
 {
     /// <summary>
     /// The counts in the order of the table's columns. The definition of the table, the end of a run and <c>dynamo status --json</c> use

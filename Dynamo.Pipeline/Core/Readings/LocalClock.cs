@@ -62,10 +62,17 @@ internal enum LocalTimeKind
 }
 
 /// <summary>The instants that a local time can mean.</summary>
-/// <param name="Kind">How often the local time occurs.</param>
-/// <param name="Earlier">The earlier instant, in UTC ticks.</param>
-/// <param name="Later">The later instant, in UTC ticks; the same one if the time occurs once.</param>
-internal readonly record struct LocalTime(LocalTimeKind Kind, long Earlier, long Later);
+/// <param name="kind">How often the local time occurs.</param>
+/// <param name="earlier">The earlier instant, in UTC ticks.</param>
+/// <param name="later">The later instant, in UTC ticks; the same one if the time occurs once.</param>
+internal readonly struct LocalTime(LocalTimeKind kind, long earlier, long later)
+{
+    public LocalTimeKind Kind => kind;
+
+    public long Earlier => earlier;
+
+    public long Later => later;
+}
 
 /// <summary>
 /// Uses the order of the timestamps in one series (one logger and channel of a file) to tell which instant is meant by a time

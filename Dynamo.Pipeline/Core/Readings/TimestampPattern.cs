@@ -374,7 +374,14 @@ internal sealed class DigitPattern : TimestampPattern
         return plain || c is ' ' or 'T' ? new Step(Part.Literal, c, 0) : null;
     }
 
-    private readonly record struct Step(Part Part, int Least, int Most);
+    private readonly struct Step(Part part, int least, int most)
+    {
+        public Part Part => part;
+
+        public int Least => least;
+
+        public int Most => most;
+    }
 
     private struct Parts
     {

@@ -102,13 +102,30 @@ internal enum TraceKind
 }
 
 /// <summary>A span of a run's time.</summary>
-/// <param name="Kind">What the time was spent on.</param>
-/// <param name="Lane">Which reader or writer, from 0. There are as many lanes as worked at the same time at most.</param>
-/// <param name="Number">The number of the chunk or batch, from 1, in the order in which they began.</param>
-/// <param name="Start">When it began, counted from the start of the recording.</param>
-/// <param name="End">When it ended, counted from the start of the recording.</param>
-/// <param name="Path">The path of the file, or <see langword="null"/> for a chunk or a batch.</param>
-/// <param name="Files">How many files it contains.</param>
-/// <param name="Bytes">The bytes of these files.</param>
-internal readonly record struct TraceEvent(
-    TraceKind Kind, int Lane, int Number, TimeSpan Start, TimeSpan End, string? Path, int Files, long Bytes);
+/// <param name="kind">What the time was spent on.</param>
+/// <param name="lane">Which reader or writer, from 0. There are as many lanes as worked at the same time at most.</param>
+/// <param name="number">The number of the chunk or batch, from 1, in the order in which they began.</param>
+/// <param name="start">When it began, counted from the start of the recording.</param>
+/// <param name="end">When it ended, counted from the start of the recording.</param>
+/// <param name="path">The path of the file, or <see langword="null"/> for a chunk or a batch.</param>
+/// <param name="files">How many files it contains.</param>
+/// <param name="bytes">The bytes of these files.</param>
+internal readonly struct TraceEvent(
+    TraceKind kind, int lane, int number, TimeSpan start, TimeSpan end, string? path, int files, long bytes)
+{
+    public TraceKind Kind => kind;
+
+    public int Lane => lane;
+
+    public int Number => number;
+
+    public TimeSpan Start => start;
+
+    public TimeSpan End => end;
+
+    public string? Path => path;
+
+    public int Files => files;
+
+    public long Bytes => bytes;
+}
