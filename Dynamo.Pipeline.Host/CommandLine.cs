@@ -81,6 +81,7 @@ internal static class CommandLine
         [WorkCommand.Word] = () => new WorkCommand(context),
         ["check"] = () => new CheckCommand(context),
         ["status"] = () => new StatusCommand(context),
+        ["events"] = () => new EventsCommand(context),
         ["retry"] = () => new RetryCommand(context),
         ["lineage"] = () => new LineageCommand(context),
         ["undo"] = () => new UndoCommand(context),

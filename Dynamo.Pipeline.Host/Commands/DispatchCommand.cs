@@ -35,9 +35,12 @@ internal sealed class DispatchCommand(CommandContext context) : LiveCommand(
         workers.RunId = () => sink.RunId;
         import.Board?.Workers = workers;
         workers.Start();
-        FilePipeline<Reading> pipeline = import.Telling(FilePipeline
+        FilePipeline<Reading> pipeline = FilePipeline
             .From(source)
-            .HandOut(workers, sink, settings.Pipeline with { Settings = settings.Text, FilesPerMessage = queue.ChunkFiles }));
+            .HandOut(workers, sink, settings.Pipeline with { Settings = settings.Text, FilesPerMessage = queue.ChunkFiles })
+            .Telling(import.Told.Committed);
+        // Readings go past it; what the workers have written is in the database.
+        import.Areas?.LookAgain(import.Stopping);
         return await ScaleOutSink.WhileItWorksAsync(workers, async stopping =>
         {
             bool isTold = false;

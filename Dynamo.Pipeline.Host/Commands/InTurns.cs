@@ -6,7 +6,7 @@ internal static class InTurns
     /// <summary>Watches until it is stopped, and lets commands in that ask for the source: what was read is written first.</summary>
     public static async Task<PipelineResult> WatchAsync(FilePipeline<Reading> pipeline, LiveImport import, string source)
     {
-        (HostSettings settings, LiveProgress told, _, CommandContext context, CancellationToken stopping) = import;
+        (HostSettings settings, LiveProgress told, _, _, CommandContext context, CancellationToken stopping) = import;
         IStore store = Composition.Store(settings);
         PipelineResult? before = null;
         while (true)

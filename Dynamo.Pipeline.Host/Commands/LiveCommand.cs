@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -34,6 +35,9 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
     /// <exception cref="SettingsException">Something is wrong.</exception>
     protected abstract void Check(HostSettings source);
 
+    /// <summary>Whether it looks after the areas in the settings.</summary>
+    protected virtual bool LooksAfterAreas => true;
+
     /// <summary>Imports one source until it is stopped.</summary>
     protected abstract Task<PipelineResult> ImportAsync(LiveImport import);
 
@@ -68,13 +72,17 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
         using CancellationTokenRegistration stopping = context.Stopping.Register(() => service?.Stopping());
         await using Observation? observed = await Observation.BeginAsync(Name, settings, context.Error);
         if (observed?.Address is { } address) context.Error.WriteLine($"The status page: {address}");
+        await using AreaAnalysis? areas = LooksAfterAreas
+            ? AreaAnalysis.For(settings, told => Tell(told, json, observed, context), Console.Error) : null;
+        observed?.LookAt(areas);
+        Task begun = areas?.BeginAsync(stop.Token) ?? Task.CompletedTask;
         // A source that fails for good stops the others, so that somebody notices. An outage does not.
         Task<ExitCode>[] watches = [.. sources.Select(source => Task.Run(async () =>
         {
             try
             {
                 IWatchReport report = WatchReport.For(context, source, sources.Count > 1, json, quiet);
-                return await StayAsync(source, report, service, observed, context, stop.Token);
+                return await StayAsync(source, report, service, observed, areas, context, stop.Token);
             }
             catch
             {
@@ -83,12 +91,13 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
             }
         }))];
         await ((Task)Task.WhenAll(watches)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await begun.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (watches.FirstOrDefault(watch => watch.IsFaulted) is { } failed) await failed;
         return (int)watches.Max(watch => watch.Result);
     }
 
     private async Task<ExitCode> StayAsync(
-        HostSettings settings, IWatchReport to, ServiceNotice? service, Observation? observed, CommandContext context,
+        HostSettings settings, IWatchReport to, ServiceNotice? service, Observation? observed, AreaAnalysis? areas, CommandContext context,
         CancellationToken stopping)
     {
         SourceBoard? board = observed?.Add(settings);
@@ -97,7 +106,7 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
         await using IWatchReport report = to;
         try
         {
-            PipelineResult result = await ImportAsync(new LiveImport(settings, told, board, context, stopping));
+            PipelineResult result = await ImportAsync(new LiveImport(settings, told, board, areas, context, stopping));
             // Stopped is how a watch ends. Cancelled is one that had read what it could not write.
             bool isLeft = result.WasCancelled && result.Books.Listed > result.Books.FilesDone;
             ExitCode code = isLeft ? ExitCode.Cancelled : ExitCode.Ok;
@@ -111,6 +120,29 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
             report.Stopped(result, failure.Code, failure.Message);
             board?.Failed(error, failure.Message);
             throw new ReportedException(failure);
+        }
+    }
+
+    /// <summary>An event of an area, on one line; with <c>--json</c> as the others are.</summary>
+    private static void Tell(AreaEvent told, bool json, Observation? observed, CommandContext context)
+    {
+        observed?.Tell(told);
+        string now = Shown.Utc(DateTime.UtcNow);
+        if (!json)
+        {
+            if (DateTime.UtcNow - told.Event.Changed < EventText.News) Console.Error.WriteLine($"{now} {EventText.Line(told)}");
+            return;
+        }
+        string text = JsonText.Of(members =>
+        {
+            members.WriteString("event", "burst");
+            members.WriteString("atUtc", DateTime.UtcNow);
+            EventText.Write(members, told);
+        });
+        lock (context.Out)
+        {
+            context.Out.WriteLine(text);
+            context.Out.Flush();
         }
     }
 
@@ -200,13 +232,17 @@ internal abstract class LiveCommand : Command, ISettingsCommand, IExamples
 /// <param name="Settings">The settings of the source.</param>
 /// <param name="Told">Who is told what happens.</param>
 /// <param name="Board">What the page shows of it; <see langword="null"/>: nobody looks on.</param>
+/// <param name="Areas">The areas that are looked after; <see langword="null"/>: none.</param>
 /// <param name="Context">The command's surroundings.</param>
 /// <param name="Stopping">Ends it.</param>
 internal sealed record LiveImport(
-    HostSettings Settings, LiveProgress Told, SourceBoard? Board, CommandContext Context, CancellationToken Stopping)
+    HostSettings Settings, LiveProgress Told, SourceBoard? Board, AreaAnalysis? Areas, CommandContext Context, CancellationToken Stopping)
 {
-    /// <summary>A pipeline that tells of its commits: the page, and whoever watches of what goes into quarantine.</summary>
-    public FilePipeline<Reading> Telling(FilePipeline<Reading> pipeline) => pipeline.Telling(Told.Committed);
+    /// <summary>
+    /// A pipeline that tells of its commits: the page, whoever watches of what goes into quarantine, and those who look after areas.
+    /// </summary>
+    public FilePipeline<Reading> Telling(FilePipeline<Reading> pipeline) =>
+        (Areas?.Beside(pipeline) ?? pipeline).Telling(Told.Committed);
 }
 
 /// <summary>Whoever watches, and the service manager. Told by one thread at a time.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -59,7 +60,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
         var report = new RunReport(settings, store, dryRun);
         try
         {
-            PipelineResult result = await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context, observed);
+            PipelineResult result =
+                await ImportAsync(settings, store, dryRun, json || quiet ? null : context, context, observed, report.Bursts);
             report.InQuarantine = await InQuarantineAsync(settings, result, dryRun, context.Stopping);
             ExitCode code = report.CodeOf(result);
             if (json) context.Out.WriteLine(RunJson.Of(report, result, code, null));
@@ -91,7 +93,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
             ExitCode code;
             try
             {
-                PipelineResult result = await ImportAsync(source, store, dryRun, json || quiet ? null : context, context, observed);
+                PipelineResult result =
+                    await ImportAsync(source, store, dryRun, json || quiet ? null : context, context, observed, report.Bursts);
                 report.InQuarantine = await InQuarantineAsync(source, result, dryRun, context.Stopping);
                 code = report.CodeOf(result);
                 sources.Add(members => RunJson.Write(members, report, result, code, null));
@@ -134,7 +137,8 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
     }
 
     internal static async Task<PipelineResult> ImportAsync(
-        HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context, Observation? observed = null)
+        HostSettings settings, IStore store, bool dryRun, CommandContext? shown, CommandContext context, Observation? observed = null,
+        List<AreaEvent>? bursts = null)
     {
         SourceBoard? board = observed?.Add(settings);
         settings = observed?.Logged(settings) ?? settings;
@@ -146,14 +150,24 @@ internal sealed class RunCommand : Command, ISettingsCommand, IExamples
             .From(source)
             .Read(Composition.Format(settings))
             .WriteTo(sink, settings.Pipeline with { Settings = settings.Text });
+        await using AreaAnalysis? areas = dryRun || bursts is null ? null : AreaAnalysis.For(settings, Told, context.Error);
+        observed?.LookAt(areas);
+        if (areas is not null) pipeline = areas.Beside(pipeline);
         PipelineResult result = board is null
             ? await pipeline.RunAsync(progress, context.Stopping)
             : await board.RunAsync(pipeline, progress, context.Stopping);
+        if (areas is not null && !result.WasCancelled) await areas.CatchUpAsync(context.Stopping);
         if (origin is SftpSource { ClockOffset: { } offset } server && offset.Duration() > server.Options.ClockSkew)
         {
             context.Error.WriteLine($"dynamo: the server's clock is {Shown.Time(offset.Duration())} "
                 + $"{(offset < TimeSpan.Zero ? "behind" : "ahead of")} this machine's. That is taken into account; set one of them right.");
         }
         return result;
+
+        void Told(AreaEvent told)
+        {
+            bursts.Add(told);
+            observed?.Tell(told);
+        }
     }
 }

@@ -17,6 +17,9 @@ internal sealed class WorkCommand(CommandContext context) : LiveCommand(
           dynamo work --source sftp://loggers@files.example.org/out --sink sqlserver --after archive
         """;
 
+    /// <summary>A worker sees a part of the readings only; the dispatcher looks after areas.</summary>
+    protected override bool LooksAfterAreas => false;
+
     protected override void Check(HostSettings source)
     {
         QueueSettings.Checked(source);

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Analysis;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
@@ -112,6 +114,32 @@ internal static class Composition
     public static string Schema(HostSettings settings) => settings.UsesSqlServer
         ? SqlServerDdl.Of(Table(settings), settings.SqlServer)
         : SqliteDdl.Of(Table(settings), settings.Sqlite);
+
+    /// <summary>The areas with their pipes. A file that several of them name is read once.</summary>
+    /// <exception cref="SettingsException">A file cannot be read, or a logger is at a node that there is not.</exception>
+    public static IReadOnlyList<WatchedArea> Areas(HostSettings settings)
+    {
+        var graphs = new Dictionary<(string, string), PipeGraph>();
+        return [.. settings.Areas.Select(choice =>
+        {
+            if (choice is not { Nodes: { } nodes, Pipes: { } pipes }) return choice.Area;
+            if (!graphs.TryGetValue((nodes, pipes), out PipeGraph? graph)) graphs[(nodes, pipes)] = graph = PipeFiles.Read(nodes, pipes);
+            if (choice.Area.Pressures.FirstOrDefault(point => point.Node is { } node && !graph.Has(node)) is { } lost)
+            {
+                throw new SettingsException(AreaSettings.Key,
+                    $"the logger {Shown.Name(lost.Logger)} of {Shown.Name(choice.Area.Name)} is at the node {Shown.Name(lost.Node!)}, "
+                    + $"which {Shown.Path(nodes)} does not have.");
+            }
+            return choice.Area with { Pipes = graph };
+        })];
+    }
+
+    /// <summary>Where events of areas are kept: the database of the readings.</summary>
+    /// <exception cref="SettingsException">The connection string is missing or cannot be read.</exception>
+    public static IBurstStore Bursts(HostSettings settings) => settings.UsesSqlServer
+        ? Checked("sqlserver", () =>
+            new SqlServerBurstStore(SqlServerConnection.Of(settings), Table(settings), AccessTokens.Applied(settings)))
+        : new SqliteBurstStore(settings.Database, Table(settings), settings.Sqlite);
 
     public static RowMap<Reading> Table(HostSettings settings)
     {

@@ -6,6 +6,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Threading.Channels;
 using Dynamo.Pipeline.Folder;
+using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -91,6 +92,17 @@ internal sealed class Notices : IAsyncDisposable
                 else _quarantinedMore++;
             }
         }
+    }
+
+    /// <summary>An event of an area, unless it is of a history that is read now.</summary>
+    public void Tell(AreaEvent told)
+    {
+        if (DateTime.UtcNow - told.Event.Changed > EventText.News) return;
+        Tell("burst", DateTime.UtcNow, json =>
+        {
+            json.WriteString("message", EventText.Line(told));
+            EventText.Write(json, told);
+        });
     }
 
     public void TellFailed(SourceBoard source, string error, bool unbalanced) =>

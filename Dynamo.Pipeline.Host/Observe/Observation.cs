@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Dynamo.Pipeline.Analysis;
 using Microsoft.Extensions.Logging;
 
 namespace Dynamo.Pipeline.Host;
@@ -82,6 +83,16 @@ internal sealed class Observation : IAsyncDisposable
         if (_server is not null || _meter is not null || _board.Notices is not null)
             _loading ??= Task.Run(() => KnownReadings.LoadAsync(settings, _board, TimeProvider.System, _ended.Token));
         return _board.Add(settings);
+    }
+
+    /// <summary>The areas that are looked after beside the import; <see langword="null"/>: none.</summary>
+    public void LookAt(AreaAnalysis? areas) => _board.Areas = areas;
+
+    /// <summary>An event of an area.</summary>
+    public void Tell(AreaEvent told)
+    {
+        _board.Notices?.Tell(told);
+        _board.Changed();
     }
 
     public async ValueTask DisposeAsync()

@@ -38,6 +38,9 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     /// <summary>Who is told of what is wrong; <see langword="null"/>: nobody.</summary>
     public Notices? Notices { get; set; }
 
+    /// <summary>The areas that are looked after; <see langword="null"/>: none.</summary>
+    public AreaAnalysis? Areas { get; set; }
+
     /// <summary>How many loggers are late.</summary>
     public int LateCount => Late(time.GetUtcNow().UtcDateTime).Count;
 

@@ -24,6 +24,7 @@ internal static class RunJson
         json.WriteNumber("bytes", result.Books.Bytes);
         json.WriteNumber("elapsedSeconds", Math.Round(result.Elapsed.TotalSeconds, 3));
         Notable(json, result.Notable);
+        if (report.Bursts.Count > 0) EventText.Write(json, "events", report.Bursts);
     }
 
     /// <summary>The counts, in the members <c>files</c> and <c>rows</c>.</summary>

@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Analysis;
+
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>What a run did, for a tired reader: first the numbers, then what needs attention and why, then what to do.</summary>
@@ -27,6 +29,9 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
         _ => ExitCode.Ok,
     };
 
+    /// <summary>The events of areas that are new or have another state.</summary>
+    public List<AreaEvent> Bursts { get; } = [];
+
     /// <summary>The exit code of the run, which also depends on what is in quarantine if that is set.</summary>
     public ExitCode CodeOf(PipelineResult result) => Code(result) is var code && code == ExitCode.Ok
         && settings.QuarantineAlarm && InQuarantine > 0 ? ExitCode.DoneWithBadData : code;
@@ -46,6 +51,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
         if (result.LastRetry is { } why)
             to.WriteLine($"  {Shown.Count(result.Retries, "further attempt")}, the last since {Shown.Name(Secret.Free(why))}");
         WriteNotable(to, result);
+        EventText.Write(to, Bursts);
         if (failed || IsOneOfSeveral) return;
         bool isDone = !result.WasCancelled && !isDryRun;
         NextSteps.Write(to, [

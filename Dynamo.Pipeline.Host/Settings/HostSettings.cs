@@ -60,6 +60,9 @@ internal sealed record HostSettings
 
     public QueueOptions Queue { get; init; } = new();
 
+    /// <summary>The areas that are looked after. Default none.</summary>
+    public IReadOnlyList<AreaChoice> Areas { get; init; } = [];
+
     public Retention Retention { get; init; } = new();
 
     public ObserveOptions Observe { get; init; } = new();

@@ -63,7 +63,9 @@ internal sealed record SettingLayer(IReadOnlyList<(string Key, string Value)> Va
     /// <summary>Applies every value, adding to <paramref name="problems"/> what is wrong.</summary>
     public HostSettings Apply(HostSettings settings, List<SettingProblem> problems)
     {
-        foreach (var group in Values.GroupBy(value => WithoutIndex(value.Key), StringComparer.OrdinalIgnoreCase))
+        ILookup<bool, (string Key, string Value)> areas = Values.ToLookup(value => AreaSettings.IsBelow(value.Key));
+        if (areas[true].Any()) settings = AreaSettings.Apply(settings, [.. areas[true]], Name, Folder, problems);
+        foreach (var group in areas[false].GroupBy(value => WithoutIndex(value.Key), StringComparer.OrdinalIgnoreCase))
         {
             if (SettingCatalogue.Find(group.Key) is not { } setting)
             {

@@ -85,7 +85,7 @@ internal sealed class BurstWatchTests
         Assert.Multiple(async () =>
         {
             Assert.That(store.Sorted(), Is.EqualTo(await s_once.Value).Using(new Same()));
-            Assert.That(told.Select(one => one.Event.Detected), Is.Unique);
+            Assert.That(told.Select(one => (one.Event.Detected, one.Event.State)), Is.Unique);
         });
     }
 
@@ -224,6 +224,7 @@ internal sealed class BurstWatchTests
         private readonly Dictionary<(string, string), SortedDictionary<DateTime, double>> _readings = [];
         private readonly Dictionary<(string, DateTime), AreaEvent> _events = [];
         private readonly Dictionary<(string, DateTime), byte[]> _states = [];
+        private readonly Dictionary<(string, DateTime), BurstState> _told = [];
 
         public int Count { get; private set; }
 
@@ -294,14 +295,27 @@ internal sealed class BurstWatchTests
             return Task.FromResult<(DateTime, DateTime)?>(times.Length == 0 ? null : (times.Min(), times.Max()));
         }
 
-        public Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken)
+        public Task SaveAsync(AreaChange change, CancellationToken cancellationToken)
         {
-            foreach (DateTime gone in change.Gone) _events.Remove((change.Area, gone));
-            AreaEvent[] created = [.. change.Events.Where(one => !_events.ContainsKey((one.Area, one.Event.Detected)))];
+            foreach (DateTime gone in change.Gone)
+            {
+                _events.Remove((change.Area, gone));
+                _told.Remove((change.Area, gone));
+            }
             foreach (AreaEvent told in change.Events) _events[(told.Area, told.Event.Detected)] = told;
             foreach (DateTime outdated in change.Outdated) _states.Remove((change.Area, outdated));
             foreach ((DateTime untilUtc, byte[] state) in change.States) _states[(change.Area, untilUtc)] = state;
-            return Task.FromResult<IReadOnlyList<AreaEvent>>(created);
+            return Task.CompletedTask;
+        }
+
+        public Task<IReadOnlyList<AreaEvent>> UntoldAsync(string area, CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<AreaEvent>>([.. Sorted().Where(one => one.Area == area
+                && !(_told.TryGetValue((area, one.Event.Detected), out BurstState told) && told == one.Event.State))]);
+
+        public Task ToldAsync(IReadOnlyList<AreaEvent> events, CancellationToken cancellationToken)
+        {
+            foreach (AreaEvent told in events) _told[(told.Area, told.Event.Detected)] = told.Event.State;
+            return Task.CompletedTask;
         }
     }
 }

@@ -166,7 +166,7 @@ public sealed class CsvProperties
         });
     }
 
-    /// <summary>One of these seeds once put 50 of 20,000 such names in one bucket: those that did not fit were new strings each time.</summary>
+    /// <summary>One of these seeds once put 50 of 20,000 such names in one bucket: what did not fit was a new string each time.</summary>
     [Test]
     public void Names_that_differ_in_digits_are_one_string_whatever_the_seed([Values(0x717ad8df405ec57dUL, 0x1e35889eaff89bdUL)] ulong seed)
     {

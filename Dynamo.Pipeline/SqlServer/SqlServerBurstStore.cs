@@ -41,6 +41,7 @@ public sealed class SqlServerBurstStore : IBurstStore
               State varchar(20) NOT NULL,
               ChangedUtc datetime2 NOT NULL,
               RepeatOfUtc datetime2 NULL,
+              Told varchar(20) NULL,
               Details nvarchar(max) NULL,
               PRIMARY KEY (Area, DetectedUtc)
             );
@@ -85,12 +86,21 @@ public sealed class SqlServerBurstStore : IBurstStore
             _tables.SpanAsync(series, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken) =>
-        _tables.SaveAsync(change, cancellationToken);
+    public Task SaveAsync(AreaChange change, CancellationToken cancellationToken) => _tables.SaveAsync(change, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<AreaEvent>> UntoldAsync(string area, CancellationToken cancellationToken) =>
+        _tables.UntoldAsync(area, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ToldAsync(IReadOnlyList<AreaEvent> events, CancellationToken cancellationToken) =>
+        _tables.ToldAsync(events, cancellationToken);
 
     private sealed class Dialect(SqlServerDb db) : BurstDialect
     {
         public override string Create => Schema(db.Options);
+
+        public override string Exists => $"SELECT OBJECT_ID({SqlServerText.Literal(Table("BurstEvent"))})";
 
         public override async Task<DbConnection> Open(CancellationToken cancellationToken) =>
             await db.OpenAsync(lasting: false, cancellationToken).ConfigureAwait(false);

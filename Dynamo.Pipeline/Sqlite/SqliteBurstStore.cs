@@ -23,7 +23,8 @@ public sealed class SqliteBurstStore : IBurstStore
     public SqliteBurstStore(string path, RowMap<Reading>? readings = null, SqliteSinkOptions? options = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
-        _tables = new BurstTables(new Dialect(Path.GetFullPath(path), options ?? new SqliteSinkOptions()), readings ?? ReadingTable.Default);
+        var dialect = new Dialect(Path.GetFullPath(path), options ?? new SqliteSinkOptions());
+        _tables = new BurstTables(dialect, readings ?? ReadingTable.Default);
     }
 
     /// <summary>The statements that make the tables.</summary>
@@ -40,6 +41,7 @@ public sealed class SqliteBurstStore : IBurstStore
           State TEXT NOT NULL,
           ChangedUtc TEXT NOT NULL,
           RepeatOfUtc TEXT,
+          Told TEXT,
           Details TEXT,
           PRIMARY KEY (Area, DetectedUtc)
         ) WITHOUT ROWID;
@@ -82,8 +84,15 @@ public sealed class SqliteBurstStore : IBurstStore
             _tables.SpanAsync(series, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken) =>
-        _tables.SaveAsync(change, cancellationToken);
+    public Task SaveAsync(AreaChange change, CancellationToken cancellationToken) => _tables.SaveAsync(change, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<AreaEvent>> UntoldAsync(string area, CancellationToken cancellationToken) =>
+        _tables.UntoldAsync(area, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ToldAsync(IReadOnlyList<AreaEvent> events, CancellationToken cancellationToken) =>
+        _tables.ToldAsync(events, cancellationToken);
 
     private sealed class Dialect(string path, SqliteSinkOptions options) : BurstDialect
     {
@@ -95,6 +104,8 @@ public sealed class SqliteBurstStore : IBurstStore
         }.ToString();
 
         public override string Create => Schema;
+
+        public override string Exists => "SELECT name FROM sqlite_master WHERE name = 'BurstEvent'";
 
         public override async Task<DbConnection> Open(CancellationToken cancellationToken)
         {

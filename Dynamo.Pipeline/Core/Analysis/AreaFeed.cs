@@ -15,6 +15,9 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
     /// <summary>So far back readings are counted, to find those of a batch that was committed and never seen.</summary>
     private const int CountedDays = 42;
 
+    /// <summary>So many days are kept to be looked at.</summary>
+    private const int RecentDays = 7;
+
     /// <summary>How much is read at once.</summary>
     private static readonly TimeSpan s_portion = TimeSpan.FromDays(30);
 
@@ -27,16 +30,25 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
     private readonly List<AreaState> _newStates = [];
     private readonly List<DateTime> _outdated = [];
     private readonly Dictionary<DateTime, AreaEvent> _changed = [];
+    private readonly Lock _gate = new();
+    private readonly Queue<AreaStep> _recent = new();
     private List<DateTime> _states = [];
     private BurstDetector _detector = new(area.DetectorOptions);
     private DateTime _next, _newest;
     private DateTime? _again;
+    private bool _differs;
 
     public WatchedArea Area => area;
 
-    public BurstDetector Detector => _detector;
-
-    public IEnumerable<AreaEvent> Events => _events.Values;
+    /// <summary>What is known of the area. Any thread may ask.</summary>
+    public AreaView View()
+    {
+        lock (_gate)
+        {
+            AreaEvent[] events = [.. _events.Values.OrderBy(one => one.Event.Detected)];
+            return new AreaView(area, _detector.Until, _detector.IsLearning, [.. _recent], events);
+        }
+    }
 
     private TimeSpan StepTime => area.Options.Step;
 
@@ -46,9 +58,19 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
     /// <summary>Takes up the state that is kept, or begins with all readings there are.</summary>
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
-        foreach (AreaEvent known in await store.EventsAsync(area.Name, DateTime.MinValue, cancellationToken).ConfigureAwait(false))
-            _events[known.Event.Detected] = known;
+        IReadOnlyList<AreaEvent> kept = await store.EventsAsync(area.Name, DateTime.MinValue, cancellationToken).ConfigureAwait(false);
+        lock (_gate)
+        {
+            foreach (AreaEvent known in kept) _events[known.Event.Detected] = known;
+        }
         _states = [.. await store.StatesAsync(area.Name, cancellationToken).ConfigureAwait(false)];
+        await TakeUpAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Goes back to the newest state, but for a day, that has seen all readings before it which are in the table.</summary>
+    private async Task TakeUpAsync(CancellationToken cancellationToken)
+    {
+        _differs = false;
         DateTime from = DateTime.MinValue;
         foreach (DateTime until in _states.AsEnumerable().Reverse().SkipWhile(until => until > _states[^1] - s_again).ToArray())
         {
@@ -78,20 +100,24 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
         if (_again is not { } known || from < known) _again = from;
     }
 
+    /// <summary>Readings have changed, nobody knows which: those that the table has more of are found.</summary>
+    public void Differs() => _differs = true;
+
     /// <summary>Whether something came since the last call of <see cref="AdvanceAsync"/>.</summary>
-    public bool HasNews => _again is not null || _pending.Count > 0;
+    public bool HasNews => _differs || _again is not null || _pending.Count > 0;
 
     /// <summary>Takes the steps that are complete.</summary>
     /// <returns>What has to be kept; <see langword="null"/>: nothing.</returns>
     public async Task<AreaChange?> AdvanceAsync(CancellationToken cancellationToken)
     {
+        if (_differs) await TakeUpAsync(cancellationToken).ConfigureAwait(false);
         if (_again is { } from) await GoBackAsync(StartOf(from), cancellationToken).ConfigureAwait(false);
         TakeSteps();
         DateTime[] gone = [.. _doubtful.Where(key => key <= (_detector.Until ?? DateTime.MinValue))];
         foreach (DateTime key in gone)
         {
             _doubtful.Remove(key);
-            _events.Remove(key);
+            lock (_gate) _events.Remove(key);
         }
         if (_changed.Count == 0 && gone.Length == 0 && _newStates.Count == 0 && _outdated.Count == 0) return null;
         AreaChange change = new(area.Name, [.. _changed.Values], gone, [.. _newStates], [.. _outdated]);
@@ -141,6 +167,12 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
             _counts.Clear();
         }
         _next = _detector.Until ?? default;
+        lock (_gate)
+        {
+            AreaStep[] before = [.. _recent.Where(step => step.StartUtc < _next)];
+            _recent.Clear();
+            foreach (AreaStep step in before) _recent.Enqueue(step);
+        }
         foreach (AreaEvent told in _events.Values)
             if (told.Event.Detected > _next) _doubtful.Add(told.Event.Detected);
     }
@@ -186,7 +218,13 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
             if (start < _next) continue;
             _counts[start.Date] = _counts.GetValueOrDefault(start.Date) + step.Count;
             double[] pressures = [.. Enumerable.Range(area.Inflow.Count, area.Pressures.Count).Select(step.Mean)];
-            foreach (BurstEvent told in _detector.Add(start, Inflow(step, start), pressures)) Tell(told);
+            double inflow = Inflow(step, start);
+            foreach (BurstEvent told in _detector.Add(start, inflow, pressures)) Tell(told);
+            lock (_gate)
+            {
+                _recent.Enqueue(new AreaStep(start, (float)inflow, (float)_detector.Expected));
+                while (_recent.Peek().StartUtc < start.AddDays(-RecentDays)) _recent.Dequeue();
+            }
             DateTime before = _next;
             _next = start + StepTime;
             if (before.Date == _next.Date || before == default) continue;
@@ -221,7 +259,7 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
         bool isLocated = was is not null && was.Event.Drops.SequenceEqual(told.Drops)
             && was.Event.Sensitivities.SequenceEqual(told.Sensitivities);
         AreaEvent now = new(area.Name, told, isLocated ? was!.Places : told.Drops.Count == 0 ? [] : area.Locate(told)?.Places ?? []);
-        _events[told.Detected] = now;
+        lock (_gate) _events[told.Detected] = now;
         _changed[told.Detected] = now;
     }
 
@@ -276,4 +314,24 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
 
         public bool IsComplete => Array.TrueForAll(_counts, count => count > 0);
     }
+}
+
+/// <summary>What is known of an area at some time.</summary>
+/// <param name="Area">The area.</param>
+/// <param name="UntilUtc">The end of the last step; <see langword="null"/>: none.</param>
+/// <param name="IsLearning">Whether it still learns what is usual.</param>
+/// <param name="Recent">The last days, as far as this process has seen them.</param>
+/// <param name="Events">The events, oldest first.</param>
+internal sealed record AreaView(
+    WatchedArea Area, DateTime? UntilUtc, bool IsLearning, IReadOnlyList<AreaStep> Recent, IReadOnlyList<AreaEvent> Events);
+
+/// <summary>A step's inflow, and what was expected.</summary>
+internal readonly struct AreaStep(DateTime startUtc, float inflow, float expected)
+{
+    public DateTime StartUtc => startUtc;
+
+    public float Inflow => inflow;
+
+    /// <summary>No number while it learns.</summary>
+    public float Expected => expected;
 }

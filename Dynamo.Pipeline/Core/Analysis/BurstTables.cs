@@ -11,6 +11,9 @@ internal abstract class BurstDialect
     /// <summary>The statements that make the two tables if they are missing.</summary>
     public abstract string Create { get; }
 
+    /// <summary>Asks whether the tables are there: one row with a value if they are.</summary>
+    public abstract string Exists { get; }
+
     /// <summary>Opens a connection.</summary>
     public abstract Task<DbConnection> Open(CancellationToken cancellationToken);
 
@@ -40,6 +43,8 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         "OnsetUtc, Size, Uncertainty, IsSudden, FlowConfidence, PressureConfidence, State, ChangedUtc, RepeatOfUtc, Details";
 
     private static readonly string[] s_columns = Columns.Split(", ");
+
+    private static readonly DateTime s_earliest = new(1900, 1, 1, 0, 0, 0, DateTimeKind.Utc);
 
     private string Table => dialect.Table(readings.Name);
 
@@ -74,12 +79,25 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
 
     public async Task<IReadOnlyList<AreaEvent>> EventsAsync(string? area, DateTime afterUtc, CancellationToken cancellationToken)
     {
-        string where = (area is null ? "" : " AND Area = @a") + (afterUtc == DateTime.MinValue ? "" : " AND DetectedUtc > @d");
-        return await QueryAsync(
-            $"SELECT Area, DetectedUtc, {Columns} FROM {Events} WHERE 1 = 1{where} ORDER BY DetectedUtc, Area",
-            Key(area ?? "", afterUtc == DateTime.MinValue ? new DateTime(1900, 1, 1) : afterUtc), EventOf, cancellationToken)
-            .ConfigureAwait(false);
+        List<bool> exists = await QueryAsync(dialect.Exists, [], row => !row.IsDBNull(0), cancellationToken).ConfigureAwait(false);
+        return exists is not [true] ? [] : await EventsAsync(
+            (area is null ? "" : "Area = @a AND ") + "DetectedUtc > @d", area, afterUtc < s_earliest ? s_earliest : afterUtc,
+            cancellationToken).ConfigureAwait(false);
     }
+
+    public Task<IReadOnlyList<AreaEvent>> UntoldAsync(string area, CancellationToken cancellationToken) =>
+        EventsAsync("Area = @a AND (Told IS NULL OR Told <> State)", area, s_earliest, cancellationToken);
+
+    public Task ToldAsync(IReadOnlyList<AreaEvent> events, CancellationToken cancellationToken) => ChangeAsync([.. events.Select(told =>
+        new Change(
+            $"UPDATE {Events} SET Told = @s WHERE Area = @a AND DetectedUtc = @d",
+            [.. Key(told.Area, told.Event.Detected), ("@s", told.Event.State.ToString())]))], cancellationToken);
+
+    private async Task<IReadOnlyList<AreaEvent>> EventsAsync(
+        string where, string? area, DateTime time, CancellationToken cancellationToken) =>
+        await QueryAsync(
+            $"SELECT Area, DetectedUtc, {Columns} FROM {Events} WHERE {where} ORDER BY DetectedUtc, Area", Key(area ?? "", time), EventOf,
+            cancellationToken).ConfigureAwait(false);
 
     public async Task ReadAsync(
         IReadOnlyList<(string Logger, string Channel)> series, DateTime fromUtc, DateTime beforeUtc, Action<int, DateTime, double> found,
@@ -127,23 +145,18 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         return ends.Count == 0 ? null : (ends.Min(), ends.Max());
     }
 
-    public async Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken)
-    {
-        List<AreaEvent> created = [];
-        await ChangeAsync(
+    public Task SaveAsync(AreaChange change, CancellationToken cancellationToken) => ChangeAsync(
         [
             .. change.Gone.Select(gone => new Change($"DELETE FROM {Events} WHERE Area = @a AND DetectedUtc = @d", Key(change.Area, gone))),
-            .. change.Events.SelectMany(told => Save(told, created)),
+            .. change.Events.SelectMany(Save),
             .. change.Outdated.Concat(change.States.Select(state => state.UntilUtc)).Select(
                 time => new Change($"DELETE FROM {States} WHERE Area = @a AND UntilUtc = @d", Key(change.Area, time))),
             .. change.States.Select(state => new Change(
                 $"INSERT INTO {States} (Area, UntilUtc, State) VALUES (@a, @d, @s)",
                 [.. Key(change.Area, state.UntilUtc), ("@s", state.State)])),
-        ], cancellationToken).ConfigureAwait(false);
-        return created;
-    }
+        ], cancellationToken);
 
-    private Change[] Save(AreaEvent told, List<AreaEvent> created)
+    private Change[] Save(AreaEvent told)
     {
         BurstEvent it = told.Event;
         object[] values =
@@ -160,7 +173,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
             new Change($"UPDATE {Events} SET {set} {It}", parameters),
             new Change(
                 $"INSERT INTO {Events} (Area, DetectedUtc, {Columns}) SELECT @a, @d, {all} WHERE NOT EXISTS (SELECT 1 FROM {Events} {It})",
-                parameters, () => created.Add(told)),
+                parameters),
         ];
     }
 
@@ -247,7 +260,7 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
                     {
                         using DbCommand command = Command(db, change.Sql, change.Values);
                         command.Transaction = transaction;
-                        if (await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) > 0) change.Done?.Invoke();
+                        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
                     }
                     await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
                 }
@@ -298,13 +311,10 @@ internal sealed class BurstTables(BurstDialect dialect, RowMap<Reading> readings
         return command;
     }
 
-    private sealed class Change(string sql, (string, object)[] values, Action? done = null)
+    private sealed class Change(string sql, (string, object)[] values)
     {
         public string Sql => sql;
 
         public (string Name, object Value)[] Values => values;
-
-        /// <summary>Called when it has changed a row.</summary>
-        public Action? Done => done;
     }
 }

@@ -9,7 +9,7 @@ namespace Dynamo.Pipeline.Analysis;
 /// For each area it holds the detector's state, about 35 kilobytes and two for each pressure logger, and the readings of steps that are not
 /// complete yet. The states it can go back to are in the database, at most fifteen of an area. A reading that is older than six
 /// weeks when it comes changes nothing. Nor does one that corrects a reading of more than a day before, if the process is killed after
-/// its commit.
+/// its commit, or if it is in a file that is so large that its rows are streamed.
 /// </remarks>
 public sealed class BurstWatch : IAsyncDisposable
 {
@@ -24,8 +24,8 @@ public sealed class BurstWatch : IAsyncDisposable
     /// <param name="areas">The areas.</param>
     /// <param name="store">Where readings are, and events are kept.</param>
     /// <param name="told">
-    /// Gets every event that is new, after it was kept. One that late readings took back, and others brought again, is new again. Called
-    /// by one thread at a time; it must not take long.
+    /// Gets every event that is new or has another state, after it was kept: at least once, also if the process is killed in between. One
+    /// that late readings took back, and others brought again, is new again. Called by one thread at a time; it must not take long.
     /// </param>
     /// <param name="time">The clock, by which readings of the future are known. Default: the system's.</param>
     /// <exception cref="ArgumentException">Two areas have one name.</exception>
@@ -93,8 +93,8 @@ public sealed class BurstWatch : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The detector of an area, for the page: its state may change while it is read.</summary>
-    internal IEnumerable<AreaFeed> Feeds => _feeds;
+    /// <summary>What it knows of each area. Any thread may ask, and waits for no database.</summary>
+    internal IEnumerable<AreaView> Views => _feeds.Select(feed => feed.View());
 
     private async Task<bool> BeginOnceAsync(CancellationToken cancellationToken)
     {
@@ -104,6 +104,8 @@ public sealed class BurstWatch : IAsyncDisposable
         {
             await feed.BeginAsync(cancellationToken).ConfigureAwait(false);
             await AdvanceAsync(feed, cancellationToken).ConfigureAwait(false);
+            // What was kept, and not told before the process was killed.
+            await TellAsync(feed, cancellationToken).ConfigureAwait(false);
         }
         return _hasBegun = true;
     }
@@ -113,7 +115,7 @@ public sealed class BurstWatch : IAsyncDisposable
         if (file.IsStreamed)
         {
             // Its rows are in the table only, and nobody knows whose they are.
-            foreach (AreaFeed feed in _feeds) feed.Again(DateTime.MinValue.AddYears(1));
+            foreach (AreaFeed feed in _feeds) feed.Differs();
             return;
         }
         // A row that was there before, or has lost against one, is another one in the table: that is asked.
@@ -132,6 +134,16 @@ public sealed class BurstWatch : IAsyncDisposable
     private async Task AdvanceAsync(AreaFeed feed, CancellationToken cancellationToken)
     {
         if (await feed.AdvanceAsync(cancellationToken).ConfigureAwait(false) is not { } change) return;
-        foreach (AreaEvent told in await _store.SaveAsync(change, cancellationToken).ConfigureAwait(false)) _told?.Invoke(told);
+        await _store.SaveAsync(change, cancellationToken).ConfigureAwait(false);
+        if (change.Events.Count > 0) await TellAsync(feed, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task TellAsync(AreaFeed feed, CancellationToken cancellationToken)
+    {
+        if (_told is null) return;
+        IReadOnlyList<AreaEvent> untold = await _store.UntoldAsync(feed.Area.Name, cancellationToken).ConfigureAwait(false);
+        if (untold.Count == 0) return;
+        foreach (AreaEvent told in untold) _told(told);
+        await _store.ToldAsync(untold, cancellationToken).ConfigureAwait(false);
     }
 }

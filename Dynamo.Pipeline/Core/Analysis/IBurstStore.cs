@@ -41,7 +41,7 @@ public interface IBurstStore
     /// <param name="cancellationToken">Gives up.</param>
     Task<byte[]?> StateAsync(string area, DateTime untilUtc, CancellationToken cancellationToken);
 
-    /// <summary>Events, by when they were detected.</summary>
+    /// <summary>Events, by when they were detected. None where the tables are missing.</summary>
     /// <param name="area">The area's name; <see langword="null"/>: all areas.</param>
     /// <param name="afterUtc">Those that were detected after this time.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -75,6 +75,15 @@ public interface IBurstStore
     /// <summary>Keeps a change, in a transaction of its own.</summary>
     /// <param name="change">The change.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <returns>Those of its events whose key was not there before.</returns>
-    Task<IReadOnlyList<AreaEvent>> SaveAsync(AreaChange change, CancellationToken cancellationToken);
+    Task SaveAsync(AreaChange change, CancellationToken cancellationToken);
+
+    /// <summary>Events of an area that nobody was told of in the state they are in, by when they were detected.</summary>
+    /// <param name="area">The area's name.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<IReadOnlyList<AreaEvent>> UntoldAsync(string area, CancellationToken cancellationToken);
+
+    /// <summary>Notes that events were told of in the state they have here.</summary>
+    /// <param name="events">The events.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task ToldAsync(IReadOnlyList<AreaEvent> events, CancellationToken cancellationToken);
 }
