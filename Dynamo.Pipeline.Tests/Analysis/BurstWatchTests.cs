@@ -12,21 +12,26 @@ internal sealed class BurstWatchTests
     private static readonly Town s_town =
         new(8, 4, 100, [new TownLeak(40, 20 * Day + 20, 26 * Day, 25, 0), new TownLeak(12, 30 * Day + 7, 60 * Day, 25, 0)]);
 
-    private static readonly WatchedArea s_area = new("North", [new InflowPart("M", "flow")])
+    internal static readonly WatchedArea Area = new("North", [new InflowPart("M", "flow")])
     {
         Pressures = [.. s_town.LoggerNodes.Select((node, i) => new PressurePoint($"P{i}", "pressure", s_town.Graph.Nodes[node].Name))],
         Pipes = s_town.Graph,
     };
 
-    private static readonly Lazy<List<Reading>> s_readings = new(() => Readings(35));
+    private static readonly Lazy<List<Reading>> s_readings = new(() => Of(35));
 
     private static readonly Lazy<Task<AreaEvent[]>> s_once = new(OnceAsync);
+
+    internal static IReadOnlyList<Reading> Readings => s_readings.Value;
+
+    /// <summary>The events when everything is there at once.</summary>
+    internal static Task<AreaEvent[]> Once => s_once.Value;
 
     private static async Task<AreaEvent[]> OnceAsync()
     {
         var store = new MemoryStore();
         store.Write(s_readings.Value);
-        await using var watch = new BurstWatch([s_area], store);
+        await using var watch = new BurstWatch([Area], store);
         await watch.BeginAsync();
         return store.Sorted();
     }
@@ -50,7 +55,7 @@ internal sealed class BurstWatchTests
     {
         var random = new Random(seed);
         var store = new MemoryStore();
-        await using var watch = new BurstWatch([s_area], store);
+        await using var watch = new BurstWatch([Area], store);
         await watch.BeginAsync();
         // Most come in order, some hours or days late, in batches of any size.
         (Reading Reading, double At)[] arrivals = [.. s_readings.Value
@@ -72,16 +77,16 @@ internal sealed class BurstWatchTests
         var random = new Random(seed);
         var store = new MemoryStore();
         List<AreaEvent> told = [];
-        var watch = new BurstWatch([s_area], store, told.Add);
+        var watch = new BurstWatch([Area], store, told.Add);
         foreach (Reading[] batch in s_readings.Value.OrderBy(reading => reading.TimestampUtc).Chunk(random.Next(300, 1500)))
         {
             CommittedBatch<Reading> committed = store.Commit(batch);
             // It is killed after the commit, and perhaps before it sees the batch.
             bool isKilled = random.Next(4) == 0;
             if (!isKilled || random.Next(2) == 0) await watch.AddAsync(committed);
-            if (isKilled) watch = new BurstWatch([s_area], store, told.Add);
+            if (isKilled) watch = new BurstWatch([Area], store, told.Add);
         }
-        await new BurstWatch([s_area], store, told.Add).BeginAsync();
+        await new BurstWatch([Area], store, told.Add).BeginAsync();
         Assert.Multiple(async () =>
         {
             Assert.That(store.Sorted(), Is.EqualTo(await s_once.Value).Using(new Same()));
@@ -93,7 +98,7 @@ internal sealed class BurstWatchTests
     public async Task Doubled_readings_change_nothing_and_corrected_ones_give_the_events_of_what_is_in_the_table()
     {
         var store = new MemoryStore();
-        await using var watch = new BurstWatch([s_area], store);
+        await using var watch = new BurstWatch([Area], store);
         foreach (Reading[] day in s_readings.Value.OrderBy(reading => reading.TimestampUtc).Chunk(5 * Day))
         {
             // A burst that was an error: a week later the values come right.
@@ -113,7 +118,7 @@ internal sealed class BurstWatchTests
     public async Task A_clock_in_the_future_does_not_end_the_present()
     {
         var store = new MemoryStore();
-        await using var watch = new BurstWatch([s_area], store);
+        await using var watch = new BurstWatch([Area], store);
         foreach (Reading[] day in s_readings.Value.OrderBy(reading => reading.TimestampUtc).Chunk(5 * Day))
         {
             await watch.AddAsync(store.Commit(day));
@@ -166,7 +171,7 @@ internal sealed class BurstWatchTests
         for (int run = killed ? 0 : 1; run < 2; run++)
         {
             await using var sink = new SqliteSink<Reading>(database, ReadingTable.Default);
-            await using var watch = new BurstWatch([s_area], store, told.Add);
+            await using var watch = new BurstWatch([Area], store, told.Add);
             using var stop = new CancellationTokenSource();
             int batches = 0;
             await FilePipeline.From(new FolderSource(inbox, "*.csv")).Read(new CsvFormat<Reading>(ReadingFormat.Default))
@@ -191,10 +196,10 @@ internal sealed class BurstWatchTests
 
     [Test]
     public void Two_areas_of_one_name_are_refused() =>
-        Assert.That(() => new BurstWatch([s_area, s_area], new MemoryStore()),
+        Assert.That(() => new BurstWatch([Area, Area], new MemoryStore()),
             Throws.ArgumentException.With.Message.Contains("name North"));
 
-    private static List<Reading> Readings(int days)
+    private static List<Reading> Of(int days)
     {
         List<Reading> readings = [];
         for (int step = 0; step < days * Day; step++)
@@ -206,7 +211,7 @@ internal sealed class BurstWatchTests
         return readings;
     }
 
-    private sealed class Same : IEqualityComparer<AreaEvent>
+    internal sealed class Same : IEqualityComparer<AreaEvent>
     {
         private static readonly double[] s_none = [];
 
