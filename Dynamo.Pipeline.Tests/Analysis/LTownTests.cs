@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Dynamo.Pipeline.Analysis;
 using Dynamo.Pipeline.Host;
@@ -36,6 +37,57 @@ internal sealed class LTownTests
             Assert.That(score.MedianDelay, Is.LessThanOrEqualTo(TimeSpan.FromHours(2)));
             Assert.That(score.Leaks.Count(leak => leak is { Label.IsAbrupt: false, IsInTime: true }), Is.GreaterThanOrEqualTo(7));
             Assert.That(score.FalseAlarms, Has.Count.LessThanOrEqualTo(4));
+        });
+    }
+
+    /// <summary>105,120 files: of each of the three meters one every 15 minutes, as they would land.</summary>
+    [Test, CancelAfter(900_000)]
+    public async Task The_year_through_the_whole_program_gives_the_same([Values("run", "watch")] string command, CancellationToken token)
+    {
+        using var folder = new DynamoFolder();
+        File.WriteAllText(folder["d.json"], """
+            { "source": "inbox", "sink": "sqlite:r.db", "after": "delete", "settle": "0", "areas": [ { "name": "A and B", "inflow":
+              [ { "logger": "p227" }, { "logger": "p235" }, { "logger": "PUMP_1", "factor": -1 } ] } ] }
+            """);
+        using Process? watch = command == "run" ? null : DynamoProcess.Start(["watch", "--config", "d.json"], folder.Path);
+        Directory.CreateDirectory(folder["beside"]);
+        string[] meters = ["p227", "p235", "PUMP_1"];
+        double[][] flows = [.. meters.Select((_, i) => Column("flows.csv", i + 1))];
+        for (int from = 0; from + 3 <= flows[0].Length; from += 3)
+        {
+            for (int meter = 0; meter < meters.Length; meter++)
+            {
+                IEnumerable<string> rows = Enumerable.Range(from, 3).Select(i => string.Create(CultureInfo.InvariantCulture,
+                    $"{meters[meter]},flow,{s_start.AddMinutes(5 * i):yyyy-MM-ddTHH:mm:ssZ},{flows[meter][i]:R}\n"));
+                string name = $"{meters[meter]}_{s_start.AddMinutes(5 * from):yyyyMMdd'T'HHmm}.csv", path = Path.Join(folder["beside"], name);
+                await File.WriteAllTextAsync(path, "logger,channel,timestamp,value\n" + string.Concat(rows), token);
+                File.Move(path, Path.Join(folder["inbox"], name));
+            }
+        }
+        long began = Stopwatch.GetTimestamp();
+        if (watch is null)
+        {
+            DynamoResult run = await folder.RunAsync(token, "run", "--config", "d.json");
+            Assert.That(run.ExitCode, Is.Zero, run.StandardError);
+            TestContext.Out.WriteLine(run.StandardOutput);
+        }
+        else
+        {
+            while (Directory.EnumerateFiles(folder["inbox"], "*.csv").Any()) await Task.Delay(100, token);
+            DynamoProcess.Terminate(watch);
+            await watch.WaitForExitAsync(token);
+            await folder.RunAsync(token, "run", "--config", "d.json");
+        }
+        TestContext.Out.WriteLine($"{command}: {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s after the last file had landed");
+        var events = await new SqliteBurstStore(folder["r.db"]).EventsAsync(null, DateTime.MinValue, token);
+        BurstScore score = BurstScore.Of(events.Select(one => one.Event), Labels(inC: false));
+        Print($"A and B by dynamo {command}", score);
+        BurstScore classes = Score(Inflow(15), 15, inC: false);
+        Assert.Multiple(() =>
+        {
+            Assert.That(score.Leaks.Select(leak => leak.Found?.Detected), Is.EqualTo(classes.Leaks.Select(leak => leak.Found?.Detected)));
+            Assert.That(
+                score.FalseAlarms.Select(one => one.Detected), Is.EqualTo(classes.FalseAlarms.Select(one => one.Detected)));
         });
     }
 
