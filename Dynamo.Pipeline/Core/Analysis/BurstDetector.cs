@@ -283,6 +283,8 @@ public sealed class BurstDetector
             _weighted += weight * residual;
             _weights += weight;
         }
+        bool mayAlarm = _sudden.Rise >= _leastRise && _stuck < _leastRise && _weights > 0;
+        if (!_isHeld && !mayAlarm) return;
         double evidence = _pressures?.Evidence(6 * _options.FalseAlarmsPerYear) ?? 0;
         if (_isHeld && evidence > 1)
         {
@@ -290,7 +292,7 @@ public sealed class BurstDetector
             Say(_settling! with { Detected = _utc, PressureConfidence = _pressures!.Confidence(), State = BurstState.Confirmed },
                 was: _settling);
         }
-        if (_sudden.Rise < _leastRise || _stuck >= _leastRise || _weights == 0) return;
+        if (!mayAlarm) return;
         bool isShared = evidence > 1 && _sudden.Sum > _suddenJoint;
         if (isShared || _sudden.Sum > _suddenLimit) Alarm(isShared);
     }
