@@ -2,18 +2,22 @@ using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary>Reads the files that say where nodes are (<c>node,x,y</c>) and which pipes join them (<c>pipe,from,to,length</c>).</summary>
+/// <summary>
+/// Reads the files that say where nodes are (<c>node,x,y</c>) and which pipes join them (<c>pipe,from,to,length</c>). The names of numbers
+/// may end with their unit, metres: <c>x_m</c>.
+/// </summary>
 internal static class PipeFiles
 {
     /// <exception cref="SettingsException">A file cannot be read, or what is in it fits nothing.</exception>
     public static PipeGraph Read(string nodes, string pipes)
     {
-        IReadOnlyList<(Place Row, long Line)> places = SideFile.Read<Place>(AreaSettings.Key, nodes, ["node", "x", "y"], ParseNode);
+        IReadOnlyList<(Place Row, long Line)> places =
+            SideFile.Read<Place>(AreaSettings.Key, nodes, Columns(nodes, "node", "x", "y"), ParseNode);
         var known = new HashSet<string>(StringComparer.Ordinal);
         foreach ((Place place, long line) in places)
             if (!known.Add(place.Name)) throw Wrong(nodes, line, "node", place.Name, "each node once");
         IReadOnlyList<(Pipe Row, long Line)> found =
-            SideFile.Read<Pipe>(AreaSettings.Key, pipes, ["pipe", "from", "to", "length"], ParsePipe);
+            SideFile.Read<Pipe>(AreaSettings.Key, pipes, Columns(pipes, "pipe", "from", "to", "length"), ParsePipe);
         foreach ((Pipe pipe, long line) in found)
         {
             string node = $"a node of {Path.GetFileName(nodes)}";
@@ -22,6 +26,22 @@ internal static class PipeFiles
         }
         return found.Count == 0 ? throw new SettingsException(AreaSettings.Key, $"{Shown.Path(pipes)} has no pipes.")
             : new PipeGraph(places.Select(place => place.Row), found.Select(pipe => pipe.Row));
+    }
+
+    /// <summary>The columns as the file's header has them.</summary>
+    private static string[] Columns(string path, params string[] names)
+    {
+        string header = "";
+        try
+        {
+            header = File.ReadLines(path).FirstOrDefault("");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Reading the file says it.
+        }
+        string[] found = [.. header.Split(',', ';', '\t').Select(name => name.Trim().Trim('"'))];
+        return [.. names.Select(name => found.Contains(name + "_m", StringComparer.OrdinalIgnoreCase) ? name + "_m" : name)];
     }
 
     private static SettingsException Wrong(string path, long line, string column, string found, string expected) => SideFile.Wrong(

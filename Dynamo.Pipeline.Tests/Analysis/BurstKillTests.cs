@@ -22,8 +22,8 @@ internal sealed class BurstKillTests
         {
             foreach (IGrouping<string, Reading> file in hours.GroupBy(reading => reading.Logger))
             {
-                folder.Put($"{file.Key}_{number++:00000}.csv", [.. file.Select(r =>
-                    string.Create(CultureInfo.InvariantCulture, $"{r.Logger},{r.Channel},{r.TimestampUtc:yyyy-MM-ddTHH:mm:ssZ},{r.Value:R}"))]);
+                folder.Put($"{file.Key}_{number++:00000}.csv", [.. file.Select(r => string.Create(
+                    CultureInfo.InvariantCulture, $"{r.Logger},{r.Channel},{r.TimestampUtc:yyyy-MM-ddTHH:mm:ssZ},{r.Value:R}"))]);
             }
             if (random.Next(12) != 0) continue;
             await Task.Delay(random.Next(1500), token);

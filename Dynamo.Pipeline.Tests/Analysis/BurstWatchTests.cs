@@ -144,7 +144,7 @@ internal sealed class BurstWatchTests
         }
         var store = new MemoryStore();
         store.Write(readings);
-        var area = new WatchedArea("T", [new InflowPart("M", "flow", 3.6), new InflowPart("T", "level", 150, IsTankLevel: true)]);
+        var area = new WatchedArea("T", [new InflowPart("M", "flow", 3.6), new InflowPart("T", "level", 150, isTankLevel: true)]);
         await new BurstWatch([area], store).BeginAsync();
         Assert.That(store.Sorted().Select(one => one.Event).Where(e => e.State == BurstState.Confirmed).Select(e => e.Size),
             Has.One.EqualTo(20).Within(3));
@@ -309,7 +309,7 @@ internal sealed class BurstWatchTests
             }
             foreach (AreaEvent told in change.Events) _events[(told.Area, told.Event.Detected)] = told;
             foreach (DateTime outdated in change.Outdated) _states.Remove((change.Area, outdated));
-            foreach ((DateTime untilUtc, byte[] state) in change.States) _states[(change.Area, untilUtc)] = state;
+            foreach (AreaState kept in change.States) _states[(change.Area, kept.UntilUtc)] = kept.State;
             return Task.CompletedTask;
         }
 

@@ -59,7 +59,8 @@ internal sealed class LTownTests
             {
                 IEnumerable<string> rows = Enumerable.Range(from, 3).Select(i => string.Create(CultureInfo.InvariantCulture,
                     $"{meters[meter]},flow,{s_start.AddMinutes(5 * i):yyyy-MM-ddTHH:mm:ssZ},{flows[meter][i]:R}\n"));
-                string name = $"{meters[meter]}_{s_start.AddMinutes(5 * from):yyyyMMdd'T'HHmm}.csv", path = Path.Join(folder["beside"], name);
+                string name = $"{meters[meter]}_{s_start.AddMinutes(5 * from):yyyyMMdd'T'HHmm}.csv";
+                string path = Path.Join(folder["beside"], name);
                 await File.WriteAllTextAsync(path, "logger,channel,timestamp,value\n" + string.Concat(rows), token);
                 File.Move(path, Path.Join(folder["inbox"], name));
             }

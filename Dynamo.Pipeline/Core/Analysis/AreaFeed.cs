@@ -317,13 +317,24 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
 }
 
 /// <summary>What is known of an area at some time.</summary>
-/// <param name="Area">The area.</param>
-/// <param name="UntilUtc">The end of the last step; <see langword="null"/>: none.</param>
-/// <param name="IsLearning">Whether it still learns what is usual.</param>
-/// <param name="Recent">The last days, as far as this process has seen them.</param>
-/// <param name="Events">The events, oldest first.</param>
-internal sealed record AreaView(
-    WatchedArea Area, DateTime? UntilUtc, bool IsLearning, IReadOnlyList<AreaStep> Recent, IReadOnlyList<AreaEvent> Events);
+/// <param name="area">The area.</param>
+/// <param name="untilUtc">The end of the last step; <see langword="null"/>: none.</param>
+/// <param name="isLearning">Whether it still learns what is usual.</param>
+/// <param name="recent">The last days, as far as this process has seen them.</param>
+/// <param name="events">The events, oldest first.</param>
+internal sealed class AreaView(
+    WatchedArea area, DateTime? untilUtc, bool isLearning, IReadOnlyList<AreaStep> recent, IReadOnlyList<AreaEvent> events)
+{
+    public WatchedArea Area => area;
+
+    public DateTime? UntilUtc => untilUtc;
+
+    public bool IsLearning => isLearning;
+
+    public IReadOnlyList<AreaStep> Recent => recent;
+
+    public IReadOnlyList<AreaEvent> Events => events;
+}
 
 /// <summary>A step's inflow, and what was expected.</summary>
 internal readonly struct AreaStep(DateTime startUtc, float inflow, float expected)

@@ -7,19 +7,42 @@ namespace Dynamo.Pipeline.Analysis;
 public sealed record AreaEvent(string Area, BurstEvent Event, IReadOnlyList<RankedPlace> Places);
 
 /// <summary>A state of the analysis of an area, to go on from.</summary>
-/// <param name="UntilUtc">The time it is at: readings from there on are not in it.</param>
-/// <param name="State">The state.</param>
-public sealed record AreaState(DateTime UntilUtc, byte[] State);
+/// <param name="untilUtc">The time it is at: readings from there on are not in it.</param>
+/// <param name="state">The state.</param>
+public sealed class AreaState(DateTime untilUtc, byte[] state)
+{
+    /// <summary>The time it is at: readings from there on are not in it.</summary>
+    public DateTime UntilUtc => untilUtc;
+
+    /// <summary>The state.</summary>
+    public byte[] State => state;
+}
 
 /// <summary>What the analysis of an area has to be kept, together or not at all.</summary>
-/// <param name="Area">The area's name.</param>
-/// <param name="Events">Events that are new or have changed. A key that is there already is the same event.</param>
-/// <param name="Gone">Keys of events that later readings have taken back.</param>
-/// <param name="States">States to go on from.</param>
-/// <param name="Outdated">Times of states that are not needed any more, or are no longer true.</param>
-public sealed record AreaChange(
-    string Area, IReadOnlyList<AreaEvent> Events, IReadOnlyList<DateTime> Gone, IReadOnlyList<AreaState> States,
-    IReadOnlyList<DateTime> Outdated);
+/// <param name="area">The area's name.</param>
+/// <param name="events">Events that are new or have changed. A key that is there already is the same event.</param>
+/// <param name="gone">Keys of events that later readings have taken back.</param>
+/// <param name="states">States to go on from.</param>
+/// <param name="outdated">Times of states that are not needed any more, or are no longer true.</param>
+public sealed class AreaChange(
+    string area, IReadOnlyList<AreaEvent> events, IReadOnlyList<DateTime> gone, IReadOnlyList<AreaState> states,
+    IReadOnlyList<DateTime> outdated)
+{
+    /// <summary>The area's name.</summary>
+    public string Area => area;
+
+    /// <summary>Events that are new or have changed. A key that is there already is the same event.</summary>
+    public IReadOnlyList<AreaEvent> Events => events;
+
+    /// <summary>Keys of events that later readings have taken back.</summary>
+    public IReadOnlyList<DateTime> Gone => gone;
+
+    /// <summary>States to go on from.</summary>
+    public IReadOnlyList<AreaState> States => states;
+
+    /// <summary>Times of states that are not needed any more, or are no longer true.</summary>
+    public IReadOnlyList<DateTime> Outdated => outdated;
+}
 
 /// <summary>
 /// Where <see cref="BurstWatch"/> keeps events and its states, and reads readings. Its methods are called by one thread at a time.

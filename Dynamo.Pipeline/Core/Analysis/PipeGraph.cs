@@ -1,11 +1,24 @@
 namespace Dynamo.Pipeline.Analysis;
 
 /// <summary>A pipe of a network.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="From">The node at one end.</param>
-/// <param name="To">The node at the other end.</param>
-/// <param name="Length">Its length, in the unit of the coordinates.</param>
-public sealed record Pipe(string Name, string From, string To, double Length);
+/// <param name="name">Its name.</param>
+/// <param name="from">The node at one end.</param>
+/// <param name="to">The node at the other end.</param>
+/// <param name="length">Its length, in the unit of the coordinates.</param>
+public sealed class Pipe(string name, string from, string to, double length)
+{
+    /// <summary>Its name.</summary>
+    public string Name => name;
+
+    /// <summary>The node at one end.</summary>
+    public string From => from;
+
+    /// <summary>The node at the other end.</summary>
+    public string To => to;
+
+    /// <summary>Its length, in the unit of the coordinates.</summary>
+    public double Length => length;
+}
 
 /// <summary>A place with coordinates: a node of a network, a logger.</summary>
 /// <param name="Name">Its name.</param>

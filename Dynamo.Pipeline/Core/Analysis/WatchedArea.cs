@@ -1,23 +1,52 @@
 namespace Dynamo.Pipeline.Analysis;
 
 /// <summary>A channel that an area's inflow is summed up from.</summary>
-/// <param name="Logger">The logger, as in the readings.</param>
-/// <param name="Channel">Its channel.</param>
-/// <param name="Factor">
+/// <param name="logger">The logger, as in the readings.</param>
+/// <param name="channel">Its channel.</param>
+/// <param name="factor">
 /// What its values are multiplied by: 1 flows in, −1 flows out, 3.6 makes m³/h of litres a second. Of a tank, its area in m²: what makes
 /// the level rise is not used, in m³/h if the level is in metres.
 /// </param>
-/// <param name="IsTankLevel">Whether it is the level of a tank.</param>
-public sealed record InflowPart(string Logger, string Channel, double Factor = 1, bool IsTankLevel = false);
+/// <param name="isTankLevel">Whether it is the level of a tank.</param>
+public sealed class InflowPart(string logger, string channel, double factor = 1, bool isTankLevel = false)
+{
+    /// <summary>The logger, as in the readings.</summary>
+    public string Logger => logger;
+
+    /// <summary>Its channel.</summary>
+    public string Channel => channel;
+
+    /// <summary>What its values are multiplied by; of a tank, its area.</summary>
+    public double Factor => factor;
+
+    /// <summary>Whether it is the level of a tank.</summary>
+    public bool IsTankLevel => isTankLevel;
+}
 
 /// <summary>A pressure logger in an area.</summary>
-/// <param name="Logger">The logger, as in the readings.</param>
-/// <param name="Channel">Its channel.</param>
-/// <param name="Node">The node of the area's pipes that it is at; <see langword="null"/>: the one that is nearest to its
+/// <param name="logger">The logger, as in the readings.</param>
+/// <param name="channel">Its channel.</param>
+/// <param name="node">The node of the area's pipes that it is at; <see langword="null"/>: the one that is nearest to its
 /// coordinates.</param>
-/// <param name="X">To the east, or longitude; <see langword="null"/>: that of its node, or not known.</param>
-/// <param name="Y">To the north, or latitude.</param>
-public sealed record PressurePoint(string Logger, string Channel, string? Node = null, double? X = null, double? Y = null);
+/// <param name="x">To the east, or longitude; <see langword="null"/>: that of its node, or not known.</param>
+/// <param name="y">To the north, or latitude.</param>
+public sealed class PressurePoint(string logger, string channel, string? node = null, double? x = null, double? y = null)
+{
+    /// <summary>The logger, as in the readings.</summary>
+    public string Logger => logger;
+
+    /// <summary>Its channel.</summary>
+    public string Channel => channel;
+
+    /// <summary>The node of the area's pipes that it is at; <see langword="null"/>: the one that is nearest to its coordinates.</summary>
+    public string? Node => node;
+
+    /// <summary>To the east, or longitude; <see langword="null"/>: that of its node, or not known.</summary>
+    public double? X => x;
+
+    /// <summary>To the north, or latitude.</summary>
+    public double? Y => y;
+}
 
 /// <summary>An area that <see cref="BurstWatch"/> looks after. Immutable.</summary>
 /// <param name="Name">Its name, the key of its events: at most 200 characters.</param>
