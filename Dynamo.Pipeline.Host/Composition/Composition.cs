@@ -111,9 +111,13 @@ internal static class Composition
     private static SqliteLedger Sqlite(HostSettings settings) => new(settings.Database, settings.Sqlite);
 
     /// <summary>The statements that create the tables. Needs no connection string.</summary>
-    public static string Schema(HostSettings settings) => settings.UsesSqlServer
-        ? SqlServerDdl.Of(Table(settings), settings.SqlServer)
-        : SqliteDdl.Of(Table(settings), settings.Sqlite);
+    public static string Schema(HostSettings settings)
+    {
+        (string schema, string bursts) = settings.UsesSqlServer
+            ? (SqlServerDdl.Of(Table(settings), settings.SqlServer), SqlServerBurstStore.Schema(settings.SqlServer))
+            : (SqliteDdl.Of(Table(settings), settings.Sqlite), SqliteBurstStore.Schema);
+        return settings.Areas.Count == 0 ? schema : $"{schema}\n{bursts};\n";
+    }
 
     /// <summary>The areas with their pipes. A file that several of them name is read once.</summary>
     /// <exception cref="SettingsException">A file cannot be read, or a logger is at a node that there is not.</exception>

@@ -67,7 +67,8 @@ internal abstract class BurstStoreContract
             Assert.That(untold, Is.EqualTo(new[] { confirmed, second }).Using(new BurstWatchTests.Same()));
             Assert.That(await Store.UntoldAsync("Nörd 'x'", token), Is.Empty);
             Assert.That(
-                await Store.EventsAsync(null, DateTime.MinValue, token), Is.EqualTo(new[] { confirmed, other }).Using(new BurstWatchTests.Same()));
+                await Store.EventsAsync(null, DateTime.MinValue, token),
+                Is.EqualTo(new[] { confirmed, other }).Using(new BurstWatchTests.Same()));
             Assert.That(await Store.EventsAsync("South", first.Event.Detected, token), Is.Empty, "detected later only");
             Assert.That(await Store.StatesAsync("Nörd 'x'", token), Is.EqualTo(new[] { State(2).UntilUtc }));
             Assert.That(await Store.StateAsync("Nörd 'x'", State(2).UntilUtc, token), Is.EqualTo(State(2, 9).State));
@@ -105,7 +106,8 @@ internal abstract class BurstStoreContract
         new BurstEvent(s_start.AddDays(day), s_start.AddDays(day).AddHours(-3), 12.5)
         {
             Uncertainty = 0.25, IsSudden = day == 1, FlowConfidence = 0.99, PressureConfidence = 0.5, State = state,
-            Changed = s_start.AddDays(day + 1), RepeatOf = day == 2 ? s_start : null, Drops = [1, 2.5, double.NaN], Sensitivities = [3, 2, 1],
+            Changed = s_start.AddDays(day + 1), RepeatOf = day == 2 ? s_start : null, Drops = [1, 2.5, double.NaN],
+            Sensitivities = [3, 2, 1],
         },
         [new RankedPlace(new Place("P1", 1.5, -2), 12, 0.75), new RankedPlace(new Place("P \"2\"", 0, 0), 1, 0.125)]);
 }
