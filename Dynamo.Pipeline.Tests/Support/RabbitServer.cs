@@ -21,7 +21,8 @@ internal sealed class RabbitServer : IDisposable
 
     /// <param name="folder">A temporary folder; the caller removes it.</param>
     /// <param name="configuration">Further lines of rabbitmq.conf.</param>
-    public RabbitServer(string folder, string configuration = "")
+    /// <param name="plugin">A plugin; none by default.</param>
+    public RabbitServer(string folder, string configuration = "", string plugin = "")
     {
         Require();
         _folder = Directory.CreateDirectory(Path.Combine(folder, "rabbitmq")).FullName;
@@ -40,7 +41,7 @@ internal sealed class RabbitServer : IDisposable
 
             """);
         File.WriteAllText(Path.Combine(_folder, "advanced.config"), "[].\n");
-        File.WriteAllText(Path.Combine(_folder, "enabled_plugins"), "[].\n");
+        File.WriteAllText(Path.Combine(_folder, "enabled_plugins"), $"[{plugin}].\n");
         _epmd = Begin("epmd", ["-port", Text(_epmdPort), "-address", "127.0.0.1"]);
         Start();
     }
