@@ -126,7 +126,7 @@ internal sealed class ScaleOutHost : IAsyncDisposable
 
     public List<(long RunId, string Outcome, long? PartOf, long Listed, long Loaded, long AlreadyLoaded, long Quarantined,
         long Deferred)> Runs() =>
-        Database.Query<(long, string, long?, long, long, long, long, long)>(
+        !Database.HasTable(Database.Options.RunTable) ? [] : Database.Query<(long, string, long?, long, long, long, long, long)>(
             "SELECT RunId, Outcome, PartOf, Listed, Loaded, AlreadyLoaded, Quarantined, Deferred "
             + $"FROM {Database.Options.RunTable} ORDER BY RunId");
 
