@@ -37,6 +37,9 @@ internal sealed class AreaAnalysis : IAsyncDisposable
     /// <summary>What is known of the areas. Waits for no database.</summary>
     public IReadOnlyList<AreaView> Views => _watch is { } watch ? [.. watch.Views] : [];
 
+    /// <summary>What is known of an area, with its last days; <see langword="null"/>: there is none of this name.</summary>
+    public AreaView? View(string area) => _watch?.View(area);
+
     /// <summary>Hangs it after the commit.</summary>
     public FilePipeline<Reading> Beside(FilePipeline<Reading> pipeline) => pipeline.AfterCommit(AddAsync);
 

@@ -68,10 +68,11 @@ internal sealed class CheckCommand : Command, ISettingsCommand, IExamples
         ServerTrial? trial = source is SftpSource server ? await ServerTrial.RunAsync(server, stopping) : null;
         FirstFiles files = await FirstFiles.ReadAsync(source, Composition.UnpackingFormat(settings), stopping);
         BrokerTrial? broker = settings.Queue.Urls.Count > 0 ? await BrokerTrial.RunAsync(settings, stopping) : null;
+        AreaTrial? areas = settings.Areas.Count > 0 ? await AreaTrial.RunAsync(settings, stopping) : null;
         IReadOnlyList<string> open = Rights.Open(settings);
-        if (to is not null) CheckReport.Write(to, settings, store, database, trial, broker, files, open);
+        if (to is not null) CheckReport.Write(to, settings, store, database, trial, broker, areas, files, open);
         bool isGood = files.Files.All(file => file.Defect is null && file.Rows.Rejects.Count == 0 && file.Collided == 0);
         return (isGood ? ExitCode.Ok : ExitCode.DoneWithBadData,
-            json => CheckReport.WriteJson(json, settings, store, database, trial, broker, files, open));
+            json => CheckReport.WriteJson(json, settings, store, database, trial, broker, areas, files, open));
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.Host;
 
@@ -142,9 +143,10 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     {
         DateTime now = time.GetUtcNow().UtcDateTime;
         LateOnes late = Late(now);
+        IReadOnlyList<AreaView> areas = Areas?.Views ?? [];
         lock (_gate)
         {
-            (string state, string headline, string detail) = Headline(now, late.Count);
+            (string state, string headline, string detail) = Headline(now, late.Count, AreaBoard.Headline(areas));
             json.WriteNumber("version", Version);
             json.WriteString("atUtc", now);
             json.WriteString("startedUtc", _startedUtc);
@@ -160,6 +162,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
                 json.WriteEndObject();
             }
             json.WriteEndArray();
+            if (areas.Count > 0) AreaBoard.Write(json, areas, now);
             WriteQuarantined(json);
             WriteRejects(json);
             json.WriteStartObject("loggers");
@@ -179,6 +182,10 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         json.WriteNumber("known", Loggers.Count);
         Write(json, "loggers", Loggers.Find(text, MostLate), time.GetUtcNow().UtcDateTime);
     });
+
+    /// <summary>The areas whose name contains a text, or one of them with its last days.</summary>
+    public string AreasJson(string? search, string? name) => name is { Length: > 0 }
+        ? AreaBoard.OneJson(Areas?.View(name)) : AreaBoard.ListJson(Areas?.Views ?? [], search);
 
     /// <summary>
     /// Looked up at most once a second, however many pages are open. Of very many loggers, what was found last is told meanwhile.
@@ -212,7 +219,7 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
     }
 
     /// <summary>What a person has to know first. What is fine is calm; what is not says what to do.</summary>
-    private (string State, string Headline, string Detail) Headline(DateTime now, int late)
+    private (string State, string Headline, string Detail) Headline(DateTime now, int late, string? burst)
     {
         if (!Pulse.IsWell)
             return ("failing", "Nothing moves although files wait.", "If it does not go on by itself, it ends; then start it again.");
@@ -225,11 +232,14 @@ internal sealed class StatusBoard(string command, ObserveOptions options, TimeSp
         string flow = files == 0 ? $"No file came {time}." : $"{Shown.Count(files, "file")} {time}"
             + (lag > TimeSpan.Zero ? $", the last of them in the database {Shown.Short(lag)} after they landed, at most." : ".");
         var attention = new List<string>();
+        if (burst is not null) attention.Add(burst);
         if (_quarantinedCount > 0)
             attention.Add(Shown.Count(_quarantinedCount, "file is in quarantine", "files are in quarantine"));
         if (late > 0) attention.Add(Shown.Count(late, "logger is late", "loggers are late"));
-        return attention.Count == 0 ? ("well", "All is well.", flow) : ("attention", $"{string.Join(", ", attention)}.", flow);
+        return attention.Count == 0 ? ("well", "All is well.", flow) : ("attention", Sentence(string.Join(", ", attention)), flow);
     }
+
+    private static string Sentence(string text) => $"{char.ToUpperInvariant(text[0])}{text[1..]}.";
 
     private void WriteQuarantined(Utf8JsonWriter json)
     {

@@ -151,6 +151,8 @@ internal sealed class StatusServer : IAsyncDisposable
                 return WriteAsync(context, JsonType, _board.Json());
             case "/api/loggers":
                 return WriteAsync(context, JsonType, _board.LoggersJson(request.Query["search"]));
+            case "/api/areas":
+                return WriteAsync(context, JsonType, _board.AreasJson(request.Query["search"], request.Query["name"]));
             case "/api/events":
                 return EventsAsync(context);
             case "/health/live":

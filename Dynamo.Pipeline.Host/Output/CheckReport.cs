@@ -10,7 +10,7 @@ internal static class CheckReport
 
     public static void Write(
         TextWriter to, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, BrokerTrial? broker,
-        FirstFiles first, IReadOnlyList<string> open)
+        AreaTrial? areas, FirstFiles first, IReadOnlyList<string> open)
     {
         to.WriteLine("settings  fine");
         string files = $"{Shown.Count(first.Listed, "file")}{(first.HasMore ? " or more" : "")}";
@@ -25,6 +25,7 @@ internal static class CheckReport
         if (database.Missing is { } missing) to.WriteLine($"          {missing}");
         foreach (string reason in database.Plan?.Reasons ?? []) to.WriteLine($"          {reason}");
         broker?.Write(to);
+        areas?.Write(to);
         foreach ((int index, string line) in open.Index()) to.WriteLine($"{(index == 0 ? "at risk   " : "          ")}{line}");
         foreach (CheckedFile file in first.Files) Write(to, file);
         to.WriteLine();
@@ -33,7 +34,7 @@ internal static class CheckReport
 
     public static void WriteJson(
         Utf8JsonWriter json, HostSettings settings, IStore store, StoreTrial database, ServerTrial? trial, BrokerTrial? broker,
-        FirstFiles first, IReadOnlyList<string> open)
+        AreaTrial? areas, FirstFiles first, IReadOnlyList<string> open)
     {
         json.WriteString("source", settings.SourceName);
         trial?.WriteJson(json);
@@ -45,6 +46,7 @@ internal static class CheckReport
         if (database.ToCreate.Count > 0) JsonText.List(json, "sinkCreates", database.ToCreate);
         if (database.Plan is { } plan) Write(json, plan);
         broker?.WriteJson(json);
+        areas?.WriteJson(json);
         JsonText.List(json, "open", open);
         json.WriteStartArray("files");
         foreach (CheckedFile file in first.Files)

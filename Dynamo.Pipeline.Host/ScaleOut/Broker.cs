@@ -357,10 +357,12 @@ internal sealed class BrokerException(string message, Exception? inner = null) :
         Exception original = error is AggregateException { InnerExceptions: [var only, ..] } ? only : error;
         for (Exception? one = error; one is not null; one = one.InnerException)
         {
-            if (one is AuthenticationFailureException or PossibleAuthenticationFailureException)
-                return new BrokerException(
-                    $"the broker at {address} refuses the login: check user, password and virtual host of queue:url, "
-                    + "and the user's permissions.", error) { IsFinal = true };
+            const string Login = "check user, password and virtual host of queue:url, and the user's permissions.";
+            if (one is AuthenticationFailureException)
+                return new BrokerException($"the broker at {address} refuses the login: {Login}", error) { IsFinal = true };
+            // A broker that says no says so. A connection that breaks off then is one of a broker that is killed or not up yet.
+            if (one is PossibleAuthenticationFailureException)
+                return new BrokerException($"the connection to the broker at {address} broke off in the login. If it stays so, {Login}", error);
             if (one is AuthenticationException)
                 return new BrokerException($"TLS with the broker at {address} failed: {one.Message} "
                     + "Check its certificate, its host name, and queue:caFile.", error) { IsFinal = true };

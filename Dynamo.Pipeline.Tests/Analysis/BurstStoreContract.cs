@@ -89,14 +89,18 @@ internal abstract class BurstStoreContract
             Is.EqualTo(await BurstWatchTests.Once).Using(new BurstWatchTests.Same()));
     }
 
-    private async Task ImportAsync(IReadOnlyList<Reading> readings, CancellationToken token)
+    private Task ImportAsync(IReadOnlyList<Reading> readings, CancellationToken token) => ImportAsync(Sink, readings, token);
+
+    /// <summary>Puts readings into a database, from one file.</summary>
+    internal static async Task ImportAsync(IBatchSink<Reading> to, IReadOnlyList<Reading> readings, CancellationToken token)
     {
+        await using IBatchSink<Reading> sink = to;
         using var inbox = new ScratchFolder();
         File.WriteAllLines(inbox["a.csv"], ["logger,channel,timestamp,value", .. readings.Select(r =>
             FormattableString.Invariant($"{r.Logger},{r.Channel},{r.TimestampUtc:yyyy-MM-ddTHH:mm:ss.fffffff}Z,{r.Value:R}"))]);
         var format = new CsvFormat<Reading>(ReadingFormat.Default);
         var settled = new FolderSourceOptions { SettleTime = TimeSpan.Zero };
-        await FilePipeline.From(new FolderSource(inbox.Path, settled)).Read(format).WriteTo(Sink).RunAsync(cancellationToken: token);
+        await FilePipeline.From(new FolderSource(inbox.Path, settled)).Read(format).WriteTo(sink).RunAsync(cancellationToken: token);
     }
 
     private static AreaState State(int day, byte with = 0) => new(s_start.AddDays(day), [.. Enumerable.Repeat(with, 50_000), 1, 2, 3]);

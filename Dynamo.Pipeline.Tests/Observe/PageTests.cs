@@ -1,3 +1,5 @@
+using Dynamo.Pipeline.Analysis;
+using Dynamo.Pipeline.Tests.Analysis;
 using System.Net;
 using Dynamo.Pipeline.Host;
 using Microsoft.Extensions.Time.Testing;
@@ -61,6 +63,41 @@ internal sealed class PageTests
         Assert.That(seen.Text,
             Does.Contain("All is well.").And.Match(@"No file came since the start, .+ ago\.")
             .And.Contain("folder inbox → SQLite readings.db"));
+    }
+
+    [TestCase(360, true)]
+    [TestCase(1920, false)]
+    public async Task Areas_show_what_goes_on_the_inflow_and_the_map_and_their_names_are_text(int width, bool dark)
+    {
+        const string Hostile = "<img src=x onerror=alert(1)>";
+        using var folder = new ScratchFolder();
+        await BurstStoreContract.ImportAsync(
+            new SqliteSink<Reading>(folder["r.db"], ReadingTable.Default), BurstWatchTests.Readings, CancellationToken.None);
+        WatchedArea calm = new(Hostile, [new InflowPart("none", "flow")]);
+        await using AreaAnalysis? areas = AreaAnalysis.For(
+            new HostSettings
+            {
+                Database = folder["r.db"],
+                Areas = [new AreaChoice(BurstWatchTests.Area, null, null), new AreaChoice(calm, null, null)],
+            }, _ => { }, TextWriter.Null);
+        await areas!.BeginAsync(default);
+        string json = "";
+
+        Seen seen = await SeeAsync((board, _) =>
+        {
+            board.Areas = areas;
+            json = board.Json();
+        }, width, dark, "areas", ready: "() => document.querySelector('#area-one svg.map circle') && document.querySelector('#area-one path')");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(seen.Heading, Does.StartWith("A burst in North since 01-31 "));
+            Assert.That(seen.Text, Does.Contain("2 looked after, 1 still learning").And.Contain("1 open.").And.Contain("North: burst confirmed")
+                .And.Contain("Look first at P").And.Contain(Hostile));
+            Assert.That(seen.Elements.Images, Is.Zero);
+            Assert.That(json, Does.Contain("\"areas\":{\"count\":2,\"learning\":1,\"open\":1,"));
+            Assert.That(json, Has.Length.LessThan(20_000));
+        });
     }
 
     [TestCase(360, false)]
@@ -297,7 +334,7 @@ internal sealed class PageTests
 
     private async Task<Seen> SeeAsync(
         Action<StatusBoard, SourceBoard> fill, int width, bool dark, string? picture = null, string? search = null,
-        TimeSpan began = default, DateTime? seenUtc = null)
+        TimeSpan began = default, DateTime? seenUtc = null, string? ready = null)
     {
         var options = new ObserveOptions { Listen = new IPEndPoint(IPAddress.Loopback, 0) };
         var time = new FakeTimeProvider(s_now - began);
@@ -330,6 +367,7 @@ internal sealed class PageTests
         };
         await page.GotoAsync(server.Address);
         await page.WaitForFunctionAsync("() => document.getElementById('about').textContent !== ''");
+        if (ready is not null) await page.WaitForFunctionAsync(ready);
         if (search is not null)
         {
             await page.FillAsync("#search", search);

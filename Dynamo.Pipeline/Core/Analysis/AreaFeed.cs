@@ -32,6 +32,7 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
     private readonly Dictionary<DateTime, AreaEvent> _changed = [];
     private readonly Lock _gate = new();
     private readonly Queue<AreaStep> _recent = new();
+    private AreaStep _last;
     private List<DateTime> _states = [];
     private BurstDetector _detector = new(area.DetectorOptions);
     private DateTime _next, _newest;
@@ -40,13 +41,13 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
 
     public WatchedArea Area => area;
 
-    /// <summary>What is known of the area. Any thread may ask.</summary>
-    public AreaView View()
+    /// <summary>What is known of the area, with the last days or without. Any thread may ask.</summary>
+    public AreaView View(bool hasDays)
     {
         lock (_gate)
         {
             AreaEvent[] events = [.. _events.Values.OrderBy(one => one.Event.Detected)];
-            return new AreaView(area, _detector.Until, _detector.IsLearning, [.. _recent], events);
+            return new AreaView(area, _detector.Until, _detector.IsLearning, _last, hasDays ? [.. _recent] : [], events);
         }
     }
 
@@ -222,7 +223,8 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
             foreach (BurstEvent told in _detector.Add(start, inflow, pressures)) Tell(told);
             lock (_gate)
             {
-                _recent.Enqueue(new AreaStep(start, (float)inflow, (float)_detector.Expected));
+                _last = new AreaStep(start, (float)inflow, (float)_detector.Expected);
+                _recent.Enqueue(_last);
                 while (_recent.Peek().StartUtc < start.AddDays(-RecentDays)) _recent.Dequeue();
             }
             DateTime before = _next;
@@ -320,16 +322,19 @@ internal sealed class AreaFeed(WatchedArea area, IBurstStore store, TimeProvider
 /// <param name="area">The area.</param>
 /// <param name="untilUtc">The end of the last step; <see langword="null"/>: none.</param>
 /// <param name="isLearning">Whether it still learns what is usual.</param>
+/// <param name="last">The last step.</param>
 /// <param name="recent">The last days, as far as this process has seen them.</param>
 /// <param name="events">The events, oldest first.</param>
 internal sealed class AreaView(
-    WatchedArea area, DateTime? untilUtc, bool isLearning, IReadOnlyList<AreaStep> recent, IReadOnlyList<AreaEvent> events)
+    WatchedArea area, DateTime? untilUtc, bool isLearning, AreaStep last, IReadOnlyList<AreaStep> recent, IReadOnlyList<AreaEvent> events)
 {
     public WatchedArea Area => area;
 
     public DateTime? UntilUtc => untilUtc;
 
     public bool IsLearning => isLearning;
+
+    public AreaStep Last => last;
 
     public IReadOnlyList<AreaStep> Recent => recent;
 

@@ -93,8 +93,11 @@ public sealed class BurstWatch : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>What it knows of each area. Any thread may ask, and waits for no database.</summary>
-    internal IEnumerable<AreaView> Views => _feeds.Select(feed => feed.View());
+    /// <summary>What it knows of each area, without the last days. Any thread may ask, and waits for no database.</summary>
+    internal IEnumerable<AreaView> Views => _feeds.Select(feed => feed.View(hasDays: false));
+
+    /// <summary>What it knows of an area, with the last days.</summary>
+    internal AreaView? View(string area) => Array.Find(_feeds, feed => feed.Area.Name == area)?.View(hasDays: true);
 
     private async Task<bool> BeginOnceAsync(CancellationToken cancellationToken)
     {
