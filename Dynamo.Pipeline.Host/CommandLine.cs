@@ -82,6 +82,7 @@ internal static class CommandLine
         ["check"] = () => new CheckCommand(context),
         ["status"] = () => new StatusCommand(context),
         ["events"] = () => new EventsCommand(context),
+        ["replay"] = () => new ReplayCommand(context),
         ["retry"] = () => new RetryCommand(context),
         ["lineage"] = () => new LineageCommand(context),
         ["undo"] = () => new UndoCommand(context),

@@ -11,6 +11,12 @@ namespace Dynamo.Pipeline.Host;
 /// <param name="Size">What it took then, in m³/h; 0: not known.</param>
 internal sealed record BurstLabel(string Name, DateTime Start, DateTime End, bool IsAbrupt, DateTime Peak, double Size = 0)
 {
+    /// <summary>The pipe it was at; <see langword="null"/>: not known.</summary>
+    public string? Pipe { get; init; }
+
+    /// <summary>Its area; <see langword="null"/>: any.</summary>
+    public string? Area { get; init; }
+
     /// <summary>Whether it goes on at a time, or ended within a day before.</summary>
     public bool IsThere(DateTime time) => Start <= time && time <= End.AddDays(1);
 

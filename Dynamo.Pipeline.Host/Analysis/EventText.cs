@@ -65,7 +65,8 @@ internal static class EventText
     {
         if (told.Event.State is BurstState.Repaired or BurstState.Passed) return "Nothing is to be done.";
         if (told.Places.Count == 0) return "Where is not known: it needs three pressure loggers whose places are set, and a day.";
-        string places = string.Join(", ", told.Places.Take(MostNamed).Select(place => $"{Place(place)} ({Share(place.Probability)})"));
+        string places = string.Join(", ", told.Places
+            .OrderByDescending(place => place.Probability).Take(MostNamed).Select(place => $"{Place(place)} ({Share(place.Probability)})"));
         string all = Share(told.Places.Sum(place => place.Probability));
         return $"Look first at {places}; {Shown.Count(told.Places.Count, "place")} with {all} in all.";
     }
@@ -111,7 +112,6 @@ internal static class EventText
         {
             PipeGraph? graph = areas.FirstOrDefault(area => area.Name == told.Area)?.Pipes;
             Dictionary<string, Pipe>? pipes = graph?.Pipes.DistinctBy(pipe => pipe.Name).ToDictionary(pipe => pipe.Name);
-            Dictionary<string, Place>? nodes = graph?.Nodes.ToDictionary(node => node.Name);
             foreach ((int rank, RankedPlace place) in told.Places.Index())
             {
                 json.WriteStartObject();
@@ -120,13 +120,17 @@ internal static class EventText
                 Pipe? pipe = pipes?.GetValueOrDefault(place.Place.Name);
                 json.WriteString("type", pipe is null ? "Point" : "LineString");
                 json.WriteStartArray("coordinates");
-                if (pipe is null) Position(place.Place);
+                if (pipe is null)
+                {
+                    Position(place.Place);
+                }
                 else
                 {
-                    foreach (string end in (ReadOnlySpan<string>)[pipe.From, pipe.To])
+                    (Place from, Place to) = graph!.Ends(pipe);
+                    foreach (Place end in (ReadOnlySpan<Place>)[from, to])
                     {
                         json.WriteStartArray();
-                        Position(nodes![end]);
+                        Position(end);
                         json.WriteEndArray();
                     }
                 }

@@ -31,16 +31,7 @@ internal static class PipeFiles
     /// <summary>The columns as the file's header has them.</summary>
     private static string[] Columns(string path, params string[] names)
     {
-        string header = "";
-        try
-        {
-            header = File.ReadLines(path).FirstOrDefault("");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // Reading the file says it.
-        }
-        string[] found = [.. header.Split(',', ';', '\t').Select(name => name.Trim().Trim('"'))];
+        string[] found = SideFile.Header(path);
         return [.. names.Select(name => found.Contains(name + "_m", StringComparer.OrdinalIgnoreCase) ? name + "_m" : name)];
     }
 

@@ -35,6 +35,19 @@ internal static class SideFile
         return [.. rows.Rows.Select((row, i) => (row, rows.Lines[i]))];
     }
 
+    /// <summary>The names in the first line; none if it cannot be read, which reading it says.</summary>
+    public static string[] Header(string path)
+    {
+        try
+        {
+            return [.. File.ReadLines(path).FirstOrDefault("").Split(',', ';', '\t').Select(name => name.Trim().Trim('"'))];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>What is wrong with a file, in the words of the defects of an import.</summary>
     public static SettingsException Wrong(string key, string path, Defect defect) =>
         new(key, $"{Shown.Path(path)}: {Shown.Name(defect.ToString())}");

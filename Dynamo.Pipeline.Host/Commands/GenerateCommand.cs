@@ -20,11 +20,21 @@ internal sealed class GenerateCommand : Command, IExamples
         ValueOption.Named("--backlog", "F", "Share of files with a day or more in them, 0 to 1. Default: 0.02.");
 
     private readonly Option<string?> _bad = ValueOption.Named("--bad", "F", "Share of unusual and broken files, 0 to 1. Default: 0.");
+    private readonly Option<bool> _town = new("--town")
+    {
+        Description = "Write a town instead, with an area's inflow and pressures, bursts and their labels, pipes and a configuration.",
+    };
+
+    private readonly Option<string?> _days = ValueOption.Named("--days", "N", "With --town: how many days. Default: 35.");
+    private readonly Option<string?> _bursts = ValueOption.Named("--bursts", "N", "With --town: how many leaks begin. Default: 2.");
+    private readonly Option<string?> _every = ValueOption.Named(
+        "--every", "TIME", "With --town: what each file of a logger covers, 15min to 24h. Default: 24h.");
+
     private readonly Option<bool> _json = new("--json") { Description = "One JSON object on stdout: what an import must find." };
 
     public GenerateCommand(CommandContext context) : base("generate", "Writes the files that a water network's loggers would send.")
     {
-        foreach (Option option in (ReadOnlySpan<Option>)[_to, _loggers, _steps, _seed, _backlog, _bad, _json]) Options.Add(option);
+        foreach (Option option in (ReadOnlySpan<Option>)[_to, _loggers, _steps, _seed, _backlog, _bad, _town, _days, _bursts, _every, _json]) Options.Add(option);
         SetAction(parsed => Write(parsed, context));
     }
 
@@ -32,15 +42,67 @@ internal sealed class GenerateCommand : Command, IExamples
         Examples:
           dynamo generate --to inbox --loggers 500 --steps 54 --seed 1     27,000 files
           dynamo generate --to inbox --loggers 20 --steps 10 --bad 0.05
+          dynamo generate --to town --town --bursts 3 --days 50
         """;
 
     private int Write(ParseResult parsed, CommandContext context)
     {
+        if (parsed.GetValue(_town)) return WriteTown(parsed, context);
+        if (((Option<string?>[])[_days, _bursts, _every]).FirstOrDefault(option => parsed.GetValue(option) is not null) is { } alone)
+            throw new SettingsException(alone.Name, "it is for --town. Add --town.");
         GenerateOptions options = Read(parsed);
         GenerateResult result = Write(options, context);
         if (parsed.GetValue(_json)) context.Out.WriteLine(JsonText.Of(json => WriteJson(json, result)));
         else WriteText(context.Out, options, result);
         return (int)ExitCode.Ok;
+    }
+
+    private int WriteTown(ParseResult parsed, CommandContext context)
+    {
+        var problems = new List<SettingProblem>();
+        string to = parsed.GetValue(_to)!;
+        long seed = ValueOption.Apply(parsed, _seed, "a whole number", 1L, (_, text) => SettingText.Whole(text), problems);
+        int days = Number(_days, 35, 17, 3_000), bursts = Number(_bursts, 2, 0, 500);
+        TimeSpan every = ValueOption.Apply(parsed, _every, "a duration of 15min to 24h that divides a day", TimeSpan.FromDays(1),
+            (_, text) => SettingText.Duration(text) is var time && time >= TimeSpan.FromMinutes(15) && time <= TimeSpan.FromDays(1)
+                && time.Ticks % TimeSpan.FromMinutes(15).Ticks == 0 && TimeSpan.TicksPerDay % time.Ticks == 0
+                ? time : throw new FormatException(), problems);
+        foreach (Option<string?> option in (Option<string?>[])[_loggers, _steps, _backlog, _bad])
+            if (parsed.GetValue(option) is not null) problems.Add(new SettingProblem(option.Name, "it is not for --town."));
+        if (problems.Count > 0) throw new SettingsException(problems);
+        try
+        {
+            var town = new TownFiles(seed, days, bursts, every);
+            int files = town.Write(to, context.Stopping);
+            if (parsed.GetValue(_json))
+            {
+                context.Out.WriteLine(JsonText.Of(json =>
+                {
+                    json.WriteNumber("files", files);
+                    json.WriteNumber("leaks", town.Leaks);
+                }));
+                return (int)ExitCode.Ok;
+            }
+            string folder = Shown.Path(Path.GetFullPath(to)), config = Pasted.Argument(Path.Combine(to, "dynamo.json"));
+            context.Out.WriteLine($"Wrote {Shown.Count(files, "file")} of 7 loggers into {folder}, with {Shown.Count(town.Leaks, "leak")}.");
+            NextSteps.Write(context.Out,
+            [
+                ($"{Pasted.Program} run --config {config}", "imports them and looks after the town"),
+                ($"{Pasted.Program} events --config {config}", "shows what it found, and where to look"),
+                ($"{Pasted.Program} replay --config {config} --labels {Pasted.Argument(Path.Combine(to, "leaks.csv"))}",
+                    "compares that with the leaks, on a page with inflow and map"),
+            ]);
+            return (int)ExitCode.Ok;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new SinkException($"The files cannot be written to {to}: {error.Message}", error);
+        }
+
+        int Number(Option<string?> option, int otherwise, int least, int most) => ValueOption.Apply(
+            parsed, option, $"a whole number, {least} to {most}", otherwise,
+            (_, text) => SettingText.Count(text) is var number && number >= least && number <= most ? number : throw new FormatException(),
+            problems);
     }
 
     private static GenerateResult Write(GenerateOptions options, CommandContext context)

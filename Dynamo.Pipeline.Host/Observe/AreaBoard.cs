@@ -84,15 +84,11 @@ internal static class AreaBoard
         json.WriteStartArray("pipes");
         if (area.Area.Pipes is { Pipes.Count: <= MostPipes } graph)
         {
-            Dictionary<string, Place> nodes = graph.Nodes.ToDictionary(node => node.Name);
             foreach (Pipe pipe in graph.Pipes)
             {
+                (Place from, Place to) = graph.Ends(pipe);
                 json.WriteStartArray();
-                foreach (string end in (ReadOnlySpan<string>)[pipe.From, pipe.To])
-                {
-                    json.WriteNumberValue(nodes[end].X);
-                    json.WriteNumberValue(nodes[end].Y);
-                }
+                foreach (double at in (ReadOnlySpan<double>)[from.X, from.Y, to.X, to.Y]) json.WriteNumberValue(at);
                 json.WriteEndArray();
             }
         }

@@ -26,6 +26,10 @@ internal static class NextSteps
         return [(Pasted.Command("retry", settings, SettingOptions.OfReturning), $"{Retry}{from}")];
     }
 
+    /// <summary>How to see what areas lose, and where.</summary>
+    public static IReadOnlyList<(string Command, string What)> Events(HostSettings settings) =>
+        [(Pasted.Command("events", settings, "sink"), "shows bursts and leaks of the areas, and where to look")];
+
     /// <summary>What to do about a file in quarantine; the page and docs/failures.md have the same words.</summary>
     public const string Retry =
         "A repaired file that is sent again is taken by itself. Once the cause is mended, for example in the format, retry "

@@ -55,7 +55,7 @@ internal sealed class RunReport(HostSettings settings, IStore store, bool isDryR
         if (failed || IsOneOfSeveral) return;
         bool isDone = !result.WasCancelled && !isDryRun;
         NextSteps.Write(to, [
-            .. isDone ? NextSteps.Look(settings, result) : [], .. Next,
+            .. isDone ? NextSteps.Look(settings, result) : [], .. Bursts.Count > 0 ? NextSteps.Events(settings) : [], .. Next,
                 .. isDone ? NextSteps.After(settings, result, InQuarantine ?? 0) : []]);
     }
 
