@@ -61,7 +61,10 @@ internal sealed class AreaTrial
         try
         {
             foreach ((string logger, string channel) in area.AllSeries)
-                spans.Add(($"{Shown.Name(channel)} of {Shown.Name(logger)}", await store.SpanAsync([(logger, channel)], cancellationToken)));
+            {
+                (DateTime, DateTime)? span = await store.SpanAsync([(logger, channel)], cancellationToken);
+                spans.Add(($"{Shown.Name(channel)} of {Shown.Name(logger)}", span));
+            }
         }
         catch (SinkException)
         {

@@ -3,9 +3,9 @@ using System.Globalization;
 namespace Dynamo.Pipeline.Host;
 
 /// <summary>
-/// Reads the leaks that are known to have been there, a line each: <c>start</c> and <c>end</c> in UTC; as far as they are known <c>name</c>,
-/// <c>kind</c> (abrupt or incipient), <c>peak</c> (when it was fully there), <c>size</c> in the unit of the inflow, <c>pipe</c>, and
-/// <c>area</c>; without that a leak is one of every area.
+/// Reads the leaks that are known to have been there, a line each: <c>start</c> and <c>end</c> in UTC; as far as they are known
+/// <c>name</c>, <c>kind</c> (abrupt or incipient), <c>peak</c> (when it was fully there), <c>size</c> in the unit of the inflow,
+/// <c>pipe</c>, and <c>area</c>; without that a leak is one of every area.
 /// </summary>
 internal static class LabelFile
 {
@@ -40,7 +40,8 @@ internal static class LabelFile
         int Of(string column) => Array.FindIndex(columns, one => one.Equals(column, StringComparison.OrdinalIgnoreCase));
 
         string? TextOf(in CsvRecord line, string column) =>
-            Of(column) is >= 0 and int at && line.TryTextOrNull(at, out string? text, out _) && text is { Length: > 0 } ? text.Trim() : null;
+            Of(column) is >= 0 and int at && line.TryTextOrNull(at, out string? text, out _) && text is { Length: > 0 }
+                ? text.Trim() : null;
     }
 
     private static bool TryTime(in CsvRecord line, int column, out DateTime time, out Defect? defect)
@@ -48,7 +49,7 @@ internal static class LabelFile
         time = default;
         if (!line.TryText(column, out string? text, out defect)) return false;
         const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
-        if (DateTime.TryParse(text, CultureInfo.InvariantCulture, Utc, out time) && text.Contains('-', StringComparison.Ordinal)) return true;
+        if (DateTime.TryParse(text, CultureInfo.InvariantCulture, Utc, out time) && text.Contains('-')) return true;
         defect = line.Defect(column, "it is no time", "a time in UTC such as 2025-01-31 14:15");
         return false;
     }

@@ -68,8 +68,8 @@ internal static class ReplayReport
             string where = area.IsInside(leak) is not { } inside ? "–" : (inside ? "inside the area" : "outside the area")
                 + (area.Distance(leak) is { } distance && double.IsFinite(distance) ? $", first place {distance:0} away" : "");
             html.Add($"""
-                <tr><td>{Html.Text(leak.Label.Name)}<td>{(leak.Label.IsAbrupt ? "abrupt" : "incipient")}<td class="n">{Time(leak.Label.Start)}
-                <td class="n">{(leak.Found is { } found ? Time(found.Detected) : "not found")}
+                <tr><td>{Html.Text(leak.Label.Name)}<td>{(leak.Label.IsAbrupt ? "abrupt" : "incipient")}
+                <td class="n">{Time(leak.Label.Start)}<td class="n">{(leak.Found is { } found ? Time(found.Detected) : "not found")}
                 <td class="n">{(leak.Delay is { } delay ? Shown.Time(delay) : "–")}<td>{where}</tr>
                 """);
         }
@@ -144,8 +144,8 @@ internal static class ReplayReport
         Dictionary<string, double> likely = one.Places.ToDictionary(place => place.Place.Name, place => place.Probability);
         string leak = area.Score?.Leaks.FirstOrDefault(found => found.Found?.Detected == one.Event.Detected)?.Label.Pipe ?? "";
         var svg = new Html().Add($"""
-            <figure><svg viewBox="{-4 * unit:R} {-4 * unit:R} {right - left + 8 * unit:R} {top - low + 8 * unit:R}" style="max-height: 420px"
-            role="img" aria-label="Where to look">
+            <figure><svg viewBox="{-4 * unit:R} {-4 * unit:R} {right - left + 8 * unit:R} {top - low + 8 * unit:R}"
+            style="max-height: 420px" role="img" aria-label="Where to look">
             """);
         foreach (Pipe pipe in graph?.Pipes ?? [])
         {
@@ -171,8 +171,8 @@ internal static class ReplayReport
                     """);
         foreach (Place logger in loggers)
             svg.Add($"""
-                <rect x="{logger.X - left - unit:R}" y="{top - logger.Y - unit:R}" width="{2 * unit:R}" height="{2 * unit:R}" fill="#3f7fbf">
-                <title>{Html.Text(logger.Name)}</title></rect>
+                <rect x="{logger.X - left - unit:R}" y="{top - logger.Y - unit:R}" width="{2 * unit:R}" height="{2 * unit:R}"
+                fill="#3f7fbf"><title>{Html.Text(logger.Name)}</title></rect>
                 """);
         return svg.Add($"""
             </svg><figcaption>{Html.Text(EventText.Line(one))}{(leak.Length > 0 ? " Ring: the leak." : "")}</figcaption></figure>

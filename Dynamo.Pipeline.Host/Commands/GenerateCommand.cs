@@ -34,7 +34,8 @@ internal sealed class GenerateCommand : Command, IExamples
 
     public GenerateCommand(CommandContext context) : base("generate", "Writes the files that a water network's loggers would send.")
     {
-        foreach (Option option in (ReadOnlySpan<Option>)[_to, _loggers, _steps, _seed, _backlog, _bad, _town, _days, _bursts, _every, _json]) Options.Add(option);
+        foreach (Option option in (ReadOnlySpan<Option>)
+            [_to, _loggers, _steps, _seed, _backlog, _bad, _town, _days, _bursts, _every, _json]) Options.Add(option);
         SetAction(parsed => Write(parsed, context));
     }
 
@@ -84,7 +85,8 @@ internal sealed class GenerateCommand : Command, IExamples
                 return (int)ExitCode.Ok;
             }
             string folder = Shown.Path(Path.GetFullPath(to)), config = Pasted.Argument(Path.Combine(to, "dynamo.json"));
-            context.Out.WriteLine($"Wrote {Shown.Count(files, "file")} of 7 loggers into {folder}, with {Shown.Count(town.Leaks, "leak")}.");
+            context.Out.WriteLine(
+                $"Wrote {Shown.Count(files, "file")} of 7 loggers into {folder}, with {Shown.Count(town.Leaks, "leak")}.");
             NextSteps.Write(context.Out,
             [
                 ($"{Pasted.Program} run --config {config}", "imports them and looks after the town"),

@@ -4,7 +4,9 @@ using Dynamo.Pipeline.Analysis;
 
 namespace Dynamo.Pipeline.Host;
 
-/// <summary><c>dynamo replay</c>: what the analysis of areas would have told of history, and what it found of leaks that are known.</summary>
+/// <summary>
+/// <c>dynamo replay</c>: what the analysis of areas would have told of history, and what it found of leaks that are known.
+/// </summary>
 internal sealed class ReplayCommand : Command, ISettingsCommand, IExamples
 {
     private readonly Option<bool> _fromFiles = new("--from-files")
@@ -117,7 +119,10 @@ internal sealed class ReplayCommand : Command, ISettingsCommand, IExamples
     {
         IReadOnlyList<WatchedArea> areas = Composition.Areas(settings);
         if (areas.Count == 0)
-            throw new SettingsException(AreaSettings.Key, "no areas are set. Name them in the file of --config; docs/analysis.md says how.");
+        {
+            throw new SettingsException(
+                AreaSettings.Key, "no areas are set. Name them in the file of --config; docs/analysis.md says how.");
+        }
         if (name is null) return areas;
         return areas.FirstOrDefault(area => area.Name == name) is { } one ? [one] : throw new SettingsException(
             "--area", $"found '{name}', allowed is the name of an area.", Suggestion.For(name, areas.Select(area => area.Name)));

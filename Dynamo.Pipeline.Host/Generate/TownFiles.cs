@@ -33,6 +33,14 @@ internal sealed class TownFiles
 
     public int Leaks => _town.Leaks.Count;
 
+    /// <summary>The town as an area.</summary>
+    public WatchedArea Area => new("Town", [new InflowPart("M1", "flow")])
+    {
+        Pressures = [.. _town.LoggerNodes.Select((node, i) =>
+            new PressurePoint(Name(i), "pressure", _town.Graph.Nodes[node].Name))],
+        Pipes = _town.Graph,
+    };
+
     /// <summary>Writes all of them.</summary>
     /// <returns>How many files are in the inbox.</returns>
     public int Write(string to, CancellationToken cancellationToken)
@@ -51,7 +59,8 @@ internal sealed class TownFiles
             files += 1 + Loggers;
         }
         PipeGraph graph = _town.Graph;
-        File.WriteAllLines(Path.Combine(to, "nodes.csv"), ["node,x,y", .. graph.Nodes.Select(node => Line($"{node.Name},{node.X:F1},{node.Y:F1}"))]);
+        File.WriteAllLines(
+            Path.Combine(to, "nodes.csv"), ["node,x,y", .. graph.Nodes.Select(node => Line($"{node.Name},{node.X:F1},{node.Y:F1}"))]);
         File.WriteAllLines(
             Path.Combine(to, "pipes.csv"),
             ["pipe,from,to,length", .. graph.Pipes.Select(pipe => Line($"{pipe.Name},{pipe.From},{pipe.To},{pipe.Length:F1}"))]);
@@ -92,8 +101,8 @@ internal sealed class TownFiles
 
     private string Configuration()
     {
-        string pressures = string.Join(",\n", _town.LoggerNodes.Select((node, i) =>
-            $$"""        { "logger": "{{Name(i)}}", "node": "{{_town.Graph.Nodes[node].Name}}" }"""));
+        string pressures = string.Join(",\n", Area.Pressures.Select(point =>
+            $$"""        { "logger": "{{point.Logger}}", "node": "{{point.Node}}" }"""));
         return $$"""
             {
               "source": "inbox",

@@ -19,7 +19,7 @@ internal sealed class Broker : IAsyncDisposable
 {
     /// <summary>A broker that hangs, or has no majority, never answers a publication.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10), s_hintPatience = TimeSpan.FromSeconds(3),
-        s_heartbeat = TimeSpan.FromSeconds(5), s_connect = TimeSpan.FromSeconds(4);
+        s_heartbeat = TimeSpan.FromSeconds(5), s_connect = TimeSpan.FromSeconds(4), s_close = TimeSpan.FromSeconds(2);
 
     private static readonly string[] s_product = ["product", "version"];
 
@@ -58,9 +58,16 @@ internal sealed class Broker : IAsyncDisposable
         {
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             patience.CancelAfter(s_patience * endpoints.Length);
-            connection = await factory.CreateConnectionAsync(endpoints, name, patience.Token);
-            IChannel publishing = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), patience.Token);
-            IChannel asking = await connection.CreateChannelAsync(new CreateChannelOptions(false, false), patience.Token);
+            // The client does not always keep to the token while a connection breaks off.
+            Task<IConnection> connecting = factory.CreateConnectionAsync(endpoints, name, patience.Token);
+            _ = connecting.ContinueWith(
+                late => patience.IsCancellationRequested ? AbortAsync(late.Result) : Task.CompletedTask, CancellationToken.None,
+                TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            connection = await connecting.WaitAsync(patience.Token);
+            IChannel publishing =
+                await connection.CreateChannelAsync(new CreateChannelOptions(true, true), patience.Token).WaitAsync(patience.Token);
+            IChannel asking =
+                await connection.CreateChannelAsync(new CreateChannelOptions(false, false), patience.Token).WaitAsync(patience.Token);
             return new Broker(connection, publishing, asking);
         }
         catch (Exception error) when (IsOfBroker(error, cancellationToken))
@@ -124,10 +131,13 @@ internal sealed class Broker : IAsyncDisposable
     /// <param name="cancellationToken">Gives up.</param>
     public async Task ConsumeAsync(string queue, int prefetch, Action<QueueDelivery> came, CancellationToken cancellationToken)
     {
-        IChannel channel = await _connection.CreateChannelAsync(new CreateChannelOptions(false, false), cancellationToken);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(s_patience);
+        IChannel channel =
+            await _connection.CreateChannelAsync(new CreateChannelOptions(false, false), patience.Token).WaitAsync(patience.Token);
         channel.ChannelShutdownAsync += ClosedAsync;
         lock (_consuming) _consuming.Add(channel);
-        await channel.BasicQosAsync(0, (ushort)prefetch, global: false, cancellationToken);
+        await channel.BasicQosAsync(0, (ushort)prefetch, global: false, patience.Token).WaitAsync(patience.Token);
         var consumer = new AsyncEventingBasicConsumer(channel);
         consumer.ReceivedAsync += (_, message) =>
         {
@@ -135,7 +145,7 @@ internal sealed class Broker : IAsyncDisposable
             came(new QueueDelivery(this, channel, message.DeliveryTag, message.Redelivered, message.Body.ToArray()));
             return Task.CompletedTask;
         };
-        await channel.BasicConsumeAsync(queue, autoAck: false, consumer, cancellationToken);
+        await channel.BasicConsumeAsync(queue, autoAck: false, consumer, patience.Token).WaitAsync(patience.Token);
     }
 
     /// <summary>Sends a message, and returns when the broker has it on disk, on most of its nodes if it has several.</summary>
@@ -158,7 +168,8 @@ internal sealed class Broker : IAsyncDisposable
         try
         {
             // Without mandatory, a message for a queue that is gone would be confirmed.
-            await _publishing.BasicPublishAsync("", queue, mandatory: true, properties, body, patience.Token);
+            await _publishing.BasicPublishAsync("", queue, mandatory: true, properties, body, patience.Token).AsTask()
+                .WaitAsync(patience.Token);
         }
         catch (PublishException error) when (error is { IsReturn: false })
         {
@@ -194,7 +205,7 @@ internal sealed class Broker : IAsyncDisposable
             await _askOne.WaitAsync(patience.Token);
             try
             {
-                return await ask(_asking, patience.Token);
+                return await ask(_asking, patience.Token).WaitAsync(patience.Token);
             }
             finally
             {
@@ -215,16 +226,22 @@ internal sealed class Broker : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    private static async Task AbortAsync(IConnection connection)
+    /// <summary>Ends a connection. One that does not end is left alone: another one is wanted.</summary>
+    private static Task AbortAsync(IConnection connection)
     {
-        try
+        return Task.WhenAny(Task.Run(EndAsync), Task.Delay(s_connect));
+
+        async Task EndAsync()
         {
-            await connection.CloseAsync(200, "Goodbye", TimeSpan.FromSeconds(2), abort: true, CancellationToken.None);
-            await connection.DisposeAsync();
-        }
-        catch (Exception error) when (IsOfBroker(error, default))
-        {
-            // It is gone already.
+            try
+            {
+                await connection.CloseAsync(200, "Goodbye", s_close, abort: true, CancellationToken.None);
+                await connection.DisposeAsync();
+            }
+            catch (Exception error) when (IsOfBroker(error, default))
+            {
+                // It is gone already.
+            }
         }
     }
 
@@ -271,6 +288,8 @@ internal sealed class Broker : IAsyncDisposable
 /// <summary>A message that came.</summary>
 internal sealed class QueueDelivery(Broker broker, IChannel channel, ulong tag, bool isRedelivered, byte[] body)
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
     public Broker Broker => broker;
 
     /// <summary>Whether it was given to another before, or to this one by an earlier connection.</summary>
@@ -288,7 +307,7 @@ internal sealed class QueueDelivery(Broker broker, IChannel channel, ulong tag, 
     {
         try
         {
-            if (channel.IsOpen) await answer();
+            if (channel.IsOpen) await answer().AsTask().WaitAsync(s_patience);
         }
         catch (Exception error) when (Broker.IsOfBroker(error, default))
         {
@@ -362,7 +381,7 @@ internal sealed class BrokerException(string message, Exception? inner = null) :
                 return new BrokerException($"the broker at {address} refuses the login: {Login}", error) { IsFinal = true };
             // A broker that says no says so. A connection that breaks off then is one of a broker that is killed or not up yet.
             if (one is PossibleAuthenticationFailureException)
-                return new BrokerException($"the connection to the broker at {address} broke off in the login. If it stays so, {Login}", error);
+                return new BrokerException($"the broker at {address} broke off the login. If it stays so, {Login}", error);
             if (one is AuthenticationException)
                 return new BrokerException($"TLS with the broker at {address} failed: {one.Message} "
                     + "Check its certificate, its host name, and queue:caFile.", error) { IsFinal = true };

@@ -83,7 +83,7 @@ internal sealed class BurstKillTests
         return text;
     }
 
-    private static long Count(DynamoFolder folder, string query)
+    internal static long Count(DynamoFolder folder, string query)
     {
         try
         {

@@ -46,6 +46,17 @@ internal sealed class SamplesTests
     }
 
     [Test]
+    public async Task The_bursts_of_a_town_are_found_and_shown_on_a_map(CancellationToken token)
+    {
+        string output = await RunAsync("BurstWatch", token, _folder.Path);
+
+        Assert.That(
+            output, Does.Contain("Town: Repaired, ").And.Contain("Town: Confirmed, ").And.Contain("315 loaded").And.Contain("map.svg"));
+        Assert.That(Sql.Rows(_folder["town.db"], "SELECT count(*) FROM BurstEvent WHERE State = 'Confirmed'"), Is.EqualTo(new[] { "1" }));
+        Assert.That(File.ReadAllText(_folder["map.svg"]), Does.Contain("crimson"));
+    }
+
+    [Test]
     public async Task The_own_row_has_its_own_table_rejects_and_quarantine(CancellationToken token)
     {
         Copy("samples/OwnRow/events", "events");
