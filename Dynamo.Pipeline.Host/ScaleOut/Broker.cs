@@ -227,9 +227,9 @@ internal sealed class Broker : IAsyncDisposable
     }
 
     /// <summary>Ends a connection. One that does not end is left alone: another one is wanted.</summary>
-    private static Task AbortAsync(IConnection connection)
+    private static async Task AbortAsync(IConnection connection)
     {
-        return Task.WhenAny(Task.Run(EndAsync), Task.Delay(s_connect));
+        await Task.WhenAny(Task.Run(EndAsync), Task.Delay(s_connect));
 
         async Task EndAsync()
         {

@@ -79,8 +79,9 @@ internal sealed class AreaHostTests
         {
             Assert.That(json.RootElement.GetProperty("type").GetString(), Is.EqualTo("FeatureCollection"));
             Assert.That(features, Is.Not.Empty);
-            Assert.That(features.Select(one => one.GetProperty("geometry").GetProperty("type").GetString()), Has.All.EqualTo("LineString"));
-            Assert.That(features.Select(one => one.GetProperty("geometry").GetProperty("coordinates").GetArrayLength()), Has.All.EqualTo(2));
+            JsonElement[] shapes = [.. features.Select(one => one.GetProperty("geometry"))];
+            Assert.That(shapes.Select(one => one.GetProperty("type").GetString()), Has.All.EqualTo("LineString"));
+            Assert.That(shapes.Select(one => one.GetProperty("coordinates").GetArrayLength()), Has.All.EqualTo(2));
             Assert.That(features[0].GetProperty("properties").GetProperty("probability").GetDouble(), Is.InRange(0.01, 1));
         });
     }
@@ -126,11 +127,13 @@ internal sealed class AreaHostTests
         File.WriteAllText(_folder["c.json"], """
             { "source": "town/inbox", "sink": "sqlite:town/readings.db", "areas": [
               { "name": "Typo", "inflow": [ { "logger": "M2" } ] },
-              { "name": "Two", "inflow": [ { "logger": "M1" } ], "pressures": [ { "logger": "P1", "x": 1, "y": 1 }, { "logger": "P2" } ] } ] }
+              { "name": "Two", "inflow": [ { "logger": "M1" } ],
+                "pressures": [ { "logger": "P1", "x": 1, "y": 1 }, { "logger": "P2" } ] } ] }
             """);
         DynamoResult check = await DynamoProcess.RunAsync(["check", "--config", "c.json"], _folder.Path);
         Assert.That(check.StandardOutput, Does.Contain("areas     Typo: no reading of flow of M2")
-            .And.Contain("Two: 1 pressure logger with a place").And.Contain("no pressure loggers: it says that something burst, not where"));
+            .And.Contain("Two: 1 pressure logger with a place")
+            .And.Contain("no pressure loggers: it says that something burst, not where"));
     }
 
     [Test]

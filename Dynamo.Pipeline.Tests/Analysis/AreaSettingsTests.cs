@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Dynamo.Pipeline.Analysis;
 using Dynamo.Pipeline.Host;
