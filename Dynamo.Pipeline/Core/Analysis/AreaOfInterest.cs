@@ -137,7 +137,7 @@ public sealed class AreaOfInterest
             for (int r = 0; r < s_ranges.Length; r++)
             {
                 for (int i = 0; i < n; i++) shape[i] = Math.Exp(-places[p].Distances[i] / (s_ranges[r] * spacing));
-                double misfit = LeastSquares.Misfit(d, s, shape, withConstant: n >= 6);
+                double misfit = LeastSquares.SumOfSquares(d, s, shape, withConstant: n >= 6);
                 logs[p * s_ranges.Length + r] = -Dependence * Math.Sqrt(n) / 2 * Math.Log(misfit / n + least * least);
             }
         }

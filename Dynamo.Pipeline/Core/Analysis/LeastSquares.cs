@@ -4,7 +4,7 @@ namespace Dynamo.Pipeline.Analysis;
 internal static class LeastSquares
 {
     /// <summary>What is left of d, squared, after λ·s + a·shape with a ≥ 0, and a constant if wanted.</summary>
-    public static double Misfit(ReadOnlySpan<double> d, ReadOnlySpan<double> s, ReadOnlySpan<double> shape, bool withConstant)
+    public static double SumOfSquares(ReadOnlySpan<double> d, ReadOnlySpan<double> s, ReadOnlySpan<double> shape, bool withConstant)
     {
         Span<double> sums = stackalloc double[12], unknowns = stackalloc double[3], row = stackalloc double[3];
         int terms = withConstant ? 3 : 2;

@@ -175,7 +175,7 @@ public sealed record FieldSource
     internal FieldSource For(string field) =>
         _pattern is null || Group(field) is not null
             ? this
-            : throw new ArgumentException($"The {Place} pattern '{Text}' has several named groups: "
+            : throw new ArgumentException($"The {Origin} pattern '{Text}' has several named groups: "
                 + $"one of them must be called '{field}', or there must be only one.");
 
     /// <summary>The text of a field that is the same for a whole file.</summary>
@@ -212,7 +212,7 @@ public sealed record FieldSource
         });
     }
 
-    private string Place => Kind switch
+    private string Origin => Kind switch
     {
         FieldSourceKind.PathPattern => "path",
         FieldSourceKind.HeaderPattern => "header",

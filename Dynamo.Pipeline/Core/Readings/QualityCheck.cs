@@ -26,11 +26,11 @@ internal sealed class QualityCheck
     public static QualityCheck?[]? ForEach(ReadingFormat format, CsvHeader header, IReadOnlyList<int> cells)
     {
         if (format.Quality is not { IsForEachChannel: true } quality) return null;
-        return [.. cells.Select(cell => Place(quality, header, cell) is var column and >= 0 ? new QualityCheck(quality, column) : null)];
+        return [.. cells.Select(cell => ColumnOf(quality, header, cell) is var column and >= 0 ? new QualityCheck(quality, column) : null)];
     }
 
     /// <summary>The quality column of a channel's column, or -1.</summary>
-    private static int Place(QualityColumn quality, CsvHeader header, int cell)
+    private static int ColumnOf(QualityColumn quality, CsvHeader header, int cell)
     {
         string name = quality.Column.Replace("*", header.Names[cell], StringComparison.Ordinal);
         int found = -1;
