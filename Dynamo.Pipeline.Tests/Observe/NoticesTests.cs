@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json;
 using Dynamo.Pipeline.Host;
+using Dynamo.Pipeline.Tests.Analysis;
 
 namespace Dynamo.Pipeline.Tests;
 
@@ -40,6 +41,38 @@ internal sealed class NoticesTests
             Assert.That(got[1].GetProperty("of").GetString(), Is.EqualTo("folder inbox"));
             Assert.That(got.Select(one => one.GetProperty("id").GetString()), Is.Unique);
             Assert.That(string.Concat(server.Got), Does.Not.Contain(watch.Work.Path));
+        });
+    }
+
+    [Test]
+    public async Task A_burst_of_today_is_told_and_none_of_long_ago()
+    {
+        int port = LoopbackPort.Next();
+        await using var watch = new ObservedWatch($$"""
+            , "notify": { "url": "http://127.0.0.1:{{port}}/hook", "spool": "notices" }
+            , "areas": [ { "name": "North", "inflow": [ { "logger": "M" } ] } ]
+            """);
+        using var server = new Hook(port);
+        // The second burst begins on the 31st day, which is yesterday; the first one was ten days before.
+        Reading[] until = [.. BurstWatchTests.Readings.Where(reading => reading.TimestampUtc < new DateTime(2025, 2, 1, 6, 0, 0))];
+        TimeSpan shift = TimeSpan.FromDays(7 * (int)((DateTime.UtcNow - until.Max(reading => reading.TimestampUtc)).TotalDays / 7));
+        TimeSpan rest = DateTime.UtcNow - until.Max(reading => reading.TimestampUtc) - shift;
+        shift += TimeSpan.FromMinutes(15 * (int)(rest / TimeSpan.FromMinutes(15)));
+        await watch.StartAsync();
+        IEnumerable<Reading> inflow = until.Where(reading => reading.Logger == "M");
+        watch.Land("a.csv", "logger,channel,timestamp,value\n" + string.Concat(inflow.Select(reading =>
+            FormattableString.Invariant($"M,flow,{reading.TimestampUtc + shift:yyyy-MM-ddTHH:mm:ssZ},{reading.Value:R}\n"))));
+
+        await ObservedWatch.UntilAsync(() => Task.FromResult(server.Got.Any(text => text.Contains("\"kind\":\"burst\""))));
+        await watch.StopAsync();
+
+        JsonElement notice = JsonDocument.Parse(server.Got.First(text => text.Contains("\"kind\":\"burst\""))).RootElement;
+        Assert.Multiple(() =>
+        {
+            Assert.That(notice.GetProperty("message").GetString(), Does.StartWith("North: a burst is "));
+            Assert.That(notice.GetProperty("area").GetString(), Is.EqualTo("North"));
+            Assert.That(DateTime.UtcNow - notice.GetProperty("onsetUtc").GetDateTime(), Is.LessThan(TimeSpan.FromDays(3)));
+            Assert.That(server.Got.Where(text => text.Contains("\"repaired\"")), Is.Empty, "that was long ago");
         });
     }
 
