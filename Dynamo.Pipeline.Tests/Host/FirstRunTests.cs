@@ -296,7 +296,7 @@ internal sealed partial class FirstRunTests
         File.WriteAllText(_folder["try.sh"], """
             source <(dynamo completion bash)
             try() { COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dynamo; echo "${COMPREPLY[@]}"; }
-            try dynamo re
+            try dynamo ret
             try dynamo run --sour
             """);
 
@@ -316,7 +316,7 @@ internal sealed partial class FirstRunTests
             compadd() { print -r -- $candidates }
             source <(dynamo completion zsh)
             try() { BUFFER="$1"; CURSOR=${2:-${#1}}; words=(${=BUFFER}); _dynamo }
-            try "dynamo re"
+            try "dynamo ret"
             try "dynamo run --sour"
             try "dynamo hos inbox" 10
             """);

@@ -325,7 +325,8 @@ public sealed class BurstDetector
         }
         else
         {
-            // One that was being measured is interrupted, and keeps the size it has.
+            // One that was being measured is interrupted, and keeps the size it has; the two are repaired as one.
+            DateTime? first = _settling is null || _isHeld ? null : _settling.RepeatOf ?? _settling.Detected;
             if (_settling is null) _before = _level;
             else if (_isHeld) _open.Remove(_settling);
             bool grows = _growth is not null && size <= 1.5 * _growthStep;
@@ -337,7 +338,7 @@ public sealed class BurstDetector
                 PressureConfidence = _pressures?.Confidence() ?? 0,
                 State = isShared ? BurstState.Confirmed : BurstState.Suspected,
                 Changed = _utc,
-                RepeatOf = grows ? _growth : null,
+                RepeatOf = grows ? _growth : first,
             };
             _isHeld = _pressures is not null && !isShared;
             if (!_isHeld) Say(_settling, was: null);
