@@ -16,8 +16,8 @@ internal sealed class BurstKillTests
         var random = new Random(Environment.TickCount);
         TestContext.Out.WriteLine(Configure(folder));
         List<string> said = [];
+        int kills = 0, number = 0, begun = 0;
         Process watch = Start();
-        int kills = 0, number = 0;
         foreach (Reading[] hours in BurstWatchTests.Readings.OrderBy(reading => reading.TimestampUtc).Chunk(5 * 24))
         {
             foreach (IGrouping<string, Reading> file in hours.GroupBy(reading => reading.Logger))
@@ -35,6 +35,8 @@ internal sealed class BurstKillTests
         await UntilAsync(() => Count(folder, "SELECT count(*) FROM ImportedFile") == number, token);
         AreaEvent[] expected = await BurstWatchTests.Once;
         await UntilAsync(() => Count(folder, "SELECT count(*) FROM BurstEvent WHERE Told = State") == expected.Length, token);
+        // One that has only just begun does not listen to signals yet.
+        await UntilAsync(() => HasStarted(), token);
         DynamoProcess.Terminate(watch);
         await watch.WaitForExitAsync(token);
 
@@ -54,10 +56,19 @@ internal sealed class BurstKillTests
             }
         });
 
-        Process Start() => DynamoProcess.Start(["watch", "--config", "d.json", "--json"], folder.Path, null, line =>
+        Process Start()
         {
-            lock (said) said.Add(line);
-        });
+            lock (said) begun = said.Count;
+            return DynamoProcess.Start(["watch", "--config", "d.json", "--json"], folder.Path, null, line =>
+            {
+                lock (said) said.Add(line);
+            });
+        }
+
+        bool HasStarted()
+        {
+            lock (said) return said.Skip(begun).Any(line => line.Contains("\"event\":\"started\""));
+        }
     }
 
     /// <summary>The area of <see cref="BurstWatchTests"/> in a configuration, with the files of its pipes.</summary>
